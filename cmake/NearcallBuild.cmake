@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# How our own targets are compiled: standard, warnings, sanitizers; one function a layer, one a test.
+
+add_library(nearcall_compile INTERFACE)
+target_compile_features(nearcall_compile INTERFACE cxx_std_20)
+target_compile_options(nearcall_compile INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  -Wold-style-cast $<$<BOOL:${NEARCALL_WERROR}>:-Werror>)
+if(NEARCALL_SANITIZE)
+  target_compile_options(nearcall_compile INTERFACE
+    -fsanitize=${NEARCALL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)
+  target_link_options(nearcall_compile INTERFACE -fsanitize=${NEARCALL_SANITIZE})
+endif()
+
+# nearcall_layer(NAME SOURCES …): one folder of src/ as an object library. What it may include is
+# checked by tests/checks/layers.
+function(nearcall_layer name)
+  cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
+  add_library(nearcall_${name} OBJECT ${arg_SOURCES})
+  set_target_properties(nearcall_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  target_include_directories(nearcall_${name} PUBLIC
+    "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(nearcall_${name} PRIVATE $<BUILD_INTERFACE:nearcall_compile>)
+  set_property(GLOBAL APPEND PROPERTY nearcall_layers nearcall_${name})
+endfunction()
+
+# nearcall_test(NAME SOURCES … [LIBRARIES …]): one GoogleTest binary; each test is a ctest test.
+function(nearcall_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  target_include_directories(${name} PRIVATE
+    "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST)
+endfunction()

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the library's log lines go.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+namespace nearcall {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+std::string_view to_string(LogLevel level);
+
+/// Called with each line, without a newline, from whichever thread logs; must be thread safe, must
+/// not block for long, and must not call into the library.
+using LogHandler = std::function<void(LogLevel level, std::string_view line)>;
+
+/// Replaces where lines of `threshold` and above go, for the whole process; an empty handler
+/// restores the default: warnings and errors to stderr. Call it from any thread.
+void set_log_handler(LogHandler handler, LogLevel threshold = LogLevel::info);
+
+}  // namespace nearcall

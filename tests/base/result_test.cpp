@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Result: either a value or an error, never both.
+#include <nearcall/result.hpp>
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace nearcall {
+namespace {
+
+TEST(Result, HoldsTheValueItWasMadeOf) {
+  const Result<std::string> result = std::string("here");
+
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(*result, "here");
+  EXPECT_TRUE(result.status().ok());
+}
+
+TEST(Result, HoldsTheStatusItWasMadeOf) {
+  const Result<std::string> result = Status(StatusCode::not_found, "nowhere");
+
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), StatusCode::not_found);
+  EXPECT_EQ(result.status().message(), "nowhere");
+}
+
+TEST(Result, MovesAValueThatCannotBeCopied) {
+  Result<std::unique_ptr<int>> first = std::make_unique<int>(7);
+
+  Result<std::unique_ptr<int>> second = std::move(first);
+  const std::unique_ptr<int> taken = *std::move(second);
+
+  EXPECT_EQ(*taken, 7);
+}
+
+TEST(Result, AssignmentReplacesAnErrorByAValueAndBack) {
+  Result<std::string> result = Status(StatusCode::aborted, "first");
+
+  result = Result<std::string>(std::string("second"));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(*result, "second");
+
+  result = Result<std::string>(Status(StatusCode::internal, "third"));
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message(), "third");
+}
+
+TEST(Result, VoidIsSuccessUnlessMadeOfAFailure) {
+  const Result<void> success;
+  const Result<void> failure = Failure{Status(StatusCode::internal, "broken")};
+
+  EXPECT_TRUE(success.ok());
+  ASSERT_FALSE(failure.ok());
+  EXPECT_EQ(failure.error().message(), "broken");
+}
+
+TEST(ResultDeathTest, TheValueOfAnErrorAborts) {
+  Result<int> result = Status(StatusCode::internal, "no value");
+
+  EXPECT_DEATH((void)result.value(), "precondition");
+}
+
+TEST(ResultDeathTest, AnOkStatusIsNoError) {
+  EXPECT_DEATH((void)Result<int>(Status()), "OK Status");
+}
+
+}  // namespace
+}  // namespace nearcall
