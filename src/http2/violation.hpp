@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Violation: what the peer did wrong, and what has to end because of it.
+#pragma once
+
+#include "http2/protocol.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace nearcall::http2 {
+
+/// A rule that the peer broke (RFC 9113 section 5.4). It is a value: only `connection/` turns it
+/// into RST_STREAM or GOAWAY.
+struct Violation {
+  /// What dies: the whole connection (5.4.1) or one stream (5.4.2).
+  enum class Scope : std::uint8_t { connection, stream };
+
+  Scope scope = Scope::connection;
+  ErrorCode code = ErrorCode::protocol_error;
+  /// The stream that dies; 0 for the connection, or while the one who knows the id has not yet
+  /// filled it in (`for_stream`).
+  std::uint32_t stream_id = 0;
+  /// The rule, for the log and GOAWAY's debug data. Static text: never bytes of the peer's.
+  std::string_view what;
+
+  bool is_connection_error() const noexcept { return scope == Scope::connection; }
+  /// The same violation with its stream named; a connection error stays as it is.
+  Violation for_stream(std::uint32_t id) const noexcept {
+    Violation named = *this;
+    if (scope == Scope::stream) named.stream_id = id;
+    return named;
+  }
+
+  friend bool operator==(const Violation&, const Violation&) = default;
+};
+
+/// `return connection_error(…);` from any function that returns a Result<…, Violation>.
+/// REQUIRES: `what` is static text.
+inline Failure<Violation> connection_error(ErrorCode code, std::string_view what) {
+  return Failure{Violation{Violation::Scope::connection, code, 0, what}};
+}
+/// `return stream_error(…);`; the id may be filled in later by who knows it.
+/// REQUIRES: `what` is static text.
+inline Failure<Violation> stream_error(ErrorCode code,
+                                       std::string_view what,
+                                       std::uint32_t stream_id = 0) {
+  return Failure{Violation{Violation::Scope::stream, code, stream_id, what}};
+}
+
+}  // namespace nearcall::http2

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Protocol: the names of codes and frame types, and the shape of a violation.
+#include "http2/protocol.hpp"
+
+#include "http2/violation.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nearcall::http2 {
+namespace {
+
+TEST(Protocol, NamesErrorCodesAsTheRfcDoes) {
+  EXPECT_EQ(to_string(ErrorCode::no_error), "NO_ERROR");
+  EXPECT_EQ(to_string(ErrorCode::compression_error), "COMPRESSION_ERROR");
+  EXPECT_EQ(to_string(ErrorCode::http_1_1_required), "HTTP_1_1_REQUIRED");
+}
+
+TEST(Protocol, NamesFrameTypesAsTheRfcDoes) {
+  EXPECT_EQ(to_string(FrameType::data), "DATA");
+  EXPECT_EQ(to_string(FrameType::rst_stream), "RST_STREAM");
+  EXPECT_EQ(to_string(FrameType::continuation), "CONTINUATION");
+}
+
+TEST(Protocol, CallsValuesWithoutANameUnknown) {
+  EXPECT_EQ(to_string(static_cast<ErrorCode>(0xe)), "UNKNOWN");
+  EXPECT_EQ(to_string(static_cast<FrameType>(0xa)), "UNKNOWN");
+}
+
+TEST(Violation, OfAConnectionNamesNoStream) {
+  const Result<void, Violation> outcome = connection_error(ErrorCode::frame_size_error, "too long");
+
+  ASSERT_FALSE(outcome);
+  EXPECT_TRUE(outcome.error().is_connection_error());
+  EXPECT_EQ(outcome.error().code, ErrorCode::frame_size_error);
+  EXPECT_EQ(outcome.error().for_stream(7).stream_id, 0U);
+}
+
+TEST(Violation, OfAStreamTakesTheIdLater) {
+  const Result<int, Violation> outcome = stream_error(ErrorCode::stream_closed, "DATA after end");
+
+  ASSERT_FALSE(outcome);
+  EXPECT_FALSE(outcome.error().is_connection_error());
+  EXPECT_EQ(outcome.error().for_stream(7),
+            (Violation{Violation::Scope::stream, ErrorCode::stream_closed, 7, "DATA after end"}));
+}
+
+}  // namespace
+}  // namespace nearcall::http2
