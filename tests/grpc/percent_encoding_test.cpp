@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The escapes of grpc-message: what is escaped, and that nothing is ever an error.
+#include "grpc/percent_encoding.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace nearcall::grpc {
+namespace {
+
+std::string encoded(std::string_view text) {
+  std::string out(percent_encoded_size(text), '?');
+  EXPECT_EQ(percent_encode(text, out.data()), out.data() + out.size());
+  return out;
+}
+
+TEST(PercentEncoding, LeavesPrintableAsciiAlone) {
+  const std::string printable = " !\"#$&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~";
+
+  EXPECT_EQ(percent_encoded_size(printable), printable.size());
+  EXPECT_EQ(encoded(printable), printable);
+}
+
+TEST(PercentEncoding, EscapesPercentAndEverythingElseInUpperCase) {
+  EXPECT_EQ(encoded("100%"), "100%25");
+  EXPECT_EQ(encoded("a\nb\x7f"), "a%0Ab%7F");
+  EXPECT_EQ(encoded("\xc3\xbc"), "%C3%BC");
+  EXPECT_EQ(encoded(std::string_view("\0", 1)), "%00");
+  EXPECT_EQ(encoded(""), "");
+}
+
+TEST(PercentEncoding, ReadsEscapesOfEitherCase) {
+  EXPECT_EQ(percent_decode("%C3%bc %41"), "\xc3\xbc A");
+  EXPECT_EQ(percent_decode("plain"), "plain");
+  EXPECT_EQ(percent_decode(""), "");
+}
+
+TEST(PercentEncoding, KeepsWhatIsNoEscape) {
+  for (const char* text : {"100%", "%", "%4", "%zz", "%4z", "%z4", "% 1", "a%", "%%", "%-1", "%+1",
+                           "%0x", "\xc3\xbc raw", "%\xff\xff"}) {
+    EXPECT_EQ(percent_decode(text), text) << text;
+  }
+  EXPECT_EQ(percent_decode("%%41"), "%A");
+  EXPECT_EQ(percent_decode("%4%41"), "%4A");
+}
+
+TEST(PercentEncoding, EveryByteComesBack) {
+  std::string all;
+  for (int c = 0; c < 256; ++c) {
+    all += static_cast<char>(c);
+  }
+
+  EXPECT_EQ(percent_decode(encoded(all)), all);
+}
+
+TEST(PercentEncoding, DecodesEveryPrefixOfAnEncodedTextWithoutFailing) {
+  const std::string text = encoded("\xc3\xbc%\n");
+  for (std::size_t size = 0; size <= text.size(); ++size) {
+    EXPECT_LE(percent_decode(std::string_view(text).substr(0, size)).size(), size);
+  }
+}
+
+}  // namespace
+}  // namespace nearcall::grpc
