@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The headers that begin a response: written by the server, checked and read by the client.
+#pragma once
+
+#include "base/header_view.hpp"
+#include "grpc/header_block.hpp"
+
+#include <nearcall/metadata.hpp>
+#include <nearcall/status.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace nearcall::grpc {
+
+/// What a header block that arrives before any message means to a client.
+struct ResponseHead {
+  enum class Kind : std::uint8_t {
+    interim,  ///< 1xx: not the response yet, wait for the next block
+    begun,    ///< messages and trailers follow
+    ended,    ///< Trailers-Only: the call is over, `status` says how (it may be OK)
+    refused,  ///< not a gRPC response: `status` says why; the stream is of no further use
+  };
+
+  Kind kind = Kind::refused;
+  int http_status = 0;
+  std::string_view content_subtype;  ///< "proto" in "application/grpc+proto"
+  Status status;
+};
+
+/// Reads a response's header block. `end_stream`: whether the block ended the stream. The metadata
+/// is left to parse_metadata().
+ResponseHead parse_response_head(std::span<const HeaderView> fields, bool end_stream);
+
+/// Appends the headers of a response that is followed by messages or trailers. `metadata` must live
+/// until `to` is encoded.
+void append_response_head(HeaderBlock& to, const Metadata& metadata);
+
+/// Appends a whole response that is over before any message (Trailers-Only). The block ends the
+/// stream. `status` and `metadata` must live until `to` is encoded.
+void append_trailers_only(HeaderBlock& to, const Status& status, const Metadata& metadata);
+
+}  // namespace nearcall::grpc

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The headers that begin a response: what they mean, and what is no gRPC response at all.
+#include "grpc/response_head.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace nearcall::grpc {
+namespace {
+
+using Fields = std::vector<HeaderView>;
+using Kind = ResponseHead::Kind;
+
+TEST(ResponseHead, BeginsAResponse) {
+  const Fields fields = {{":status", "200"},
+                         {"content-type", "application/grpc+proto"},
+                         {"grpc-encoding", "identity"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+
+  EXPECT_EQ(head.kind, Kind::begun);
+  EXPECT_EQ(head.http_status, 200);
+  EXPECT_EQ(head.content_subtype, "proto");
+  EXPECT_TRUE(head.status.ok());
+}
+
+TEST(ResponseHead, InterimResponsesAreNotTheResponse) {
+  for (const char* status : {"100", "103", "199"}) {
+    EXPECT_EQ(parse_response_head(Fields{{":status", status}}, /*end_stream=*/false).kind,
+              Kind::interim);
+  }
+}
+
+TEST(ResponseHead, AnInterimResponseThatEndsTheStreamIsRefused) {
+  const ResponseHead head = parse_response_head(Fields{{":status", "103"}}, /*end_stream=*/true);
+
+  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.status.code(), StatusCode::unknown);
+}
+
+TEST(ResponseHead, TrailersOnlyEndsTheCallWithItsStatus) {
+  const Fields fields = {{":status", "200"},
+                         {"content-type", "application/grpc"},
+                         {"grpc-status", "5"},
+                         {"grpc-message", "gone"},
+                         {"cost", "3"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+
+  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.status, Status(StatusCode::not_found, "gone"));
+  EXPECT_EQ(head.status.trailers().get("cost"), "3");
+}
+
+TEST(ResponseHead, TrailersOnlyMayBeOk) {
+  const Fields fields = {
+      {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+
+  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_TRUE(head.status.ok());
+}
+
+TEST(ResponseHead, AGrpcStatusCountsMoreThanTheHttpStatus) {
+  const Fields fields = {{":status", "415"}, {"grpc-status", "13"}, {"grpc-message", "m"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+
+  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.status, Status(StatusCode::internal, "m"));
+}
+
+TEST(ResponseHead, AGrpcStatusBeforeTheEndOfTheStreamIsNoEnd) {
+  const Fields fields = {
+      {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}};
+
+  EXPECT_EQ(parse_response_head(fields, /*end_stream=*/false).kind, Kind::begun);
+}
+
+TEST(ResponseHead, AnHttpErrorIsRefusedWithItsMeaning) {
+  for (const bool end_stream : {false, true}) {
+    const ResponseHead head =
+        parse_response_head(Fields{{":status", "503"}, {"content-type", "text/html"}}, end_stream);
+
+    EXPECT_EQ(head.kind, Kind::refused);
+    EXPECT_EQ(head.http_status, 503);
+    EXPECT_EQ(head.status,
+              Status(StatusCode::unavailable, "HTTP status 503 without a grpc-status"));
+  }
+}
+
+TEST(ResponseHead, AnEndWithoutGrpcStatusIsUnknown) {
+  const Fields fields = {{":status", "200"}, {"content-type", "application/grpc"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+
+  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.status.code(), StatusCode::unknown);
+}
+
+TEST(ResponseHead, AForeignOrMissingContentTypeIsUnknown) {
+  for (const Fields& fields :
+       {Fields{{":status", "200"}, {"content-type", "text/html"}}, Fields{{":status", "200"}}}) {
+    const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+
+    EXPECT_EQ(head.kind, Kind::refused);
+    EXPECT_EQ(head.status.code(), StatusCode::unknown);
+    EXPECT_NE(head.status.message().find("content-type"), std::string::npos);
+  }
+}
+
+TEST(ResponseHead, AnEncodingThatWasNotOfferedIsInternal) {
+  const Fields fields = {
+      {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-encoding", "gzip"}};
+
+  const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+
+  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.status.code(), StatusCode::internal);
+  EXPECT_NE(head.status.message().find("\"gzip\""), std::string::npos);
+}
+
+TEST(ResponseHead, AMalformedHttpStatusIsInternal) {
+  for (const char* status : {"", "20", "2000", "099", "abc", "2x0", "-20", " 200", "20 "}) {
+    const Fields fields = {{":status", status}, {"grpc-status", "0"}};
+    const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+
+    EXPECT_EQ(head.kind, Kind::refused) << status;
+    EXPECT_EQ(head.status.code(), StatusCode::internal) << status;
+  }
+  EXPECT_EQ(parse_response_head({}, /*end_stream=*/true).kind, Kind::refused);
+}
+
+TEST(ResponseHead, IsWrittenWithItsMetadata) {
+  Metadata metadata;
+  ASSERT_TRUE(metadata.add("id-bin", "hi").ok());
+  HeaderBlock block;
+
+  append_response_head(block, metadata);
+
+  EXPECT_EQ(Fields(block.fields().begin(), block.fields().end()),
+            (Fields{{":status", "200"}, {"content-type", "application/grpc"}, {"id-bin", "aGk"}}));
+  EXPECT_EQ(parse_response_head(block.fields(), /*end_stream=*/false).kind, Kind::begun);
+}
+
+TEST(ResponseHead, TrailersOnlyIsReadBack) {
+  const Status status(StatusCode::unimplemented, "no such method");
+  HeaderBlock block;
+
+  append_trailers_only(block, status, Metadata());
+
+  const ResponseHead head = parse_response_head(block.fields(), /*end_stream=*/true);
+  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.status, status);
+}
+
+}  // namespace
+}  // namespace nearcall::grpc
