@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// CallOptions: what a client says about one call: its deadline, metadata, limits, cancellation.
+#pragma once
+
+#include <nearcall/metadata.hpp>
+#include <nearcall/task.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+
+namespace nearcall {
+
+/// What a client says about one call. Fluent: `CallOptions().timeout(1s).metadata("user", "7")`.
+///
+/// A value: the call copies what it needs before it returns. Thread safety: as its members.
+class CallOptions {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  CallOptions() = default;
+
+  /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
+  /// as `grpc-timeout`, as it is given here. Zero or less has passed already.
+  CallOptions& timeout(std::chrono::nanoseconds duration) {
+    timeout_ = duration;
+    return *this;
+  }
+  /// The same as a point in time; the earlier one of both counts.
+  CallOptions& deadline(TimePoint when) {
+    deadline_ = when;
+    return *this;
+  }
+  /// Adds a request header. What Metadata::add() refuses fails the call with that status.
+  CallOptions& metadata(std::string_view key, std::string_view value) {
+    Result<void> added = metadata_.add(key, value);
+    if (!added && misuse_.ok()) misuse_ = std::move(added).error();
+    return *this;
+  }
+  /// Ends the call with CANCELLED as soon as a stop is requested, from any thread.
+  CallOptions& cancellation(std::stop_token token) {
+    cancellation_ = std::move(token);
+    return *this;
+  }
+  /// The largest message that is taken, in bytes; a larger one ends the call with
+  /// RESOURCE_EXHAUSTED. Default: the channel's, which is 4 MiB.
+  CallOptions& max_receive_message_size(std::size_t bytes) {
+    max_receive_ = bytes;
+    return *this;
+  }
+
+  std::optional<std::chrono::nanoseconds> timeout() const noexcept { return timeout_; }
+  TimePoint deadline() const noexcept { return deadline_; }
+  const Metadata& metadata() const noexcept { return metadata_; }
+  const std::stop_token& cancellation() const noexcept { return cancellation_; }
+  std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
+  /// The first misuse, or OK.
+  const Status& misuse() const noexcept { return misuse_; }
+
+ private:
+  std::optional<std::chrono::nanoseconds> timeout_;
+  TimePoint deadline_ = TimePoint::max();
+  Metadata metadata_;
+  std::stop_token cancellation_;
+  std::optional<std::size_t> max_receive_;
+  Status misuse_;
+};
+
+static_assert(safe_in_co_await<CallOptions>);
+
+}  // namespace nearcall

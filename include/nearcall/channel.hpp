@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channel: a client's way to one server, over however many connections.
+#pragma once
+
+#include <nearcall/result.hpp>
+#include <nearcall/spin_policy.hpp>
+#include <nearcall/transport.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace nearcall {
+
+namespace detail {
+class ChannelCore;
+}  // namespace detail
+
+/// Makes a connection of the user's own: SocketsHttpHandler.ConnectCallback of .NET. It is run as a
+/// task on an EventLoop (EventLoop::current()); see Connector::connect().
+using ConnectCallback = std::function<Task<Result<std::unique_ptr<Connection>>>(ConnectContext)>;
+
+/// How a channel behaves. A value; fluent.
+class ChannelOptions {
+ public:
+  ChannelOptions() = default;
+
+  /// Connections come from `callback` instead of the target. It may be called from several threads.
+  ChannelOptions& connect_callback(ConnectCallback callback) {
+    connect_callback_ = std::move(callback);
+    return *this;
+  }
+  /// Connections come from `connector` instead of the target.
+  ChannelOptions& connector(std::shared_ptr<Connector> connector) {
+    connector_ = std::move(connector);
+    return *this;
+  }
+  /// What is sent as `:authority`; "localhost" by default, which every server accepts.
+  ChannelOptions& authority(std::string authority) {
+    authority_ = std::move(authority);
+    return *this;
+  }
+  /// How many connections blocking calls open before they share: 1 to 256, 32 by default. Awaited
+  /// calls use one connection for each EventLoop besides.
+  ChannelOptions& max_connections(std::size_t count) {
+    max_connections_ = count < 1 ? 1 : (count > 256 ? 256 : count);
+    return *this;
+  }
+  /// How long one attempt to connect may take, if the call's deadline is not earlier; 20 s by
+  /// default.
+  ChannelOptions& connect_timeout(std::chrono::nanoseconds duration) {
+    connect_timeout_ = duration;
+    return *this;
+  }
+  /// Whether blocking calls spin before they sleep.
+  ChannelOptions& spin(SpinPolicy policy) {
+    spin_ = policy;
+    return *this;
+  }
+  /// The largest message that is taken from the server, in bytes; 4 MiB by default.
+  ChannelOptions& max_receive_message_size(std::size_t bytes) {
+    max_receive_ = bytes;
+    return *this;
+  }
+
+  const ConnectCallback& connect_callback() const noexcept { return connect_callback_; }
+  const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
+  const std::string& authority() const noexcept { return authority_; }
+  std::size_t max_connections() const noexcept { return max_connections_; }
+  std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
+  SpinPolicy spin() const noexcept { return spin_; }
+  std::size_t max_receive_message_size() const noexcept { return max_receive_; }
+
+ private:
+  ConnectCallback connect_callback_;
+  std::shared_ptr<Connector> connector_;
+  std::string authority_ = "localhost";
+  std::size_t max_connections_ = 32;
+  std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);
+  SpinPolicy spin_ = SpinPolicy::adaptive();
+  std::size_t max_receive_ = std::size_t{4} * 1024 * 1024;
+};
+
+/// A client's way to one server. Makes no connection before the first call; replaces those that
+/// die.
+///
+/// Blocking calls take a connection from a pool, and the calling thread drives it. Awaited calls
+/// use one connection for each EventLoop. There is no thread behind a channel.
+///
+/// Thread safety: any thread. Generated clients share what is behind it and may outlive it.
+class Channel {
+ public:
+  /// `target`: see Endpoint::parse(). One that is wrong fails each call with INVALID_ARGUMENT.
+  explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel();
+
+  /// For generated code.
+  const std::shared_ptr<detail::ChannelCore>& core() const noexcept { return core_; }
+
+ private:
+  std::shared_ptr<detail::ChannelCore> core_;
+};
+
+}  // namespace nearcall

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls of a client, blocking and awaited, and what generated clients are made of.
+#pragma once
+
+#include <nearcall/call_options.hpp>
+#include <nearcall/channel.hpp>
+#include <nearcall/metadata.hpp>
+#include <nearcall/method.hpp>
+#include <nearcall/result.hpp>
+#include <nearcall/stream_awaiters.hpp>
+#include <nearcall/task.hpp>
+
+#include <google/protobuf/message_lite.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace nearcall {
+
+class ClientStub;
+
+namespace detail {
+
+class BoundMethods;
+class BlockingCall;
+class AsyncCall;
+
+struct BlockingCallDeleter {
+  void operator()(BlockingCall* call) const noexcept;
+};
+
+/// What every blocking call object can do.
+///
+/// Thread safety: one thread reads and one writes at a time; cancel() from any thread.
+class BlockingCallBase {
+ public:
+  /// The server's headers, once they have come; empty if the call ended without. Blocks.
+  const Metadata& headers();
+  /// The trailers of a call that is over; empty before.
+  const Metadata& trailers() const;
+  /// Ends the call with CANCELLED. From any thread; whoever waits in it returns at once.
+  void cancel() noexcept;
+
+ protected:
+  explicit BlockingCallBase(std::unique_ptr<BlockingCall, BlockingCallDeleter> call) noexcept
+      : call_(std::move(call)) {}
+  bool read_message(google::protobuf::MessageLite& into);
+  bool write_message(const google::protobuf::MessageLite& message);
+  bool half_close();
+  Status finish_call();
+
+ private:
+  std::unique_ptr<BlockingCall, BlockingCallDeleter> call_;
+};
+
+struct AsyncCallDeleter {
+  void operator()(AsyncCall* call) const noexcept;
+};
+
+/// Waits for the headers or the end of a call.
+class [[nodiscard]] CallAwaiter {
+ public:
+  enum class Until : unsigned char { headers, end };
+
+  CallAwaiter(AsyncCall& call, Until until) noexcept : call_(&call), until_(until) {}
+  CallAwaiter(const CallAwaiter&) = delete;
+  CallAwaiter& operator=(const CallAwaiter&) = delete;
+  ~CallAwaiter() {
+    if (is_waiting_) leave();
+  }
+  bool await_ready() const noexcept;
+  void await_suspend(std::coroutine_handle<> waiting);
+
+ protected:
+  AsyncCall& call() const noexcept { return *call_; }
+  void settle() noexcept { is_waiting_ = false; }
+
+ private:
+  friend AsyncCall;
+  void leave() noexcept;
+
+  AsyncCall* call_;
+  Until until_;
+  bool is_waiting_ = false;
+};
+
+class [[nodiscard]] HeadersAwaiter final : public CallAwaiter {
+ public:
+  explicit HeadersAwaiter(AsyncCall& call) noexcept : CallAwaiter(call, Until::headers) {}
+  const Metadata& await_resume() noexcept;
+};
+
+class [[nodiscard]] StatusAwaiter final : public CallAwaiter {
+ public:
+  explicit StatusAwaiter(AsyncCall& call) noexcept : CallAwaiter(call, Until::end) {}
+  Status await_resume();
+};
+
+/// What every awaited call object can do. It was started when it was made, and nothing in it refers
+/// to the caller's request or options. Dropping it cancels the call.
+///
+/// Thread safety: the thread of the EventLoop that it was made on; cancel() from any thread.
+class AsyncCallBase {
+ public:
+  /// `co_await call.headers()`: the server's headers; empty if the call ended without. Valid as
+  /// long as the call object.
+  HeadersAwaiter headers() noexcept { return HeadersAwaiter(*call_); }
+  /// How the call ended. REQUIRES: it has (the result was awaited).
+  const Status& status() const;
+  /// The trailers of a call that is over; empty before.
+  const Metadata& trailers() const;
+  bool is_done() const noexcept;
+  /// Ends the call with CANCELLED. From any thread, as long as the call object lives.
+  void cancel() noexcept;
+
+ protected:
+  explicit AsyncCallBase(std::unique_ptr<AsyncCall, AsyncCallDeleter> call) noexcept
+      : call_(std::move(call)) {}
+  AsyncCall& call() const noexcept { return *call_; }
+  MessageStream& stream() const noexcept;
+  /// Where a unary reply is parsed as it arrives. Call it before the loop turns.
+  void expect_reply(google::protobuf::MessageLite& reply) noexcept;
+  bool half_close() noexcept;
+  Status take_status();
+
+ private:
+  std::unique_ptr<AsyncCall, AsyncCallDeleter> call_;
+};
+
+/// Waits for the end of a call that has one reply.
+template <class Reply>
+class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
+ public:
+  ReplyAwaiter(AsyncCall& call, Reply& reply) noexcept
+      : CallAwaiter(call, Until::end), reply_(&reply) {}
+  Result<Reply> await_resume() {
+    settle();
+    Status status = status_of(call());
+    if (!status.ok()) return Result<Reply>(std::move(status));
+    return Result<Reply>(std::move(*reply_));
+  }
+
+ private:
+  static Status status_of(AsyncCall& call);
+  Reply* reply_;
+};
+
+Status status_of(AsyncCall& call);
+template <class Reply>
+Status ReplyAwaiter<Reply>::status_of(AsyncCall& call) {
+  return detail::status_of(call);
+}
+
+}  // namespace detail
+
+/// A unary call that was started: `Result<Reply> reply = co_await call;`, once.
+template <class Reply>
+class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
+ public:
+  AsyncUnaryCall(AsyncUnaryCall&&) noexcept = default;
+  AsyncUnaryCall& operator=(AsyncUnaryCall&&) noexcept = default;
+
+  detail::ReplyAwaiter<Reply> operator co_await() noexcept {
+    return detail::ReplyAwaiter<Reply>(call(), *reply_);
+  }
+
+ private:
+  friend ClientStub;
+  explicit AsyncUnaryCall(std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
+      : AsyncCallBase(std::move(started)), reply_(std::make_unique<Reply>()) {
+    expect_reply(*reply_);
+  }
+
+  std::unique_ptr<Reply> reply_;
+};
+
+/// A server-streaming call that was started: read until there is nothing more, then finish().
+template <class Reply>
+class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBase {
+ public:
+  /// `while (std::optional<Reply> reply = co_await call.read())`; nothing at the end of the call,
+  /// however it ended.
+  detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
+  /// The same into a message that is used again: `while (co_await call.read(reply))`.
+  detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
+  /// `Status status = co_await call.finish();` messages that were not read are dropped.
+  detail::StatusAwaiter finish() noexcept { return detail::StatusAwaiter(call()); }
+
+ private:
+  friend ClientStub;
+  using AsyncCallBase::AsyncCallBase;
+};
+
+/// A client-streaming call that was started: write, then finish().
+template <class Request, class Reply>
+class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBase {
+ public:
+  /// `bool taken = co_await call.write(request);` waits while too much is under way; false: the
+  /// call is over, finish() says how.
+  detail::WriteAwaiter write(const Request& request) noexcept {
+    return detail::WriteAwaiter(stream(), request);
+  }
+  /// Ends the requests and waits for the reply, once: `Result<Reply> reply = co_await
+  /// call.finish();`
+  detail::ReplyAwaiter<Reply> finish() noexcept {
+    half_close();
+    return detail::ReplyAwaiter<Reply>(call(), *reply_);
+  }
+
+ private:
+  friend ClientStub;
+  explicit AsyncClientStreamingCall(
+      std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
+      : AsyncCallBase(std::move(started)), reply_(std::make_unique<Reply>()) {
+    expect_reply(*reply_);
+  }
+
+  std::unique_ptr<Reply> reply_;
+};
+
+/// A bidirectional call that was started. One coroutine may read while another one writes.
+template <class Request, class Reply>
+class [[nodiscard]] AsyncDuplexStreamingCall final : public detail::AsyncCallBase {
+ public:
+  /// See AsyncServerStreamingCall and AsyncClientStreamingCall.
+  detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
+  detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
+  detail::WriteAwaiter write(const Request& request) noexcept {
+    return detail::WriteAwaiter(stream(), request);
+  }
+  /// Ends the requests; false if the call is over already.
+  bool writes_done() noexcept { return half_close(); }
+  /// Ends the requests if that was not done, and waits for the end; unread replies are dropped.
+  detail::StatusAwaiter finish() noexcept {
+    half_close();
+    return detail::StatusAwaiter(call());
+  }
+
+ private:
+  friend ClientStub;
+  using AsyncCallBase::AsyncCallBase;
+};
+
+/// A blocking server-streaming call: read until there is nothing more, then finish().
+template <class Reply>
+class [[nodiscard]] ClientReader final : public detail::BlockingCallBase {
+ public:
+  /// Waits for the next reply; false at the end of the call, however it ended.
+  bool read(Reply& into) { return read_message(into); }
+  std::optional<Reply> read() {
+    Reply reply;
+    if (!read_message(reply)) return std::nullopt;
+    return std::optional<Reply>(std::move(reply));
+  }
+  /// How the call ended; waits for it. Replies that were not read are dropped.
+  Status finish() { return finish_call(); }
+
+ private:
+  friend ClientStub;
+  using BlockingCallBase::BlockingCallBase;
+};
+
+/// A blocking client-streaming call: write, then finish().
+template <class Request, class Reply>
+class [[nodiscard]] ClientWriter final : public detail::BlockingCallBase {
+ public:
+  /// Hands one request over, and waits while too much is under way; false if the call is over:
+  /// finish() says how.
+  bool write(const Request& request) { return write_message(request); }
+  /// Ends the requests and waits for the reply.
+  Result<Reply> finish() {
+    half_close();
+    Reply reply;
+    const bool has_reply = read_message(reply);
+    Status status = finish_call();
+    if (!status.ok()) return Result<Reply>(std::move(status));
+    if (!has_reply) {
+      return Result<Reply>(Status(StatusCode::unimplemented, "the call ended without a reply"));
+    }
+    return Result<Reply>(std::move(reply));
+  }
+
+ private:
+  friend ClientStub;
+  using BlockingCallBase::BlockingCallBase;
+};
+
+/// A blocking bidirectional call. One thread may read while another one writes.
+template <class Request, class Reply>
+class [[nodiscard]] ClientReaderWriter final : public detail::BlockingCallBase {
+ public:
+  bool read(Reply& into) { return read_message(into); }
+  std::optional<Reply> read() {
+    Reply reply;
+    if (!read_message(reply)) return std::nullopt;
+    return std::optional<Reply>(std::move(reply));
+  }
+  bool write(const Request& request) { return write_message(request); }
+  /// Ends the requests; false if the call is over already.
+  bool writes_done() { return half_close(); }
+  /// Ends the requests if that was not done, and waits for the end; unread replies are dropped.
+  Status finish() {
+    half_close();
+    return finish_call();
+  }
+
+ private:
+  friend ClientStub;
+  using BlockingCallBase::BlockingCallBase;
+};
+
+/// The methods of one service on one channel: what a generated client calls. A method is named by
+/// its position in the array that the stub was made with.
+///
+/// Thread safety: any thread.
+class ClientStub {
+ public:
+  /// REQUIRES: `methods` are constants that live for ever.
+  ClientStub(Channel& channel, std::span<const Method> methods);
+
+  template <class Reply>
+  Result<Reply> unary(std::size_t method,
+                      const google::protobuf::MessageLite& request,
+                      const CallOptions& options) const {
+    Reply reply;
+    Status status = call_blocking(method, request, options, reply);
+    if (!status.ok()) return Result<Reply>(std::move(status));
+    return Result<Reply>(std::move(reply));
+  }
+  template <class Reply>
+  AsyncUnaryCall<Reply> unary_async(std::size_t method,
+                                    const google::protobuf::MessageLite& request,
+                                    const CallOptions& options) const {
+    return AsyncUnaryCall<Reply>(start_async(method, &request, options));
+  }
+  template <class Reply>
+  ClientReader<Reply> server_streaming(std::size_t method,
+                                       const google::protobuf::MessageLite& request,
+                                       const CallOptions& options) const {
+    return ClientReader<Reply>(start_blocking(method, &request, options));
+  }
+  template <class Reply>
+  AsyncServerStreamingCall<Reply> server_streaming_async(
+      std::size_t method,
+      const google::protobuf::MessageLite& request,
+      const CallOptions& options) const {
+    return AsyncServerStreamingCall<Reply>(start_async(method, &request, options));
+  }
+  template <class Request, class Reply>
+  ClientWriter<Request, Reply> client_streaming(std::size_t method,
+                                                const CallOptions& options) const {
+    return ClientWriter<Request, Reply>(start_blocking(method, nullptr, options));
+  }
+  template <class Request, class Reply>
+  AsyncClientStreamingCall<Request, Reply> client_streaming_async(
+      std::size_t method, const CallOptions& options) const {
+    return AsyncClientStreamingCall<Request, Reply>(start_async(method, nullptr, options));
+  }
+  template <class Request, class Reply>
+  ClientReaderWriter<Request, Reply> bidi_streaming(std::size_t method,
+                                                    const CallOptions& options) const {
+    return ClientReaderWriter<Request, Reply>(start_blocking(method, nullptr, options));
+  }
+  template <class Request, class Reply>
+  AsyncDuplexStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
+                                                                const CallOptions& options) const {
+    return AsyncDuplexStreamingCall<Request, Reply>(start_async(method, nullptr, options));
+  }
+
+ private:
+  using BlockingPtr = std::unique_ptr<detail::BlockingCall, detail::BlockingCallDeleter>;
+  using AsyncPtr = std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter>;
+
+  Status call_blocking(std::size_t method,
+                       const google::protobuf::MessageLite& request,
+                       const CallOptions& options,
+                       google::protobuf::MessageLite& reply) const;
+  /// `request` is null where the call streams its requests.
+  BlockingPtr start_blocking(std::size_t method,
+                             const google::protobuf::MessageLite* request,
+                             const CallOptions& options) const;
+  AsyncPtr start_async(std::size_t method,
+                       const google::protobuf::MessageLite* request,
+                       const CallOptions& options) const;
+
+  std::shared_ptr<const detail::BoundMethods> methods_;
+};
+
+}  // namespace nearcall

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// PeerIdentity: who is on the other side of a connection, in the kernel's words.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+
+namespace nearcall {
+
+/// Who is on the other side of a connection, as the kernel said when it was made (SO_PEERCRED, see
+/// unix(7)), and its address.
+///
+/// The credentials are those at the time of connect(2) (or listen(2), seen from a client): the pid
+/// may belong to another process by now, so decide on uid and gid and only log the pid.
+/// A uid of 65534 is also how a user outside our user namespace looks: never trust it.
+///
+/// A value. Thread safety: as a std::string.
+class PeerIdentity {
+ public:
+  /// Nobody known: a transport that carries no identity.
+  PeerIdentity() = default;
+  explicit PeerIdentity(std::string address) : address_(std::move(address)) {}
+  PeerIdentity(std::string address, uid_t uid, gid_t gid, pid_t pid)
+      : address_(std::move(address)), uid_(uid), gid_(gid), pid_(pid), has_credentials_(true) {}
+
+  /// Whether uid, gid and pid come from the kernel. False on TCP and most custom transports.
+  bool has_credentials() const noexcept { return has_credentials_; }
+  /// (uid_t)-1 without credentials.
+  uid_t uid() const noexcept { return uid_; }
+  /// (gid_t)-1 without credentials.
+  gid_t gid() const noexcept { return gid_; }
+  /// 0 without credentials, and for a process outside our pid namespace.
+  pid_t pid() const noexcept { return pid_; }
+  /// The address in target form: "unix:/run/x.sock", "ipv4:127.0.0.1:4711".
+  const std::string& address() const noexcept { return address_; }
+
+  /// "unix:/run/x.sock uid=1000 gid=1000 pid=4711", for logs.
+  std::string to_string() const;
+
+ private:
+  std::string address_;
+  uid_t uid_ = static_cast<uid_t>(-1);
+  gid_t gid_ = static_cast<gid_t>(-1);
+  pid_t pid_ = 0;
+  bool has_credentials_ = false;
+};
+
+}  // namespace nearcall

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: listens, runs the handlers of its services, and stops in good order.
+#pragma once
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/peer_policy.hpp>
+#include <nearcall/result.hpp>
+#include <nearcall/service.hpp>
+#include <nearcall/spin_policy.hpp>
+#include <nearcall/transport.hpp>
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearcall {
+
+namespace detail {
+class ServerCore;
+}  // namespace detail
+
+/// How a server behaves. A value; fluent.
+class ServerOptions {
+ public:
+  ServerOptions() = default;
+
+  /// How many event loops, each on a thread of its own, share the connections; 1 by default, which
+  /// is the thread that calls run(). 1 to 64.
+  ServerOptions& threads(std::size_t count) {
+    threads_ = count < 1 ? 1 : (count > 64 ? 64 : count);
+    return *this;
+  }
+  /// The largest message that is taken from a client, in bytes; 4 MiB by default.
+  ServerOptions& max_receive_message_size(std::size_t bytes) {
+    max_receive_ = bytes;
+    return *this;
+  }
+  /// How long running calls may go on once the server stops; 30 s by default.
+  ServerOptions& drain_timeout(std::chrono::nanoseconds duration) {
+    drain_timeout_ = duration;
+    return *this;
+  }
+  /// Open connections in all; 1,024 by default. One more is closed at accept.
+  ServerOptions& max_connections(std::size_t count) {
+    max_connections_ = count;
+    return *this;
+  }
+  /// Open connections of one uid; 256 by default.
+  ServerOptions& max_connections_per_uid(std::size_t count) {
+    max_connections_per_uid_ = count;
+    return *this;
+  }
+  /// Calls under way on one connection, 1 to 1,000,000; 1,000 by default. More are refused.
+  ServerOptions& max_concurrent_streams(std::uint32_t count) {
+    max_streams_ = count < 1 ? 1 : (count > 1'000'000 ? 1'000'000 : count);
+    return *this;
+  }
+  /// Whether its own loops spin before they sleep.
+  ServerOptions& spin(SpinPolicy policy) {
+    spin_ = policy;
+    return *this;
+  }
+
+  std::size_t threads() const noexcept { return threads_; }
+  std::size_t max_receive_message_size() const noexcept { return max_receive_; }
+  std::chrono::nanoseconds drain_timeout() const noexcept { return drain_timeout_; }
+  std::size_t max_connections() const noexcept { return max_connections_; }
+  std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
+  std::uint32_t max_concurrent_streams() const noexcept { return max_streams_; }
+  SpinPolicy spin() const noexcept { return spin_; }
+
+ private:
+  std::size_t threads_ = 1;
+  std::size_t max_receive_ = std::size_t{4} * 1024 * 1024;
+  std::chrono::nanoseconds drain_timeout_ = std::chrono::seconds(30);
+  std::size_t max_connections_ = 1024;
+  std::size_t max_connections_per_uid_ = 256;
+  std::uint32_t max_streams_ = 1000;
+  SpinPolicy spin_ = SpinPolicy::adaptive();
+};
+
+/// How one listener behaves. A value; fluent.
+class ListenOptions {
+ public:
+  ListenOptions() = default;
+  /// `server.listen("ipv4:127.0.0.1:0", untrusted::anyone())`.
+  ListenOptions(PeerPolicy policy) : policy_(policy) {}
+
+  /// Who may connect.
+  ListenOptions& policy(PeerPolicy policy) {
+    policy_ = policy;
+    return *this;
+  }
+  /// The permissions of the socket's file; 0600 by default.
+  ListenOptions& mode(mode_t mode) {
+    mode_ = mode;
+    return *this;
+  }
+  /// The group of the socket's file; the process's by default.
+  ListenOptions& group(gid_t group) {
+    group_ = group;
+    return *this;
+  }
+
+  PeerPolicy policy() const noexcept { return policy_; }
+  mode_t mode() const noexcept { return mode_; }
+  std::optional<gid_t> group() const noexcept { return group_; }
+
+ private:
+  PeerPolicy policy_ = PeerPolicy::same_user_or_root();
+  mode_t mode_ = 0600;
+  std::optional<gid_t> group_;
+};
+
+/// Listens, runs the handlers of its services, and stops in good order.
+///
+///     Server server;
+///     server.add_service(greeter);
+///     server.listen("unix:/run/user/1000/greeter.sock");
+///     return server.run();
+///
+/// On an EventLoop of the caller's: `Server server(loop); …; server.start();` then nothing here
+/// blocks and no thread is added.
+///
+/// Stopping: each client is told (GOAWAY in two phases), running calls go on until the drain
+/// timeout, then they are cancelled; connections close when their calls are over.
+///
+/// Thread safety: stop() from any thread; the rest from one thread, that of the loop where there is
+/// one.
+class Server {
+ public:
+  explicit Server(ServerOptions options = ServerOptions());
+  /// Everything runs on `loop`, which outlives the server; ServerOptions::threads() is ignored.
+  explicit Server(EventLoop& loop, ServerOptions options = ServerOptions());
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  /// Ends what still runs: calls are cancelled, connections closed, socket files removed.
+  ~Server();
+
+  /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.
+  Server& add_service(Service& service);
+
+  /// Listens on a target (Endpoint::parse()). What goes wrong is reported by run() or start().
+  Server& listen(std::string_view target, const ListenOptions& options = ListenOptions());
+  /// Takes connections from a listener of the user's own. Who may connect is its business.
+  Server& listen(std::unique_ptr<Listener> listener);
+  /// The same, and returns what went wrong: UNAVAILABLE with the path and the reason ("address in
+  /// use"), INVALID_ARGUMENT for a bad target, FAILED_PRECONDITION for an abstract or TCP target
+  /// without `untrusted::anyone()`.
+  Result<void> try_listen(std::string_view target, const ListenOptions& options = ListenOptions());
+  Result<void> try_listen(std::unique_ptr<Listener> listener);
+
+  /// Where the server listens, in order, as targets; a port of 0 is replaced by the real one.
+  std::vector<std::string> addresses() const;
+
+  /// Serves on the calling thread (and threads() − 1 more) until SIGINT, SIGTERM or stop(), then
+  /// drains. Returns what main() should: 0, or 1 after logging the error of listen(). Signals that
+  /// the program handles itself are left to it. REQUIRES: made without a loop.
+  int run();
+
+  /// Begins to serve: on the loop, or without one on threads() new threads. Reports the first error
+  /// of listen().
+  Result<void> start();
+  /// Begins to drain. From any thread; once is enough.
+  void stop() noexcept;
+  /// Waits until all is drained. REQUIRES: not on the thread of the loop (there: co_await
+  /// stopped()).
+  void wait();
+  /// `co_await server.stopped()` on the server's loop: until all is drained.
+  Task<void> stopped();
+
+ private:
+  std::unique_ptr<detail::ServerCore> core_;
+};
+
+}  // namespace nearcall

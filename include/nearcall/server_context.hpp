@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerContext: what a handler sees of its call, and its message streams.
+#pragma once
+
+#include <nearcall/metadata.hpp>
+#include <nearcall/peer.hpp>
+#include <nearcall/result.hpp>
+#include <nearcall/stream_awaiters.hpp>
+#include <nearcall/task.hpp>
+
+#include <chrono>
+#include <coroutine>
+#include <stop_token>
+#include <string_view>
+
+namespace nearcall {
+
+namespace detail {
+
+class ServerCall;
+
+/// Waits until a stop is requested; resumes on the handler's loop.
+class [[nodiscard]] CallEventAwaiter {
+ public:
+  enum class Event : unsigned char { cancelled, server_stopping };
+
+  CallEventAwaiter(ServerCall& call, Event event) noexcept : call_(&call), event_(event) {}
+  CallEventAwaiter(const CallEventAwaiter&) = delete;
+  CallEventAwaiter& operator=(const CallEventAwaiter&) = delete;
+  ~CallEventAwaiter();
+  bool await_ready() const noexcept;
+  void await_suspend(std::coroutine_handle<> waiting);
+  void await_resume() noexcept {}
+
+ private:
+  ServerCall* call_;
+  Event event_;
+  bool is_waiting_ = false;
+};
+
+}  // namespace detail
+
+/// What a handler sees of its call. Lives until the handler has returned.
+///
+/// Thread safety: the thread of the loop that the handler was started on (EventLoop::current()
+/// there); cancellation() and server_stopping() give tokens that any thread may ask.
+class ServerContext {
+ public:
+  explicit ServerContext(detail::ServerCall& call) noexcept : call_(&call) {}
+  ServerContext(const ServerContext&) = delete;
+  ServerContext& operator=(const ServerContext&) = delete;
+
+  /// Who is calling, in the kernel's words.
+  const PeerIdentity& peer() const noexcept;
+  /// "/package.Service/Method".
+  std::string_view method() const noexcept;
+  /// `:authority` (or `host`) exactly as the client sent it; never trust it.
+  std::string_view authority() const noexcept;
+  /// The client's metadata.
+  const Metadata& metadata() const noexcept;
+  /// When the client gives up: time_point::max() if it never does.
+  std::chrono::steady_clock::time_point deadline() const noexcept;
+
+  /// Whether nobody waits for the answer any more: the client cancelled or is gone, the deadline
+  /// has passed, or the server stops and waits no longer.
+  bool is_cancelled() const noexcept;
+  /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`.
+  std::stop_token cancellation();
+  /// `co_await call.cancelled()` until is_cancelled().
+  detail::CallEventAwaiter cancelled() noexcept {
+    return {*call_, detail::CallEventAwaiter::Event::cancelled};
+  }
+  /// Stops when the server begins to drain: a handler without an end of its own should return.
+  std::stop_token server_stopping();
+  /// `co_await call.until_server_stopping()`.
+  detail::CallEventAwaiter until_server_stopping() noexcept {
+    return {*call_, detail::CallEventAwaiter::Event::server_stopping};
+  }
+
+  /// Adds a response header. FAILED_PRECONDITION once they were sent, else as Metadata::add().
+  Result<void> add_header(std::string_view key, std::string_view value);
+  /// Adds a trailer: it is sent with the status.
+  Result<void> add_trailer(std::string_view key, std::string_view value);
+  /// Sends the response headers now, instead of with the first message.
+  void send_headers();
+
+ private:
+  detail::ServerCall* call_;
+};
+
+/// The requests of a client-streaming or bidirectional call. Lives as long as the ServerContext,
+/// and belongs to the same thread.
+template <class Request>
+class ServerReader {
+ public:
+  explicit ServerReader(detail::MessageStream& stream) noexcept : stream_(&stream) {}
+  ServerReader(const ServerReader&) = delete;
+  ServerReader& operator=(const ServerReader&) = delete;
+
+  /// `while (std::optional<Request> request = co_await requests.read())`; nothing once the client
+  /// has ended its requests, or the call was cancelled (ServerContext::is_cancelled()).
+  detail::ReadNewAwaiter<Request> read() noexcept {
+    return detail::ReadNewAwaiter<Request>(*stream_);
+  }
+  /// The same into a message that is used again: `while (co_await requests.read(request))`.
+  detail::ReadAwaiter read(Request& into) noexcept { return detail::ReadAwaiter(*stream_, into); }
+
+ private:
+  detail::MessageStream* stream_;
+};
+
+/// The replies of a server-streaming or bidirectional call. Lives as long as the ServerContext, and
+/// belongs to the same thread.
+template <class Reply>
+class ServerWriter {
+ public:
+  explicit ServerWriter(detail::MessageStream& stream) noexcept : stream_(&stream) {}
+  ServerWriter(const ServerWriter&) = delete;
+  ServerWriter& operator=(const ServerWriter&) = delete;
+
+  /// `if (!co_await replies.write(reply))` the call was cancelled. Waits while the client is too
+  /// slow to take more.
+  detail::WriteAwaiter write(const Reply& reply) noexcept {
+    return detail::WriteAwaiter(*stream_, reply);
+  }
+
+ private:
+  detail::MessageStream* stream_;
+};
+
+}  // namespace nearcall

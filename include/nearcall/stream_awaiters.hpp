@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What awaited reads and writes of a message stream are made of, on both sides of a call.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <coroutine>
+#include <optional>
+#include <utility>
+
+namespace nearcall::detail {
+
+/// The messages of one call in both directions; private (src/connection/message_stream.hpp).
+class MessageStream;
+
+/// Reads one message into `into`; true if there was one. Ready at once when it is at hand.
+class ReadAwaiter {
+ public:
+  ReadAwaiter(MessageStream& stream, google::protobuf::MessageLite& into) noexcept
+      : stream_(&stream), into_(&into) {}
+  ReadAwaiter(const ReadAwaiter&) = delete;
+  ReadAwaiter& operator=(const ReadAwaiter&) = delete;
+  ~ReadAwaiter() {
+    if (is_waiting_) leave();
+  }
+
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> reader);
+  bool await_resume() noexcept {
+    is_waiting_ = false;
+    return has_message_;
+  }
+
+ private:
+  friend MessageStream;
+  void leave() noexcept;
+
+  MessageStream* stream_;
+  google::protobuf::MessageLite* into_;
+  bool has_message_ = false;
+  bool is_waiting_ = false;
+};
+
+/// Reads one message into a new T.
+template <class T>
+class ReadNewAwaiter {
+ public:
+  explicit ReadNewAwaiter(MessageStream& stream) noexcept : read_(stream, message_) {}
+  ReadNewAwaiter(const ReadNewAwaiter&) = delete;
+  ReadNewAwaiter& operator=(const ReadNewAwaiter&) = delete;
+
+  bool await_ready() { return read_.await_ready(); }
+  void await_suspend(std::coroutine_handle<> reader) { read_.await_suspend(reader); }
+  std::optional<T> await_resume() {
+    if (!read_.await_resume()) return std::nullopt;
+    return std::optional<T>(std::move(message_));
+  }
+
+ private:
+  T message_;
+  ReadAwaiter read_;
+};
+
+/// Hands one message over; true if it was taken, false if the call is over. The message is
+/// serialised before the awaiting coroutine suspends, or when it goes on.
+class WriteAwaiter {
+ public:
+  WriteAwaiter(MessageStream& stream, const google::protobuf::MessageLite& message) noexcept
+      : stream_(&stream), message_(&message) {}
+  WriteAwaiter(const WriteAwaiter&) = delete;
+  WriteAwaiter& operator=(const WriteAwaiter&) = delete;
+  ~WriteAwaiter() {
+    if (is_waiting_) leave();
+  }
+
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> writer);
+  bool await_resume() noexcept {
+    is_waiting_ = false;
+    return is_taken_;
+  }
+
+ private:
+  friend MessageStream;
+  void leave() noexcept;
+
+  MessageStream* stream_;
+  const google::protobuf::MessageLite* message_;
+  bool is_taken_ = false;
+  bool is_waiting_ = false;
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// ThreadPool: threads for work that blocks.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+namespace nearcall {
+
+namespace detail {
+class PoolCore;
+class Runnable;
+}  // namespace detail
+
+/// A bounded number of threads, each started when there is work and no other is idle.
+///
+/// Move a task there with `co_await resume_on(pool)`, and back with `co_await resume_on(loop)`.
+/// Thread safety: any thread. Outlives the tasks that move to it.
+class ThreadPool {
+ public:
+  static constexpr std::size_t default_max_queued = 1024;
+
+  /// REQUIRES: max_threads > 0.
+  explicit ThreadPool(std::size_t max_threads, std::size_t max_queued = default_max_queued);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  /// Runs what is queued, and joins the threads. REQUIRES: not on one of them.
+  ~ThreadPool();
+
+  /// Calls `work` on one of the threads; false if max_queued others wait already, or if no thread
+  /// can be started. Tasks that move to the pool do not count: they bring their own memory.
+  [[nodiscard]] bool try_post(std::function<void()> work);
+  /// Whether the caller is on one of the pool's threads.
+  [[nodiscard]] bool is_in_this_thread() const noexcept;
+
+  /// For the library's own layers. Throws std::system_error if no thread can be started.
+  void post(detail::Runnable& work);
+  /// Takes `work` back if it has not begun to run.
+  void cancel(detail::Runnable& work) noexcept;
+
+ private:
+  std::unique_ptr<detail::PoolCore> core_;
+};
+
+}  // namespace nearcall

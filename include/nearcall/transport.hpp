@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connection, Listener, Connector: to bring another transport. Any reliable byte stream will do.
+#pragma once
+
+#include <nearcall/endpoint.hpp>
+#include <nearcall/peer.hpp>
+#include <nearcall/result.hpp>
+#include <nearcall/task.hpp>
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <system_error>
+
+namespace nearcall {
+
+/// What one non-blocking read or write did.
+class IoResult {
+ public:
+  enum class Kind : std::uint8_t { bytes, would_block, end_of_stream, failed };
+
+  /// `count` bytes were moved. REQUIRES: count > 0.
+  static IoResult bytes(std::size_t count) noexcept { return {Kind::bytes, count, {}}; }
+  /// Nothing now; prepare_wait() says how to learn of more.
+  static IoResult would_block() noexcept { return {Kind::would_block, 0, {}}; }
+  /// Reads only: the peer will send no more.
+  static IoResult end_of_stream() noexcept { return {Kind::end_of_stream, 0, {}}; }
+  /// The connection is broken for this direction.
+  static IoResult failed(std::error_code error) noexcept { return {Kind::failed, 0, error}; }
+
+  Kind kind() const noexcept { return kind_; }
+  std::size_t count() const noexcept { return count_; }
+  std::error_code error() const noexcept { return error_; }
+
+ private:
+  IoResult(Kind kind, std::size_t count, std::error_code error) noexcept
+      : count_(count), error_(error), kind_(kind) {}
+
+  std::size_t count_;
+  std::error_code error_;
+  Kind kind_;
+};
+
+/// One direction of a connection, for waiting.
+enum class Interest : std::uint8_t { read, write };
+
+/// How to wait for one direction: it is ready now, or a descriptor will say so.
+class WaitAdvice {
+ public:
+  static WaitAdvice ready_now() noexcept { return {-1, 0}; }
+  /// Poll `fd` for `events` (POLLIN, POLLOUT of poll(2)). The descriptor lives as long as the
+  /// connection, and its readiness must follow the state: an event that arrives after
+  /// prepare_wait() returned makes it ready, and try_read()/try_write() take the readiness away
+  /// before they answer would_block (an eventfd is read empty). It may be registered
+  /// edge-triggered.
+  static WaitAdvice poll(int fd, short events) noexcept { return {fd, events}; }
+
+  bool is_ready() const noexcept { return fd_ < 0; }
+  int fd() const noexcept { return fd_; }
+  short events() const noexcept { return events_; }
+
+ private:
+  WaitAdvice(int fd, short events) noexcept : fd_(fd), events_(events) {}
+
+  int fd_;
+  short events_;
+};
+
+/// A reliable, ordered stream of bytes to one peer: a socket, a pipe pair, a ring, a TLS session.
+///
+/// The library closes it by destroying it. Thread safety: one thread reads and one writes at a time
+/// (they may be two); abort() and peer() may be called from any thread at any time.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  /// Reads at most into.size() bytes (> 0) without blocking.
+  virtual IoResult try_read(std::span<std::byte> into) = 0;
+  /// Writes a prefix of the given pieces (at least one, none empty) without blocking, and without
+  /// raising SIGPIPE.
+  virtual IoResult try_write(std::span<const iovec> from) = 0;
+  /// Called before a thread parks, after the direction answered would_block. A transport whose
+  /// writer must be told that somebody sleeps (a ring) announces it here and looks once more.
+  virtual WaitAdvice prepare_wait(Interest interest) = 0;
+  /// Ends both directions at once: reads and writes fail or end from now on, and whoever waits on
+  /// the descriptor wakes up. Keeps every resource alive: the destructor frees them.
+  virtual void abort(std::error_code reason) noexcept = 0;
+  /// Who is on the other side. Fixed for the life of the connection.
+  virtual const PeerIdentity& peer() const noexcept = 0;
+  /// Sends nothing more; the peer reads the end of the stream after what was written. Optional.
+  virtual void shutdown_write() noexcept {}
+};
+
+/// Hands over connections that peers made. Driven by the server's loop.
+///
+/// Life: bind(), then try_accept() as often as prepare_wait() says, then unbind(); destroyed last.
+/// Thread safety: none; one thread at a time.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+
+  /// Starts to listen: when it returns OK, peers can connect. Called once.
+  virtual Result<void> bind() = 0;
+  /// The next connection, or null when none waits now. An error is logged and retried after a
+  /// pause (10 ms, doubling to 1 s).
+  virtual Result<std::unique_ptr<Connection>> try_accept() = 0;
+  /// How to wait for the next connection; level-triggered.
+  virtual WaitAdvice prepare_wait() = 0;
+  /// Takes no more connections; those handed over live on. The name that it listened under stays
+  /// until the listener is destroyed, after the server has drained.
+  virtual void unbind() noexcept = 0;
+  /// In target form, for logs: "unix:/run/x.sock".
+  virtual std::string address() const = 0;
+};
+
+/// What a connector is told of the connection that is wanted.
+class ConnectContext {
+ public:
+  ConnectContext(std::string target,
+                 std::chrono::steady_clock::time_point deadline,
+                 std::stop_token cancellation)
+      : target_(std::move(target)), deadline_(deadline), cancellation_(std::move(cancellation)) {}
+
+  /// The target that the channel was made with.
+  const std::string& target() const noexcept { return target_; }
+  /// When the attempt is given up: time_point::max() if never. A connector that is late is
+  /// abandoned: its task is destroyed where it waits, and with it what it holds.
+  std::chrono::steady_clock::time_point deadline() const noexcept { return deadline_; }
+  /// Stops when nobody wants the connection any more.
+  const std::stop_token& cancellation() const noexcept { return cancellation_; }
+
+ private:
+  std::string target_;
+  std::chrono::steady_clock::time_point deadline_;
+  std::stop_token cancellation_;
+};
+
+/// Makes connections, one a call of connect().
+///
+/// Thread safety: connect() may be called from several threads at once.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  /// A connection to the peer, or UNAVAILABLE with the path and the reason. Runs on an EventLoop
+  /// (EventLoop::current()), which the task may use to wait and must not block.
+  virtual Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) = 0;
+};
+
+}  // namespace nearcall
