@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The .NET peer's server: the interop TestService on Kestrel over a Unix socket, HTTP/2 only.
+using Grpc.Core;
+using Grpc.Testing;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Nearcall.Interop;
+
+internal static class PeerServer
+{
+    public static async Task RunAsync(string path)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.Configure<HostOptions>(
+            host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
+        builder.Services.AddGrpc();
+        await using var app = builder.Build();
+        app.MapGrpcService<TestServicePeer>();
+        await app.StartAsync();
+        Console.WriteLine("READY");
+        await app.WaitForShutdownAsync();
+    }
+}
+
+internal sealed class TestServicePeer : TestService.TestServiceBase
+{
+    public override Task<Empty> EmptyCall(Empty request, ServerCallContext context) =>
+        Task.FromResult(new Empty());
+
+    public override async Task<SimpleResponse> UnaryCall(
+        SimpleRequest request, ServerCallContext context)
+    {
+        await EchoMetadata(context);
+        EchoStatus(request.ResponseStatus);
+        return new SimpleResponse { Payload = Zeros(request.ResponseSize) };
+    }
+
+    public override async Task<StreamingInputCallResponse> StreamingInputCall(
+        IAsyncStreamReader<StreamingInputCallRequest> requests, ServerCallContext context)
+    {
+        var total = 0;
+        await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
+        {
+            total += request.Payload?.Body.Length ?? 0;
+        }
+        return new StreamingInputCallResponse { AggregatedPayloadSize = total };
+    }
+
+    public override async Task StreamingOutputCall(StreamingOutputCallRequest request,
+        IServerStreamWriter<StreamingOutputCallResponse> responses, ServerCallContext context)
+    {
+        await EchoMetadata(context);
+        await Answer(request, responses, context);
+    }
+
+    public override async Task FullDuplexCall(
+        IAsyncStreamReader<StreamingOutputCallRequest> requests,
+        IServerStreamWriter<StreamingOutputCallResponse> responses, ServerCallContext context)
+    {
+        await EchoMetadata(context);
+        await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
+        {
+            await Answer(request, responses, context);
+        }
+    }
+
+    private static async Task Answer(StreamingOutputCallRequest request,
+        IServerStreamWriter<StreamingOutputCallResponse> responses, ServerCallContext context)
+    {
+        EchoStatus(request.ResponseStatus);
+        foreach (var wanted in request.ResponseParameters)
+        {
+            if (wanted.IntervalUs > 0)
+            {
+                var interval = TimeSpan.FromMicroseconds(wanted.IntervalUs);
+                await Task.Delay(interval, context.CancellationToken);
+            }
+            var response = new StreamingOutputCallResponse { Payload = Zeros(wanted.Size) };
+            await responses.WriteAsync(response);
+        }
+    }
+
+    private static Payload Zeros(int size) => new() { Body = ByteString.CopyFrom(new byte[size]) };
+
+    private static void EchoStatus(EchoStatus? wanted)
+    {
+        if (wanted is { Code: not 0 })
+        {
+            throw new RpcException(new Status((StatusCode)wanted.Code, wanted.Message));
+        }
+    }
+
+    private static async Task EchoMetadata(ServerCallContext context)
+    {
+        if (context.RequestHeaders.GetValueBytes(Contract.TrailingKey) is { } trailing)
+        {
+            context.ResponseTrailers.Add(Contract.TrailingKey, trailing);
+        }
+        if (context.RequestHeaders.GetValue(Contract.InitialKey) is { } initial)
+        {
+            var headers = new Metadata { { Contract.InitialKey, initial } };
+            await context.WriteResponseHeadersAsync(headers);
+        }
+    }
+}

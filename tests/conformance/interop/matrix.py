@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the gRPC interop cases between real programs over Unix sockets and prints the matrix.
+
+Each pair gets a fresh server process on a socket in a fresh directory; each case is one run of the
+client program. The last column says whether the server then stopped cleanly on SIGTERM.
+Exit code: 0 all ok, 1 something failed, 77 nothing could be run.
+"""
+
+import argparse
+import functools
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = (
+    "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong",
+    "empty_stream", "custom_metadata", "status_code_and_message", "special_status_message",
+    "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
+    "cancel_after_begin", "cancel_after_first_response",
+)
+PEERS = ("nearcall", "grpcpp", "python", "grpcjs", "dotnet")
+STOPS = "stops"  # the name of the last column
+STARTING = 20  # seconds that a server may take to say READY
+STOPPING = 10  # seconds that it may take to stop
+NOTHING_RAN = 77
+
+# (client, server, case): why it fails through no fault of nearcall. Such a failure is printed and
+# does not count. Empty, and meant to stay so: all pairs of peers pass all cases.
+KNOWN = {}
+
+
+class Unavailable(Exception):
+    """Why a peer's program cannot be run here."""
+
+
+@functools.lru_cache(maxsize=None)
+def python_with_grpc():
+    for python in (sys.executable, "/usr/bin/python3"):
+        probe = [python, "-c", "import grpc, google.protobuf"]
+        if subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return python
+    raise Unavailable("no python3 with grpcio and protobuf")
+
+
+def existing(path, remedy):
+    if not pathlib.Path(path).exists():
+        raise Unavailable(f"no {path}: {remedy}")
+    return str(path)
+
+
+def installed(program):
+    found = shutil.which(program)
+    if not found:
+        raise Unavailable(f"no {program} on this machine")
+    return found
+
+
+class Programs:
+    """The command lines of the peers; a new peer is a new entry here."""
+
+    def __init__(self, options):
+        self._options = options
+        self._built = pathlib.Path(options.programs_dir)
+        self._tools = pathlib.Path(options.tools_dir)
+
+    def command(self, peer, side):
+        """The command that starts `peer`'s `side` ("server" or "client"), without its flags."""
+        makers = {
+            "nearcall": lambda: [self._nearcall(side)],
+            "grpcpp": lambda: [existing(self._built / f"grpcpp_interop_{side}", "not built")],
+            "python": lambda: [
+                python_with_grpc(), str(HERE / "python" / f"{side}.py"),
+                "--protoset=" + existing(self._built / "contract.protoset", "not built")],
+            "grpcjs": lambda: [
+                "env", "NODE_PATH=" + existing(self._tools / "grpcjs/node_modules", "run setup.sh"),
+                installed("node"), str(HERE / "grpcjs" / f"{side}.js")],
+            "dotnet": lambda: [
+                installed("dotnet"),
+                existing(self._tools / "dotnet/bin/interop_peer/release/interop_peer.dll",
+                         "run setup.sh"),
+                side],
+        }
+        return makers[peer]()
+
+    def _nearcall(self, side):
+        given = getattr(self._options, f"nearcall_{side}")
+        return existing(given or self._built / f"nearcall_interop_{side}", "not built")
+
+
+def environment():
+    """Ours without proxies: some clients would send even a Unix socket's traffic there."""
+    kept = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    kept.update(DOTNET_CLI_TELEMETRY_OPTOUT="1", DOTNET_NOLOGO="1", PYTHONDONTWRITEBYTECODE="1")
+    return kept
+
+
+class Server:
+    """A running server process; use as a context."""
+
+    def __init__(self, command, address, errors):
+        self._errors = errors
+        self._process = subprocess.Popen(
+            [*command, f"--address={address}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=errors, env=environment())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def wait_until_ready(self):
+        """None once the server listens, else what went wrong."""
+        said = b""
+        give_up = time.monotonic() + STARTING
+        while b"READY\n" not in said:
+            left = give_up - time.monotonic()
+            if left <= 0:
+                return f"the server did not say READY within {STARTING} s"
+            if select.select([self._process.stdout], [], [], left)[0]:
+                piece = os.read(self._process.stdout.fileno(), 4096)
+                if not piece:
+                    return f"the server ended before it was ready; {self.last_words()}"
+                said += piece
+        return None
+
+    def death(self):
+        """None while the server runs, else how it ended."""
+        if self._process.poll() is None:
+            return None
+        return f"the server is gone, exit code {self._process.returncode}; {self.last_words()}"
+
+    def stop(self):
+        """None if the server stops on SIGTERM with exit code 0, else what it did."""
+        if death := self.death():
+            return death
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            return f"the server still ran {STOPPING} s after SIGTERM"
+        return None if code == 0 else f"exit code {code} after SIGTERM; {self.last_words()}"
+
+    def last_words(self):
+        self._errors.seek(0)
+        text = self._errors.read().decode(errors="replace").strip()
+        return f"its stderr: {text[-2000:]}" if text else "it said nothing"
+
+
+def run_client(command, address, case, timeout):
+    """None if the case passed, else what the client said."""
+    try:
+        done = subprocess.run(
+            [*command, f"--address={address}", f"--test_case={case}"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, env=environment(),
+            check=False)
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="replace").strip()
+        return f"the client still ran after {timeout} s; {said[-2000:]}"
+    if done.returncode == 0:
+        return None
+    said = done.stdout.decode(errors="replace").strip()
+    return f"exit code {done.returncode}: {said[-2000:]}"
+
+
+def run_pair(programs, client, server, options):
+    """Runs all cases of one pair; yields (case, None or the failure)."""
+    server_command = programs.command(server, "server")
+    client_command = programs.command(client, "client")
+    with tempfile.TemporaryDirectory(prefix="interop-") as folder, \
+            open(os.path.join(folder, "stderr"), "w+b") as errors:
+        address = f"unix:{folder}/s"
+        with Server(server_command, address, errors) as running:
+            broken = running.wait_until_ready()
+            for case in options.cases:
+                failure = broken or run_client(client_command, address, case, options.timeout)
+                if failure and not broken:
+                    broken = running.death()
+                yield case, failure
+            yield STOPS, running.stop()
+
+
+class Matrix:
+    """The table on stdout, a row at a time, and what is said below it."""
+
+    WIDTH = 5
+
+    def __init__(self, cases):
+        self._cases = cases
+        self._failures = []
+        self._notes = []
+        self.ran = 0
+
+    @property
+    def failed(self):
+        return bool(self._failures)
+
+    def header(self):
+        for number, case in enumerate(self._cases, 1):
+            print(f"{number:>4} {case}")
+        numbers = [str(number) for number in range(1, len(self._cases) + 1)]
+        columns = "".join(name.rjust(self.WIDTH) for name in numbers)
+        print(f"\n{'client → server':<20}{columns}  {STOPS}     s")
+
+    def row(self, client, server, results):
+        pair = f"{client} → {server}"
+        print(f"{pair:<20}", end="", flush=True)
+        started = time.monotonic()
+        for case, failure in results:
+            print(self._verdict(client, server, case, failure).rjust(self.WIDTH),
+                  end="", flush=True)
+            self.ran += 1
+        print(f"  {time.monotonic() - started:6.1f}")
+
+    def skip(self, client, server, reason, is_failure):
+        pair = f"{client} → {server}"
+        print(f"{pair:<20} skip: {reason}")
+        if is_failure:
+            self._failures.append(f"{pair}: skipped, and skips are not allowed")
+
+    def footer(self):
+        for note in self._notes:
+            print(f"\nknown: {note}")
+        for failure in self._failures:
+            print(f"\nFAIL {failure}")
+
+    def _verdict(self, client, server, case, failure):
+        name = f"{client} → {server}, {case}"
+        reason = KNOWN.get((client, server, case))
+        if failure is None:
+            if reason:
+                self._notes.append(f"{name} passes now; it need not be listed ({reason})")
+            return "ok"
+        if reason:
+            self._notes.append(f"{name}: {reason}")
+            return "known"
+        self._failures.append(f"{name}: {failure}")
+        return "FAIL"
+
+
+def names(allowed):
+    def parse(text):
+        chosen = text.split(",")
+        for name in chosen:
+            if name not in allowed:
+                raise argparse.ArgumentTypeError(f"'{name}' is not one of {', '.join(allowed)}")
+        return chosen
+    return parse
+
+
+def parse_flags():
+    flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    flags.add_argument("--servers", type=names(PEERS), default=PEERS, metavar="A,B")
+    flags.add_argument("--clients", type=names(PEERS), default=PEERS, metavar="A,B")
+    flags.add_argument("--cases", type=names(CASES), default=CASES, metavar="X,Y")
+    flags.add_argument("--programs-dir", default=".", help="where CMake put the programs")
+    flags.add_argument("--tools-dir", default=".", help="the folder that setup.sh has filled")
+    flags.add_argument("--nearcall-server", help="this program instead of the one in programs-dir")
+    flags.add_argument("--nearcall-client", help="this program instead of the one in programs-dir")
+    flags.add_argument("--timeout", type=float, default=20, help="seconds for one case")
+    flags.add_argument("--no-skips", action="store_true", help="a missing peer is a failure")
+    return flags.parse_args()
+
+
+def main():
+    options = parse_flags()
+    programs = Programs(options)
+    matrix = Matrix(options.cases)
+    matrix.header()
+    for server in options.servers:
+        for client in options.clients:
+            try:
+                programs.command(server, "server")
+                programs.command(client, "client")
+            except Unavailable as reason:
+                matrix.skip(client, server, reason, options.no_skips)
+                continue
+            matrix.row(client, server, run_pair(programs, client, server, options))
+    matrix.footer()
+    if matrix.failed:
+        return 1
+    return 0 if matrix.ran else NOTHING_RAN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

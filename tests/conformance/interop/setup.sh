@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Fetches and builds what the interop peers need beyond apt-packages.txt, into one folder: the npm
+# packages of the grpc-js peer and the .NET peer. Quick when nothing has changed. A peer whose tool
+# (npm, dotnet) is missing is skipped with a word.
+set -eu
+
+if [ $# -ne 1 ]; then
+  echo "usage: $0 TOOLS_DIR" >&2
+  exit 2
+fi
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+tools=$(cd "$1" && pwd)
+
+# fingerprint FILE…: changes when one of the files does.
+fingerprint() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+# is_fresh NAME PRINT: whether NAME was last set up with that fingerprint.
+is_fresh() { [ -f "$tools/$1.stamp" ] && [ "$(cat "$tools/$1.stamp")" = "$2" ]; }
+
+setup_grpcjs() {
+  if ! command -v npm >/dev/null; then
+    echo "interop: no npm, so no grpc-js peer"
+    return 0
+  fi
+  print=$(fingerprint "$here/grpcjs/package.json" "$here/grpcjs/package-lock.json")
+  if is_fresh grpcjs "$print"; then return 0; fi
+  rm -f "$tools/grpcjs.stamp"
+  mkdir -p "$tools/grpcjs"
+  cp "$here/grpcjs/package.json" "$here/grpcjs/package-lock.json" "$tools/grpcjs/"
+  (cd "$tools/grpcjs" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  echo "$print" >"$tools/grpcjs.stamp"
+}
+
+setup_dotnet() {
+  if ! command -v dotnet >/dev/null; then
+    echo "interop: no dotnet, so no .NET peer"
+    return 0
+  fi
+  print=$(fingerprint "$here"/dotnet/*.cs "$here"/dotnet/*.csproj "$here"/dotnet/*.json \
+    "$here"/proto/grpc/testing/*.proto)
+  if is_fresh dotnet "$print"; then return 0; fi
+  rm -f "$tools/dotnet.stamp"
+  # Nothing may stay behind: no build server, no reused node, nothing in the source folder.
+  DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 dotnet build "$here/dotnet/interop_peer.csproj" \
+    --configuration Release --artifacts-path "$tools/dotnet" --disable-build-servers \
+    -nodeReuse:false -p:RestoreLockedMode=true -verbosity:quiet
+  echo "$print" >"$tools/dotnet.stamp"
+}
+
+setup_grpcjs
+setup_dotnet
