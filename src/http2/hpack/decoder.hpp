@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// HpackDecoder: header blocks to header lists (RFC 7541 section 3).
+#pragma once
+
+#include "base/bytes.hpp"
+#include "http2/hpack/dynamic_table.hpp"
+#include "http2/hpack/head_cache.hpp"
+#include "http2/hpack/header_list.hpp"
+#include "http2/protocol.hpp"
+#include "http2/violation.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace nearcall::http2 {
+
+/// What a peer may make us keep of one header block.
+struct DecoderLimits {
+  /// The sum of field_size(); what SETTINGS_MAX_HEADER_LIST_SIZE tells the peer.
+  std::uint32_t max_list_size = 16 * 1024;
+  std::uint32_t max_fields = 128;
+};
+
+/// Decodes the header blocks of one direction of one connection, in the order of their arrival.
+///
+/// A block beyond the limits is decoded all the same, without keeping its fields, so that the
+/// dynamic table stays in step: HeaderList::is_truncated(). A block that breaks RFC 7541 is a
+/// connection error COMPRESSION_ERROR, and the decoder must not be used any more.
+///
+/// Memory: the dynamic table, up to 4 × its size, and a HeadCache; nothing before the first block.
+/// Work: in proportion to the block's bytes, except that each of them may move a table's worth.
+///
+/// Thread safety: none.
+class HpackDecoder {
+ public:
+  explicit HpackDecoder(DecoderLimits limits = {}) noexcept : limits_(limits) {}
+
+  /// Decodes a whole block (HEADERS and its CONTINUATIONs put together) into `list`, in place of
+  /// what was there; after a violation the list is empty.
+  Result<void, Violation> decode(ByteSpan block, HeaderList& list);
+
+  /// The peer has acknowledged our SETTINGS_HEADER_TABLE_SIZE. When that is less than what its
+  /// encoder uses, its next block must begin with a size update (RFC 9113 section 4.3.1).
+  void set_max_table_size(std::uint32_t size) noexcept;
+
+  const DynamicTable& table() const noexcept { return table_; }
+
+ private:
+  friend class BlockDecoder;
+
+  DecoderLimits limits_;
+  std::uint32_t allowed_table_size_ = default_setting::header_table_size;
+  /// The next block must begin with an update to this or less.
+  std::optional<std::uint32_t> required_update_;
+  DynamicTable table_{default_setting::header_table_size};
+  HeadCache heads_;
+};
+
+}  // namespace nearcall::http2
