@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// The turn of a loop, and how it waits.
+#include "async/loop_core.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <utility>
+
+namespace nearcall::detail {
+namespace {
+
+constexpr int max_posted_per_turn = 256;
+constexpr int max_ready_per_turn = 256;
+constexpr int max_rounds_per_poll = 16;
+constexpr std::size_t max_timers_per_turn = 256;
+/// How often the other descriptors get a look while hot sources keep the loop busy.
+constexpr Duration descriptor_poll_interval = std::chrono::microseconds(5);
+
+constinit thread_local EventLoop* current_loop = nullptr;
+
+/// A few milliseconds coarse, but four times cheaper than the exact time.
+TimePoint coarse_now() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+class PostedFunction final : public Runnable {
+ public:
+  explicit PostedFunction(std::function<void()> work) : work_(std::move(work)) {}
+  void run() noexcept override {
+    const std::unique_ptr<PostedFunction> self(this);
+    work_();
+  }
+  void discard() noexcept override { delete this; }
+
+ private:
+  std::function<void()> work_;
+};
+
+}  // namespace
+
+/// A bare handle's place among the ready; used again and again.
+class LoopCore::HandleRunnable final : public Runnable {
+ public:
+  explicit HandleRunnable(LoopCore& core) noexcept : core_(&core) {}
+  void set(std::coroutine_handle<> handle) noexcept { handle_ = handle; }
+  void run() noexcept override {
+    core_->free_handle_runnables_.push_back(*this);
+    handle_.resume();
+  }
+
+ private:
+  LoopCore* core_;
+  std::coroutine_handle<> handle_;
+};
+
+LoopCore::LoopCore(EventLoop& owner, SpinPolicy spin)
+    : owner_(&owner), spin_policy_(spin), inbox_(poller_), spinner_(spin) {
+}
+
+LoopCore::~LoopCore() {
+  if (is_running_) fail_precondition("EventLoop: destroyed inside of its own run() or poll()");
+  EventLoop* const outer = std::exchange(current_loop, owner_);
+  // What goes may hand over more on its way.
+  bool is_done = false;
+  while (!is_done) {
+    is_done = true;
+    while (LoopOwned* owned = owned_.front()) {
+      delete owned;
+      is_done = false;
+    }
+    while (Runnable* work = inbox_.take()) {
+      work->discard();
+      is_done = false;
+    }
+  }
+  current_loop = outer;
+}
+
+LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
+  if (core.is_running_) fail_precondition("EventLoop: run() or poll() inside of itself");
+  core.is_running_ = true;
+  current_loop = core.owner_;
+  core.inbox_.wake_up();
+  core.refresh_now();
+}
+
+LoopCore::Entry::~Entry() {
+  core_->hot_.park();
+  core_->is_running_ = false;
+  core_->show_pending();
+  current_loop = outer_;
+}
+
+void LoopCore::run() {
+  const Entry entry(*this);
+  while (!inbox_.is_stop_requested())
+    turn(/*may_block=*/true);
+  inbox_.clear_stop();
+}
+
+void LoopCore::poll() {
+  const Entry entry(*this);
+  open_or_abort();
+  turn(/*may_block=*/false);
+  for (int round = 1; round < max_rounds_per_poll && has_ready_work(); ++round) {
+    run_ready();
+    run_hooks();
+  }
+}
+
+int LoopCore::fd() {
+  open_or_abort();
+  if (!is_running_) show_pending();
+  return poller_.fd();
+}
+
+void LoopCore::open_or_abort() {
+  if (const std::error_code error = poller_.open()) {
+    std::fprintf(stderr, "nearcall: EventLoop: epoll, eventfd or timerfd: %s\n",
+                 error.message().c_str());
+    std::abort();
+  }
+}
+
+void LoopCore::show_pending() noexcept {
+  if (!poller_.is_open()) return;
+  poller_.arm(timers_.next_deadline(), SteadyClock::now());
+  if (has_ready_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
+}
+
+void LoopCore::work_came_from_outside() noexcept {
+  if (!is_running_ && poller_.is_open()) poller_.signal();
+}
+
+void LoopCore::schedule(Runnable& work) {
+  ready_.push_back(work);
+  work_came_from_outside();
+}
+
+void LoopCore::schedule(std::coroutine_handle<> ready) {
+  if (free_handle_runnables_.empty()) {
+    handle_runnables_.push_back(std::make_unique<HandleRunnable>(*this));
+    free_handle_runnables_.push_back(*handle_runnables_.back());
+  }
+  auto& runnable = static_cast<HandleRunnable&>(*free_handle_runnables_.pop_front());
+  runnable.set(ready);
+  schedule(runnable);
+}
+
+void LoopCore::request_turn_end(TurnEndHook& hook) {
+  if (hook.is_linked()) return;
+  hooks_.push_back(hook);
+  work_came_from_outside();
+}
+
+void LoopCore::post(std::function<void()> work) {
+  post(*new PostedFunction(std::move(work)));  // deletes itself when it runs or is discarded
+}
+
+void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
+  if (deadline == no_deadline) {
+    timers_.clear(node);
+    return;
+  }
+  timers_.set(node, deadline);
+  if (!is_running_ && poller_.is_open()) poller_.arm(deadline, SteadyClock::now());
+}
+
+void LoopCore::turn(bool may_block) {
+  refresh_now();
+  bool is_busy = run_posted();
+  is_busy |= run_timers();
+  is_busy |= has_ready_work();
+  if (may_block && !is_busy) {
+    wait_for_work();
+  } else if (!may_block || now_ >= next_descriptor_poll_) {
+    poll_descriptors();
+  }
+  run_ready();
+  run_hooks();
+}
+
+bool LoopCore::run_posted() {
+  int count = 0;
+  for (; count < max_posted_per_turn; ++count) {
+    Runnable* const work = inbox_.take();
+    if (work == nullptr) break;
+    work->run();
+  }
+  return count > 0;
+}
+
+bool LoopCore::run_timers() {
+  std::size_t count = 0;
+  for (; count < max_timers_per_turn; ++count) {
+    TimerNode* const due = timers_.pop_due(now_);
+    if (due == nullptr) break;
+    due->fire();
+  }
+  return count > 0;
+}
+
+bool LoopCore::poll_descriptors() {
+  if (!poller_.is_open()) return false;
+  next_descriptor_poll_ = now_ + descriptor_poll_interval;
+  poller_.wait(/*may_block=*/false);
+  return poller_.dispatch();
+}
+
+void LoopCore::wait_for_work() {
+  if (!spin()) park();
+}
+
+/// Polls the hot sources; true if there is something to do now.
+bool LoopCore::spin() {
+  if (hot_.empty() || !spinner_.begin(now_)) return false;
+  hot_.begin(now_);
+  do {
+    if (hot_.poll(now_, spinner_.max_budget()) || inbox_.has_news()) {
+      spinner_.paid();
+      return true;
+    }
+    if (spinner_.are_polls_cheap()) relax_processor();
+    refresh_now();
+    if (timers_.next_deadline() <= now_) return true;
+    if (now_ >= next_descriptor_poll_ && poll_descriptors()) {
+      spinner_.paid();
+      return true;
+    }
+  } while (spinner_.keep_on(now_) && !hot_.empty());
+  return false;
+}
+
+/// Sleeps until something happens, unless there is something already.
+void LoopCore::park() {
+  open_or_abort();
+  if (!hot_.park() || has_ready_work()) return;
+  poller_.arm(timers_.next_deadline(), now_);
+  if (!inbox_.prepare_sleep()) return;
+  poller_.wait(/*may_block=*/true);
+  inbox_.wake_up();
+  const TimePoint slept_since = now_;
+  refresh_now();
+  next_descriptor_poll_ = now_ + descriptor_poll_interval;
+  spinner_.slept(now_ - slept_since);
+  run_posted();
+  run_timers();
+  poller_.dispatch();
+}
+
+void LoopCore::run_ready() {
+  if (ready_.empty()) return;
+  TimePoint before = coarse_now();
+  for (int count = 0; count < max_ready_per_turn && !ready_.empty(); ++count) {
+    busy_label_ = {};
+    ready_.pop_front()->run();
+    const TimePoint after = coarse_now();
+    if (after == before) continue;
+    refresh_now();
+    if (after - before >= busy_threshold_) report_busy(after - before, busy_label_);
+    before = after;
+  }
+}
+
+void LoopCore::run_hooks() {
+  // Those that are asked for meanwhile have their turn in the next round.
+  IntrusiveList<TurnEndHook> due;
+  while (TurnEndHook* hook = hooks_.pop_front())
+    due.push_back(*hook);
+  while (TurnEndHook* hook = due.pop_front())
+    hook->on_turn_end();
+}
+
+void LoopCore::report_busy(Duration duration, std::string_view label) {
+  const auto swallowed = busy_limiter_.admit(now_);
+  if (!swallowed) return;
+  log(LogLevel::warning, "event loop occupied for ",
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(), " ms by ",
+      label.empty() ? "a coroutine" : label, "; nothing else ran on it meanwhile (", *swallowed,
+      " more such since the last line)");
+}
+
+}  // namespace nearcall::detail
+
+namespace nearcall {
+
+EventLoop::EventLoop(SpinPolicy spin) : core_(std::make_unique<detail::LoopCore>(*this, spin)) {
+}
+
+EventLoop::~EventLoop() = default;
+
+// Out of line: a coroutine that moves between threads must not keep the address of a thread_local.
+[[gnu::noinline]] EventLoop* EventLoop::current() noexcept {
+  return detail::current_loop;
+}
+
+void EventLoop::run() {
+  core_->run();
+}
+
+void EventLoop::stop() noexcept {
+  core_->stop();
+}
+
+int EventLoop::fd() {
+  return core_->fd();
+}
+
+void EventLoop::poll() {
+  core_->poll();
+}
+
+void EventLoop::post(std::function<void()> work) {
+  core_->post(std::move(work));
+}
+
+}  // namespace nearcall

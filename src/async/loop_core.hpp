@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoopCore: what the library's layers see of an EventLoop: descriptors, timers, ready coroutines.
+#pragma once
+
+#include "async/hot_sources.hpp"
+#include "async/inbox.hpp"
+#include "async/intrusive_list.hpp"
+#include "async/poller.hpp"
+#include "async/runnable.hpp"
+#include "async/spinner.hpp"
+#include "async/timer_queue.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace nearcall::detail {
+
+/// Is called at the end of a turn in which it was asked for; a connection flushes its output there.
+class TurnEndHook : public ListHook {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEndHook() = default;
+};
+
+/// Destroyed with the loop, if it has not gone before.
+class LoopOwned : public ListHook {
+ public:
+  virtual ~LoopOwned() = default;
+};
+
+/// The parts of one EventLoop and the order in which they run. A turn is: posted work, due timers,
+/// events of descriptors, ready coroutines, turn-end hooks; each bounded, so that none starves the
+/// others. What is scheduled on the way runs in the same turn if its part is still to come, and
+/// before the loop sleeps in any case.
+///
+/// Handlers of events, timers and hooks are the library's; they never run users' code but schedule
+/// it, so that it runs on a flat stack.
+///
+/// Thread safety: post(), cancel_posted() and stop() from any thread; the rest from the thread that
+/// runs the loop, or, while none does, from the one that will.
+class LoopCore {
+ public:
+  LoopCore(EventLoop& owner, SpinPolicy spin);
+  LoopCore(const LoopCore&) = delete;
+  LoopCore& operator=(const LoopCore&) = delete;
+  ~LoopCore();
+
+  EventLoop& owner() const noexcept { return *owner_; }
+  bool is_in_this_thread() const noexcept { return EventLoop::current() == owner_; }
+  /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
+  TimePoint now() const noexcept { return is_running_ ? now_ : SteadyClock::now(); }
+  SpinPolicy spin_policy() const noexcept { return spin_policy_; }
+
+  // Descriptors; see Poller.
+
+  std::error_code add(int fd, std::uint32_t epoll_events, FdWatcher& watcher) {
+    return poller_.add(fd, epoll_events, watcher);
+  }
+  std::error_code modify(int fd, std::uint32_t epoll_events, FdWatcher& watcher) {
+    return poller_.modify(fd, epoll_events, watcher);
+  }
+  void remove(int fd, FdWatcher& watcher) noexcept { poller_.remove(fd, watcher); }
+
+  // Work for this turn, from the loop's thread.
+
+  /// Runs `work` after this turn's events. REQUIRES: it is in no queue. Leaves when destroyed.
+  void schedule(Runnable& work);
+  /// Resumes `ready` after this turn's events. REQUIRES: it is not destroyed before; use a Runnable
+  /// member where it may be.
+  void schedule(std::coroutine_handle<> ready);
+  /// Calls `hook` at the end of this turn, once. Leaves when destroyed.
+  void request_turn_end(TurnEndHook& hook);
+
+  // Work from any thread.
+
+  /// Runs `work` in one of the next turns. REQUIRES: it is in no queue.
+  void post(Runnable& work) noexcept { inbox_.post(work); }
+  void post(std::function<void()> work);
+  /// Takes `work` back if it was posted and has not begun to run.
+  void cancel_posted(Runnable& work) noexcept { inbox_.cancel(work); }
+  void stop() noexcept { inbox_.request_stop(); }
+
+  // Spinning.
+
+  /// `source` had traffic, and was read until nothing was left: while it is hot, the loop polls it
+  /// before it sleeps, and calls its prepare_park() before it stops to do so. False: it did not
+  /// become hot, and the caller announces that it will not poll itself.
+  [[nodiscard]] bool mark_hot(SpinSource& source) { return is_running_ && hot_.mark(source); }
+  void forget(SpinSource& source) noexcept { hot_.forget(source); }
+
+  // Who keeps the loop from turning.
+
+  /// Names what the ready coroutine that runs now works on, for the warning that is logged if it
+  /// takes longer than the threshold. The text must outlive the turn: a method's name.
+  void set_busy_label(std::string_view label) noexcept { busy_label_ = label; }
+  void set_busy_threshold(Duration threshold) noexcept { busy_threshold_ = threshold; }
+
+  /// Takes `owned` over: it is deleted with the loop, or deletes itself before that.
+  void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
+
+  // For EventLoop and sync_wait.
+
+  void run();
+  void poll();
+  int fd();
+
+  /// Makes the loop the current one of this thread, and leaves it such that its descriptor tells of
+  /// all that is left to do.
+  class Entry {
+   public:
+    explicit Entry(LoopCore& core) noexcept;
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry();
+
+   private:
+    LoopCore* core_;
+    EventLoop* outer_;
+  };
+
+ private:
+  friend class Timer;
+  class HandleRunnable;
+
+  void set_timer(TimerNode& node, TimePoint deadline);
+  void refresh_now() noexcept { now_ = SteadyClock::now(); }
+  void open_or_abort();
+  /// Makes what is left to do show up as readiness of fd().
+  void show_pending() noexcept;
+  void work_came_from_outside() noexcept;
+  bool has_ready_work() const noexcept { return !ready_.empty() || !hooks_.empty(); }
+
+  void turn(bool may_block);
+  bool run_posted();
+  bool run_timers();
+  bool poll_descriptors();
+  void wait_for_work();
+  bool spin();
+  void park();
+  void run_ready();
+  void run_hooks();
+  void report_busy(Duration duration, std::string_view label);
+
+  EventLoop* owner_;
+  SpinPolicy spin_policy_;
+  bool is_running_ = false;
+  TimePoint now_{};
+  Poller poller_;
+  Inbox inbox_;
+  TimerQueue timers_;
+  IntrusiveList<Runnable> ready_;
+  IntrusiveList<TurnEndHook> hooks_;
+  IntrusiveList<LoopOwned> owned_;
+  HotSources hot_;
+  Spinner spinner_;
+  /// When the descriptors are looked at again while the hot sources keep the loop busy.
+  TimePoint next_descriptor_poll_{};
+
+  std::vector<std::unique_ptr<HandleRunnable>> handle_runnables_;
+  IntrusiveList<Runnable> free_handle_runnables_;
+
+  std::string_view busy_label_;
+  Duration busy_threshold_ = std::chrono::milliseconds(100);
+  LogLimiter busy_limiter_;
+};
+
+/// One deadline on a loop; a member of whatever waits for it. Clears itself when destroyed. The
+/// callback runs on the loop and may set or destroy any timer. Thread safety: the loop's thread.
+class Timer {
+ public:
+  Timer(LoopCore& core, TimerNode::Callback callback, void* argument) noexcept
+      : core_(&core), node_(callback, argument) {}
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  ~Timer() { clear(); }
+
+  /// Sets it, or moves it; no_deadline clears it.
+  void set(TimePoint deadline) { core_->set_timer(node_, deadline); }
+  void clear() noexcept { core_->timers_.clear(node_); }
+  bool is_set() const noexcept { return node_.is_set(); }
+
+ private:
+  LoopCore* core_;
+  TimerNode node_;
+};
+
+}  // namespace nearcall::detail

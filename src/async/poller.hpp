@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Poller: one epoll set with its watchers, a wake-up and a timer in it.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/unique_fd.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+namespace nearcall::detail {
+
+/// Is told what happened on a descriptor. REQUIRES: removed from the poller before it goes.
+class FdWatcher {
+ public:
+  /// `epoll_events` as epoll_wait(2) reports them.
+  virtual void on_fd_events(std::uint32_t epoll_events) = 0;
+
+ protected:
+  ~FdWatcher() = default;
+};
+
+/// Makes no system call before open() or the first add().
+///
+/// The eventfd and the timerfd are in the set edge-triggered and never read: each write and each
+/// expiry is an edge, so a wake-up costs one system call, and the set's own descriptor stays
+/// readable until wait() has collected it.
+///
+/// Thread safety: signal() from any thread once it is open; the rest from the loop's thread.
+class Poller {
+ public:
+  Poller() noexcept = default;
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  std::error_code open();
+  bool is_open() const noexcept { return static_cast<bool>(epoll_); }
+  /// The epoll set itself. REQUIRES: is_open().
+  int fd() const noexcept { return epoll_.get(); }
+
+  /// `events` as for epoll_ctl(2), with EPOLLET if edges are wanted.
+  std::error_code add(int fd, std::uint32_t events, FdWatcher& watcher);
+  std::error_code modify(int fd, std::uint32_t events, FdWatcher& watcher);
+  /// The watcher is not called from now on, even if its event was collected already. The descriptor
+  /// must still be open.
+  void remove(int fd, FdWatcher& watcher) noexcept;
+
+  /// Makes the set readable.
+  void signal() const noexcept;
+  /// Makes the set readable at `deadline`, or earlier. Asks the kernel only if that is earlier than
+  /// what it was told before; an expiry that came too early costs one empty turn.
+  void arm(TimePoint deadline, TimePoint now) noexcept;
+
+  /// Collects what happened, after waiting for something if `may_block`. REQUIRES: is_open().
+  void wait(bool may_block) noexcept;
+  /// Tells the watchers what wait() collected; whether there were any.
+  bool dispatch();
+
+ private:
+  static constexpr std::size_t batch_size = 64;
+
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  UniqueFd timer_;
+  /// What the timer is set to; no_deadline when it is not set or has expired.
+  TimePoint armed_ = no_deadline;
+  std::size_t batch_count_ = 0;
+  std::array<epoll_event, batch_size> batch_;
+};
+
+}  // namespace nearcall::detail

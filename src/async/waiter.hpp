@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiter: what a suspended sleep_for() or wait_readable() has registered with its loop.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "async/runnable.hpp"
+
+#include <nearcall/task.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+namespace nearcall::detail {
+
+/// Resumes one coroutine on its loop when the first of three things happens: the deadline comes,
+/// the descriptor is ready, a stop is requested. Lives inside a WaitAwaiter, while that is
+/// suspended.
+///
+/// Thread safety: the loop's thread, but for the stop callback, which only posts.
+class Waiter final : public FdWatcher {
+ public:
+  Waiter(WaitAwaiter& awaiter, LoopCore& core, std::coroutine_handle<> waiting) noexcept;
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter();
+
+  /// False if there is nothing to wait for, and the coroutine goes on at once.
+  bool start();
+  void on_fd_events(std::uint32_t epoll_events) override;
+
+ private:
+  using Outcome = WaitAwaiter::Outcome;
+
+  class Resume final : public Runnable {
+   public:
+    explicit Resume(std::coroutine_handle<> waiting) noexcept : waiting_(waiting) {}
+    void run() noexcept override { waiting_.resume(); }
+
+   private:
+    std::coroutine_handle<> waiting_;
+  };
+  class Stopped final : public Runnable {
+   public:
+    explicit Stopped(Waiter& waiter) noexcept : waiter_(&waiter) {}
+    void run() noexcept override { waiter_->settle(Outcome::stopped); }
+
+   private:
+    Waiter* waiter_;
+  };
+  class OnStop {
+   public:
+    explicit OnStop(Waiter& waiter) noexcept : waiter_(&waiter) {}
+    void operator()() const noexcept { waiter_->core_->post(waiter_->stopped_); }
+
+   private:
+    Waiter* waiter_;
+  };
+
+  bool watch();
+  /// The first outcome counts.
+  void settle(Outcome outcome) noexcept;
+
+  WaitAwaiter* awaiter_;
+  LoopCore* core_;
+  Timer timer_;
+  Resume resume_;
+  Stopped stopped_;
+  /// A duplicate, where somebody else on the loop waits for the same descriptor.
+  UniqueFd duplicate_;
+  bool is_watching_ = false;
+  std::optional<std::stop_callback<OnStop>> on_stop_;
+};
+
+}  // namespace nearcall::detail
