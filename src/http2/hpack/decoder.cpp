@@ -138,8 +138,10 @@ bool BlockDecoder::indexed_field() {
   if (!field) return false;
   if (!has_room(field_size(*field))) return true;
   if (*index > static_table_size) {  // a later insertion may evict it
-    field->name = list_.arena_.copy(field->name);
-    field->value = list_.arena_.copy(field->value);
+    const std::size_t name_size = field->name.size();
+    const std::string_view entry_text(field->name.data(), name_size + field->value.size());
+    const std::string_view kept = list_.arena_.copy(entry_text);
+    field = HeaderView{kept.substr(0, name_size), kept.substr(name_size)};
   }
   keep(*field);
   return true;

@@ -32,7 +32,8 @@ class DynamicTable {
   std::uint32_t entry_count() const noexcept { return count_; }
   std::uint64_t generation() const noexcept { return generation_; }
 
-  /// Entry 0 is the newest. The views are good until the table is changed.
+  /// Entry 0 is the newest. The views are good until the table is changed; the value lies right
+  /// behind the name.
   /// REQUIRES: position < entry_count().
   HeaderView entry(std::uint32_t position) const noexcept {
     const Entry& found = entries_[(newest_ - position) & (entries_.size() - 1)];

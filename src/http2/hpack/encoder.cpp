@@ -63,6 +63,10 @@ void append(std::vector<std::byte>& out, std::size_t bound, Write write) {
 }
 
 void append_integer(std::vector<std::byte>& out, Pattern pattern, std::uint32_t value) {
+  if (value < (1U << pattern.prefix_bits) - 1U) {  // nearly always
+    out.push_back(pattern.bits | static_cast<std::byte>(value));
+    return;
+  }
   append(out, max_encoded_integer_size,
          [&](std::byte* to) { return write_integer(to, pattern, value); });
 }
@@ -71,16 +75,18 @@ void append_integer(std::vector<std::byte>& out, Pattern pattern, std::uint32_t 
 
 void HpackEncoder::encode(std::span<const HeaderField> fields, std::vector<std::byte>& out) {
   if (size_change_) write_size_updates(out);
-  for (const HeaderField& field : fields)
+  for (const HeaderField& field : fields) {
     write_field(field, out);
+  }
 }
 
 void HpackEncoder::encode(std::span<const HeaderView> fields,
                           Indexing indexing,
                           std::vector<std::byte>& out) {
   if (size_change_) write_size_updates(out);
-  for (const HeaderView& field : fields)
+  for (const HeaderView& field : fields) {
     write_field({field.name, field.value, indexing}, out);
+  }
 }
 
 void HpackEncoder::encode(std::span<const HeaderField> fields,
@@ -93,8 +99,9 @@ void HpackEncoder::encode(std::span<const HeaderField> fields,
     return;
   }
   const std::size_t before = out.size();
-  for (const HeaderField& field : fields)
+  for (const HeaderField& field : fields) {
     write_field(field, out);
+  }
   const std::size_t size = out.size() - before;
   if (table_.generation() != generation || size > EncodedBlock::max_size) return;
   cache.encoder_ = this;

@@ -5,7 +5,6 @@
 #include "base/bytes.hpp"
 #include "http2/hpack/header_field.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -85,9 +84,7 @@ class HeadRef {
 /// Thread safety: none.
 class HeadCache {
  public:
-  static constexpr std::size_t set_count = 8;
-  static constexpr std::size_t way_count = 4;
-  static constexpr std::size_t slot_count = set_count * way_count;
+  static constexpr std::size_t slot_count = 32;
   static constexpr std::size_t max_text = 1024;
 
   enum class Sighting : std::uint8_t { first, repeated };
@@ -109,18 +106,13 @@ class HeadCache {
     HeadKey key;
     HeadRef head;
   };
-  struct Set {
-    std::array<Slot, way_count> slots;
-    std::uint32_t next_victim = 0;
-  };
-  using Sets = std::array<Set, set_count>;
 
-  Set& set_of(const HeadKey& key) noexcept {
-    const std::uint64_t mixed = (key.low ^ key.high * 3) * 0x9e37'79b9'7f4a'7c15U;
-    return (*sets_)[mixed >> 61U];
-  }
+  /// Where the key is, or slots_.size().
+  std::size_t position_of(const HeadKey& key) const noexcept;
 
-  std::unique_ptr<Sets> sets_;
+  std::vector<Slot> slots_;  // grows with the number of different heads
+  std::size_t last_found_ = 0;
+  std::size_t next_victim_ = 0;
   std::uint64_t generation_ = 0;
   std::uint32_t last_token_ = 0;
 };

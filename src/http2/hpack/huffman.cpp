@@ -44,8 +44,9 @@ struct Decoded {
 Decoded decode_long(std::uint64_t bits) noexcept {
   const std::uint64_t top = bits >> 32U;
   unsigned length = 9;
-  while (top >= tables.limit[length])
+  while (top >= tables.limit[length]) {
     ++length;
+  }
   const auto code = static_cast<std::uint32_t>(top >> (32U - length));
   const std::uint32_t position = tables.first_position[length] + code - tables.first_code[length];
   return {tables.sorted[position], length};
@@ -75,8 +76,9 @@ bool decode(ByteSpan coded, Sink sink) noexcept {
 
 std::size_t huffman_encoded_size(std::string_view text) noexcept {
   std::size_t bits = 0;
-  for (const char c : text)
+  for (const char c : text) {
     bits += huffman::code_lengths[static_cast<unsigned char>(c)];
+  }
   return (bits + 7) / 8;
 }
 

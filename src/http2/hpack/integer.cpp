@@ -4,11 +4,9 @@
 
 namespace nearcall::http2 {
 
-std::optional<DecodedInteger> decode_integer(ByteSpan input, unsigned prefix_bits) noexcept {
-  if (input.empty()) return std::nullopt;
-  const std::uint32_t prefix_mask = (1U << prefix_bits) - 1U;
-  std::uint32_t value = std::to_integer<std::uint32_t>(input[0]) & prefix_mask;
-  if (value < prefix_mask) return DecodedInteger{value, 1};
+std::optional<DecodedInteger> detail::decode_long_integer(ByteSpan input,
+                                                          std::uint32_t prefix) noexcept {
+  std::uint32_t value = prefix;
   for (std::uint32_t i = 1; i < max_decoded_integer_size && i < input.size(); ++i) {
     const auto octet = std::to_integer<std::uint32_t>(input[i]);
     value += (octet & 0x7fU) << (7U * (i - 1U));

@@ -21,9 +21,20 @@ inline constexpr std::size_t max_decoded_integer_size = 5;
 /// What encode_integer() writes at most.
 inline constexpr std::size_t max_encoded_integer_size = 6;
 
+namespace detail {
+/// The rest of an integer whose first byte is input[0] and whose prefix, all ones, is `prefix`.
+std::optional<DecodedInteger> decode_long_integer(ByteSpan input, std::uint32_t prefix) noexcept;
+}  // namespace detail
+
 /// The integer at the start of `input`, or nothing when it is cut off or too long.
 /// REQUIRES: 1 <= prefix_bits <= 8.
-std::optional<DecodedInteger> decode_integer(ByteSpan input, unsigned prefix_bits) noexcept;
+inline std::optional<DecodedInteger> decode_integer(ByteSpan input, unsigned prefix_bits) noexcept {
+  if (input.empty()) return std::nullopt;
+  const std::uint32_t prefix_mask = (1U << prefix_bits) - 1U;
+  const std::uint32_t prefix = std::to_integer<std::uint32_t>(input[0]) & prefix_mask;
+  if (prefix < prefix_mask) return DecodedInteger{prefix, 1};
+  return detail::decode_long_integer(input, prefix);
+}
 
 /// Writes `value` behind the bits of `pattern` that stand above the prefix; returns the end.
 /// REQUIRES: 1 <= prefix_bits <= 8; room for max_encoded_integer_size bytes.

@@ -77,10 +77,11 @@ constexpr std::size_t slot_count = 256;
 
 /// REQUIRES: name is not empty.
 constexpr std::size_t slot_of(std::string_view name) noexcept {
+  const auto octet = [name](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+  const std::size_t last = name.size() - 1;
   std::size_t hash = name.size() * 33;
-  hash += static_cast<unsigned char>(name.front()) * 5U;
-  hash += static_cast<unsigned char>(name.back()) * 37U;
-  hash += static_cast<unsigned char>(name[name.size() / 2]) * 11U;
+  hash += std::size_t{octet(0)} * 5 + std::size_t{octet(last)} * 37;
+  hash += std::size_t{octet(name.size() / 2)} * 11;
   return hash % slot_count;
 }
 
@@ -89,8 +90,9 @@ constexpr std::array<std::uint8_t, slot_count> make_slots() {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (i > 0 && entries[i].name == entries[i - 1].name) continue;
     std::size_t slot = slot_of(entries[i].name);
-    while (made[slot] != 0)
+    while (made[slot] != 0) {
       slot = (slot + 1) % slot_count;
+    }
     made[slot] = static_cast<std::uint8_t>(i + 1);
   }
   return made;

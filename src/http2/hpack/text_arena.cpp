@@ -26,8 +26,9 @@ void TextArena::add_chunk(std::size_t size) {
 }
 
 void TextArena::trim() noexcept {
-  while (!chunks_.empty() && chunks_.back().size > max_kept)
+  while (!chunks_.empty() && chunks_.back().size > max_kept) {
     chunks_.pop_back();
+  }
   if (chunks_.size() > 1) chunks_.erase(chunks_.begin(), chunks_.end() - 1);
   must_trim_ = false;
   first_ = chunks_.empty() ? nullptr : chunks_.front().memory.get();

@@ -291,8 +291,9 @@ TEST(HpackDecoder, RefusesABadBlockAlsoBeyondTheLimits) {
 TEST(HpackDecoder, AppliesTheLimitsBehindACachedHead) {
   HpackDecoder decoder({.max_list_size = 16'384, .max_fields = 3});
   HeaderList list;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(decoder.decode(from_hex("8286"), list));
+  }
   ASSERT_NE(list.head_token(), 0U);
 
   ASSERT_TRUE(decoder.decode(from_hex("8286 0001 6101 62"), list));
@@ -314,8 +315,9 @@ TEST(HpackDecoder, DecodesARunOfMoreIndexedFieldsThanAHeadHolds) {
   for (int i = 0; i < 4; ++i) {
     ASSERT_TRUE(decoder.decode(block, list));
     ASSERT_EQ(list.size(), 40U);
-    for (const HeaderView& field : list)
+    for (const HeaderView& field : list) {
       EXPECT_EQ(field.value, "GET");
+    }
   }
   EXPECT_EQ(list.head_count(), 16U);
 }

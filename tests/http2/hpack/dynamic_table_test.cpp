@@ -26,8 +26,9 @@ TEST(DynamicTable, PutsTheNewestFirst) {
 
 TEST(DynamicTable, EvictsTheOldestWhenTheSumIsAboveItsBound) {
   DynamicTable table(34 * 3);
-  for (const std::string_view name : {"a", "b", "c"})
+  for (const std::string_view name : {"a", "b", "c"}) {
     table.insert(name, "1");
+  }
   EXPECT_EQ(table.entry_count(), 3U) << "exactly full";
 
   table.insert("d", "1");
@@ -54,8 +55,9 @@ TEST(DynamicTable, IsEmptiedByAnEntryThatIsTooLarge) {
 
 TEST(DynamicTable, EvictsWhenItsBoundShrinks) {
   DynamicTable table(4096);
-  for (const std::string_view name : {"a", "b", "c"})
+  for (const std::string_view name : {"a", "b", "c"}) {
     table.insert(name, "1");
+  }
 
   table.set_max_size(34 * 2);
   EXPECT_EQ(table.entry_count(), 2U);
@@ -103,8 +105,9 @@ TEST(DynamicTable, AgreesWithAPlainModel) {
   std::deque<std::pair<std::string, std::string>> model;
   const auto model_size = [&model] {
     std::size_t size = 0;
-    for (const auto& [name, value] : model)
+    for (const auto& [name, value] : model) {
       size += name.size() + value.size() + 32;
+    }
     return size;
   };
 
@@ -118,8 +121,9 @@ TEST(DynamicTable, AgreesWithAPlainModel) {
       table.insert(name, value);
       model.emplace_front(name, value);
     }
-    while (model_size() > max_size)
+    while (model_size() > max_size) {
       model.pop_back();
+    }
 
     ASSERT_EQ(table.entry_count(), model.size());
     ASSERT_EQ(table.size(), model_size());

@@ -99,8 +99,9 @@ TEST(HpackEncoder, AppendsToWhatIsThere) {
   EncodedBlock cache;
 
   encoder.encode(Fields{{":method", "GET"}}, block);
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < 2; ++i) {
     encoder.encode(Fields{{":method", "POST"}}, cache, block);
+  }
 
   EXPECT_EQ(to_hex(block), "0102828383");
 }
@@ -170,8 +171,9 @@ TEST(HpackEncoder, WritesFromItsCacheWhatItWouldWriteAnew) {
 TEST(HpackEncoder, EncodesAnewOnceTheTableHasChanged) {
   HpackEncoder encoder;
   EncodedBlock cache;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     encoded(encoder, request, cache);
+  }
 
   encoded(encoder, {{"another", "field"}});
 
@@ -182,8 +184,9 @@ TEST(HpackEncoder, EncodesAnewOnceTheTableHasChanged) {
 TEST(HpackEncoder, AnnouncesTableSizesBeforeACachedBlock) {
   HpackEncoder encoder;
   EncodedBlock cache;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     encoded(encoder, request, cache);
+  }
   encoder.set_peer_max_table_size(2000);
 
   EXPECT_EQ(encoded(encoder, request, cache), "3fb10f8386c2c1c0bfbe") << "nothing was evicted";
@@ -196,8 +199,9 @@ TEST(HpackEncoder, DoesNotTakeTheCacheOfAnotherEncoder) {
   HpackEncoder one;
   HpackEncoder two;
   EncodedBlock cache;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     encoded(one, request, cache);
+  }
 
   Fields reversed(request.rbegin(), request.rend());
   encoded(two, reversed);

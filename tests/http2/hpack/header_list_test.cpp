@@ -80,8 +80,9 @@ TEST(HeaderList, HasATokenFromTheThirdBlockWithTheSameHeadOn) {
 TEST(HeaderList, HasTheSameTokenWhateverFollowsTheHead) {
   HpackDecoder decoder;
   HeaderList list;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     decode(decoder, "8286", list);
+  }
   const std::uint32_t token = list.head_token();
   ASSERT_NE(token, 0U);
 
@@ -99,11 +100,13 @@ TEST(HeaderList, HasTheSameTokenWhateverFollowsTheHead) {
 TEST(HeaderList, HasAnotherTokenForOtherFields) {
   HpackDecoder decoder;
   HeaderList list;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     decode(decoder, "8286", list);
+  }
   const std::uint32_t get = list.head_token();
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     decode(decoder, "8386", list);
+  }
   const std::uint32_t post = list.head_token();
 
   EXPECT_NE(get, 0U);
@@ -118,8 +121,9 @@ TEST(HeaderList, GetsANewTokenWhenTheSameBytesMeanOtherFields) {
   HpackDecoder decoder;
   HeaderList list;
   decode(decoder, insert_authority, list);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     decode(decoder, "82be", list);
+  }
   const std::uint32_t before = list.head_token();
   ASSERT_NE(before, 0U);
 

@@ -28,8 +28,9 @@ std::optional<std::string> decoded(ByteSpan bytes) {
 
 /// The bits of a string of '0' and '1', filled up with ones.
 Bytes from_bits(std::string bits) {
-  while (bits.size() % 8 != 0)
+  while (bits.size() % 8 != 0) {
     bits.push_back('1');
+  }
   Bytes bytes(bits.size() / 8);
   for (std::size_t i = 0; i < bits.size(); ++i) {
     if (bits[i] == '1') bytes[i / 8] |= std::byte{0x80} >> (i % 8);
@@ -40,8 +41,9 @@ Bytes from_bits(std::string bits) {
 std::string bits_of(std::size_t symbol) {
   const huffman::Code code = huffman::tables.codes[symbol];
   std::string bits;
-  for (unsigned i = code.length; i > 0; --i)
+  for (unsigned i = code.length; i > 0; --i) {
     bits.push_back((code.bits >> (i - 1) & 1) != 0 ? '1' : '0');
+  }
   return bits;
 }
 
@@ -93,8 +95,9 @@ TEST(Huffman, ReadsBackRandomStringsOfAllLengths) {
   std::mt19937 random(7541);
   for (std::size_t size = 0; size < 300; ++size) {
     std::string text(size, '\0');
-    for (char& c : text)
+    for (char& c : text) {
       c = static_cast<char>(random() % (size % 2 == 0 ? 256 : 128));
+    }
     ASSERT_EQ(decoded(coded(text)), text);
   }
 }
@@ -114,8 +117,9 @@ TEST(Huffman, TakesUpToSevenBitsOfPadding) {
 TEST(Huffman, RefusesPaddingOfEightBitsOrMore) {
   for (std::size_t count = 0; count <= 8; ++count) {
     std::string bits;
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < count; ++i) {
       bits += bits_of('0');
+    }
     Bytes bytes = from_bits(bits);
     ASSERT_TRUE(decoded(bytes));
 
@@ -130,8 +134,9 @@ TEST(Huffman, RefusesPaddingThatIsNotAllOnes) {
   for (std::size_t length = 1; length <= 7; ++length) {
     // 'a' to fill up: 8 - length bits of whole codes are not always possible, so use three bytes.
     std::string codes;
-    while ((codes.size() + length) % 8 != 0)
+    while ((codes.size() + length) % 8 != 0) {
       codes += bits_of('0');
+    }
     for (unsigned padding = 0; padding < 1U << length; ++padding) {
       std::string bits = codes;
       for (std::size_t i = length; i > 0; --i) {

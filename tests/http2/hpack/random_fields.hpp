@@ -19,10 +19,12 @@ namespace nearcall::http2 {
 class RandomFields {
  public:
   explicit RandomFields(std::uint32_t seed) : random_(seed) {
-    for (int i = 0; i < 40; ++i)
+    for (int i = 0; i < 40; ++i) {
       pool_.push_back(text(1 + below(12), /*any_octet=*/false));
-    for (int i = 0; i < 40; ++i)
+    }
+    for (int i = 0; i < 40; ++i) {
       pool_.push_back(text(below(60), /*any_octet=*/i % 4 == 0));
+    }
   }
 
   int below(int bound) {
@@ -48,9 +50,26 @@ class RandomFields {
   }
   std::vector<HeaderField> fields(Indexing indexing, int count) {
     std::vector<HeaderField> made;
-    for (; count > 0; --count)
+    for (; count > 0; --count) {
       made.push_back(field(indexing));
+    }
     return made;
+  }
+  /// Few enough bytes that a dozen such lists find room in a table together.
+  std::vector<HeaderField> small_list() {
+    for (;;) {
+      std::vector<HeaderField> made = fields(Indexing::incremental, 4);
+      std::size_t size = 0;
+      for (const HeaderField& field : made) {
+        size += field_size({field.name, field.value});
+      }
+      if (size <= 300) return made;
+    }
+  }
+  /// What stands behind such a list: up to two fields, now and then some that are remembered.
+  std::vector<HeaderField> varying_fields() {
+    const int count = below(3);
+    return fields(one_in(100) ? Indexing::incremental : Indexing::without, count);
   }
 
  private:
@@ -59,7 +78,8 @@ class RandomFields {
     const std::string_view name = one_in(2) ? known.name : pooled(40);
     if (one_in(4)) return {known.name, known.value, indexing};
     if (one_in(10)) {
-      fresh_.push_back(text(below(one_in(20) ? 4100 : 100), one_in(3)));
+      const int size = below(one_in(20) ? 4100 : 100);
+      fresh_.push_back(text(size, one_in(3)));
       return {name, fresh_.back(), indexing};
     }
     return {name, pooled(80), indexing};
@@ -67,8 +87,9 @@ class RandomFields {
   std::string_view pooled(int bound) { return pool_[static_cast<std::size_t>(below(bound))]; }
   std::string text(int size, bool any_octet) {
     std::string made(static_cast<std::size_t>(size), '\0');
-    for (char& c : made)
+    for (char& c : made) {
       c = static_cast<char>(any_octet ? below(256) : 'a' + below(26));
+    }
     return made;
   }
 

@@ -13,11 +13,13 @@ namespace {
 TEST(TextArena, DoesNotMoveWhatItHandedOut) {
   TextArena arena;
   std::vector<std::string_view> copies;
-  for (std::size_t i = 0; i < 100; ++i)
+  for (std::size_t i = 0; i < 100; ++i) {
     copies.push_back(arena.copy(std::string(i * 3, 'x')));
+  }
 
-  for (std::size_t i = 0; i < 100; ++i)
+  for (std::size_t i = 0; i < 100; ++i) {
     EXPECT_EQ(copies[i], std::string(i * 3, 'x'));
+  }
 }
 
 TEST(TextArena, TakesOnlyTheFirstBytesOfAReservation) {
@@ -37,8 +39,9 @@ TEST(TextArena, UsesTheSameMemoryForListsOfTheSameSize) {
   const auto fill = [&arena] {
     arena.reset();
     const char* const first = arena.copy(std::string(1000, 'x')).data();
-    for (int i = 0; i < 5; ++i)
+    for (int i = 0; i < 5; ++i) {
       arena.copy(std::string(300, 'y'));
+    }
     return first;
   };
   fill();
