@@ -78,7 +78,7 @@ class HeadRef {
 ///
 /// All heads are of one generation of the dynamic table and go when it changes. A key is only
 /// noted when it is seen first and its head is made when it is seen again, so that a peer that
-/// never repeats itself costs one comparison. At most `slot_count` heads with `max_text` bytes
+/// never repeats itself costs a scan of keys. At most `slot_count` heads with `max_text` bytes
 /// each; an unused cache owns no memory.
 ///
 /// Thread safety: none.
