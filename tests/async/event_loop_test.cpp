@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// EventLoop: run, stop, post, and life inside another loop.
+#include <nearcall/event_loop.hpp>
+#include <nearcall/task.hpp>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace nearcall {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool is_readable(int fd, int timeout_ms = 0) {
+  pollfd look{fd, POLLIN, 0};
+  return ::poll(&look, 1, timeout_ms) == 1;
+}
+
+TEST(EventLoop, RunsPostedWorkInOrder) {
+  EventLoop loop;
+  std::vector<int> order;
+  for (int index = 0; index < 1000; ++index)
+    loop.post([&order, index] { order.push_back(index); });
+  loop.post([&loop] { loop.stop(); });
+
+  loop.run();
+
+  ASSERT_EQ(order.size(), 1000U);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(EventLoop, StopBeforeRunEndsTheNextRunOnly) {
+  EventLoop loop;
+  int runs = 0;
+  loop.stop();
+  loop.post([&] {
+    ++runs;
+    loop.stop();
+  });
+
+  loop.run();
+  EXPECT_EQ(runs, 0);
+  loop.run();
+  EXPECT_EQ(runs, 1);
+}
+
+TEST(EventLoop, StopsFromAnotherThread) {
+  EventLoop loop;
+  std::latch running(1);
+  loop.post([&] { running.count_down(); });
+  std::jthread stopper([&] {
+    running.wait();
+    loop.stop();
+  });
+
+  loop.run();
+}
+
+TEST(EventLoop, IsCurrentOnlyInsideOfRunAndPoll) {
+  EventLoop loop;
+  EventLoop* seen = nullptr;
+  loop.post([&] {
+    seen = EventLoop::current();
+    EXPECT_TRUE(loop.is_in_this_thread());
+  });
+
+  loop.poll();
+
+  EXPECT_EQ(seen, &loop);
+  EXPECT_EQ(EventLoop::current(), nullptr);
+}
+
+TEST(EventLoop, TakesPostsFromFourThreads) {
+  constexpr int per_thread = 2000;
+  EventLoop loop;
+  int count = 0;  // touched on the loop's thread alone
+  std::vector<std::jthread> posters;
+  for (int poster = 0; poster < 4; ++poster) {
+    posters.emplace_back([&] {
+      for (int index = 0; index < per_thread; ++index) {
+        loop.post([&] {
+          if (++count == 4 * per_thread) loop.stop();
+        });
+      }
+    });
+  }
+
+  loop.run();
+
+  EXPECT_EQ(count, 4 * per_thread);
+}
+
+TEST(EventLoop, LoopsWakeEachOther) {
+  EventLoop first;
+  EventLoop second;
+  std::jthread thread([&] { second.run(); });
+  int rounds = 0;
+  std::function<void()> bounce = [&] {
+    if (++rounds == 1000) {
+      first.stop();
+    } else {
+      second.post([&] { first.post(bounce); });
+    }
+  };
+  first.post(bounce);
+
+  first.run();
+
+  EXPECT_EQ(rounds, 1000);
+  second.stop();
+}
+
+TEST(EventLoop, DestroysWhatWasPostedAndNotCalled) {
+  const auto token = std::make_shared<int>();
+  {
+    EventLoop loop;
+    loop.post([token] { ADD_FAILURE(); });
+  }
+
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(EventLoop, PostMakesTheDescriptorReadableUntilPolled) {
+  EventLoop loop;
+  int calls = 0;
+  const int fd = loop.fd();
+  EXPECT_FALSE(is_readable(fd));
+
+  loop.post([&] { ++calls; });
+  EXPECT_TRUE(is_readable(fd));
+  loop.poll();
+
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(is_readable(fd));
+}
+
+TEST(EventLoop, DescriptorIsReadableForWorkThatWasThereBefore) {
+  EventLoop loop;
+  loop.post([] {});
+
+  EXPECT_TRUE(is_readable(loop.fd()));
+}
+
+TEST(EventLoop, DescriptorStaysReadableWhileWorkIsLeft) {
+  EventLoop loop;
+  int calls = 0;
+  for (int index = 0; index < 1000; ++index)
+    loop.post([&] { ++calls; });
+  const int fd = loop.fd();
+
+  int polls = 0;
+  while (is_readable(fd)) {
+    loop.poll();
+    ++polls;
+  }
+
+  EXPECT_EQ(calls, 1000);
+  EXPECT_GT(polls, 1);  // one turn is bounded
+}
+
+Task<> sleep_and_count(int& count) {
+  co_await sleep_for(2ms);
+  ++count;
+  co_await sleep_for(2ms);
+  ++count;
+}
+
+TEST(EventLoop, TimersMakeTheDescriptorReadable) {
+  EventLoop loop;
+  int count = 0;
+  spawn(loop, sleep_and_count(count));
+  const int fd = loop.fd();
+
+  int polls = 0;
+  while (count < 2) {
+    ASSERT_TRUE(is_readable(fd, 10'000));
+    loop.poll();
+    ++polls;
+  }
+
+  EXPECT_LE(polls, 8);  // it slept in between
+}
+
+TEST(EventLoop, StopMeansNothingToPoll) {
+  EventLoop loop;
+  const int fd = loop.fd();
+  loop.stop();
+  loop.poll();
+
+  EXPECT_FALSE(is_readable(fd));
+}
+
+TEST(EventLoop, RunsInsideOfAnotherLoop) {
+  EventLoop outer;
+  EventLoop inner;
+  int count = 0;
+  spawn(inner, sleep_and_count(count));
+  inner.post([&] { EXPECT_EQ(EventLoop::current(), &inner); });
+  const auto drive = [](EventLoop& host, EventLoop& guest, int& done) -> Task<> {
+    while (done < 2) {
+      co_await wait_readable(guest.fd());
+      guest.poll();
+      EXPECT_EQ(EventLoop::current(), &host);
+    }
+    host.stop();
+  };
+  spawn(outer, drive(outer, inner, count));
+
+  outer.run();
+
+  EXPECT_EQ(count, 2);
+}
+
+TEST(EventLoopDeathTest, RunInsideOfItselfStopsTheProgram) {
+  EventLoop loop;
+  loop.post([&] { loop.run(); });
+
+  EXPECT_DEATH(loop.poll(), "inside of itself");
+}
+
+}  // namespace
+}  // namespace nearcall

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoopCore: the order of a turn, descriptors, hooks, spinning, and who is blamed for a long turn.
+#include "async/loop_core.hpp"
+
+#include "base/unique_fd.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/log.hpp>
+#include <nearcall/task.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace nearcall::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class CallRunnable final : public Runnable {
+ public:
+  explicit CallRunnable(std::function<void()> call) : call_(std::move(call)) {}
+  void run() noexcept override { call_(); }
+
+ private:
+  std::function<void()> call_;
+};
+
+class CallHook final : public TurnEndHook {
+ public:
+  explicit CallHook(std::function<void()> call) : call_(std::move(call)) {}
+  void on_turn_end() override { call_(); }
+
+ private:
+  std::function<void()> call_;
+};
+
+/// An eventfd that is readable, with a watcher.
+class CallWatcher final : public FdWatcher {
+ public:
+  CallWatcher(LoopCore& core, std::function<void()> call, std::uint32_t events = EPOLLIN | EPOLLET)
+      : core_(&core), call_(std::move(call)), fd_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    EXPECT_FALSE(core_->add(fd_.get(), events, *this));
+  }
+  CallWatcher(const CallWatcher&) = delete;
+  CallWatcher& operator=(const CallWatcher&) = delete;
+  ~CallWatcher() { remove(); }
+
+  void on_fd_events(std::uint32_t /*epoll_events*/) override { call_(); }
+  void remove() {
+    if (fd_) core_->remove(fd_.get(), *this);
+    fd_.reset();
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  LoopCore* core_;
+  std::function<void()> call_;
+  UniqueFd fd_;
+};
+
+class LoopCoreTest : public testing::Test {
+ protected:
+  bool is_readable() {
+    pollfd look{loop_.fd(), POLLIN, 0};
+    return ::poll(&look, 1, 0) == 1;
+  }
+
+  EventLoop loop_;
+  LoopCore& core_ = loop_.core();
+  std::vector<std::string> events_;
+};
+
+TEST_F(LoopCoreTest, TurnIsPostedThenTimersThenDescriptorsThenReadyThenHooks) {
+  CallHook hook([&] { events_.emplace_back("hook"); });
+  CallRunnable ready([&] { events_.emplace_back("ready"); });
+  CallWatcher watcher(core_, [&] {
+    events_.emplace_back("descriptor");
+    core_.schedule(ready);
+    core_.request_turn_end(hook);
+    core_.request_turn_end(hook);
+  });
+  Timer timer(
+      core_,
+      [](void* events) noexcept {
+        static_cast<std::vector<std::string>*>(events)->emplace_back("timer");
+      },
+      &events_);
+  timer.set(core_.now());
+  loop_.post([&] { events_.emplace_back("posted"); });
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("posted", "timer", "descriptor", "ready", "hook"));
+}
+
+TEST_F(LoopCoreTest, HookSchedulesMoreAndTheLoopGoesRoundBeforeItSleeps) {
+  CallRunnable ready([&] {
+    events_.emplace_back("ready");
+    loop_.stop();
+  });
+  CallHook hook([&] {
+    events_.emplace_back("hook");
+    core_.schedule(ready);
+  });
+  loop_.post([&] { core_.request_turn_end(hook); });
+
+  loop_.run();
+
+  EXPECT_THAT(events_, ElementsAre("hook", "ready"));
+}
+
+TEST_F(LoopCoreTest, RemovedWatcherIsNotCalledForTheBatchThatIsBeingDispatched) {
+  std::unique_ptr<CallWatcher> first;
+  std::unique_ptr<CallWatcher> second;
+  first = std::make_unique<CallWatcher>(core_, [&] {
+    events_.emplace_back("one");
+    second.reset();
+  });
+  second = std::make_unique<CallWatcher>(core_, [&] {
+    events_.emplace_back("one");
+    first.reset();
+  });
+
+  loop_.poll();
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("one"));
+}
+
+TEST_F(LoopCoreTest, WatcherMayRemoveItself) {
+  std::unique_ptr<CallWatcher> watcher;
+  watcher = std::make_unique<CallWatcher>(
+      core_,
+      [&] {
+        events_.emplace_back("called");
+        watcher->remove();
+      },
+      EPOLLIN);
+
+  loop_.poll();
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("called"));
+}
+
+TEST_F(LoopCoreTest, ModifiedWatcherIsCalledForItsNewEvents) {
+  CallWatcher watcher(
+      core_, [&] { events_.emplace_back("called"); }, 0);
+  loop_.poll();
+  EXPECT_THAT(events_, ElementsAre());
+
+  EXPECT_FALSE(core_.modify(watcher.fd(), EPOLLIN | EPOLLET, watcher));
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("called"));
+}
+
+TEST_F(LoopCoreTest, AddingAClosedDescriptorIsAnError) {
+  CallWatcher watcher(core_, [] {});
+
+  EXPECT_EQ(core_.add(-1, EPOLLIN, watcher), std::errc::bad_file_descriptor);
+}
+
+TEST_F(LoopCoreTest, ScheduledWorkLeavesWhenItIsDestroyed) {
+  {
+    CallRunnable gone([&] { events_.emplace_back("gone"); });
+    core_.schedule(gone);
+  }
+  CallRunnable stays([&] { events_.emplace_back("stays"); });
+  core_.schedule(stays);
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("stays"));
+}
+
+TEST_F(LoopCoreTest, CancelledPostNeverRuns) {
+  CallRunnable work([&] { events_.emplace_back("ran"); });
+  core_.post(work);
+  core_.cancel_posted(work);
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre());
+}
+
+/// Gives the handle of whoever awaits it to the loop.
+class Reschedule {
+ public:
+  explicit Reschedule(LoopCore& core) : core_(&core) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) { core_->schedule(waiting); }
+  void await_resume() const noexcept {}
+
+ private:
+  LoopCore* core_;
+};
+
+Task<> reschedule(LoopCore& core, int rounds, int& count) {
+  for (int round = 0; round < rounds; ++round) {
+    co_await Reschedule(core);
+    ++count;
+  }
+}
+
+TEST_F(LoopCoreTest, CoroutineThatReschedulesItselfDoesNotStarveTheRest) {
+  int count = 0;
+  spawn(loop_, reschedule(core_, 1'000'000, count));
+  loop_.poll();
+  loop_.post([&] { events_.emplace_back("posted"); });
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre("posted"));
+  EXPECT_GT(count, 0);
+  EXPECT_LT(count, 1'000'000);
+  EXPECT_TRUE(is_readable());
+}
+
+TEST_F(LoopCoreTest, WorkFromOutsideOfATurnMakesTheDescriptorReadable) {
+  CallRunnable ready([] {});
+  CallHook hook([] {});
+  Timer timer(
+      core_, [](void*) noexcept {}, nullptr);
+  EXPECT_FALSE(is_readable());
+
+  core_.schedule(ready);
+  EXPECT_TRUE(is_readable());
+  loop_.poll();
+  EXPECT_FALSE(is_readable());
+
+  core_.request_turn_end(hook);
+  EXPECT_TRUE(is_readable());
+  loop_.poll();
+  EXPECT_FALSE(is_readable());
+
+  timer.set(core_.now());
+  EXPECT_TRUE(is_readable());
+  loop_.poll();
+  EXPECT_FALSE(timer.is_set());
+  EXPECT_FALSE(is_readable());
+}
+
+TEST_F(LoopCoreTest, TimerMayMoveItselfAndClearAnother) {
+  Timer other(
+      core_, [](void*) noexcept { ADD_FAILURE() << "it was cleared"; }, nullptr);
+  struct Context {
+    Timer* self;
+    Timer* other;
+    int fired;
+  } context{nullptr, &other, 0};
+  Timer timer(
+      core_,
+      [](void* argument) noexcept {
+        auto& in = *static_cast<Context*>(argument);
+        in.other->clear();
+        if (++in.fired < 3) in.self->set(TimePoint(1ns));
+      },
+      &context);
+  context.self = &timer;
+  timer.set(TimePoint(1ns));
+  other.set(TimePoint(2ns));
+
+  loop_.poll();
+
+  EXPECT_EQ(context.fired, 3);
+}
+
+/// A connection of the kind that cannot be waited for in epoll alone: its descriptor is signalled
+/// only after prepare_park() has announced that somebody sleeps.
+class RingSource final : public SpinSource, public FdWatcher {
+ public:
+  RingSource(LoopCore& core, int target)
+      : core_(&core), target_(target), doorbell_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    EXPECT_FALSE(core_->add(doorbell_.get(), EPOLLIN | EPOLLET, *this));
+    announced_.store(true);
+  }
+  ~RingSource() override { core_->remove(doorbell_.get(), *this); }
+
+  /// From another thread.
+  void put() {
+    written_.fetch_add(1);
+    if (announced_.exchange(false)) {
+      const std::uint64_t one = 1;
+      EXPECT_EQ(::write(doorbell_.get(), &one, sizeof one), 8);
+    }
+  }
+  int taken() const { return taken_; }
+  int written() const { return written_.load(); }
+  int parks() const { return parks_; }
+
+  bool spin_once() override {
+    const int written = written_.load();
+    if (written == taken_) return false;
+    taken_ = written;
+    if (taken_ == target_) core_->stop();
+    return true;
+  }
+  bool prepare_park() override {
+    ++parks_;
+    announced_.store(true);
+    return written_.load() == taken_;
+  }
+  void on_fd_events(std::uint32_t /*epoll_events*/) override {
+    spin_once();
+    if (!core_->mark_hot(*this)) ADD_FAILURE();
+  }
+
+ private:
+  LoopCore* core_;
+  const int target_;
+  UniqueFd doorbell_;
+  std::atomic<int> written_{0};
+  std::atomic<bool> announced_{false};
+  int taken_ = 0;
+  int parks_ = 0;
+};
+
+void run_ring(SpinPolicy policy) {
+  constexpr int target = 2000;
+  EventLoop loop(policy);
+  RingSource source(loop.core(), target);
+  std::jthread writer([&] {
+    for (int count = 0; count < target; ++count) {
+      source.put();
+      if (count % 100 == 0) std::this_thread::yield();
+    }
+  });
+
+  loop.run();
+
+  EXPECT_EQ(source.taken(), target);
+}
+
+TEST(LoopCoreSpin, NoNewsIsMissedBetweenSpinningAndSleeping) {
+  for (int round = 0; round < 20; ++round) {
+    run_ring(SpinPolicy::adaptive());
+    run_ring(SpinPolicy::adaptive(1us));
+    run_ring(SpinPolicy::off());
+  }
+}
+
+TEST(LoopCoreSpin, HotSourceIsParkedWhenTheLoopLeavesAndTheDescriptorTellsOfIt) {
+  EventLoop loop;
+  RingSource source(loop.core(), 1000);
+  source.put();
+  loop.poll();
+  ASSERT_EQ(source.taken(), 1);
+  EXPECT_FALSE(source.is_hot());
+  EXPECT_EQ(source.parks(), 1);
+  pollfd look{loop.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&look, 1, 0), 0);
+
+  source.put();
+
+  EXPECT_EQ(::poll(&look, 1, 0), 1);
+  loop.poll();
+  EXPECT_EQ(source.taken(), 2);
+}
+
+class ThreadTime {
+ public:
+  static std::chrono::nanoseconds now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+};
+
+TEST(LoopCoreSpin, IdleLoopBurnsNoProcessorTime) {
+  EventLoop loop;
+  RingSource source(loop.core(), 1000);
+  source.put();
+  Timer timer(
+      loop.core(), [](void* target) noexcept { static_cast<EventLoop*>(target)->stop(); }, &loop);
+  timer.set(SteadyClock::now() + 100ms);
+  const auto before = ThreadTime::now();
+
+  loop.run();
+
+  EXPECT_LT(ThreadTime::now() - before, 30ms);
+  EXPECT_FALSE(source.is_hot());
+}
+
+class BusyTest : public LoopCoreTest {
+ protected:
+  void SetUp() override {
+    set_log_handler([this](LogLevel, std::string_view line) { events_.emplace_back(line); });
+  }
+  void TearDown() override { set_log_handler({}); }
+  static void occupy() {
+    const TimePoint end = SteadyClock::now() + 20ms;
+    while (SteadyClock::now() < end) {
+    }
+  }
+};
+
+TEST_F(BusyTest, CoroutineThatOccupiesTheLoopIsNamedOnceASecond) {
+  core_.set_busy_threshold(1ms);
+  CallRunnable busy([&] {
+    core_.set_busy_label("/greet.Greeter/SayHello");
+    occupy();
+  });
+  CallRunnable again([&] { occupy(); });
+  core_.schedule(busy);
+  core_.schedule(again);
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre(HasSubstr("ms by /greet.Greeter/SayHello;")));
+}
+
+TEST_F(BusyTest, ShortTurnsAreNotWorthALine) {
+  CallRunnable busy([&] { occupy(); });
+  core_.schedule(busy);
+
+  loop_.poll();
+
+  EXPECT_THAT(events_, ElementsAre());
+}
+
+TEST_F(BusyTest, TimeMovesOnWithinATurnThatTakesLong) {
+  TimePoint before{};
+  TimePoint after{};
+  CallRunnable busy([&] {
+    before = core_.now();
+    occupy();
+  });
+  CallRunnable next([&] { after = core_.now(); });
+  core_.schedule(busy);
+  core_.schedule(next);
+
+  loop_.poll();
+
+  EXPECT_GE(after - before, 15ms);
+}
+
+}  // namespace
+}  // namespace nearcall::detail

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// ThreadPool: bounds, the end, and tasks that move there.
+#include <nearcall/event_loop.hpp>
+#include <nearcall/task.hpp>
+#include <nearcall/thread_pool.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+namespace nearcall {
+namespace {
+
+TEST(ThreadPool, RunsEverythingBeforeItEnds) {
+  std::atomic<int> count = 0;
+  {
+    ThreadPool pool(2);
+    for (int index = 0; index < 100; ++index)
+      EXPECT_TRUE(pool.try_post([&count] { ++count; }));
+  }
+
+  EXPECT_EQ(count, 100);
+}
+
+TEST(ThreadPool, StartsNoMoreThreadsThanItMay) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  {
+    ThreadPool pool(3);
+    for (int index = 0; index < 100; ++index) {
+      EXPECT_TRUE(pool.try_post([&] {
+        const std::lock_guard lock(mutex);
+        threads.insert(std::this_thread::get_id());
+      }));
+    }
+  }
+
+  EXPECT_GE(threads.size(), 1U);
+  EXPECT_LE(threads.size(), 3U);
+}
+
+TEST(ThreadPool, StartsASecondThreadWhenTheFirstIsBusy) {
+  std::latch both(2);
+  ThreadPool pool(2);
+
+  // Each waits for the other: on one thread this would never end.
+  EXPECT_TRUE(pool.try_post([&] { both.arrive_and_wait(); }));
+  EXPECT_TRUE(pool.try_post([&] { both.arrive_and_wait(); }));
+  both.wait();
+}
+
+TEST(ThreadPool, RefusesWorkWhenItsQueueIsFull) {
+  std::latch begun(1);
+  std::latch go_on(1);
+  ThreadPool pool(1, 2);
+  ASSERT_TRUE(pool.try_post([&] {
+    begun.count_down();
+    go_on.wait();
+  }));
+  begun.wait();
+
+  EXPECT_TRUE(pool.try_post([] {}));
+  EXPECT_TRUE(pool.try_post([] {}));
+  EXPECT_FALSE(pool.try_post([] {}));
+
+  go_on.count_down();
+}
+
+Task<bool> move_to(ThreadPool& pool) {
+  co_await resume_on(pool);
+  co_return pool.is_in_this_thread();
+}
+
+TEST(ThreadPool, TaskMovesThereAndMayEndThere) {
+  ThreadPool pool(1);
+
+  EXPECT_FALSE(pool.is_in_this_thread());
+  EXPECT_TRUE(sync_wait(move_to(pool)));
+}
+
+TEST(ThreadPool, TaskDestroyedInTheQueueNeverRuns) {
+  std::latch begun(1);
+  std::latch go_on(1);
+  ThreadPool pool(1);
+  ASSERT_TRUE(pool.try_post([&] {
+    begun.count_down();
+    go_on.wait();
+  }));
+  begun.wait();
+  std::optional<Task<bool>> task = move_to(pool);
+  detail::start(
+      *task, [](void*) noexcept { ADD_FAILURE() << "it ran"; }, nullptr);
+
+  task.reset();
+
+  go_on.count_down();
+}
+
+Task<int> ping_pong(EventLoop& first, EventLoop& second, ThreadPool& pool, int rounds) {
+  int right = 0;
+  for (int round = 0; round < rounds; ++round) {
+    co_await resume_on(first);
+    right += first.is_in_this_thread() ? 1 : 0;
+    const bool in_pool = co_await move_to(pool);
+    right += in_pool && pool.is_in_this_thread() ? 1 : 0;
+    co_await resume_on(second);
+    right += second.is_in_this_thread() ? 1 : 0;
+  }
+  co_return right;
+}
+
+TEST(ThreadPool, TaskGoesRoundBetweenTwoLoopsAndAPool) {
+  EventLoop first;
+  EventLoop second;
+  ThreadPool pool(2);
+  std::jthread first_thread([&] { first.run(); });
+  std::jthread second_thread([&] { second.run(); });
+
+  EXPECT_EQ(sync_wait(ping_pong(first, second, pool, 1000)), 3000);
+
+  first.stop();
+  second.stop();
+}
+
+}  // namespace
+}  // namespace nearcall
