@@ -6,6 +6,10 @@ target_compile_features(nearcall_compile INTERFACE cxx_std_20)
 target_compile_options(nearcall_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
   -Wold-style-cast $<$<BOOL:${NEARCALL_WERROR}>:-Werror>)
+if(NOT NEARCALL_SANITIZE)  # g++ sees null pointers only when it optimizes, and sanitizers mislead it
+  target_compile_options(nearcall_compile INTERFACE
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wnull-dereference>)
+endif()
 if(NEARCALL_SANITIZE)
   target_compile_options(nearcall_compile INTERFACE
     -fsanitize=${NEARCALL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -25,7 +29,8 @@ function(nearcall_layer name)
   set_property(GLOBAL APPEND PROPERTY nearcall_layers nearcall_${name})
 endfunction()
 
-# nearcall_test(NAME SOURCES … [LIBRARIES …]): one GoogleTest binary; each test is a ctest test.
+# nearcall_test(NAME SOURCES … [LIBRARIES …]): one GoogleTest binary; each test is a ctest test, whose
+# name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
 function(nearcall_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
@@ -33,5 +38,5 @@ function(nearcall_test name)
   target_include_directories(${name} PRIVATE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}")
 endfunction()

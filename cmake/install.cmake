@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake --install: the library, its headers, the plugin and the package that find_package() finds.
+include(CMakePackageConfigHelpers)
+
+option(NEARCALL_INSTALL "Install the library and its CMake package" ${nearcall_is_top_level})
+if(NOT NEARCALL_INSTALL)
+  return()
+endif()
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nearcall")
+
+set(installed nearcall)
+if(TARGET protoc-gen-nearcall)
+  list(APPEND installed protoc-gen-nearcall)
+endif()
+set_target_properties(nearcall PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+install(TARGETS ${installed} EXPORT nearcallTargets)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT nearcallTargets NAMESPACE nearcall:: DESTINATION "${package_dir}")
+
+configure_package_config_file(
+  "${PROJECT_SOURCE_DIR}/cmake/nearcallConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/cmake/nearcallConfig.cmake"
+  INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO)
+# Before 1.0 a minor version may break its users; afterwards a major one.
+write_basic_package_version_file(
+  "${PROJECT_BINARY_DIR}/cmake/nearcallConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/cmake/nearcallConfig.cmake"
+  "${PROJECT_BINARY_DIR}/cmake/nearcallConfigVersion.cmake"
+  DESTINATION "${package_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/cmake/nearcall_add_proto.cmake"
+  DESTINATION "${package_dir}" OPTIONAL)

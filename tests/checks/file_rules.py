@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks what every file keeps: its head, its size, no loose ends; and the size of the API."""
+import re
+
+import tree
+
+COMMENTS = {".hpp": "//", ".cpp": "//", ".cs": "//", ".js": "//", ".proto": "//",
+            ".cmake": "#", ".py": "#", ".sh": "#"}
+TEXTS = (*COMMENTS, ".txt", ".md", ".json", ".in", "")
+LICENSE = "SPDX-License-Identifier: Apache-2.0"
+
+MAX_LINES = 600
+MAX_API_LINES = 2000  # of code: what documents it is not counted
+MAX_API_HEADERS = 22
+MAX_ROOT_ENTRIES = 16
+
+# Written by a program, or by the other project whose file it is.
+NOT_OURS = re.compile(r"tests/golden/expected/.*|docs/api\.txt|LICENSE|.*package(s\.|-)lock\.json")
+
+# An open end names its issue: `TODO(perf): … #12`.
+OPEN_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\((perf|security|someday)\):.*#\d+)(?!`)")
+OPEN_END_EXEMPT = {"tests/checks/file_rules.py", "tests/checks/file_rules_test.py",
+                   "CONTRIBUTING.md"}
+MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
+
+
+def check(root):
+    findings = [*_root_findings(root), *_api_findings(root)]
+    for path in tree.source_files(root):
+        is_build_file = path.suffix in COMMENTS or path.name == "CMakeLists.txt"
+        if NOT_OURS.fullmatch(str(path)) or path.suffix not in TEXTS:
+            continue
+        text = (root / path).read_bytes()
+        if b"\0" in text:
+            continue
+        lines = text.decode("utf-8").splitlines()
+        if is_build_file or text.startswith(b"#!"):
+            findings += _head_findings(path, lines)
+        findings += _line_findings(path, lines)
+    return findings
+
+
+def _root_findings(root):
+    entries = [entry.name for entry in root.iterdir()
+               if not entry.name.startswith(".") and not entry.name.startswith("build")]
+    if len(entries) > MAX_ROOT_ENTRIES:
+        yield f"the root folder has {len(entries)} entries, more than {MAX_ROOT_ENTRIES}"
+
+
+def _api_findings(root):
+    headers = tree.source_files(root, under=("include",), suffixes=(".hpp",))
+    lines = [line.strip() for path in headers
+             for line in (root / path).read_text(encoding="utf-8").splitlines()]
+    code = sum(1 for line in lines if line and not line.startswith("//"))
+    if code > MAX_API_LINES:
+        yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
+    if len(headers) > MAX_API_HEADERS:
+        yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
+
+
+def _head_findings(path, lines):
+    """Line 1 the license, line 2 a sentence (a folder's CMakeLists.txt needs none)."""
+    head = lines[1:] if lines and lines[0].startswith("#!") else lines
+    mark = COMMENTS.get(path.suffix, "#")
+    if not head or head[0] != f"{mark} {LICENSE}":
+        yield f"{path}: does not start with '{mark} {LICENSE}'"
+    elif path.name != "CMakeLists.txt":
+        says = head[1] if len(head) > 1 else ""
+        if not re.match(rf'{mark} \S.{{10,}}|"""\S.{{10,}}', says):
+            yield f"{path}: its second line does not say what it is"
+    if path.suffix == ".hpp" and "#pragma once" not in lines[:20]:
+        yield f"{path}: has no #pragma once"
+
+
+def _line_findings(path, lines):
+    if len(lines) > MAX_LINES:
+        yield f"{path}: has {len(lines)} lines, more than {MAX_LINES}: split it"
+    for number, line in enumerate(lines, start=1):
+        if OPEN_END.search(line) and str(path) not in OPEN_END_EXEMPT:
+            yield f"{path}:{number}: an open end without an issue, as TODO(perf|security|someday): #n"
+        if MACHINE_PATH.search(line):
+            yield f"{path}:{number}: a path of somebody's machine"
+
+
+if __name__ == "__main__":
+    tree.main(check)

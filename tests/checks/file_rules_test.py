@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that file_rules.py finds each kind of broken rule, and nothing in a tree that keeps them."""
+import unittest
+
+import file_rules
+import tree
+
+HEAD = "// SPDX-License-Identifier: Apache-2.0\n// What this file is about.\n"
+
+
+def findings(files):
+    with tree.MadeUpTree(files) as root:
+        return file_rules.check(root)
+
+
+class FileRules(unittest.TestCase):
+    def assert_one(self, files, words):
+        found = findings(files)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(words, found[0])
+
+    def test_a_tree_that_keeps_the_rules_passes(self):
+        files = {"src/a.cpp": HEAD, "include/nearcall/a.hpp": HEAD + "#pragma once\n",
+                 "demo": "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\n# Shows a greeting.\n",
+                 "src/CMakeLists.txt": "# SPDX-License-Identifier: Apache-2.0\n"}
+        self.assertEqual(findings(files), [])
+
+    def test_a_missing_license_is_found(self):
+        self.assert_one({"src/a.cpp": "// What this file is about.\n"}, "does not start with")
+
+    def test_a_missing_sentence_is_found(self):
+        self.assert_one({"src/a.cpp": HEAD.splitlines()[0] + "\nint x;\n"}, "second line")
+
+    def test_a_missing_once_is_found(self):
+        self.assert_one({"src/a.hpp": HEAD}, "#pragma once")
+
+    def test_a_long_file_is_found(self):
+        self.assert_one({"src/a.cpp": HEAD + "\n" * 600}, "more than 600")
+
+    def test_an_open_end_needs_an_issue(self):
+        self.assert_one({"src/a.cpp": HEAD + "// TODO: later\n"}, "src/a.cpp:3")
+        self.assert_one({"src/a.cpp": HEAD + "// TODO(perf): later\n"}, "src/a.cpp:3")
+        self.assertEqual(findings({"src/a.cpp": HEAD + "// TODO(perf): later, #7\n"}), [])
+
+    def test_a_path_of_a_machine_is_found(self):
+        self.assert_one({"docs/a.md": "see /ho" + "me/ann/x\n"}, "docs/a.md:1")
+        self.assertEqual(findings({"docs/a.md": "https://example.org/home/ann\n"}), [])
+
+    def test_a_large_api_is_found(self):
+        header = HEAD + "#pragma once\n" + "int x;\n" * 500
+        files = {f"include/nearcall/{name}.hpp": header for name in "abcd"}
+        self.assert_one(files, "more than 2000")
+
+    def test_a_full_root_is_found(self):
+        self.assert_one({f"x{number}.md": "" for number in range(17)}, "root folder")
+
+    def test_builds_and_hidden_folders_are_nobodys(self):
+        self.assertEqual(findings({"build/a.cpp": "", ".git/a.cpp": "", "build-x/a.cpp": ""}), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
