@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// accept4, its many errors, and the spare descriptor.
+#include "transport/acceptor.hpp"
+
+#include "transport/system_error.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace nearcall {
+namespace {
+
+UniqueFd make_spare() noexcept {
+  return UniqueFd(::eventfd(0, EFD_CLOEXEC));
+}
+
+UniqueFd accept_once(int listening) noexcept {
+  return UniqueFd(::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/// Whether the error belongs to the one connection that was next, and not to the listener. TCP
+/// hands over its pending errors here (accept(2)).
+bool is_of_that_connection(int number) noexcept {
+  switch (number) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_shortage(int number) noexcept {
+  return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(UniqueFd listening) noexcept
+    : listening_(std::move(listening)), spare_(make_spare()) {
+}
+
+Result<UniqueFd> Acceptor::try_accept(const std::string& subject) {
+  for (;;) {
+    UniqueFd accepted = accept_once(listening_.get());
+    if (accepted) return accepted;
+    const int reason = errno;
+    if (reason == EAGAIN) return UniqueFd();
+    if (is_shortage(reason)) return turn_one_away(subject, reason);
+    if (!is_of_that_connection(reason)) {
+      return system_status(local_failure_code(reason), subject, "accept", reason);
+    }
+  }
+}
+
+Result<UniqueFd> Acceptor::turn_one_away(const std::string& subject, int reason) {
+  spare_.reset();
+  UniqueFd turned_away = accept_once(listening_.get());
+  // accept4 looks for a free descriptor first: the shortage shows even when nobody waits.
+  const bool nobody_waits = !turned_away && errno == EAGAIN;
+  const bool closed_one = static_cast<bool>(turned_away);
+  turned_away.reset();
+  spare_ = make_spare();
+  if (nobody_waits) return UniqueFd();
+  return system_status(StatusCode::resource_exhausted, subject,
+                       closed_one ? "accept (one connection closed)" : "accept", reason);
+}
+
+}  // namespace nearcall

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parsing of targets. Nothing but the target counts: proxy variables are never read.
+#include <nearcall/endpoint.hpp>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace nearcall {
+namespace {
+
+/// sun_path has 108 bytes. A path needs its NUL at the end, an abstract name one in front.
+constexpr std::size_t max_unix_name = sizeof(sockaddr_un::sun_path) - 1;
+static_assert(max_unix_name == 107);
+
+Status malformed(std::string_view target, std::string_view why) {
+  std::string message = "target \"";
+  message.append(target).append("\": ").append(why);
+  return {StatusCode::invalid_argument, std::move(message)};
+}
+
+/// What is left of `text` after `prefix`, if it starts with that.
+std::optional<std::string_view> after(std::string_view prefix, std::string_view text) {
+  if (!text.starts_with(prefix)) return std::nullopt;
+  return text.substr(prefix.size());
+}
+
+/// Why `name` cannot be a Unix socket's name; empty if it can.
+std::string unix_name_problem(std::string_view name, std::string_view what) {
+  if (name.empty()) return "the " + std::string(what) + " is empty";
+  if (name.size() > max_unix_name) {
+    return "the " + std::string(what) + " has " + std::to_string(name.size()) +
+           " bytes, the limit is " + std::to_string(max_unix_name);
+  }
+  return {};
+}
+
+/// The path in "unix:" + `rest`, or the reason why there is none.
+Result<std::string_view, std::string> unix_path(std::string_view rest) {
+  std::string_view path = rest;
+  if (const auto hierarchical = after("//", rest)) {
+    path = *hierarchical;
+    if (!path.starts_with('/')) {
+      return Failure{std::string("after unix:// the path must be absolute (unix:///path)")};
+    }
+  }
+  if (std::string problem = unix_name_problem(path, "path"); !problem.empty()) {
+    return Failure{std::move(problem)};
+  }
+  if (path.find('\0') != std::string_view::npos) {
+    return Failure{std::string("the path contains a NUL byte")};
+  }
+  return path;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, port);
+  if (text.empty() || text.size() > 5 || error != std::errc() || stop != end) return std::nullopt;
+  return port;
+}
+
+/// The address in its canonical spelling, if it is a literal one of that family.
+std::optional<std::string> canonical_address(int family, std::string_view text) {
+  std::array<unsigned char, sizeof(in6_addr)> binary{};
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (::inet_pton(family, std::string(text).c_str(), binary.data()) != 1) return std::nullopt;
+  std::array<char, INET6_ADDRSTRLEN> spelled{};
+  if (::inet_ntop(family, binary.data(), spelled.data(), spelled.size()) == nullptr) {
+    return std::nullopt;
+  }
+  return std::string(spelled.data());
+}
+
+struct HostAndPort {
+  std::string_view host;
+  std::string_view port;
+};
+
+/// "a:p" or, bracketed, "[a]:p".
+std::optional<HostAndPort> split_host_and_port(std::string_view text, bool bracketed) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (bracketed) {
+    if (!host.starts_with('[') || !host.ends_with(']') || host.size() < 2) return std::nullopt;
+    host = host.substr(1, host.size() - 2);
+  }
+  return HostAndPort{host, text.substr(colon + 1)};
+}
+
+bool is_authority(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Endpoint> Endpoint::parse(std::string_view target) {
+  if (const auto rest = after("unix:", target)) {
+    const auto path = unix_path(*rest);
+    if (!path) return malformed(target, path.error());
+    return Endpoint(Kind::unix_path, std::string(*path), 0);
+  }
+  if (const auto name = after("unix-abstract:", target)) {
+    const std::string problem = unix_name_problem(*name, "abstract name");
+    if (!problem.empty()) return malformed(target, problem);
+    return Endpoint(Kind::unix_abstract, std::string(*name), 0);
+  }
+  for (const Kind kind : {Kind::ipv4, Kind::ipv6}) {
+    const bool is_ipv6 = kind == Kind::ipv6;
+    const auto rest = after(is_ipv6 ? "ipv6:" : "ipv4:", target);
+    if (!rest) continue;
+    const auto parts = split_host_and_port(*rest, /*bracketed=*/is_ipv6);
+    if (!parts) return malformed(target, is_ipv6 ? "not [address]:port" : "not address:port");
+    auto address = canonical_address(is_ipv6 ? AF_INET6 : AF_INET, parts->host);
+    if (!address) return malformed(target, "the address is not a literal one of its family");
+    const auto port = parse_port(parts->port);
+    if (!port) return malformed(target, "the port is not a number up to 65535");
+    return Endpoint(kind, std::move(*address), *port);
+  }
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    auto rest = after(scheme, target);
+    if (!rest) continue;
+    if (rest->ends_with('/')) rest->remove_suffix(1);
+    if (!is_authority(*rest)) return malformed(target, "the authority is not host or host:port");
+    return Endpoint(Kind::authority, std::string(*rest), 0);
+  }
+  return malformed(target,
+                   "unknown scheme; known are unix:path, unix-abstract:name, "
+                   "ipv4:address:port, ipv6:[address]:port and http://authority");
+}
+
+std::string Endpoint::to_string() const {
+  switch (kind_) {
+    case Kind::unix_path:
+      return "unix:" + name_;
+    case Kind::unix_abstract:
+      return "unix-abstract:" + name_;
+    case Kind::ipv4:
+      return "ipv4:" + name_ + ":" + std::to_string(port_);
+    case Kind::ipv6:
+      return "ipv6:[" + name_ + "]:" + std::to_string(port_);
+    case Kind::authority:
+      return "http://" + name_;
+  }
+  return {};
+}
+
+}  // namespace nearcall

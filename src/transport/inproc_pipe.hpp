@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pair of Connections in memory: a transport inside one process.
+#pragma once
+
+#include <nearcall/transport.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace nearcall {
+
+using InprocPipe = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+
+/// Two connections, each the peer of the other, with `capacity` bytes of buffer in each direction
+/// (rounded up to a power of 2). Neither locks nor makes a system call while both sides are awake.
+///
+/// The peer is this very process, and peer() says so: "inproc:" with our own credentials.
+/// Thread safety: as Connection says; the two ends may be on different threads.
+/// Fails with RESOURCE_EXHAUSTED when there are no descriptors left (it takes four).
+Result<InprocPipe> make_inproc_pipe(std::size_t capacity = 64U * 1024U);
+
+}  // namespace nearcall

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// LockFile: a file whose lock only one process holds.
+#pragma once
+
+#include "base/fork_mark.hpp"
+#include "base/unique_fd.hpp"
+#include "transport/file_id.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <memory>
+#include <string>
+
+namespace nearcall {
+
+/// Holds flock(2) on a file in a directory, from acquire() to destruction.
+///
+/// The kernel lets go of the lock when the process dies, so a file left behind locks nobody out.
+/// The holder removes the file when it is done. So an acquirer may lock a file that has just lost
+/// its name; it looks at the name again under the lock, and starts over if that leads elsewhere.
+/// Thread safety: none.
+class LockFile {
+ public:
+  /// Takes the lock; UNAVAILABLE if another holds it. `directory` is a descriptor that outlives the
+  /// lock; `subject` and `path` are for messages.
+  static Result<std::unique_ptr<LockFile>> acquire(int directory,
+                                                   std::string name,
+                                                   const std::string& subject,
+                                                   const std::string& path);
+  /// Removes the file and lets go. In a forked child it only closes its copy: the parent holds on.
+  ~LockFile();
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+
+ private:
+  LockFile(int directory, std::string name, UniqueFd fd, FileId id) noexcept;
+
+  const int directory_;
+  const std::string name_;
+  const UniqueFd fd_;
+  const FileId id_;
+  const ForkMark made_in_;
+};
+
+}  // namespace nearcall

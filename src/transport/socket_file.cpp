@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps from a path to a listening socket of that name.
+#include "transport/socket_file.hpp"
+
+#include "base/log.hpp"
+#include "transport/socket_address.hpp"
+#include "transport/system_error.hpp"
+
+#include <sys/un.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+namespace nearcall {
+namespace {
+
+constexpr std::size_t max_path = sizeof(sockaddr_un::sun_path) - 1;
+
+std::string_view kind_of(mode_t mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "a directory";
+    case S_IFLNK:
+      return "a symbolic link";
+    case S_IFREG:
+      return "a plain file";
+    default:
+      return "something that is not a socket";
+  }
+}
+
+/// FNV-1a: a short name that is the same each time.
+std::string short_name_for(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : name)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), ".nearcall-%016llx.new",
+                static_cast<unsigned long long>(hash));
+  return text.data();
+}
+
+std::string path_of_fd(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+int rename_in(int directory, const std::string& from, const std::string& to, unsigned flags) {
+  const int result = ::renameat2(directory, from.c_str(), directory, to.c_str(), flags);
+  if (result == 0 || (errno != EINVAL && errno != ENOSYS)) return result;
+  // A file system that knows no flags: the lock alone must do.
+  return ::renameat(directory, from.c_str(), directory, to.c_str());
+}
+
+}  // namespace
+
+SocketFile::SocketFile(const std::string& path) : path_(path), subject_("unix:" + path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    directory_path_ = ".";
+    name_ = path;
+  } else {
+    directory_path_ = slash == 0 ? "/" : path.substr(0, slash);
+    name_ = path.substr(slash + 1);
+  }
+}
+
+Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
+                                                       const std::string& path,
+                                                       const ListenerOptions& options) {
+  std::unique_ptr<SocketFile> file(new SocketFile(path));
+  if (auto opened = file->open_directory(); !opened) return std::move(opened).error();
+  if (auto locked = file->lock(); !locked) return std::move(locked).error();
+  auto stale = file->find_stale_socket();
+  if (!stale) return std::move(stale).error();
+  if (auto bound = file->bind_temporary(socket); !bound) return std::move(bound).error();
+  if (auto set = file->set_access(options); !set) return std::move(set).error();
+  if (::listen(socket, options.backlog) != 0) return file->failure(errno, "listen");
+  if (auto published = file->publish(*stale); !published) return std::move(published).error();
+  return file;
+}
+
+SocketFile::~SocketFile() {
+  if (bound_name_.empty() || !made_in_.is_in_maker()) return;
+  if (file_id_at(directory_.get(), bound_name_) == id_) {
+    ::unlinkat(directory_.get(), bound_name_.c_str(), 0);
+  }
+}
+
+Result<void> SocketFile::open_directory() {
+  if (path_.size() > max_path) {
+    return Failure{Status(StatusCode::invalid_argument,
+                          subject_ + ": the path has " + std::to_string(path_.size()) +
+                              " bytes, the limit is " + std::to_string(max_path))};
+  }
+  if (name_.empty()) {
+    return Failure{Status(StatusCode::invalid_argument, subject_ + ": the path names a directory")};
+  }
+  directory_ = UniqueFd(::open(directory_path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory_) return failure(errno, "open directory " + directory_path_);
+  warn_of_writable_directory();
+  return {};
+}
+
+void SocketFile::warn_of_writable_directory() const {
+  struct stat status {};
+  if (::fstat(directory_.get(), &status) != 0) return;
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
+  log(LogLevel::warning, subject_, ": others may write to the directory ", directory_path_,
+      ", so they can take or replace this name; use one of your own, such as $XDG_RUNTIME_DIR");
+}
+
+Result<void> SocketFile::lock() {
+  auto lock = LockFile::acquire(directory_.get(), name_ + ".lock", subject_, path_ + ".lock");
+  if (!lock) return Failure{std::move(lock).error()};
+  lock_ = std::move(*lock);
+  return {};
+}
+
+Result<UniqueFd> SocketFile::find_stale_socket() const {
+  UniqueFd found(::openat(directory_.get(), name_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!found) {
+    if (errno == ENOENT) return UniqueFd();
+    return failure(errno, "open");
+  }
+  struct stat status {};
+  if (::fstat(found.get(), &status) != 0) return failure(errno, "stat");
+  if (!S_ISSOCK(status.st_mode)) {
+    return Status(StatusCode::failed_precondition,
+                  subject_ + ": " + std::string(kind_of(status.st_mode)) + " is in the way");
+  }
+  if (auto nobody = probe(); !nobody) return std::move(nobody).error();
+  return found;
+}
+
+Result<void> SocketFile::probe() const {
+  const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!client) return failure(errno, "socket");
+  const SocketAddress address = SocketAddress::unix_path(path_);
+  const int result = ::connect(client.get(), address.get(), address.size());
+  if (result == 0 || errno == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
+    return Failure{
+        Status(StatusCode::unavailable, subject_ + ": address in use: a server listens there")};
+  }
+  if (errno == ECONNREFUSED || errno == ENOENT) return {};
+  if (errno == EPROTOTYPE) {
+    return Failure{Status(StatusCode::unavailable,
+                          subject_ + ": address in use: a socket of another type is bound there")};
+  }
+  return failure(errno, "connect, to see whether a server listens there");
+}
+
+Result<void> SocketFile::bind_temporary(int socket) {
+  temporary_name_ = "." + name_ + ".new";
+  std::string address = directory_path_ + "/" + temporary_name_;
+  if (address.size() > max_path) {
+    temporary_name_ = short_name_for(name_);
+    address = path_of_fd(directory_.get()) + "/" + temporary_name_;
+  }
+  struct stat left_over {};  // of a server that died between bind and rename; we hold its lock now
+  const int found =
+      ::fstatat(directory_.get(), temporary_name_.c_str(), &left_over, AT_SYMLINK_NOFOLLOW);
+  if (found == 0 && S_ISSOCK(left_over.st_mode)) {
+    ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
+  }
+  if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
+  const SocketAddress temporary = SocketAddress::unix_path(address);
+  if (::bind(socket, temporary.get(), temporary.size()) != 0) {
+    return failure(errno, "bind " + address);
+  }
+  constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  pin_ = UniqueFd(::openat(directory_.get(), temporary_name_.c_str(), flags));
+  struct stat status {};
+  if (!pin_ || ::fstat(pin_.get(), &status) != 0) return failure(errno, "open " + address);
+  if (!S_ISSOCK(status.st_mode)) {
+    return Failure{
+        Status(StatusCode::unavailable, subject_ + ": " + address + " was replaced by another")};
+  }
+  id_ = file_id(status);
+  bound_name_ = temporary_name_;
+  return {};
+}
+
+Result<void> SocketFile::set_access(const ListenerOptions& options) const {
+  if (options.owner || options.group) {
+    const uid_t owner = options.owner.value_or(static_cast<uid_t>(-1));
+    const gid_t group = options.group.value_or(static_cast<gid_t>(-1));
+    if (::fchownat(pin_.get(), "", owner, group, AT_EMPTY_PATH) != 0)
+      return failure(errno, "chown");
+  }
+  struct stat status {};
+  if (::fstat(pin_.get(), &status) != 0) return failure(errno, "stat");
+  if ((status.st_mode & 07777U) == options.mode) return {};
+  // Through the descriptor: the name could lead elsewhere by now. (fchmod refuses O_PATH ones.)
+  if (::chmod(path_of_fd(pin_.get()).c_str(), options.mode) != 0) return failure(errno, "chmod");
+  return {};
+}
+
+Result<void> SocketFile::publish(const UniqueFd& stale) {
+  if (stale) {
+    auto replaced = replace(stale);
+    if (!replaced || bound_name_ == name_) return replaced;
+  }
+  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_NOREPLACE) != 0) {
+    return failure(errno, "rename");
+  }
+  bound_name_ = name_;
+  return {};
+}
+
+Result<void> SocketFile::replace(const UniqueFd& stale) {
+  struct stat status {};
+  if (::fstat(stale.get(), &status) != 0) return failure(errno, "stat");
+  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_EXCHANGE) != 0) {
+    if (errno == ENOENT) return {};  // somebody removed it: the name is free
+    return failure(errno, "rename");
+  }
+  const std::optional<FileId> taken_out = file_id_at(directory_.get(), temporary_name_);
+  if (taken_out && *taken_out != file_id(status)) {
+    rename_in(directory_.get(), temporary_name_, name_, RENAME_EXCHANGE);
+    return Failure{Status(StatusCode::unavailable,
+                          subject_ + ": address in use: another server took the path just now")};
+  }
+  bound_name_ = name_;
+  ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
+  return {};
+}
+
+Failure<Status> SocketFile::failure(int number, const std::string& call) const {
+  return Failure{system_status(local_failure_code(number), subject_, call, number)};
+}
+
+}  // namespace nearcall

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketFile: the name of a listening Unix socket in the file system, taken and given back safely.
+#pragma once
+
+#include "base/fork_mark.hpp"
+#include "base/unique_fd.hpp"
+#include "transport/file_id.hpp"
+#include "transport/listener_options.hpp"
+#include "transport/lock_file.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <memory>
+#include <string>
+
+namespace nearcall {
+
+/// A path under which our socket listens, from create() to destruction.
+///
+/// How it is taken:
+///  (1) `<path>.lock` is locked for as long as this object lives.
+///  (2) Only a socket on which nobody listens may be in the way; anything else stays untouched.
+///  (3) The socket is bound to a temporary name in the same directory, at mode 0600; owner, group
+///      and mode become what was asked; it listens; then it is renamed to the path. So the path
+///      never leads to a socket that refuses, or that lets in more than it should.
+///  (4) What was found in (2) is exchanged, not overwritten: if it is not the stale socket that was
+///      looked at, it is put back.
+/// When it goes, it removes the path if that still leads to our socket.
+/// Thread safety: none.
+class SocketFile {
+ public:
+  /// Binds `socket` (a Unix stream socket) to `path` and listens.
+  /// UNAVAILABLE: in use. FAILED_PRECONDITION: something else is in the way. All others: the
+  /// system.
+  static Result<std::unique_ptr<SocketFile>> create(int socket,
+                                                    const std::string& path,
+                                                    const ListenerOptions& options);
+  /// Gives the path back. In a forked child it only closes: the parent's name stays.
+  ~SocketFile();
+  SocketFile(const SocketFile&) = delete;
+  SocketFile& operator=(const SocketFile&) = delete;
+
+ private:
+  explicit SocketFile(const std::string& path);
+
+  Result<void> open_directory();
+  void warn_of_writable_directory() const;
+  Result<void> lock();
+  /// The stale socket in the way, held so that its number stays its own; none if the name is free.
+  Result<UniqueFd> find_stale_socket() const;
+  /// Whether somebody listens at the path: OK says that nobody does.
+  Result<void> probe() const;
+  Result<void> bind_temporary(int socket);
+  Result<void> set_access(const ListenerOptions& options) const;
+  Result<void> publish(const UniqueFd& stale);
+  Result<void> replace(const UniqueFd& stale);
+  Failure<Status> failure(int number, const std::string& call) const;
+
+  const std::string path_;
+  const std::string subject_;
+  std::string directory_path_;
+  std::string name_;
+  std::string temporary_name_;
+  const ForkMark made_in_;
+  UniqueFd directory_;
+  std::unique_ptr<LockFile> lock_;
+  /// Keeps the number of our socket's file from being used again.
+  UniqueFd pin_;
+  FileId id_;
+  /// The name that our file has now: none, the temporary or the final one.
+  std::string bound_name_;
+};
+
+}  // namespace nearcall

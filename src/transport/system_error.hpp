@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operating system refused, as a Status that names the subject and the call.
+#pragma once
+
+#include <nearcall/status.hpp>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace nearcall {
+
+inline std::error_code system_error(int number) noexcept {
+  return {number, std::system_category()};
+}
+
+/// "unix:/run/x.sock: connect: No such file or directory".
+inline Status system_status(StatusCode code,
+                            std::string_view subject,
+                            std::string_view call,
+                            int number) {
+  std::string message(subject);
+  message.append(": ").append(call).append(": ").append(system_error(number).message());
+  return {code, std::move(message)};
+}
+
+/// The code for a failure to listen: what a caller could do about it.
+inline StatusCode local_failure_code(int number) noexcept {
+  switch (number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return StatusCode::permission_denied;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+      return StatusCode::resource_exhausted;
+    default:
+      return StatusCode::unavailable;
+  }
+}
+
+}  // namespace nearcall

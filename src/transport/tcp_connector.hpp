@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// TcpConnector: connects to a literal IP address and a port.
+#pragma once
+
+#include "transport/socket_address.hpp"
+
+#include <nearcall/endpoint.hpp>
+#include <nearcall/transport.hpp>
+
+#include <memory>
+#include <string>
+
+namespace nearcall {
+
+/// Connects over TCP. The peer has an address and no credentials.
+/// Thread safety: as Connector says.
+class TcpConnector final : public Connector {
+ public:
+  /// REQUIRES: an ipv4 or ipv6 endpoint.
+  explicit TcpConnector(const Endpoint& endpoint);
+
+  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override;
+
+ private:
+  const SocketAddress server_;
+  const std::string target_;
+};
+
+}  // namespace nearcall

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// TcpListener: listens on a literal IP address and a port.
+#pragma once
+
+#include "transport/acceptor.hpp"
+#include "transport/listener_options.hpp"
+#include "transport/socket_address.hpp"
+
+#include <nearcall/endpoint.hpp>
+#include <nearcall/transport.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace nearcall {
+
+/// Listens on TCP. Peers have an address and no credentials.
+/// Thread safety: as Listener says.
+class TcpListener final : public Listener {
+ public:
+  /// REQUIRES: an ipv4 or ipv6 endpoint. Port 0 lets the kernel choose one.
+  explicit TcpListener(const Endpoint& endpoint, ListenerOptions options = {});
+
+  Result<void> bind() override;
+  Result<std::unique_ptr<Connection>> try_accept() override;
+  WaitAdvice prepare_wait() override;
+  void unbind() noexcept override;
+  /// After bind() with the real port.
+  std::string address() const override { return address_; }
+
+ private:
+  const SocketAddress wanted_;
+  std::string address_;
+  const ListenerOptions options_;
+  std::optional<Acceptor> acceptor_;
+};
+
+}  // namespace nearcall

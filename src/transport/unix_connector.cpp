@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connecting of Unix sockets, and why it failed.
+#include "transport/unix_connector.hpp"
+
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "transport/peer_credentials.hpp"
+#include "transport/system_error.hpp"
+#include "transport/unix_socket.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+namespace nearcall {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration first_pause = 1ms;
+constexpr Duration longest_pause = 50ms;
+
+/// What connect(2) does not tell apart: all three give ECONNREFUSED.
+std::string_view why_refused(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return " (nobody listens)";
+  if (!S_ISSOCK(status.st_mode)) return " (it is not a socket)";
+  return " (nobody listens: the server has gone and left its socket)";
+}
+
+/// 0, or errno.
+int connect_once(int fd, const SocketAddress& server) noexcept {
+  int result = 0;
+  do {
+    result = ::connect(fd, server.get(), server.size());
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+UnixConnector::UnixConnector(const Endpoint& endpoint)
+    : kind_(endpoint.kind()), server_(endpoint), target_(endpoint.to_string()) {
+  CHECK(server_.family() == AF_UNIX, target_);
+}
+
+Task<Result<std::unique_ptr<Connection>>> UnixConnector::connect(ConnectContext context) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) co_return system_status(StatusCode::unavailable, target_, "socket", errno);
+  Duration pause = first_pause;
+  for (;;) {
+    const int error = connect_once(fd.get(), server_);
+    if (error == 0) break;
+    if (error != EAGAIN) co_return failure(error);
+    const TimePoint now = SteadyClock::now();
+    if (now >= context.deadline()) co_return failure(error);
+    const Duration rest = std::min(pause, context.deadline() - now);
+    const bool slept = co_await sleep_for(rest, context.cancellation());
+    if (!slept) co_return Status(StatusCode::cancelled, target_ + ": connect: cancelled");
+    pause = std::min(2 * pause, longest_pause);
+  }
+  PeerIdentity peer = peer_identity(fd.get(), target_);
+  std::unique_ptr<Connection> connection =
+      std::make_unique<SocketConnection>(std::move(fd), std::move(peer));
+  co_return connection;
+}
+
+Status UnixConnector::failure(int number) const {
+  Status status = system_status(StatusCode::unavailable, target_, "connect", number);
+  if (number == ECONNREFUSED && kind_ == Endpoint::Kind::unix_path) {
+    const std::string path = target_.substr(std::string_view("unix:").size());
+    return {StatusCode::unavailable, status.message() + std::string(why_refused(path))};
+  }
+  if (number == EAGAIN) {
+    return {StatusCode::unavailable,
+            target_ + ": connect: the server's backlog was full until the deadline"};
+  }
+  return status;
+}
+
+}  // namespace nearcall

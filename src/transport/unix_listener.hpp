@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// UnixListener: listens on a path or on an abstract name.
+#pragma once
+
+#include "transport/acceptor.hpp"
+#include "transport/listener_options.hpp"
+#include "transport/socket_file.hpp"
+
+#include <nearcall/endpoint.hpp>
+#include <nearcall/transport.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace nearcall {
+
+/// Listens on a Unix stream socket; SocketFile says how a path is taken. An abstract name has no
+/// file, hence no permissions: whoever shares the network namespace may connect.
+/// Checks nobody: who may stay is decided from connection->peer().
+/// Thread safety: as Listener says.
+class UnixListener final : public Listener {
+ public:
+  /// REQUIRES: a Unix endpoint.
+  explicit UnixListener(const Endpoint& endpoint, ListenerOptions options = {});
+
+  Result<void> bind() override;
+  Result<std::unique_ptr<Connection>> try_accept() override;
+  WaitAdvice prepare_wait() override;
+  void unbind() noexcept override;
+  std::string address() const override { return address_; }
+
+ private:
+  const Endpoint endpoint_;
+  const std::string address_;
+  const ListenerOptions options_;
+  /// The name outlives the listening socket, from unbind() to destruction.
+  std::unique_ptr<SocketFile> file_;
+  std::optional<Acceptor> acceptor_;
+};
+
+}  // namespace nearcall

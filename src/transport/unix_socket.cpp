@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Non-blocking reads and gathered writes on a stream socket.
+#include "transport/unix_socket.hpp"
+
+#include "transport/peer_credentials.hpp"
+#include "transport/system_error.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <utility>
+
+namespace nearcall {
+namespace {
+
+constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+ssize_t send_pieces(int fd, std::span<const iovec> from) noexcept {
+  if (from.size() == 1) return ::send(fd, from[0].iov_base, from[0].iov_len, send_flags);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(from.data());  // sendmsg only reads it
+  message.msg_iovlen = std::min<std::size_t>(from.size(), IOV_MAX);
+  return ::sendmsg(fd, &message, send_flags);
+}
+
+}  // namespace
+
+SocketConnection::SocketConnection(UniqueFd fd, PeerIdentity peer) noexcept
+    : fd_(std::move(fd)), peer_(std::move(peer)) {
+}
+
+SocketConnection::~SocketConnection() {
+  shut_down(SHUT_RDWR);
+}
+
+IoResult SocketConnection::try_read(std::span<std::byte> into) {
+  if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
+  for (;;) {
+    const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
+    if (count > 0) return IoResult::bytes(static_cast<std::size_t>(count));
+    if (count == 0) return IoResult::end_of_stream();
+    if (errno == EAGAIN) return IoResult::would_block();
+    if (errno != EINTR) return IoResult::failed(system_error(errno));
+  }
+}
+
+IoResult SocketConnection::try_write(std::span<const iovec> from) {
+  if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
+  for (;;) {
+    const ssize_t count = send_pieces(fd_.get(), from);
+    if (count > 0) return IoResult::bytes(static_cast<std::size_t>(count));
+    if (count == 0 || errno == EAGAIN) return IoResult::would_block();
+    if (errno != EINTR) return IoResult::failed(system_error(errno));
+  }
+}
+
+WaitAdvice SocketConnection::prepare_wait(Interest interest) {
+  return WaitAdvice::poll(fd_.get(), interest == Interest::read ? POLLIN : POLLOUT);
+}
+
+void SocketConnection::abort(std::error_code reason) noexcept {
+  if (abort_reason_.set(reason)) shut_down(SHUT_RDWR);
+}
+
+void SocketConnection::shutdown_write() noexcept {
+  shut_down(SHUT_WR);
+}
+
+void SocketConnection::shut_down(int how) noexcept {
+  if (made_in_.is_in_maker()) ::shutdown(fd_.get(), how);
+}
+
+Result<SocketPair> make_socketpair() {
+  std::array<int, 2> fds{-1, -1};
+  constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (::socketpair(AF_UNIX, type, 0, fds.data()) != 0) {
+    return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
+  }
+  const auto own = [](int fd) {
+    return std::make_unique<SocketConnection>(UniqueFd(fd), peer_identity(fd, "unix:"));
+  };
+  auto first = own(fds[0]);
+  auto second = own(fds[1]);
+  return SocketPair(std::move(first), std::move(second));
+}
+
+}  // namespace nearcall

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketConnection: a connected stream socket, Unix or TCP, as a Connection.
+#pragma once
+
+#include "base/fork_mark.hpp"
+#include "base/unique_fd.hpp"
+#include "transport/abort_reason.hpp"
+
+#include <nearcall/transport.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace nearcall {
+
+/// A connected stream socket.
+///
+/// A write that fails (EPIPE: the peer has closed) leaves reading alone: what the peer said before
+/// it left, a GOAWAY most of all, can still be read up to the end of the stream. Descriptors that
+/// a peer sends along are never received; the kernel drops them.
+/// Thread safety: as Connection says.
+class SocketConnection final : public Connection {
+ public:
+  /// Takes over a connected socket. `peer` is what peer() answers.
+  SocketConnection(UniqueFd fd, PeerIdentity peer) noexcept;
+  /// In the process that made it: ends the connection, even if a forked child still holds a copy of
+  /// the descriptor. In a forked child: only closes the copy, the parent's connection lives on.
+  ~SocketConnection() override;
+  SocketConnection(const SocketConnection&) = delete;
+  SocketConnection& operator=(const SocketConnection&) = delete;
+
+  IoResult try_read(std::span<std::byte> into) override;
+  IoResult try_write(std::span<const iovec> from) override;
+  WaitAdvice prepare_wait(Interest interest) override;
+  /// The first reason given is the one that later reads and writes fail with.
+  void abort(std::error_code reason) noexcept override;
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+  void shutdown_write() noexcept override;
+
+  int fd() const noexcept { return fd_.get(); }
+
+ private:
+  /// shutdown(2), but not from a forked child, where it would end the parent's connection.
+  void shut_down(int how) noexcept;
+
+  const UniqueFd fd_;
+  const ForkMark made_in_;
+  AbortReason abort_reason_;
+  const PeerIdentity peer_;
+};
+
+using SocketPair = std::pair<std::unique_ptr<SocketConnection>, std::unique_ptr<SocketConnection>>;
+
+/// Two Unix sockets connected to each other, each with the credentials of this process.
+Result<SocketPair> make_socketpair();
+
+}  // namespace nearcall

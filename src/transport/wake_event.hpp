@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// WakeEvent: lets one thread sleep on a descriptor, and others pay for a wake-up only if it does.
+#pragma once
+
+#include "base/unique_fd.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace nearcall {
+
+/// An eventfd with a flag in front: signal() is a system call only if the other side announced that
+/// it is about to sleep.
+///
+/// The sleeper: announce(), look at the shared state once more, sleep on fd(), consume(), look at
+/// the state. The waker: change the shared state, then signal(). State changes and looks are
+/// sequentially consistent atomics, so at least one side sees the other.
+///
+/// Life of state_:
+///     awake --announce--> announced --signal--> signalled --consume--> awake
+/// announced → awake when the sleeper finds something without sleeping.
+/// Thread safety: one sleeper, any number of wakers.
+class WakeEvent {
+ public:
+  /// `fd` is a non-blocking eventfd.
+  explicit WakeEvent(UniqueFd fd) noexcept;
+
+  int fd() const noexcept { return fd_.get(); }
+  /// The sleeper will look once more, and then sleep.
+  void announce() noexcept;
+  /// Takes the readiness of the descriptor away, if there is any. The sleeper calls it before it
+  /// looks at the state for the last time.
+  void consume() noexcept;
+  /// Wakes the sleeper if there is one.
+  void signal() noexcept;
+
+ private:
+  enum class State : std::uint8_t { awake, announced, signalled };
+
+  const UniqueFd fd_;
+  std::atomic<State> state_{State::awake};
+};
+
+}  // namespace nearcall
