@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cutting of reads and writes.
+#include "support/fragmenting_connection.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace nearcall::test {
+
+IoResult FragmentingConnection::try_read(std::span<std::byte> into) {
+  return inner_->try_read(into.first(std::min(into.size(), at_most_)));
+}
+
+IoResult FragmentingConnection::try_write(std::span<const iovec> from) {
+  std::vector<iovec> pieces;
+  std::size_t room = at_most_;
+  for (const iovec& piece : from) {
+    if (room == 0) break;
+    pieces.push_back({piece.iov_base, std::min(piece.iov_len, room)});
+    room -= pieces.back().iov_len;
+  }
+  return inner_->try_write(pieces);
+}
+
+}  // namespace nearcall::test

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// FragmentingConnection: moves only a few bytes at a time.
+#pragma once
+
+#include <nearcall/transport.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace nearcall::test {
+
+/// Passes everything on to another connection, but never moves more than `at_most` bytes in one
+/// read or write. What works through it does not depend on where the stream is cut.
+class FragmentingConnection final : public Connection {
+ public:
+  explicit FragmentingConnection(std::unique_ptr<Connection> inner, std::size_t at_most = 1)
+      : inner_(std::move(inner)), at_most_(at_most) {}
+
+  IoResult try_read(std::span<std::byte> into) override;
+  IoResult try_write(std::span<const iovec> from) override;
+  WaitAdvice prepare_wait(Interest interest) override { return inner_->prepare_wait(interest); }
+  void abort(std::error_code reason) noexcept override { inner_->abort(reason); }
+  const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
+  void shutdown_write() noexcept override { inner_->shutdown_write(); }
+
+ private:
+  const std::unique_ptr<Connection> inner_;
+  const std::size_t at_most_;
+};
+
+}  // namespace nearcall::test
