@@ -17,14 +17,16 @@
 
 namespace nearcall::detail {
 
+// Deletes without a size: clang 14 has the sized form only with a flag.
+
 #ifdef NEARCALL_PLAIN_FRAMES  // so that the sanitizers see each frame come and go
 
 void* allocate_frame(std::size_t size) {
   return ::operator new(size);
 }
 
-void free_frame(void* frame, std::size_t size) noexcept {
-  ::operator delete(frame, size);
+void free_frame(void* frame, std::size_t /*size*/) noexcept {
+  ::operator delete(frame);
 }
 
 #else
@@ -68,7 +70,7 @@ struct CacheCloser {
     for (std::size_t index = 0; index < class_count; ++index) {
       while (FreeFrame* frame = cache.free[index]) {
         cache.free[index] = frame->next;
-        ::operator delete(frame, size_of_class(index));
+        ::operator delete(frame);
       }
     }
     cache.kept_bytes = 0;
@@ -98,12 +100,12 @@ void* allocate_frame(std::size_t size) {
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = class_of(size);
   if (index >= class_count) {
-    ::operator delete(frame, size);
+    ::operator delete(frame);
     return;
   }
   const std::size_t rounded = size_of_class(index);
   if (!can_keep(rounded)) {
-    ::operator delete(frame, rounded);
+    ::operator delete(frame);
     return;
   }
   cache.free[index] = ::new (frame) FreeFrame{cache.free[index]};

@@ -143,13 +143,13 @@ void LoopCore::schedule(Runnable& work) {
 }
 
 void LoopCore::schedule(std::coroutine_handle<> ready) {
-  if (free_handle_runnables_.empty()) {
+  auto* runnable = static_cast<HandleRunnable*>(free_handle_runnables_.pop_front());
+  if (runnable == nullptr) {
     handle_runnables_.push_back(std::make_unique<HandleRunnable>(*this));
-    free_handle_runnables_.push_back(*handle_runnables_.back());
+    runnable = handle_runnables_.back().get();
   }
-  auto& runnable = static_cast<HandleRunnable&>(*free_handle_runnables_.pop_front());
-  runnable.set(ready);
-  schedule(runnable);
+  runnable->set(ready);
+  schedule(*runnable);
 }
 
 void LoopCore::request_turn_end(TurnEndHook& hook) {
@@ -256,9 +256,11 @@ void LoopCore::park() {
 void LoopCore::run_ready() {
   if (ready_.empty()) return;
   TimePoint before = coarse_now();
-  for (int count = 0; count < max_ready_per_turn && !ready_.empty(); ++count) {
+  for (int count = 0; count < max_ready_per_turn; ++count) {
+    Runnable* const next = ready_.pop_front();
+    if (next == nullptr) break;
     busy_label_ = {};
-    ready_.pop_front()->run();
+    next->run();
     const TimePoint after = coarse_now();
     if (after == before) continue;
     refresh_now();
