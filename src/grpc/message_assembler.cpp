@@ -100,7 +100,7 @@ Status MessageAssembler::end_of_stream() const {
     why += ": " + std::to_string(buffer_.size()) + " of " + std::to_string(buffer_.length()) +
            " bytes had arrived";
   }
-  return Status(StatusCode::internal, std::move(why));
+  return {StatusCode::internal, std::move(why)};
 }
 
 }  // namespace nearcall::grpc

@@ -61,7 +61,7 @@ std::optional<std::uint32_t> parse_code(std::string_view text) {
 /// UNKNOWN with what is wrong first, and then what the peer said.
 Status unknown(std::string what, const std::string& message) {
   if (!message.empty()) what.append(": ").append(message);
-  return Status(StatusCode::unknown, std::move(what));
+  return {StatusCode::unknown, std::move(what)};
 }
 
 Status status_of(const StatusFields& fields) {
@@ -75,7 +75,7 @@ Status status_of(const StatusFields& fields) {
   if (*number >= code_texts.size()) {
     return unknown("unknown grpc-status " + std::to_string(*number), message);
   }
-  return Status(static_cast<StatusCode>(*number), std::move(message));
+  return {static_cast<StatusCode>(*number), std::move(message)};
 }
 
 std::string_view reset_name(std::uint32_t error_code) {
@@ -159,8 +159,8 @@ Status parse_trailers(std::span<const HeaderView> trailers) {
 }
 
 Status status_from_http(int http_status) {
-  return Status(code_of_http(http_status),
-                "HTTP status " + std::to_string(http_status) + " without a grpc-status");
+  return {code_of_http(http_status),
+          "HTTP status " + std::to_string(http_status) + " without a grpc-status"};
 }
 
 Status status_from_reset(std::uint32_t error_code) {
@@ -171,7 +171,7 @@ Status status_from_reset(std::uint32_t error_code) {
   } else {
     why += name;
   }
-  return Status(code_of_reset(error_code), std::move(why));
+  return {code_of_reset(error_code), std::move(why)};
 }
 
 void append_trailers(HeaderBlock& to, const Status& status, const Metadata& metadata) {
