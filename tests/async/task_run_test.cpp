@@ -169,13 +169,13 @@ Task<> end_in(ThreadPool& pool, EventLoop& loop, int& left) {
 }
 
 TEST(Spawn, TaskMayEndOnAnotherThread) {
-  ThreadPool pool(2);
   EventLoop loop;
   int left = 100;
-  for (int index = 0; index < 100; ++index)
-    spawn(loop, end_in(pool, loop, left));
-
-  loop.run();
+  {
+    ThreadPool pool(2);
+    for (int index = 0; index < 100; ++index) spawn(loop, end_in(pool, loop, left));
+    loop.run();
+  }  // by now the last one has ended, too
 
   EXPECT_EQ(left, 0);
   loop.poll();
