@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The template of the client side: for each method a blocking member and an awaited one.
+#include "codegen/names.hpp"
+#include "codegen/templates.hpp"
+#include "codegen/text_template.hpp"
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace nearcall::codegen {
+namespace {
+
+constexpr std::string_view declaration_template = R"(
+/// The client side: calls over one channel, blocking and awaited.
+///
+/// A value; it may outlive the channel object. Thread safety: any thread.
+class Client {
+ public:
+  explicit Client(::nearcall::Channel& channel);
+
+  $methods$
+
+ private:
+  ::nearcall::ClientStub stub_;
+};
+)";
+
+constexpr std::string_view constructor_template = R"(
+$signature$
+    : stub_(channel, $methods$) {}
+)";
+
+constexpr std::string_view method_declaration_template = R"(
+$comment$
+$blocking$
+/// $name$, awaited.
+$awaited$
+)";
+
+constexpr std::string_view method_definition_template = R"(
+$blocking$
+  $call$
+}
+
+$awaited$
+  $call_async$
+}
+)";
+
+/// The types that calls of one kind are made of.
+struct CallShape {
+  bool takes_request;
+  std::string blocking_type;
+  std::string async_type;
+  /// The template arguments of the stub's functions.
+  std::string stub_types;
+};
+
+CallShape shape_of(const MethodModel& method) {
+  const std::string& reply = method.reply;
+  const std::string both = method.request + ", " + reply;
+  const std::string ours = "::nearcall::";
+  switch (method.kind) {
+    case Kind::unary:
+      return {true, ours + "Result<" + reply + ">", ours + "AsyncUnaryCall<" + reply + ">", reply};
+    case Kind::server_streaming:
+      return {true, ours + "ClientReader<" + reply + ">",
+              ours + "AsyncServerStreamingCall<" + reply + ">", reply};
+    case Kind::client_streaming:
+      return {false, ours + "ClientWriter<" + both + ">",
+              ours + "AsyncClientStreamingCall<" + both + ">", both};
+    case Kind::bidi_streaming:
+      break;
+  }
+  return {false, ours + "ClientReaderWriter<" + both + ">",
+          ours + "AsyncDuplexStreamingCall<" + both + ">", both};
+}
+
+/// The declaration of one member, or the head of its definition: then `scope` is
+/// "Greeter::Client::".
+std::string member(const MethodModel& method,
+                   bool is_async,
+                   const std::string& scope,
+                   std::size_t indent) {
+  const bool is_declaration = scope.empty();
+  const CallShape shape = shape_of(method);
+  Signature signature;
+  if (is_declaration && method.is_deprecated) signature.type = "[[deprecated]] ";
+  signature.type += is_async ? shape.async_type : shape.blocking_type;
+  signature.name = scope + (is_async ? async_name(method.name) : method.name);
+  if (shape.takes_request) signature.arguments.push_back("const " + method.request + "& request");
+  signature.arguments.push_back(std::string("const ::nearcall::CallOptions& options") +
+                                (is_declaration ? " = {}" : ""));
+  signature.tail = is_declaration ? " const;" : " const {";
+  return wrap(signature, indent);
+}
+
+std::string stub_call(const MethodModel& method, std::size_t index, bool is_async) {
+  constexpr std::size_t indent = 2;
+  const CallShape shape = shape_of(method);
+  Signature call;
+  call.name = "return stub_." + to_string(method.kind) + (is_async ? "_async<" : "<");
+  call.name += shape.stub_types + ">";
+  call.arguments.push_back(std::to_string(index));
+  if (shape.takes_request) call.arguments.push_back("request");
+  call.arguments.push_back("options");
+  call.tail = ";";
+  return wrap(call, indent);
+}
+
+std::string method_declaration(const MethodModel& method) {
+  constexpr std::size_t indent = 4;
+  return fill(method_declaration_template,
+              {{"comment", member_comment(method)},
+               {"name", method.name},
+               {"blocking", member(method, /*is_async=*/false, "", indent)},
+               {"awaited", member(method, /*is_async=*/true, "", indent)}});
+}
+
+std::string method_definition(const ServiceModel& service, std::size_t index) {
+  const MethodModel& method = service.methods[index];
+  const std::string scope = service.name + "::Client::";
+  return fill(method_definition_template,
+              {{"blocking", member(method, /*is_async=*/false, scope, 0)},
+               {"awaited", member(method, /*is_async=*/true, scope, 0)},
+               {"call", stub_call(method, index, /*is_async=*/false)},
+               {"call_async", stub_call(method, index, /*is_async=*/true)}});
+}
+
+}  // namespace
+
+std::string client_declaration(const ServiceModel& service) {
+  std::vector<std::string> methods;
+  for (const MethodModel& method : service.methods)
+    methods.push_back(method_declaration(method));
+  return fill(declaration_template, {{"methods", join(methods, "\n")}});
+}
+
+std::string client_definition(const ServiceModel& service) {
+  const std::string methods = service.methods.empty() ? "{}" : service.methods_constant;
+  const std::string constructor = service.name + "::Client::Client(::nearcall::Channel& channel)";
+  std::vector<std::string> blocks = {
+      fill(constructor_template, {{"signature", constructor}, {"methods", methods}})};
+  for (std::size_t i = 0; i < service.methods.size(); ++i) {
+    blocks.push_back(method_definition(service, i));
+  }
+  return join(blocks, "\n");
+}
+
+}  // namespace nearcall::codegen
