@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// FrameReader: bytes, cut anywhere, to frames that keep the rules of their headers.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "http2/frame.hpp"
+#include "http2/frame_rules.hpp"
+#include "http2/limits.hpp"
+#include "http2/violation.hpp"
+
+#include <nearcall/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace nearcall::http2 {
+
+/// Cuts the peer's bytes into frames (RFC 9113 section 4.1). What follows from a frame's header
+/// alone is checked as soon as the header is there (section 6: lengths, stream 0 or not; 4.3: the
+/// order of header blocks; 3.4: SETTINGS first), so no payload is waited for in vain.
+///
+/// DATA is handed out in the pieces that arrive, without its padding. Of all other frames the
+/// payload is whole; it is only copied when it was cut. Unknown frames beyond the limit are
+/// skipped.
+///
+/// Thread safety: none.
+class FrameReader {
+ public:
+  struct Frame {
+    FrameHeader header;
+    ByteSpan payload;
+    /// DATA: the first piece, the last one. Otherwise both.
+    bool begins = true;
+    bool ends = true;
+    /// DATA, when it begins: the length of its padding, the length octet included.
+    std::uint32_t padding = 0;
+  };
+  enum class Step : std::uint8_t { need_input, frame, violation };
+
+  FrameReader(const Limits& limits, std::uint32_t max_frame_size) noexcept
+      : limits_(limits), max_frame_size_(max_frame_size) {}
+
+  /// Bytes that arrived. They stay valid until next() has answered need_input.
+  void feed(ByteSpan bytes) noexcept { input_ = bytes; }
+  /// Gives the front of the input to the one who reads the client's preface.
+  PrefaceReader::State read_preface(PrefaceReader& preface) noexcept {
+    return preface.read(input_);
+  }
+  /// Goes on to the next frame or piece. After a violation it must not be called again.
+  Step next();
+  /// REQUIRES: next() answered `frame`; valid until it is called again.
+  const Frame& frame() const noexcept { return frame_; }
+  /// REQUIRES: next() answered `violation`.
+  const Violation& violation() const noexcept { return violation_; }
+
+  /// How many bytes of DATA, unpadded, come next; 0 when something else does.
+  std::size_t direct_bytes() const noexcept {
+    return state_ == State::data && padding_left_ == 0 && input_.empty() ? data_left_ : 0;
+  }
+  /// That many were read elsewhere: like a piece without bytes. REQUIRES: <= direct_bytes().
+  const Frame& skip_direct(std::size_t count) noexcept;
+
+  /// Gives memory back that is not needed between frames.
+  void trim() noexcept {
+    if (state_ != State::header || (!held_.empty() && !held_is_used_)) return;
+    held_is_used_ = false;
+    held_ = std::vector<std::byte>();
+  }
+
+ private:
+  enum class State : std::uint8_t { header, payload, pad_length, begin_data, data, skip };
+
+  /// `size` bytes in a row, or null while they have not all come.
+  const std::byte* collect(std::size_t size);
+  Result<void, Violation> check(const std::byte* raw);
+  void begin_payload() noexcept;
+  Step begin_data(std::uint32_t padding) noexcept;
+  Step take_piece() noexcept;
+  void finish_piece(std::size_t size) noexcept;
+  Step fail(const Violation& violation) noexcept;
+
+  const Limits& limits_;
+  std::uint32_t max_frame_size_;
+  ByteSpan input_;
+  State state_ = State::header;
+  bool seen_settings_ = false;
+  bool held_is_used_ = false;  // what collect() answered with last; the next call clears it
+  StreamId open_block_ = 0;    // its CONTINUATION must come next
+  std::uint32_t kept_ = 0;     // of the payload; the rest is skipped
+  std::uint32_t data_left_ = 0;
+  std::uint32_t padding_left_ = 0;
+  std::uint32_t skip_left_ = 0;
+  std::vector<std::byte> held_;  // the part that has come of what collect() waits for
+  Frame frame_;
+  Violation violation_;
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// HeaderTemplate: its own copy of the fields, and its number.
+#include "http2/header_template.hpp"
+
+#include <atomic>
+#include <cstring>
+
+namespace nearcall::http2 {
+namespace {
+
+std::uint64_t next_id() noexcept {
+  /// The last number given out. Only grows; nothing is ordered by it.
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
+HeaderTemplate::HeaderTemplate(std::span<const HeaderField> fields) : id_(next_id()) {
+  std::size_t size = 0;
+  for (const HeaderField& field : fields) {
+    size += field.name.size() + field.value.size();
+  }
+  text_ = std::make_unique_for_overwrite<char[]>(size);
+  char* end = text_.get();
+  const auto keep = [&end](std::string_view text) {
+    if (!text.empty()) std::memcpy(end, text.data(), text.size());
+    const std::string_view kept(end, text.size());
+    end += text.size();
+    return kept;
+  };
+  fields_.reserve(fields.size());
+  for (const HeaderField& field : fields) {
+    fields_.push_back({keep(field.name), keep(field.value), field.indexing});
+  }
+}
+
+}  // namespace nearcall::http2

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// HeaderTemplate: the header fields that are the same for each call of a kind.
+#pragma once
+
+#include "http2/hpack/encoder.hpp"
+#include "http2/hpack/header_field.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace nearcall::http2 {
+
+/// A list of header fields that comes again and again: of one method's requests, of all good
+/// responses. Each session remembers how it encoded the template, so that from the third time on
+/// its fields cost a copy of a few bytes.
+///
+/// Thread safety: immutable; may be used by any number of sessions in any threads.
+class HeaderTemplate {
+ public:
+  /// Copies the fields. Their `indexing` says whether the peer is to remember them: `incremental`
+  /// for most, `never` for secrets.
+  explicit HeaderTemplate(std::span<const HeaderField> fields);
+  HeaderTemplate(std::initializer_list<HeaderField> fields)
+      : HeaderTemplate(std::span(fields.begin(), fields.size())) {}
+  HeaderTemplate(HeaderTemplate&&) noexcept = default;
+  HeaderTemplate& operator=(HeaderTemplate&&) noexcept = default;
+  ~HeaderTemplate() = default;
+
+  std::span<const HeaderField> fields() const noexcept { return fields_; }
+  /// A number that no other template of this process has; never 0.
+  std::uint64_t id() const noexcept { return id_; }
+
+ private:
+  std::uint64_t id_;
+  std::unique_ptr<char[]> text_;
+  std::vector<HeaderField> fields_;
+};
+
+/// How one session's encoder wrote its recent templates. Direct-mapped by id; owns no memory
+/// before its first use.
+class TemplateCache {
+ public:
+  static constexpr std::size_t slot_count = 16;
+
+  EncodedBlock& operator[](const HeaderTemplate& stable) {
+    if (!slots_) slots_ = std::make_unique<Slots>();
+    Slot& slot = (*slots_)[stable.id() % slot_count];
+    if (slot.id != stable.id()) {
+      slot.id = stable.id();
+      slot.block = EncodedBlock();
+    }
+    return slot.block;
+  }
+  void trim() noexcept { slots_.reset(); }
+
+ private:
+  struct Slot {
+    std::uint64_t id = 0;
+    EncodedBlock block;
+  };
+  using Slots = std::array<Slot, slot_count>;
+
+  std::unique_ptr<Slots> slots_;
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// SendScheduler: DATA frames, in turns.
+#include "http2/send_scheduler.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace nearcall::http2 {
+
+MutableByteSpan SendScheduler::reserve(Stream& stream, std::size_t size) {
+  reserved_ = 0;
+  if (stream.send_.queued > 0 || !ready_.empty()) return {};
+  if (!stream.send_.window.covers(size) || !window_.covers(size)) return {};
+  if (size > max_frame_size_ || output_.size() + size > high_water) return {};
+  reserved_in_tail_ = tail_stream_ == stream.id_ && output_.is_unsent(tail_mark_) &&
+                      tail_mark_ + frame_header_size + tail_payload_ == output_.end_mark() &&
+                      tail_payload_ + size <= max_frame_size_;
+  const std::size_t header = reserved_in_tail_ ? 0 : frame_header_size;
+  reserved_ = size;
+  return {output_.reserve(header + size) + header, size};
+}
+
+void SendScheduler::commit(Stream& stream, std::size_t size, bool end_stream) {
+  CHECK(size <= reserved_, size, reserved_);
+  const std::uint8_t flags = end_stream ? frame_flag::end_stream : frame_flag::none;
+  const auto count = static_cast<std::uint32_t>(size);
+  const FrameHeader header{0, FrameType::data, flags, stream.id_};
+  if (reserved_ > 0 && reserved_in_tail_) {
+    output_.commit(size);
+    tail_payload_ += count;
+  } else {
+    tail_mark_ = output_.end_mark();
+    tail_stream_ = stream.id_;
+    tail_payload_ = count;
+    output_.reserve(frame_header_size);
+    output_.commit(frame_header_size + size);
+  }
+  FrameHeader whole = header;
+  whole.length = tail_payload_;
+  store_frame_header(output_.at(tail_mark_), whole);
+  stream.send_.data_mark = tail_mark_;
+  stream.send_.window.take(count);
+  window_.take(count);
+  reserved_ = 0;
+  if (end_stream) seal();
+}
+
+void SendScheduler::queue(Stream& stream, OwnedBytes bytes) {
+  Stream::SendSide& send = stream.send_;
+  const std::size_t size = bytes.size();
+  Segment* const segment = segments_.make(std::move(bytes));
+  (send.last != nullptr ? send.last->next : send.first) = segment;
+  send.last = segment;
+  send.queued += size;
+  queued_ += size;
+  update_ready(stream);
+}
+
+void SendScheduler::end(Stream& stream) {
+  if (stream.send_.data_mark != 0 && output_.is_unsent(stream.send_.data_mark)) {
+    std::byte* const header = output_.at(stream.send_.data_mark);
+    FrameHeader last = load_frame_header(header);
+    last.flags |= frame_flag::end_stream;
+    store_frame_header(header, last);
+    if (tail_stream_ == stream.id_) seal();
+    return;
+  }
+  reserved_ = 0;
+  commit(stream, 0, /*end_stream=*/true);
+}
+
+Stream* SendScheduler::fill() {
+  if (output_.size() >= low_water) return nullptr;
+  while (!ready_.empty() && window_.available() > 0 && output_.size() < high_water) {
+    Stream& stream = *ready_.front();
+    const bool is_alone = ready_.has_one();
+    ready_.remove(stream);
+    write_frame(stream, is_alone ? high_water - output_.size() : turn);
+    update_ready(stream);
+    if (stream.send_.is_awaited && has_room(stream)) {
+      blocked_.remove(stream);
+      stream.send_.is_awaited = false;
+      woken_.push(stream);
+    }
+    if (stream.send_.queued == 0 && (stream.send_.ends || stream.send_.trailers)) return &stream;
+  }
+  return nullptr;
+}
+
+void SendScheduler::write_frame(Stream& stream, std::size_t limit) {
+  Stream::SendSide& send = stream.send_;
+  const std::size_t windows = std::min(send.window.available(), window_.available());
+  const std::size_t size = std::min({send.queued, windows, limit, std::size_t{max_frame_size_}});
+  const bool is_end = size == send.queued && send.ends;
+  const FrameHeader header{static_cast<std::uint32_t>(size), FrameType::data,
+                           is_end ? frame_flag::end_stream : frame_flag::none, stream.id_};
+  send.data_mark = output_.end_mark();
+  store_frame_header(output_.reserve(frame_header_size), header);
+  output_.commit(frame_header_size);
+  write_payload(stream, size);
+  tail_stream_ = is_end ? 0 : stream.id_;
+  tail_mark_ = send.data_mark;
+  tail_payload_ = header.length;
+  send.queued -= size;
+  queued_ -= size;
+  send.window.take(header.length);
+  window_.take(header.length);
+}
+
+void SendScheduler::write_payload(Stream& stream, std::size_t size) {
+  Stream::SendSide& send = stream.send_;
+  while (size > 0) {
+    Segment& segment = *send.first;
+    const ByteSpan piece = segment.rest().first(std::min(size, segment.rest().size()));
+    if (piece.size() <= max_copied) {
+      std::memcpy(output_.reserve(piece.size()), piece.data(), piece.size());
+      output_.commit(piece.size());
+    } else {
+      output_.append(segment, piece);
+    }
+    segment.sent += piece.size();
+    size -= piece.size();
+    if (!segment.rest().empty()) return;
+    send.first = segment.next;
+    if (send.first == nullptr) send.last = nullptr;
+    segments_.drop(&segment);
+  }
+}
+
+void SendScheduler::update_ready(Stream& stream) noexcept {
+  if (stream.send_.queued > 0 && stream.send_.window.available() > 0) {
+    ready_.push(stream);
+  } else {
+    ready_.remove(stream);
+  }
+}
+
+void SendScheduler::drop(Stream& stream) noexcept {
+  Stream::SendSide& send = stream.send_;
+  while (send.first != nullptr) {
+    segments_.drop(std::exchange(send.first, send.first->next));
+  }
+  send.last = nullptr;
+  queued_ -= send.queued;
+  send.queued = 0;
+  send.trailers.reset();
+  ready_.remove(stream);
+  forget_writer(stream);
+  bytes_sent();
+}
+
+void SendScheduler::forget_writer(Stream& stream) noexcept {
+  if (stream.send_.is_awaited) {
+    blocked_.remove(stream);
+  } else {
+    woken_.remove(stream);
+  }
+  stream.send_.is_awaited = false;
+}
+
+bool SendScheduler::has_room(const Stream& stream) const noexcept {
+  if (stream.send_.queued == 0) return true;
+  return stream.send_.queued < limits_.max_buffered_output_stream &&
+         buffered() < limits_.max_buffered_output;
+}
+
+bool SendScheduler::is_writable(Stream& stream) noexcept {
+  if (has_room(stream)) return true;
+  if (buffered() >= limits_.max_buffered_output) is_over_limit_ = true;
+  if (!stream.send_.is_awaited) {
+    woken_.remove(stream);
+    stream.send_.is_awaited = true;
+    blocked_.push(stream);
+  }
+  return false;
+}
+
+Stream* SendScheduler::take_woken() noexcept {
+  while (Stream* const stream = woken_.pop()) {
+    if (is_writable(*stream)) return stream;
+  }
+  return nullptr;
+}
+
+void SendScheduler::wake_all() noexcept {
+  is_over_limit_ = false;
+  for (Stream* stream = blocked_.front(); stream != nullptr;) {
+    Stream* const next = blocked_.after(*stream);
+    if (has_room(*stream)) {
+      blocked_.remove(*stream);
+      stream->send_.is_awaited = false;
+      woken_.push(*stream);
+    }
+    stream = next;
+  }
+}
+
+}  // namespace nearcall::http2

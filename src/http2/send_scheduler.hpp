@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SendScheduler: which stream's DATA goes next, and into which frames.
+#pragma once
+
+#include "http2/limits.hpp"
+#include "http2/stream.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nearcall::http2 {
+
+/// The send side of a session's flow control (RFC 9113 section 6.9.1): puts DATA into the output as
+/// both windows allow, in turns, and never so much that what comes after waits long.
+///
+/// There are two ways for DATA: reserve() and commit() write it right into the output, when it may
+/// go at once; queue() keeps it until fill() finds window and room for it. A stream with queued
+/// bytes only uses the second, so that its bytes stay in order.
+///
+///  (1) A stream is ready exactly if it has queued bytes and its window is positive.
+///  (2) queued_ is the sum of the streams' queued bytes.
+///
+/// Thread safety: none.
+class SendScheduler {
+ public:
+  /// fill() begins below the first and stops at the second.
+  static constexpr std::size_t low_water = std::size_t{512} * 1024;
+  static constexpr std::size_t high_water = std::size_t{1024} * 1024;
+  /// What a stream may send in its turn when others wait.
+  static constexpr std::size_t turn = std::size_t{64} * 1024;
+  /// Queued bytes up to this many are copied into the output: cheaper than another iovec.
+  static constexpr std::size_t max_copied = 2048;
+
+  SendScheduler(OutputQueue& output, SegmentPool& segments, const Limits& limits) noexcept
+      : output_(output), segments_(segments), limits_(limits) {}
+
+  /// The connection's window, which the peer sets.
+  Window& window() noexcept { return window_; }
+  void set_max_frame_size(std::uint32_t size) noexcept { max_frame_size_ = size; }
+
+  /// Room for `size` bytes in a DATA frame of the stream, or an empty span when they cannot all go
+  /// now. Good until anything else is put out.
+  MutableByteSpan reserve(Stream& stream, std::size_t size);
+  /// REQUIRES: reserve() of this stream gave at least `size` bytes, or size == 0.
+  void commit(Stream& stream, std::size_t size, bool end_stream);
+  /// Keeps the bytes until they may go. REQUIRES: !bytes.empty().
+  void queue(Stream& stream, OwnedBytes bytes);
+  /// Puts END_STREAM on the stream's last DATA frame, if that has not begun to be sent, or on a new
+  /// empty one. REQUIRES: nothing is queued.
+  void end(Stream& stream);
+  /// What is put out from now on begins a new frame.
+  void seal() noexcept { tail_stream_ = 0; }
+
+  /// Whether fill() would put something out.
+  bool can_fill() const noexcept {
+    return !ready_.empty() && window_.available() > 0 && output_.size() < low_water;
+  }
+  /// Puts DATA out. Stops when a stream's last queued byte went whose message ends there, and
+  /// answers with it: END_STREAM is out, or its trailers are due. Call again until null.
+  Stream* fill();
+  /// The stream's window has changed.
+  void window_changed(Stream& stream) noexcept { update_ready(stream); }
+  /// The stream's queued bytes go nowhere any more.
+  void drop(Stream& stream) noexcept;
+
+  /// Whether the stream's owner may hand over the next message. After a no, woken() answers with
+  /// the stream once it may.
+  bool is_writable(Stream& stream) noexcept;
+  /// Nobody waits for the stream to become writable any more.
+  void forget_writer(Stream& stream) noexcept;
+  bool has_woken() const noexcept { return !woken_.empty(); }
+  Stream* take_woken() noexcept;
+  /// Bytes were sent: streams that waited for the connection's limit may go on.
+  void bytes_sent() noexcept {
+    if (is_over_limit_ && buffered() < limits_.max_buffered_output) wake_all();
+  }
+  /// Bytes that wait, queued or put out.
+  std::size_t buffered() const noexcept { return queued_ + output_.size(); }
+
+ private:
+  bool has_room(const Stream& stream) const noexcept;
+  void update_ready(Stream& stream) noexcept;
+  void write_frame(Stream& stream, std::size_t limit);
+  void write_payload(Stream& stream, std::size_t size);
+  void wake_all() noexcept;
+
+  OutputQueue& output_;
+  SegmentPool& segments_;
+  const Limits& limits_;
+  Window window_{default_setting::initial_window_size};
+  std::uint32_t max_frame_size_ = default_setting::max_frame_size;
+  StreamList<&Stream::ready_link_> ready_;
+  StreamList<&Stream::blocked_link_> blocked_;
+  StreamList<&Stream::blocked_link_> woken_;
+  std::size_t queued_ = 0;
+  bool is_over_limit_ = false;
+
+  /// The DATA frame that ends the output, if its payload lies in the buffer: it may grow.
+  StreamId tail_stream_ = 0;
+  std::uint32_t tail_payload_ = 0;
+  std::uint64_t tail_mark_ = 0;
+  /// Of the last reserve(): what it gave, and whether that continues the tail.
+  std::size_t reserved_ = 0;
+  bool reserved_in_tail_ = false;
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: commands, the life of streams, and time.
+#include "http2/session.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nearcall::http2 {
+
+Session::Session(Role role, const SessionOptions& options, TimePoint now)
+    : role_(role),
+      preface_read_(role == Role::client),
+      options_(options),
+      reader_(options_.limits, options_.max_frame_size),
+      decoder_({options_.limits.max_header_list_size, options_.limits.max_header_fields}),
+      scheduler_(output_, segments_, options_.limits),
+      inbound_(streams_, options_.limits, options_.initial_window_size),
+      budget_(options_.limits, now),
+      started_(now),
+      now_(now),
+      progress_at_(now),
+      block_since_(now),
+      ack_awaited_since_(now) {
+  CHECK(options.initial_window_size <= max_window_size);
+  CHECK(options.max_frame_size >= min_max_frame_size &&
+        options.max_frame_size <= max_max_frame_size);
+  if (role == Role::client) write_opening();
+}
+
+Session::~Session() {
+  streams_.for_each([this](Stream& stream) { scheduler_.drop(stream); });
+}
+
+// ---- streams ------------------------------------------------------------------------------------
+
+Session::OpenState Session::open_state() const noexcept {
+  if (is_broken_ || goaway_received_ || shutdown_announced_ || goaway_sent_ ||
+      next_id_ > max_stream_id) {
+    return OpenState::closed;
+  }
+  return active_ < peer_.max_concurrent_streams ? OpenState::ready : OpenState::full;
+}
+
+Stream& Session::open_stream(const HeaderTemplate& stable,
+                             std::span<const HeaderField> variable,
+                             bool end_stream,
+                             void* context) {
+  CHECK(role_ == Role::client && open_state() == OpenState::ready);
+  if (streams_.size() == 0) ack_awaited_since_ = now_;
+  Stream& stream = streams_.add(next_id_);
+  next_id_ += 2;
+  stream.context_ = context;
+  stream.state_ = StreamState::outbound(end_stream);
+  stream.is_active_ = true;
+  ++active_;
+  stream.send_.window = Window(peer_.initial_window_size);
+  inbound_.open(stream);
+  ++counted_.streams_opened;
+  write_headers(stream.id_, &stable, variable, end_stream);
+  return stream;
+}
+
+void Session::send_headers(Stream& stream,
+                           const HeaderTemplate& stable,
+                           std::span<const HeaderField> variable,
+                           bool end_stream) {
+  if (!can_send(stream) || !stream.state_.may_send_headers()) return;
+  CHECK(end_stream || stream.state_.local() == StreamState::Half::idle, stream.id_);
+  if (stream.send_.queued == 0) {
+    write_headers(stream.id_, &stable, variable, end_stream);
+    stream.state_.send_headers(end_stream);
+    if (end_stream) note_closed(stream);
+    return;
+  }
+  fields_out_.assign(stable.fields().begin(), stable.fields().end());
+  fields_out_.insert(fields_out_.end(), variable.begin(), variable.end());
+  stream.send_.trailers = std::make_unique<HeaderTemplate>(fields_out_);
+}
+
+MutableByteSpan Session::reserve_data(Stream& stream, std::size_t size) {
+  if (!can_send(stream) || !stream.state_.may_send_data()) return {};
+  return scheduler_.reserve(stream, size);
+}
+
+void Session::commit_data(Stream& stream, std::size_t size, bool end_stream) {
+  if (!can_send(stream)) return;
+  CHECK(stream.state_.may_send_data(), stream.id_);
+  if (size > 0) {
+    scheduler_.commit(stream, size, end_stream);
+    if (end_stream) ended_here(stream);
+  } else if (end_stream) {
+    this->end_stream(stream);
+  }
+}
+
+void Session::send_data(Stream& stream, OwnedBytes bytes, bool end_stream) {
+  if (!can_send(stream)) return;
+  CHECK(stream.state_.may_send_data(), stream.id_);
+  if (bytes.empty()) {
+    if (end_stream) this->end_stream(stream);
+    return;
+  }
+  if (bytes.size() <= SendScheduler::max_copied) {
+    const MutableByteSpan room = scheduler_.reserve(stream, bytes.size());
+    if (!room.empty()) {
+      std::ranges::copy(bytes.span(), room.begin());
+      scheduler_.commit(stream, bytes.size(), end_stream);
+      if (end_stream) ended_here(stream);
+      return;
+    }
+  }
+  stream.send_.ends = end_stream;
+  scheduler_.queue(stream, std::move(bytes));
+}
+
+void Session::end_stream(Stream& stream) {
+  if (!can_send(stream) || !stream.state_.may_send_data()) return;
+  if (stream.send_.queued > 0) {
+    stream.send_.ends = true;
+    return;
+  }
+  scheduler_.end(stream);
+  ended_here(stream);
+}
+
+bool Session::is_writable(Stream& stream) noexcept {
+  return can_send(stream) && scheduler_.is_writable(stream);
+}
+
+void Session::consumed(Stream& stream, std::size_t count) {
+  budget_.useful(count);
+  inbound_.consume(stream, count);
+  if (stream.receive_.was_tiny && stream.receive_.unconsumed == 0) message_completed(stream);
+}
+
+void Session::needs(Stream& stream, std::size_t remaining) {
+  inbound_.need(stream, remaining);
+}
+
+void Session::message_completed(Stream& stream) noexcept {
+  if (!stream.receive_.was_tiny) return;
+  stream.receive_.was_tiny = false;
+  budget_.forgive_tiny();
+}
+
+void Session::reset_stream(Stream& stream, ErrorCode code) {
+  if (!can_command(stream)) return;
+  write_rst(stream.id_, code);
+  close_by_reset(stream, StreamState::Ending::reset_by_us);
+}
+
+void Session::release(Stream& stream) {
+  if (can_command(stream)) {
+    const bool has_ended = stream.state_.local() == StreamState::Half::closed;
+    if (role_ == Role::server && stream.send_.is_finishing()) {
+      stream.is_orphan_ = true;
+      stream.context_ = nullptr;
+      ++orphans_;
+      lost_.remove(stream);
+      inbound_.remove(stream);
+      scheduler_.forget_writer(stream);
+      return;
+    }
+    const bool is_server_done = role_ == Role::server && has_ended;
+    const ErrorCode unfinished =
+        role_ == Role::client ? ErrorCode::cancel : ErrorCode::internal_error;
+    reset_stream(stream, is_server_done ? ErrorCode::no_error : unfinished);
+  }
+  destroy(stream);
+}
+
+/// END_STREAM is in the output.
+void Session::ended_here(Stream& stream) noexcept {
+  stream.state_.send_end();
+  note_closed(stream);
+}
+
+void Session::note_closed(Stream& stream) noexcept {
+  if (!stream.is_active_ || !stream.is_closed()) return;
+  stream.is_active_ = false;
+  --active_;
+}
+
+void Session::close_by_reset(Stream& stream, StreamState::Ending ending) {
+  const bool more_may_come = stream.state_.remote() != StreamState::Half::closed;
+  if (ending == StreamState::Ending::reset_by_us && more_may_come) closed_.remember(stream.id_);
+  stream.state_.reset(ending);
+  scheduler_.drop(stream);
+  inbound_.end(stream);
+  note_closed(stream);
+}
+
+/// The peer ended the stream, or made us do it.
+void Session::charge_reset(Stream& stream) {
+  if (stream.is_orphan_) return;
+  stream.is_charged_ = true;
+  note(budget_.stream_reset());
+}
+
+void Session::destroy(Stream& stream) noexcept {
+  inbound_.remove(stream);
+  scheduler_.drop(stream);
+  lost_.remove(stream);
+  if (data_stream_ == &stream) data_stream_ = nullptr;
+  if (stream.is_active_) --active_;
+  if (stream.is_orphan_) --orphans_;
+  budget_.stream_released(stream.is_charged_);
+  streams_.remove(stream);
+}
+
+/// A released stream goes when its last byte is in the output.
+void Session::settle_orphan(Stream& stream) {
+  if (stream.state_.local() != StreamState::Half::closed) return;
+  if (!stream.is_closed()) reset_stream(stream, ErrorCode::no_error);
+  destroy(stream);
+}
+
+// ---- connection ---------------------------------------------------------------------------------
+
+bool Session::is_drained() const noexcept {
+  const bool opens_none = role_ == Role::client && open_state() == OpenState::closed;
+  const bool accepts_none = role_ == Role::server && goaway_sent_;
+  return (opens_none || accepts_none) && streams_.size() == 0;
+}
+
+bool Session::should_pause_reading() const noexcept {
+  return budget_.induced_frames(output_.sent(), output_.appended()) >=
+         options_.limits.max_induced_frames;
+}
+
+SessionStats Session::stats() const noexcept {
+  SessionStats stats = counted_;
+  stats.resets_outstanding = budget_.resets_outstanding();
+  stats.refusals_left = budget_.refusals_left();
+  stats.empty_data = budget_.empty_data();
+  stats.overhead_frames = budget_.overhead_frames();
+  stats.induced_frames = budget_.induced_frames(output_.sent(), output_.appended());
+  stats.buffered_input = inbound_.buffered();
+  stats.buffered_output = scheduler_.buffered();
+  stats.is_rationing = inbound_.is_rationing();
+  return stats;
+}
+
+void Session::trim() noexcept {
+  output_.trim();
+  segments_.trim();
+  reader_.trim();
+  streams_.trim();
+  rules_.trim();
+  templates_.trim();
+  if (block_stream_ == 0) block_in_ = std::vector<std::byte>();
+  block_out_ = std::vector<std::byte>();
+  fields_out_ = std::vector<HeaderField>();
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+/// Output that waits and belongs to no live call.
+bool Session::is_stalled_output() const noexcept {
+  return has_output() && streams_.size() == orphans_;
+}
+
+TimePoint Session::next_deadline() const noexcept {
+  if (is_broken_) return no_deadline;
+  const Limits& limits = options_.limits;
+  TimePoint next = no_deadline;
+  const auto consider = [&next](TimePoint since, Duration timeout) {
+    next = std::min(next, deadline_after(since, timeout));
+  };
+  if (!settings_seen_) consider(started_, limits.handshake_timeout);
+  if (block_stream_ != 0) consider(block_since_, limits.header_block_timeout);
+  if (acks_awaited_ > 0 && streams_.size() > 0) {
+    consider(ack_awaited_since_, limits.settings_timeout);
+  }
+  if (is_stalled_output()) consider(progress_at_, limits.stall_timeout);
+  return next;
+}
+
+void Session::on_time(TimePoint now) {
+  now_ = std::max(now_, now);
+  if (is_broken_ || failure_ || now_ < next_deadline()) return;
+  const Limits& limits = options_.limits;
+  const auto is_over = [this](TimePoint since, Duration timeout) {
+    return now_ >= deadline_after(since, timeout);
+  };
+  const auto give_up = [this](ErrorCode code, std::string_view what) {
+    failure_ = Violation{Violation::Scope::connection, code, 0, what};
+  };
+  if (!settings_seen_ && is_over(started_, limits.handshake_timeout)) {
+    give_up(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
+  } else if (block_stream_ != 0 && is_over(block_since_, limits.header_block_timeout)) {
+    give_up(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
+  } else if (is_stalled_output() && is_over(progress_at_, limits.stall_timeout)) {
+    give_up(ErrorCode::enhance_your_calm, "the peer does not read (stall_timeout)");
+  } else {
+    give_up(ErrorCode::settings_timeout, "no ACK of SETTINGS in time (settings_timeout)");
+  }
+}
+
+}  // namespace nearcall::http2

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: one HTTP/2 connection, either role. Bytes in, events out; commands in, bytes out.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/owned_bytes.hpp"
+#include "http2/abuse_budget.hpp"
+#include "http2/closed_streams.hpp"
+#include "http2/event.hpp"
+#include "http2/frame_reader.hpp"
+#include "http2/frame_rules.hpp"
+#include "http2/header_rules.hpp"
+#include "http2/header_template.hpp"
+#include "http2/hpack/decoder.hpp"
+#include "http2/hpack/encoder.hpp"
+#include "http2/inbound_window.hpp"
+#include "http2/output_queue.hpp"
+#include "http2/send_scheduler.hpp"
+#include "http2/session_options.hpp"
+#include "http2/stream_table.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace nearcall::http2 {
+
+/// What a session has seen and how full its budgets are.
+struct SessionStats {
+  std::uint64_t streams_opened = 0;
+  std::uint64_t resets_received = 0;
+  std::uint64_t resets_sent = 0;
+  std::uint64_t requests_refused = 0;  // resets sent for requests that became no stream
+  std::uint64_t late_frames = 0;       // ignored: their stream was reset or is beyond our GOAWAY
+  std::uint32_t resets_outstanding = 0;
+  std::uint32_t refusals_left = 0;
+  std::uint32_t empty_data = 0;
+  std::uint32_t overhead_frames = 0;
+  std::uint32_t induced_frames = 0;
+  std::size_t buffered_input = 0;
+  std::size_t buffered_output = 0;
+  bool is_rationing = false;  // InboundWindow: under memory pressure
+};
+
+/// One HTTP/2 connection (RFC 9113, prior knowledge) without I/O, threads or clocks.
+///
+/// The owner's turn: receive() bytes, next_event() until `none`; then, while has_output(), write
+/// what output() shows and say so with output_sent(). Commands may be given at any time, also while
+/// handling an event. On a stream that is closed and on a broken session they do nothing: the peer
+/// may always have been faster. Each stream is the owner's until release().
+///
+/// Thread safety: none; one driver at a time.
+class Session {
+ public:
+  /// What the server's preface is answered with waits for it: a peer that does not speak HTTP/2
+  /// gets no byte.
+  Session(Role role, const SessionOptions& options, TimePoint now);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // ---- bytes in --------------------------------------------------------------------------------
+  /// Hands over bytes that arrived; they stay valid until next_event() has answered `none`. What is
+  /// left of an unfinished frame is kept inside (a frame header, or a payload under its limits).
+  void receive(ByteSpan bytes, TimePoint now);
+  /// The next event of these bytes. After connection_error it answers `none` for ever. Also to be
+  /// asked after output_sent() (`writable`) and on_time().
+  Event next_event();
+  /// When the input is used up in the middle of an unpadded DATA payload: how many bytes of which
+  /// stream come next, so that they can be read straight into the message. bytes == 0: not now.
+  struct DirectRead {
+    Stream* stream = nullptr;
+    std::size_t bytes = 0;
+  };
+  DirectRead direct_read() const noexcept;
+  /// `count` of these bytes were read by the caller. Answers like a data event without the bytes
+  /// (end_stream is set when this was the last of the stream's last frame).
+  /// REQUIRES: count <= direct_read().bytes.
+  Event direct_received(std::size_t count, TimePoint now);
+
+  // ---- streams ---------------------------------------------------------------------------------
+  enum class OpenState : std::uint8_t {
+    ready,
+    full,   // the peer's limit: wait for a stream to end, or for `settings`
+    closed  // GOAWAY of either side, no more ids, or broken
+  };
+  OpenState open_state() const noexcept;
+  /// Client. REQUIRES: open_state() == ready. `stable` is encoded from its cache where the table
+  /// has not changed, `variable` as literals behind it.
+  Stream& open_stream(const HeaderTemplate& stable,
+                      std::span<const HeaderField> variable,
+                      bool end_stream,
+                      void* context);
+  /// Server: response headers; both: trailers (end_stream = true), which wait behind queued data.
+  void send_headers(Stream& stream,
+                    const HeaderTemplate& stable,
+                    std::span<const HeaderField> variable,
+                    bool end_stream);
+  /// Space for `size` payload bytes right in the output, behind a DATA header or at the end of the
+  /// stream's last unsent DATA frame; empty when they cannot all go now (window, queue, size): then
+  /// send_data(). Valid until the next call; commit_data() makes it real, and may be left out.
+  MutableByteSpan reserve_data(Stream& stream, std::size_t size);
+  void commit_data(Stream& stream, std::size_t size, bool end_stream);
+  /// Queues owned bytes; they leave as windows allow, gathered, never copied (short ones are).
+  void send_data(Stream& stream, OwnedBytes bytes, bool end_stream);
+  /// END_STREAM: on the last unsent DATA frame, or on an empty one, behind queued data.
+  void end_stream(Stream& stream);
+  /// Whether the next message may be handed over (limits.hpp: buffered output). After a no, a
+  /// `writable` event comes.
+  bool is_writable(Stream& stream) noexcept;
+  /// The owner has let go of `count` received bytes: gives window back (coalesced).
+  void consumed(Stream& stream, std::size_t count);
+  /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
+  /// cover it, within the connection's budget; beyond the budget only the oldest is served.
+  void needs(Stream& stream, std::size_t remaining);
+  /// The bytes of the last data event completed a message, whether anybody has read it or not: what
+  /// a tiny DATA frame was charged (limits.hpp) is given back. consumed() does the same when it
+  /// leaves nothing unconsumed.
+  void message_completed(Stream& stream) noexcept;
+  /// RST_STREAM, unless the stream is closed already. Queued output of the stream is dropped.
+  void reset_stream(Stream& stream, ErrorCode code);
+  /// The owner is done with the stream (the handler has returned): the only way a slot gets free.
+  /// A server's stream whose end is queued first sends all of it. Any other stream that is still
+  /// open is reset (client CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The
+  /// reference is invalid afterwards, and no event names the stream any more.
+  void release(Stream& stream);
+  /// Streams that take a slot: not released, or released and not yet sent.
+  std::size_t stream_count() const noexcept { return streams_.size(); }
+  /// visit(Stream&) for each stream that is not released; it may release the one it is given.
+  template <class Visit>
+  void for_each_stream(Visit&& visit) {
+    streams_.for_each([&](Stream& stream) {
+      if (!stream.is_orphan_) visit(stream);
+    });
+  }
+
+  // ---- connection ------------------------------------------------------------------------------
+  void send_ping(std::uint64_t opaque);
+  /// GOAWAY(2^31-1): streams that arrive still count (RFC 9113 6.8).
+  void announce_shutdown();
+  /// GOAWAY(last processed id, code): later streams are ignored.
+  void send_goaway(ErrorCode code, std::string_view debug);
+  /// A frame of a type that this engine does not know (extensions).
+  /// REQUIRES: payload.size() <= 16,384, which every peer takes.
+  void send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteSpan payload);
+  bool is_broken() const noexcept { return is_broken_; }  // connection_error was emitted
+  /// Nothing more will be accepted or opened and no stream is left: close when output is sent.
+  bool is_drained() const noexcept;
+
+  // ---- bytes out -------------------------------------------------------------------------------
+  bool has_output() const noexcept;
+  /// Fills at most into.size() pieces; returns how many. Valid until the next non-const call.
+  std::size_t output(std::span<iovec> into);
+  void output_sent(std::size_t count, TimePoint now);
+  /// Bytes ever put out up to now. It is a frame boundary and stays one: what comes later begins a
+  /// new frame.
+  std::uint64_t output_position() noexcept;
+  std::uint64_t sent_position() const noexcept { return output_.sent(); }
+  /// Whether induced frames (ACKs, RSTs) are so many that reading must pause until they are sent.
+  bool should_pause_reading() const noexcept;
+
+  // ---- time and memory -------------------------------------------------------------------------
+  TimePoint next_deadline() const noexcept;
+  void on_time(TimePoint now);  // may make next_event() answer connection_error
+  SessionStats stats() const noexcept;
+  /// Gives memory back that an idle session does not need; worth it after a burst.
+  void trim() noexcept;
+
+ private:
+  using Frame = FrameReader::Frame;
+  using Verdict = Result<void, Violation>;
+
+  // session_input.cpp: frames to events. An event of kind `none` means: go on.
+  bool read_preface();
+  Event on_frame(const Frame& frame);
+  Event begin_data(const Frame& frame);
+  Event on_data(const Frame& frame, std::size_t size);
+  Event end_data(Stream& stream, Event event, const Frame& frame, std::size_t size);
+  Event on_headers(const Frame& frame);
+  Event on_continuation(const Frame& frame);
+  Event on_rst_stream(const Frame& frame);
+  Event on_settings(const Frame& frame);
+  Event on_ping(const Frame& frame);
+  Event on_goaway(const Frame& frame);
+  Event on_window_update(const Frame& frame);
+  Event on_priority(const Frame& frame);
+  Event next_setting();
+  Event finish_settings();
+  Event fail(const Violation& violation);
+  Event fail_stream(Stream& stream, const Violation& violation);
+  Event reset_event(Stream& stream, ErrorCode code) const;
+  void note(const Verdict& verdict);
+
+  // session_headers.cpp: header blocks.
+  Event on_block(ByteSpan block);
+  Event on_request(StreamId id, bool end_stream);
+  Event on_more_headers(Stream& stream, bool end_stream);
+  Verdict take_headers(Stream& stream, bool end_stream, Event& event);
+  void refuse(StreamId id, bool end_stream, ErrorCode code);
+  Verdict check_absent(StreamId id);
+  bool is_idle(StreamId id) const noexcept;
+
+  // session_output.cpp: frames out.
+  void write_opening();
+  void write_settings(std::span<const Setting> settings);
+  void write_frame(const FrameHeader& header, ByteSpan payload);
+  void write_rst(StreamId id, ErrorCode code);
+  void write_goaway(StreamId last, ErrorCode code, std::string_view debug);
+  void write_headers(StreamId id,
+                     const HeaderTemplate* stable,
+                     std::span<const HeaderField> variable,
+                     bool end_stream);
+  void write_block(StreamId id, bool end_stream);
+  void count_induced();
+  void flush();
+  void finish_sending(Stream& stream);
+
+  // session.cpp: streams.
+  bool can_command(const Stream& stream) const noexcept {
+    return !is_broken_ && !stream.is_closed();
+  }
+  bool can_send(const Stream& stream) const noexcept {
+    return can_command(stream) && !stream.send_.is_finishing();
+  }
+  void ended_here(Stream& stream) noexcept;
+  void note_closed(Stream& stream) noexcept;
+  void close_by_reset(Stream& stream, StreamState::Ending ending);
+  void charge_reset(Stream& stream);
+  void destroy(Stream& stream) noexcept;
+  void settle_orphan(Stream& stream);
+  bool is_stalled_output() const noexcept;
+
+  const Role role_;
+  bool is_broken_ = false;
+  bool preface_read_;
+  bool settings_seen_ = false;
+  bool block_ends_stream_ = false;
+  bool block_depends_on_itself_ = false;
+  bool shutdown_announced_ = false;
+  bool goaway_sent_ = false;
+  bool goaway_received_ = false;
+  SessionOptions options_;
+  PeerSettings peer_;
+  std::optional<Violation> failure_;  // to be told by next_event()
+
+  SegmentPool segments_;
+  OutputQueue output_{segments_};
+  StreamTable streams_;
+  FrameReader reader_;
+  PrefaceReader preface_;
+  HpackDecoder decoder_;
+  HpackEncoder encoder_;
+  HeaderList headers_;
+  HeaderRules rules_;
+  TemplateCache templates_;
+  SendScheduler scheduler_;
+  InboundWindow inbound_;
+  AbuseBudget budget_;
+  ClosedStreams closed_;
+  StreamList<&Stream::lost_link_> lost_;  // GOAWAY says that they were never begun
+
+  std::vector<std::byte> block_in_;   // a header block that came in pieces
+  std::vector<std::byte> block_out_;  // the one that is being written
+  std::vector<HeaderField> fields_out_;
+  StreamId block_stream_ = 0;
+  std::uint32_t continuations_ = 0;
+  Stream* data_stream_ = nullptr;  // whose DATA frame is coming; null: nobody's
+  ByteSpan settings_left_;         // entries of the SETTINGS frame at hand
+  bool in_settings_ = false;
+  std::uint32_t initial_before_ = 0;  // SETTINGS_INITIAL_WINDOW_SIZE before that frame
+  std::uint32_t acks_awaited_ = 0;
+
+  StreamId next_id_ = 1;       // client: of the next stream
+  StreamId last_peer_id_ = 0;  // server: the highest that came
+  StreamId skipped_from_ = 0;  // server: ids that the peer left out last: never used, so not closed
+  StreamId skipped_to_ = 0;
+  StreamId goaway_last_ = max_stream_id;  // what our GOAWAY said
+  StreamId peer_last_ = 0;                // what the peer's GOAWAY said
+  ErrorCode lost_code_{};
+  std::uint32_t active_ = 0;  // client: streams that count against the peer's limit
+  std::size_t orphans_ = 0;
+
+  TimePoint started_;
+  TimePoint now_;
+  TimePoint progress_at_;        // the last byte in or out
+  TimePoint block_since_;        // the open header block's first frame
+  TimePoint ack_awaited_since_;  // our last SETTINGS, or the first stream since if that is later
+  SessionStats counted_;
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: frames in.
+#include "base/check.hpp"
+#include "http2/session.hpp"
+
+#include <algorithm>
+
+namespace nearcall::http2 {
+namespace {
+
+Violation connection_violation(ErrorCode code, std::string_view what) noexcept {
+  return {Violation::Scope::connection, code, 0, what};
+}
+Violation stream_violation(ErrorCode code, std::string_view what) noexcept {
+  return {Violation::Scope::stream, code, 0, what};
+}
+
+}  // namespace
+
+void Session::receive(ByteSpan bytes, TimePoint now) {
+  now_ = std::max(now_, now);
+  if (!bytes.empty()) progress_at_ = now_;
+  reader_.feed(bytes);
+}
+
+Event Session::next_event() {
+  if (is_broken_) return {};
+  for (;;) {
+    if (failure_) return fail(*failure_);
+    if (Stream* const lost = lost_.pop()) {
+      Event event = reset_event(*lost, lost_code_);
+      event.unprocessed = true;
+      return event;
+    }
+    if (scheduler_.has_woken()) {
+      if (Stream* const stream = scheduler_.take_woken()) {
+        Event event;
+        event.kind = Event::Kind::writable;
+        event.stream = stream;
+        return event;
+      }
+    }
+    if (in_settings_) return next_setting();
+    if (!preface_read_ && !read_preface()) {
+      if (failure_) continue;
+      return {};
+    }
+    switch (reader_.next()) {
+      case FrameReader::Step::need_input:
+        return {};
+      case FrameReader::Step::violation:
+        return fail(reader_.violation());
+      case FrameReader::Step::frame:
+        break;
+    }
+    const Event event = on_frame(reader_.frame());
+    if (event.kind != Event::Kind::none) return event;
+  }
+}
+
+/// Server. Whether the preface is complete; a wrong one ends the connection without a GOAWAY.
+bool Session::read_preface() {
+  switch (reader_.read_preface(preface_)) {
+    case PrefaceReader::State::incomplete:
+      return false;
+    case PrefaceReader::State::complete:
+      preface_read_ = true;
+      write_opening();
+      if (goaway_sent_) {
+        write_goaway(goaway_last_, ErrorCode::no_error, {});
+      } else if (shutdown_announced_) {
+        write_goaway(max_stream_id, ErrorCode::no_error, {});
+      }
+      return true;
+    case PrefaceReader::State::wrong:
+      failure_ = connection_violation(ErrorCode::protocol_error, preface_.what());
+      return false;
+  }
+  return false;
+}
+
+Event Session::on_frame(const Frame& frame) {
+  switch (frame.header.type) {
+    case FrameType::data:
+      return on_data(frame, frame.payload.size());
+    case FrameType::headers:
+      return on_headers(frame);
+    case FrameType::continuation:
+      return on_continuation(frame);
+    case FrameType::rst_stream:
+      return on_rst_stream(frame);
+    case FrameType::settings:
+      return on_settings(frame);
+    case FrameType::ping:
+      return on_ping(frame);
+    case FrameType::goaway:
+      return on_goaway(frame);
+    case FrameType::window_update:
+      return on_window_update(frame);
+    case FrameType::priority:
+      return on_priority(frame);
+    case FrameType::push_promise:
+      break;  // the reader refused it
+  }
+  Event event;
+  event.kind = Event::Kind::unknown_frame;
+  event.frame = frame.header;
+  event.data = frame.payload;
+  return event;
+}
+
+// ---- DATA (6.1) ---------------------------------------------------------------------------------
+
+Session::DirectRead Session::direct_read() const noexcept {
+  const std::size_t bytes = reader_.direct_bytes();
+  if (bytes == 0 || is_broken_ || data_stream_ == nullptr || data_stream_->receive_.ended ||
+      data_stream_->context_ == nullptr) {
+    return {};
+  }
+  return {data_stream_, bytes};
+}
+
+Event Session::direct_received(std::size_t count, TimePoint now) {
+  CHECK(count <= reader_.direct_bytes(), count, reader_.direct_bytes());
+  now_ = std::max(now_, now);
+  if (is_broken_ || count == 0) return {};
+  progress_at_ = now_;
+  return on_data(reader_.skip_direct(count), count);
+}
+
+Event Session::on_data(const Frame& frame, std::size_t size) {
+  Event event;
+  if (frame.begins) event = begin_data(frame);
+  if (is_broken_) return event;
+  Stream* const stream = data_stream_;
+  const auto count = static_cast<std::uint32_t>(size);
+  if (stream == nullptr || stream->receive_.ended) {
+    inbound_.discard(nullptr, count);
+    if (!frame.ends) return event;
+    if (budget_.is_tiny(frame.header.length)) note(budget_.tiny_data(frame.header.length));
+    data_stream_ = nullptr;
+    if (stream != nullptr && stream->is_orphan_ && frame.header.has(frame_flag::end_stream)) {
+      note(stream->state_.receive_data(/*end_stream=*/true));
+    }
+    return event;
+  }
+  inbound_.receive(*stream, count);
+  if (stream->receive_.content_left != HeaderFacts::no_length) {
+    stream->receive_.content_left -= count;
+  }
+  event.stream = stream;
+  event.data = frame.payload;
+  if (frame.ends) return end_data(*stream, event, frame, size);
+  if (count > 0) event.kind = Event::Kind::data;
+  return event;
+}
+
+/// The first piece of a frame: whose it is, and whether it may come.
+Event Session::begin_data(const Frame& frame) {
+  const FrameHeader& header = frame.header;
+  const std::uint32_t payload = header.length - frame.padding;
+  data_stream_ = nullptr;
+  if (!inbound_.covers(header.length)) {
+    return fail(
+        connection_violation(ErrorCode::flow_control_error, "DATA beyond the connection's window"));
+  }
+  Stream* const stream = streams_.find(header.stream);
+  inbound_.discard(stream, frame.padding);
+  if (stream == nullptr) {
+    const Verdict absent = check_absent(header.stream);
+    return absent ? Event() : fail(absent.error());
+  }
+  const StreamState& state = stream->state_;
+  if (state.is_closed()) {
+    if (state.ending() == StreamState::Ending::reset_by_us) {
+      ++counted_.late_frames;
+      return {};
+    }
+    return fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
+  }
+  if (const Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false); !may_come) {
+    return fail_stream(*stream, may_come.error());
+  }
+  if (!stream->receive_.ended) {
+    // What discard() took for the padding is part of what must fit.
+    if (!InboundWindow::covers(*stream, payload)) {
+      return fail_stream(*stream, stream_violation(ErrorCode::flow_control_error,
+                                                   "DATA beyond the stream's window"));
+    }
+    if (payload > stream->receive_.content_left) {
+      return fail_stream(
+          *stream, stream_violation(ErrorCode::protocol_error, "more DATA than content-length"));
+    }
+  }
+  data_stream_ = stream;
+  return {};
+}
+
+/// The last piece of a frame, which is in `event` already.
+Event Session::end_data(Stream& stream, Event event, const Frame& frame, std::size_t size) {
+  data_stream_ = nullptr;
+  Stream::ReceiveSide& receive = stream.receive_;
+  if (!frame.header.has(frame_flag::end_stream)) {
+    // Padding does not count: a frame of padding is tiny.
+    receive.was_tiny = false;
+    if (budget_.is_tiny(frame.header.length)) {
+      receive.was_tiny = true;
+      note(budget_.tiny_data(frame.header.length));
+    } else {
+      budget_.large_data();
+    }
+    if (size > 0) event.kind = Event::Kind::data;
+    return event;
+  }
+  if (receive.content_left != HeaderFacts::no_length && receive.content_left > 0) {
+    return fail_stream(
+        stream, stream_violation(ErrorCode::protocol_error, "less DATA than content-length"));
+  }
+  note(stream.state_.receive_data(/*end_stream=*/true));
+  inbound_.end(stream);
+  note_closed(stream);
+  event.kind = Event::Kind::data;
+  event.end_stream = true;
+  return event;
+}
+
+// ---- other frames of streams --------------------------------------------------------------------
+
+/// RST_STREAM (6.4).
+Event Session::on_rst_stream(const Frame& frame) {
+  Stream* const stream = streams_.find(frame.header.stream);
+  if (stream == nullptr) {
+    if (!is_idle(frame.header.stream)) return {};
+    return fail(connection_violation(ErrorCode::protocol_error, "RST_STREAM on an idle stream"));
+  }
+  ++counted_.resets_received;
+  if (stream->is_closed()) return {};
+  const auto code = static_cast<ErrorCode>(load_be32(frame.payload.data()));
+  close_by_reset(*stream, StreamState::Ending::reset_by_peer);
+  if (stream->is_orphan_) {
+    destroy(*stream);
+    return {};
+  }
+  charge_reset(*stream);
+  Event event = reset_event(*stream, code);
+  event.unprocessed = role_ == Role::client && code == ErrorCode::refused_stream;
+  return event;
+}
+
+/// WINDOW_UPDATE (6.9).
+Event Session::on_window_update(const Frame& frame) {
+  const StreamId id = frame.header.stream;
+  const std::uint32_t increment = load_be32(frame.payload.data()) & max_window_size;
+  if (id == 0) {
+    if (increment == 0) {
+      return fail(connection_violation(ErrorCode::protocol_error, "WINDOW_UPDATE by 0"));
+    }
+    if (scheduler_.window().change(increment)) return {};
+    return fail(connection_violation(ErrorCode::flow_control_error,
+                                     "the connection's window above 2^31-1"));
+  }
+  Stream* const stream = streams_.find(id);
+  if (stream == nullptr) {
+    if (!is_idle(id)) return {};
+    return fail(connection_violation(ErrorCode::protocol_error, "WINDOW_UPDATE on an idle stream"));
+  }
+  if (stream->is_closed()) return {};
+  if (increment == 0) {
+    return fail_stream(*stream, stream_violation(ErrorCode::protocol_error, "WINDOW_UPDATE by 0"));
+  }
+  if (!stream->send_.window.change(increment)) {
+    return fail_stream(*stream, stream_violation(ErrorCode::flow_control_error,
+                                                 "the stream's window above 2^31-1"));
+  }
+  scheduler_.window_changed(*stream);
+  return {};
+}
+
+/// PRIORITY (6.3): deprecated and ignored, but for a stream that depends on itself (RFC
+/// 7540 5.3.1).
+Event Session::on_priority(const Frame& frame) {
+  note(budget_.overhead_frame());
+  const StreamId id = frame.header.stream;
+  if ((load_be32(frame.payload.data()) & max_stream_id) != id) return {};
+  const Violation violation =
+      stream_violation(ErrorCode::protocol_error, "a stream that depends on itself");
+  if (Stream* const stream = streams_.find(id)) {
+    return stream->is_closed() ? Event() : fail_stream(*stream, violation);
+  }
+  return fail(connection_violation(violation.code, violation.what));
+}
+
+// ---- frames of the connection -------------------------------------------------------------------
+
+/// SETTINGS (6.5).
+Event Session::on_settings(const Frame& frame) {
+  if (frame.header.has(frame_flag::ack)) {
+    if (acks_awaited_ == 0) {
+      return fail(connection_violation(ErrorCode::protocol_error, "an ACK of no SETTINGS"));
+    }
+    --acks_awaited_;
+    inbound_.settings_acknowledged();
+    Event event;
+    event.kind = Event::Kind::settings_ack;
+    return event;
+  }
+  if (!settings_seen_) {
+    settings_seen_ = true;
+    peer_.max_concurrent_streams = ~std::uint32_t{0};  // 6.5.2: no limit unless it says so
+  }
+  settings_left_ = frame.payload;
+  in_settings_ = true;
+  initial_before_ = peer_.initial_window_size;
+  return {};
+}
+
+/// Takes the entries of the SETTINGS at hand, up to an unknown one or their end.
+Event Session::next_setting() {
+  while (!settings_left_.empty()) {
+    const Setting setting = load_setting(settings_left_.data());
+    settings_left_ = settings_left_.subspan(payload_size::setting);
+    const Result<bool, Violation> known = peer_.apply(setting, role_ == Role::client);
+    if (!known) return fail(known.error());
+    if (*known) {
+      if (setting.id == SettingId::header_table_size) {
+        encoder_.set_peer_max_table_size(setting.value);
+      }
+      continue;
+    }
+    Event event;
+    event.kind = Event::Kind::unknown_setting;
+    event.number = std::uint64_t{static_cast<std::uint16_t>(setting.id)} << 32U | setting.value;
+    return event;
+  }
+  in_settings_ = false;
+  return finish_settings();
+}
+
+Event Session::finish_settings() {
+  scheduler_.set_max_frame_size(peer_.max_frame_size);
+  const std::int64_t delta = std::int64_t{peer_.initial_window_size} - initial_before_;
+  if (delta != 0) {
+    bool fits = true;
+    streams_.for_each([&](Stream& stream) {
+      if (stream.is_closed()) return;
+      fits = stream.send_.window.change(delta) && fits;
+      scheduler_.window_changed(stream);
+    });
+    if (!fits) {  // 6.9.2
+      return fail(connection_violation(ErrorCode::flow_control_error,
+                                       "SETTINGS_INITIAL_WINDOW_SIZE overflows a window"));
+    }
+  }
+  count_induced();
+  write_frame({0, FrameType::settings, frame_flag::ack, 0}, {});
+  Event event;
+  event.kind = Event::Kind::settings;
+  return event;
+}
+
+/// PING (6.7).
+Event Session::on_ping(const Frame& frame) {
+  if (!frame.header.has(frame_flag::ack)) {
+    count_induced();
+    write_frame({0, FrameType::ping, frame_flag::ack, 0}, frame.payload);
+    return {};
+  }
+  Event event;
+  event.kind = Event::Kind::ping_ack;
+  event.number =
+      std::uint64_t{load_be32(frame.payload.data())} << 32U | load_be32(frame.payload.data() + 4);
+  return event;
+}
+
+/// GOAWAY (6.8): streams above the last id were never begun and are told so one by one.
+Event Session::on_goaway(const Frame& frame) {
+  const StreamId last = load_be32(frame.payload.data()) & max_stream_id;
+  Event event;
+  event.kind = Event::Kind::goaway;
+  event.code = static_cast<ErrorCode>(load_be32(frame.payload.data() + 4));
+  event.number = last;
+  event.data = frame.payload.subspan(payload_size::goaway);
+  if (goaway_received_ && last > peer_last_) {
+    return fail(connection_violation(ErrorCode::protocol_error, "GOAWAY with a higher last id"));
+  }
+  goaway_received_ = true;
+  peer_last_ = last;
+  if (role_ == Role::server) return event;
+  lost_code_ = event.code;
+  streams_.for_each([&](Stream& stream) {
+    if (stream.id_ <= last || stream.is_closed()) return;
+    close_by_reset(stream, StreamState::Ending::reset_by_peer);
+    lost_.push(stream);
+  });
+  return event;
+}
+
+// ---- errors (5.4) -------------------------------------------------------------------------------
+
+Event Session::fail(const Violation& violation) {
+  // A peer that does not speak HTTP/2 gets no frame.
+  if (preface_read_) write_goaway(last_peer_id_, violation.code, violation.what);
+  is_broken_ = true;
+  Event event;
+  event.kind = Event::Kind::connection_error;
+  event.code = violation.code;
+  event.what = violation.what;
+  return event;
+}
+
+Event Session::fail_stream(Stream& stream, const Violation& violation) {
+  count_induced();
+  write_rst(stream.id_, violation.code);
+  close_by_reset(stream, StreamState::Ending::reset_by_us);
+  if (stream.is_orphan_) {
+    destroy(stream);
+    return {};
+  }
+  charge_reset(stream);
+  Event event = reset_event(stream, violation.code);
+  event.local = true;
+  event.what = violation.what;
+  return event;
+}
+
+Event Session::reset_event(Stream& stream, ErrorCode code) const {
+  Event event;
+  event.kind = Event::Kind::reset;
+  event.stream = &stream;
+  event.code = code;
+  return event;
+}
+
+/// Keeps a violation for the next call of next_event().
+void Session::note(const Verdict& verdict) {
+  if (!verdict && !failure_) failure_ = verdict.error();
+}
+
+}  // namespace nearcall::http2

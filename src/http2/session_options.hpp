@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// SessionOptions: what a session announces, and what it puts up with.
+#pragma once
+
+#include "http2/limits.hpp"
+#include "http2/settings.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace nearcall::http2 {
+
+enum class Role : std::uint8_t { client, server };
+
+/// Sized for the memory of one machine: no stall below 1 MiB, and a large message is one frame.
+struct SessionOptions {
+  std::uint32_t initial_window_size = 1024 * 1024;
+  std::uint32_t max_frame_size = 1024 * 1024;
+  /// Settings of extensions, announced behind the others. REQUIRES: no id of SettingId.
+  std::vector<Setting> extra_settings;
+  Limits limits;
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stream: one HTTP/2 stream, as its owner holds it and as the session's parts know it.
+#pragma once
+
+#include "http2/flow_window.hpp"
+#include "http2/frame.hpp"
+#include "http2/header_template.hpp"
+#include "http2/output_queue.hpp"
+#include "http2/stream_list.hpp"
+#include "http2/stream_state.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace nearcall::http2 {
+
+/// One stream, as the layers above hold it: a stable address from its first event (or open_stream)
+/// until release(). Lives in a slab inside the session.
+///
+/// Thread safety: as its session.
+class Stream {
+ public:
+  StreamId id() const noexcept { return id_; }
+  /// The owner's pointer; null on a new inbound stream until the server sets it.
+  void* context() const noexcept { return context_; }
+  void set_context(void* context) noexcept { context_ = context; }
+  /// Closed on both sides, by END_STREAM or a reset: commands do nothing any more.
+  bool is_closed() const noexcept { return state_.is_closed(); }
+
+ private:
+  friend class InboundWindow;
+  friend class SendScheduler;
+  friend class Session;
+  friend class StreamTable;
+
+  /// What waits to be sent. Queued bytes come before `trailers`, which come before nothing.
+  struct SendSide {
+    Window window;
+    Segment* first = nullptr;
+    Segment* last = nullptr;
+    std::size_t queued = 0;
+    std::unique_ptr<HeaderTemplate> trailers;
+    /// END_STREAM goes with the last queued byte.
+    bool ends = false;
+    /// Somebody was told that the stream is not writable.
+    bool is_awaited = false;
+    bool is_finishing() const noexcept { return ends || trailers != nullptr; }
+    /// Where the header of the stream's last DATA frame is in the output; 0: there was none.
+    std::uint64_t data_mark = 0;
+  };
+  /// What has come and what may still come; invariants in inbound_window.hpp.
+  struct ReceiveSide {
+    static constexpr std::uint64_t any_length = ~std::uint64_t{0};
+
+    Window window;
+    std::uint32_t unconsumed = 0;
+    std::uint64_t needed = 0;
+    bool is_served = false;
+    bool ended = false;
+    /// The last DATA frame was charged to the overhead budget.
+    bool was_tiny = false;
+    std::uint8_t informational = 0;
+    /// What content-length leaves, or any_length.
+    std::uint64_t content_left = any_length;
+  };
+
+  StreamId id_ = 0;
+  StreamState state_;
+  /// Counts against what the peer lets us open.
+  bool is_active_ = false;
+  /// Its reset counts against max_resets_outstanding.
+  bool is_charged_ = false;
+  /// The owner has let go of it, and its queued bytes are still to be sent.
+  bool is_orphan_ = false;
+  void* context_ = nullptr;
+  SendSide send_;
+  ReceiveSide receive_;
+  StreamLink ready_link_;    // SendScheduler: data, and window for it
+  StreamLink blocked_link_;  // SendScheduler: its owner waits for `writable`
+  StreamLink credit_link_;   // InboundWindow: a WINDOW_UPDATE is due
+  StreamLink need_link_;     // InboundWindow: in the middle of a message
+  StreamLink lost_link_;     // Session: its reset event is due
+};
+
+}  // namespace nearcall::http2

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// ScriptedPeer: the other side of a session under test; it says frames and notes what it hears.
+#pragma once
+
+#include "http2/session.hpp"
+#include "support/frames.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearcall::test {
+
+/// How bytes reach a session: in chunks of `first`, then of `rest` bytes.
+struct Cut {
+  std::size_t first = std::string::npos;
+  std::size_t rest = std::string::npos;
+};
+inline constexpr Cut whole{};
+inline constexpr Cut byte_by_byte{1, 1};
+
+/// An event in words: "headers 1 :status=200 end", "data 1 hello", "reset 1 CANCEL".
+inline std::string describe(const http2::Event& event) {
+  using Kind = http2::Event::Kind;
+  static constexpr std::array<std::string_view, 12> names = {
+      "none",          "headers",         "data",         "reset",  "writable",
+      "settings",      "unknown_setting", "settings_ack", "goaway", "ping_ack",
+      "unknown_frame", "connection_error"};
+  std::string text(names[static_cast<std::size_t>(event.kind)]);
+  const auto add = [&text](std::string_view more) { text.append(" ").append(more); };
+  if (event.stream != nullptr) add(std::to_string(event.stream->id()));
+  if (event.informational) add("1xx");
+  if (event.trailers) add("trailers");
+  if (event.headers != nullptr) {
+    for (const HeaderView& field : *event.headers) {
+      add(std::string(field.name) + "=" + std::string(field.value));
+    }
+  }
+  if (event.kind == Kind::unknown_frame) {
+    add(std::to_string(static_cast<int>(event.frame.type)) + "/" +
+        std::to_string(event.frame.flags) + "/" + std::to_string(event.frame.stream));
+  }
+  if (event.kind == Kind::goaway || event.kind == Kind::ping_ack) add(std::to_string(event.number));
+  if (event.kind == Kind::unknown_setting) {
+    add(std::to_string(event.number >> 32U) + "=" + std::to_string(event.number & 0xffff'ffffU));
+  }
+  if (event.kind == Kind::reset || event.kind == Kind::goaway ||
+      event.kind == Kind::connection_error) {
+    add(to_string(event.code));
+  }
+  if (!event.data.empty()) add(as_text(event.data));
+  if (event.unprocessed) add("unprocessed");
+  if (event.local) add("local");
+  if (event.end_stream) add("end");
+  if (!event.what.empty()) add("(" + std::string(event.what) + ")");
+  return text;
+}
+
+/// A session, and the peer that a test plays. By default everything that happens is noted in
+/// events(), and DATA is consumed at once.
+class ScriptedPeer {
+ public:
+  using Session = http2::Session;
+  using Stream = http2::Stream;
+
+  explicit ScriptedPeer(http2::Role role,
+                        const http2::SessionOptions& options = {},
+                        Cut cut = whole)
+      : session_(role, options, now_), cut_(cut) {}
+
+  /// Past the handshake, with nothing noted yet.
+  static void shake_hands(ScriptedPeer& peer,
+                          http2::Role role,
+                          std::initializer_list<http2::Setting> settings = {}) {
+    if (role == http2::Role::server) peer.says(frames::preface());
+    peer.says(frames::settings(settings) + frames::settings_ack());
+    peer.hears();
+    peer.events();
+  }
+
+  /// The peer's bytes reach the session, cut as this peer cuts.
+  void says(std::string_view bytes) {
+    // Each piece lies in memory of its own, so that sanitizers see a read beyond it or too late.
+    for (std::size_t size = cut_.first; !bytes.empty(); size = cut_.rest) {
+      const std::string_view piece = bytes.substr(0, size);
+      bytes.remove_prefix(piece.size());
+      const std::vector<std::byte> copy(as_bytes(piece).begin(), as_bytes(piece).end());
+      session_.receive(copy, now_);
+      take_events();
+    }
+  }
+  /// Asks for events that are due without new bytes.
+  void take_events() {
+    for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+         event = session_.next_event()) {
+      note(event);
+      if (event.stream != nullptr) streams_[event.stream->id()] = event.stream;
+      if (on_event) {
+        on_event(event);
+      } else if (event.kind == http2::Event::Kind::data) {
+        session_.consumed(*event.stream, event.data.size());
+      }
+    }
+  }
+
+  /// What the session has to say now, as frames.
+  struct Heard {
+    http2::FrameHeader header;
+    std::string payload;
+  };
+  std::vector<Heard> hears() { return parse(hears_bytes()); }
+  /// The same in words, for comparisons: "SETTINGS ACK", "DATA 1 hello END_STREAM".
+  std::vector<std::string> hears_words() {
+    std::vector<std::string> words;
+    for (const Heard& frame : hears()) {
+      words.push_back(in_words(frame));
+    }
+    return words;
+  }
+  std::string hears_bytes() {
+    std::string bytes;
+    while (session_.has_output()) {
+      std::array<iovec, 4> pieces;
+      const std::size_t count = session_.output(pieces);
+      if (count == 0) break;
+      std::size_t size = 0;
+      for (const iovec& piece : std::span(pieces).first(count)) {
+        bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+        size += piece.iov_len;
+      }
+      session_.output_sent(size, now_);
+    }
+    return bytes;
+  }
+
+  /// The events since the last call. DATA that came in pieces is put together.
+  std::vector<std::string> events() { return std::exchange(events_, {}); }
+  std::string last_event() const { return events_.empty() ? std::string() : events_.back(); }
+
+  Session& session() { return session_; }
+  /// The stream of that id, as an event named it.
+  Stream& stream(http2::StreamId id) { return *streams_.at(id); }
+  void pass(Duration time) {
+    now_ += time;
+    session_.on_time(now_);
+    take_events();
+  }
+  TimePoint now() const { return now_; }
+
+  /// Called instead of consuming, if set.
+  std::function<void(const http2::Event&)> on_event;
+
+  static std::vector<Heard> parse(std::string_view bytes) {
+    std::vector<Heard> heard;
+    if (bytes.starts_with(http2::client_preface)) bytes.remove_prefix(http2::client_preface.size());
+    while (bytes.size() >= http2::frame_header_size) {
+      const auto header =
+          http2::load_frame_header(reinterpret_cast<const std::byte*>(bytes.data()));
+      heard.push_back({header, std::string(bytes.substr(http2::frame_header_size, header.length))});
+      bytes.remove_prefix(http2::frame_header_size + header.length);
+    }
+    return heard;
+  }
+  static std::string in_words(const Heard& frame) {
+    const http2::FrameHeader& header = frame.header;
+    const auto* const payload = reinterpret_cast<const std::byte*>(frame.payload.data());
+    std::string text(to_string(header.type));
+    if (header.stream != 0) text += " " + std::to_string(header.stream);
+    switch (header.type) {
+      case http2::FrameType::data:
+        if (!frame.payload.empty()) text += " " + frame.payload;
+        break;
+      case http2::FrameType::rst_stream:
+        text.append(" ").append(to_string(static_cast<http2::ErrorCode>(load_be32(payload))));
+        break;
+      case http2::FrameType::goaway:
+        text += " " + std::to_string(load_be32(payload)) + " ";
+        text.append(to_string(static_cast<http2::ErrorCode>(load_be32(payload + 4))));
+        break;
+      case http2::FrameType::window_update:
+        text += " " + std::to_string(load_be32(payload));
+        break;
+      case http2::FrameType::ping:
+        text += " " + frame.payload;
+        break;
+      default:
+        break;
+    }
+    const bool is_acked =
+        header.type == http2::FrameType::settings || header.type == http2::FrameType::ping;
+    if (header.has(1)) text += is_acked ? " ACK" : " END_STREAM";
+    return text;
+  }
+
+ private:
+  void note(const http2::Event& event) {
+    std::string text = describe(event);
+    if (event.kind == http2::Event::Kind::data && !events_.empty()) {
+      const std::string prefix = "data " + std::to_string(event.stream->id());
+      std::string& last = events_.back();
+      if ((last == prefix || last.starts_with(prefix + " ")) && !last.ends_with(" end")) {
+        std::string more = text.substr(prefix.size());
+        if (last != prefix && !event.data.empty()) more.erase(0, 1);
+        last += more;
+        return;
+      }
+    }
+    events_.push_back(std::move(text));
+  }
+
+  TimePoint now_{std::chrono::hours(1)};
+  Session session_;
+  Cut cut_;
+  std::vector<std::string> events_;
+  std::map<http2::StreamId, Stream*> streams_;
+};
+
+}  // namespace nearcall::test
