@@ -9,7 +9,6 @@
 #include <nearcall/task.hpp>
 
 #include <chrono>
-#include <coroutine>
 #include <stop_token>
 #include <string_view>
 
@@ -18,25 +17,6 @@ namespace nearcall {
 namespace detail {
 
 class ServerCall;
-
-/// Waits until a stop is requested; resumes on the handler's loop.
-class [[nodiscard]] CallEventAwaiter {
- public:
-  enum class Event : unsigned char { cancelled, server_stopping };
-
-  CallEventAwaiter(ServerCall& call, Event event) noexcept : call_(&call), event_(event) {}
-  CallEventAwaiter(const CallEventAwaiter&) = delete;
-  CallEventAwaiter& operator=(const CallEventAwaiter&) = delete;
-  ~CallEventAwaiter();
-  bool await_ready() const noexcept;
-  void await_suspend(std::coroutine_handle<> waiting);
-  void await_resume() noexcept {}
-
- private:
-  ServerCall* call_;
-  Event event_;
-  bool is_waiting_ = false;
-};
 
 }  // namespace detail
 
@@ -67,15 +47,11 @@ class ServerContext {
   /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`.
   std::stop_token cancellation();
   /// `co_await call.cancelled()` until is_cancelled().
-  detail::CallEventAwaiter cancelled() noexcept {
-    return {*call_, detail::CallEventAwaiter::Event::cancelled};
-  }
+  detail::StoppableSleepAwaiter cancelled();
   /// Stops when the server begins to drain: a handler without an end of its own should return.
   std::stop_token server_stopping();
   /// `co_await call.until_server_stopping()`.
-  detail::CallEventAwaiter until_server_stopping() noexcept {
-    return {*call_, detail::CallEventAwaiter::Event::server_stopping};
-  }
+  detail::StoppableSleepAwaiter until_server_stopping();
 
   /// Adds a response header. FAILED_PRECONDITION once they were sent, else as Metadata::add().
   Result<void> add_header(std::string_view key, std::string_view value);

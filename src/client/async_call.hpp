@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// AsyncCall: a call that coroutines wait for.
+#pragma once
+
+#include "base/owned_bytes.hpp"
+#include "client/client_call.hpp"
+#include "client/loop_connection.hpp"
+
+#include <nearcall/client.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+namespace nearcall::detail {
+
+/// A call that coroutines on one loop wait for. Keeps its serialised request until the server has
+/// begun to answer, so that a call which provably was not begun can be repeated once.
+///
+/// Thread safety: the loop's thread; cancel() from any.
+class AsyncCall final : public ClientCall {
+ public:
+  /// `loop` is null where none runs: the call has failed then.
+  AsyncCall(std::shared_ptr<const BoundMethods> methods,
+            std::size_t method,
+            const google::protobuf::MessageLite* request,
+            const CallOptions& options,
+            EventLoop* loop);
+  AsyncCall(const AsyncCall&) = delete;
+  AsyncCall& operator=(const AsyncCall&) = delete;
+  ~AsyncCall();
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
+
+  void cancel() noexcept;
+  void expect_reply(google::protobuf::MessageLite& reply) noexcept;
+  /// How it ended, once: for calls with one reply, whether that came.
+  Status take_status();
+
+  // From LoopConnection.
+
+  void open_on(ClientConnection& connection);
+
+  // From CallAwaiter.
+
+  bool is_ready(CallAwaiter::Until until) const noexcept {
+    return until == CallAwaiter::Until::end ? is_over() : has_headers();
+  }
+  void wait(CallAwaiter& awaiter, CallAwaiter::Until until, std::coroutine_handle<> waiting);
+  void leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept;
+
+ private:
+  struct Cancel {
+    AsyncCall* call;
+    void operator()() const noexcept { call->cancel(); }
+  };
+  class CancelHere final : public Runnable {
+   public:
+    explicit CancelHere(AsyncCall& call) noexcept : call_(&call) {}
+    void run() noexcept override { call_->cancel_here(); }
+
+   private:
+    AsyncCall* call_;
+  };
+  class Resume final : public Runnable {
+   public:
+    void run() noexcept override { std::exchange(handle, {}).resume(); }
+    std::coroutine_handle<> handle;
+    CallAwaiter* awaiter = nullptr;
+  };
+
+  static void on_deadline(void* self) noexcept;
+  void on_change() override;
+  void on_ready() override {}
+  void cancel_here();
+
+  std::shared_ptr<const BoundMethods> methods_;
+  EventLoop* loop_;
+  std::shared_ptr<LoopConnection> connection_;
+  OwnedBytes request_;
+  bool has_request_ = false;
+  bool expects_reply_ = false;
+  std::optional<Timer> timer_;
+  Resume waiting_[2];
+  /// Set once, by the first cancel().
+  std::atomic<bool> is_cancelling_{false};
+  CancelHere cancel_here_{*this};
+  std::optional<std::stop_callback<Cancel>> cancellation_;
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whoever waits, drives.
+#include "client/blocking_connection.hpp"
+
+#include "base/check.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+namespace nearcall::detail {
+
+BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
+                                       std::string target,
+                                       SpinPolicy spin)
+    : client_(std::move(transport), std::move(target), *this), spinner_(spin) {
+}
+
+BlockingConnection::~BlockingConnection() {
+  if (client_.pump().has_ended()) return;
+  client_.session().send_goaway(http2::ErrorCode::no_error, {});
+  client_.pump().flush(SteadyClock::now());
+  client_.pump().end(EndReason::cancelled, "the channel closed it");
+}
+
+BlockingConnection::Lock BlockingConnection::lock() {
+  contenders_.fetch_add(1, std::memory_order_relaxed);
+  Lock lock(mutex_);
+  contenders_.fetch_sub(1, std::memory_order_relaxed);
+  return lock;
+}
+
+void BlockingConnection::flush() {
+  has_output_ = false;
+  const bool was_blocked = client_.pump().is_write_blocked();
+  client_.pump().flush(SteadyClock::now());
+  if (!was_blocked && client_.pump().is_write_blocked()) interrupt();  // it must poll for writing
+}
+
+void BlockingConnection::exchange(Lock& /*lock*/) {
+  flush();
+  if (is_driven_) return;
+  const TimePoint now = SteadyClock::now();
+  while (client_.pump().read(read_scratch(), now) == Pump::Progress::some) {
+  }
+  if (has_output_) flush();
+}
+
+bool BlockingConnection::is_fit(Lock& lock) {
+  exchange(lock);
+  return client_.open_state() != http2::Session::OpenState::closed;
+}
+
+void BlockingConnection::on_room() {
+  if (waiting_for_room_ > 0) wake_all();
+}
+
+void BlockingConnection::on_closing() {
+  wake_all();
+}
+
+void BlockingConnection::wake_all() noexcept {
+  IntrusiveList<BlockedThread> woken;
+  while (BlockedThread* const thread = sleeping_.pop_front()) {
+    thread->wake_up().notify_one();
+    woken.push_back(*thread);
+  }
+  while (BlockedThread* const thread = woken.pop_front())
+    sleeping_.push_back(*thread);
+}
+
+bool BlockingConnection::wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline) {
+  ++waiting_for_room_;
+  const bool in_time = wait(lock, thread, deadline, [this] {
+    return client_.open_state() != http2::Session::OpenState::full;
+  });
+  --waiting_for_room_;
+  return in_time;
+}
+
+// ---- waiting ------------------------------------------------------------------------------------
+
+bool BlockingConnection::wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline) {
+  if (SteadyClock::now() >= deadline) return false;
+  if (is_driven_) {
+    sleeping_.push_back(thread);
+    if (deadline == no_deadline) {
+      thread.wake_up().wait(lock);
+    } else {
+      thread.wake_up().wait_until(lock, deadline);
+    }
+    thread.unlink();
+    return true;
+  }
+  is_driven_ = true;
+  drive(lock, deadline);
+  is_driven_ = false;
+  if (BlockedThread* const next = sleeping_.front()) next->wake_up().notify_one();
+  return true;
+}
+
+void BlockingConnection::notify(BlockedThread& thread) noexcept {
+  if (thread.is_linked()) {
+    thread.wake_up().notify_one();
+  } else {
+    interrupt();
+  }
+}
+
+void BlockingConnection::interrupt() noexcept {
+  is_interrupted_ = true;
+  if (!is_parked_) return;
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+}
+
+void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
+  is_interrupted_ = false;
+  flush();
+  if (!spin(lock, deadline)) park(lock, deadline);
+  if (client_.pump().has_output()) flush();
+}
+
+bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
+  Pump& pump = client_.pump();
+  TimePoint now = SteadyClock::now();
+  if (pump.read(read_scratch(), now) != Pump::Progress::none) return true;
+  if (!spinner_.begin(now)) return false;
+  do {
+    lock.unlock();
+    if (spinner_.are_polls_cheap()) relax_processor();
+    while (contenders_.load(std::memory_order_relaxed) > 0)
+      relax_processor();
+    lock.lock();
+    if (is_interrupted_ || pump.read(read_scratch(), now) != Pump::Progress::none) {
+      spinner_.paid();
+      return true;
+    }
+    now = SteadyClock::now();
+  } while (now < deadline && spinner_.keep_on(now));
+  return false;
+}
+
+void BlockingConnection::park(Lock& lock, TimePoint deadline) {
+  Pump& pump = client_.pump();
+  if (!wake_) {
+    wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    CHECK(static_cast<bool>(wake_), errno);
+  }
+  std::array<pollfd, 3> polled = {pollfd{wake_.get(), POLLIN, 0}, {}, {}};
+  nfds_t count = 1;
+  if (!pump.session().should_pause_reading()) {
+    const WaitAdvice advice = pump.transport().prepare_wait(Interest::read);
+    if (advice.is_ready()) return;
+    polled[count++] = {advice.fd(), advice.events(), 0};
+  }
+  if (pump.is_write_blocked()) {
+    const WaitAdvice advice = pump.transport().prepare_wait(Interest::write);
+    if (advice.is_ready()) return;
+    polled[count++] = {advice.fd(), advice.events(), 0};
+  }
+  const TimePoint before = SteadyClock::now();
+  const TimePoint until = std::min(deadline, pump.next_deadline());
+  timespec timeout{};
+  if (until != no_deadline) {
+    const auto left = std::max(until - before, Duration::zero()).count();
+    timeout.tv_sec = left / 1'000'000'000;
+    timeout.tv_nsec = left % 1'000'000'000;
+  }
+  is_parked_ = true;
+  lock.unlock();
+  ::ppoll(polled.data(), count, until == no_deadline ? nullptr : &timeout, nullptr);
+  lock.lock();
+  is_parked_ = false;
+  if (polled[0].revents != 0) {
+    std::uint64_t signals = 0;
+    static_cast<void>(!::read(wake_.get(), &signals, sizeof signals));
+  }
+  const TimePoint now = SteadyClock::now();
+  spinner_.slept(now - before);
+  if (now >= pump.next_deadline()) pump.on_time(now);
+  pump.read(read_scratch(), now);
+}
+
+}  // namespace nearcall::detail

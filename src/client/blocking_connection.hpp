@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// BlockingConnection: a connection driven by the threads whose calls it carries.
+#pragma once
+
+#include "async/spinner.hpp"
+#include "base/unique_fd.hpp"
+#include "client/client_connection.hpp"
+
+#include <nearcall/spin_policy.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace nearcall::detail {
+
+/// A thread that waits for its call on a BlockingConnection.
+class BlockedThread : public ListHook {
+ public:
+  std::condition_variable& wake_up() noexcept { return wake_up_; }
+
+ private:
+  std::condition_variable wake_up_;
+};
+
+/// A connection driven by the threads whose calls it carries: one of those that wait polls the
+/// transport and feeds the session, the others sleep until their call has news; the role passes on
+/// when its holder returns. The mutex is held for steps of the session, never while waiting.
+///
+/// Thread safety: any thread; functions that take a Lock want it held.
+class BlockingConnection final : public ClientDriver {
+ public:
+  using Lock = std::unique_lock<std::mutex>;
+
+  BlockingConnection(std::unique_ptr<Connection> transport, std::string target, SpinPolicy spin);
+  BlockingConnection(const BlockingConnection&) = delete;
+  BlockingConnection& operator=(const BlockingConnection&) = delete;
+  ~BlockingConnection();
+
+  /// Takes the mutex; a thread that spins with it makes room.
+  Lock lock();
+  ClientConnection& client() noexcept { return client_; }
+
+  /// Waits until `is_done()`, driving the connection if nobody else does; false at `deadline`.
+  template <class Done>
+  bool wait(Lock& lock, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
+    while (!is_done()) {
+      if (!wait_once(lock, thread, deadline)) return is_done();
+    }
+    return true;
+  }
+  /// Waits until the server takes another call, or never will; false at `deadline`.
+  bool wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline);
+  /// `thread` may look again.
+  void notify(BlockedThread& thread) noexcept;
+  /// Sends what there is, and takes in what has arrived.
+  void exchange(Lock& lock);
+  /// Sends what there is.
+  void flush();
+  /// Whether it can take a call, after a look at what arrived while nobody drove it.
+  bool is_fit(Lock& lock);
+
+  void on_output() override { has_output_ = true; }
+  void on_room() override;
+  void on_closing() override;
+
+ private:
+  bool wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline);
+  void drive(Lock& lock, TimePoint deadline);
+  /// Polls without sleeping; whether something came, or somebody interrupts.
+  bool spin(Lock& lock, TimePoint deadline);
+  void park(Lock& lock, TimePoint deadline);
+  void interrupt() noexcept;
+  void wake_all() noexcept;
+
+  std::mutex mutex_;
+  /// Threads that want the mutex; the spinning one waits until they had it.
+  std::atomic<int> contenders_{0};
+  ClientConnection client_;
+  Spinner spinner_;
+  std::size_t waiting_for_room_ = 0;
+  bool has_output_ = false;
+  bool is_driven_ = false;
+  bool is_parked_ = false;
+  bool is_interrupted_ = false;
+  IntrusiveList<BlockedThread> sleeping_;
+  UniqueFd wake_;
+};
+
+}  // namespace nearcall::detail

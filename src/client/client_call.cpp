@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call's way from its headers to its status.
+#include "client/client_call.hpp"
+
+#include "client/client_connection.hpp"
+#include "connection/outgoing_fields.hpp"
+#include "grpc/metadata_codec.hpp"
+#include "grpc/request_head.hpp"
+#include "grpc/response_head.hpp"
+#include "grpc/status_codec.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nearcall::detail {
+
+ClientCall::ClientCall(const BoundMethod& method,
+                       const CallOptions& options,
+                       std::size_t max_message_size)
+    : method_(&method),
+      messages_(*this, options.max_receive_message_size().value_or(max_message_size)),
+      timeout_(options.timeout()),
+      deadline_(options.deadline()),
+      request_metadata_(options.metadata()) {
+  if (timeout_) {
+    const TimePoint by_timeout = deadline_after(SteadyClock::now(), *timeout_);
+    if (by_timeout > deadline_) timeout_.reset();
+    deadline_ = std::min(deadline_, by_timeout);
+  }
+}
+
+ClientCall::~ClientCall() {
+  if (state_ == State::open) release_stream();
+}
+
+const Metadata& ClientCall::trailers() const noexcept {
+  return status_.ok() ? trailers_ : status_.trailers();
+}
+
+void ClientCall::open(ClientConnection& connection, LoopCore* loop, bool end_stream) {
+  connection_ = &connection;
+  state_ = State::open;
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  std::optional<Duration> timeout = timeout_;
+  if (!timeout && deadline_ != no_deadline) timeout = deadline_ - SteadyClock::now();
+  if (timeout || !request_metadata_.empty()) {
+    grpc::append_request_call(outgoing.block(), timeout, request_metadata_);
+  }
+  http2::Session& session = connection.session();
+  http2::Stream& stream =
+      session.open_stream(method_->head, outgoing.fields(), end_stream, &messages_);
+  messages_.attach(session, stream, loop);
+  if (wants_half_close_) half_close();
+  on_output();
+}
+
+bool ClientCall::half_close() {
+  if (is_over()) return false;
+  wants_half_close_ = true;
+  if (state_ != State::open) return true;
+  messages_.end_output();
+  connection_->session().end_stream(messages_.stream());
+  on_output();
+  return true;
+}
+
+// ---- what comes ---------------------------------------------------------------------------------
+
+void ClientCall::on_headers(const http2::Event& event) {
+  if (is_over()) return;
+  const std::span<const HeaderView> fields = event.headers->fields();
+  if (headers_came_) return on_trailers(fields);
+  grpc::ResponseHead head = grpc::parse_response_head(fields, event.end_stream);
+  switch (head.kind) {
+    case grpc::ResponseHead::Kind::interim:
+      return;
+    case grpc::ResponseHead::Kind::refused:
+      return finish(std::move(head.status));
+    case grpc::ResponseHead::Kind::ended:
+      if (Result<Metadata> trailers = grpc::parse_metadata(fields)) {
+        trailers_ = *std::move(trailers);
+      }
+      return end(std::move(head.status));
+    case grpc::ResponseHead::Kind::begun:
+      break;
+  }
+  Result<Metadata> headers = grpc::parse_metadata(fields);
+  if (!headers) return finish(std::move(headers).error());
+  headers_ = *std::move(headers);
+  headers_came_ = true;
+  on_change();
+}
+
+void ClientCall::on_trailers(std::span<const HeaderView> fields) {
+  Status status = grpc::parse_trailers(fields);
+  if (status.ok()) {
+    if (Result<Metadata> trailers = grpc::parse_metadata(fields)) trailers_ = *std::move(trailers);
+  }
+  messages_.end_input();
+  end(std::move(status));
+}
+
+void ClientCall::on_input() {
+  if (!is_over() && messages_.has_ended()) {
+    end(Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
+  }
+}
+
+void ClientCall::on_bad_input(Status why) {
+  finish(std::move(why));
+}
+
+void ClientCall::on_output() {
+  if (connection_ != nullptr) connection_->on_output();
+}
+
+void ClientCall::on_reset(const http2::Event& event) {
+  if (is_over()) return;
+  if (event.unprocessed) {
+    is_unprocessed_ = true;
+    return end(Status(StatusCode::unavailable, "the server did not take the call"));
+  }
+  if (event.local) {
+    return end(Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
+  }
+  end(grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
+}
+
+void ClientCall::on_lost(const Status& status) {
+  if (!is_over()) end(status);
+}
+
+void ClientCall::on_unprocessed(Status status) {
+  is_unprocessed_ = true;
+  end(std::move(status));
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void ClientCall::finish(Status status) {
+  if (is_over()) return;
+  messages_.discard_input();
+  if (is_over()) return;
+  end(std::move(status));
+}
+
+void ClientCall::end(Status status) {
+  const bool was_open = state_ == State::open;
+  state_ = State::over;
+  status_ = std::move(status);
+  messages_.end_output();
+  messages_.end_input();
+  if (was_open) release_stream();
+  on_change();
+}
+
+void ClientCall::release_stream() {
+  if (!messages_.is_attached()) return;
+  http2::Stream& stream = messages_.stream();
+  messages_.detach();
+  connection_->release(stream);
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// ClientConnection: the client's end of a connection, whoever drives it.
+#pragma once
+
+#include "async/intrusive_list.hpp"
+#include "client/client_call.hpp"
+#include "connection/pump.hpp"
+
+#include <memory>
+#include <string>
+
+namespace nearcall::detail {
+
+/// The driver of a ClientConnection.
+class ClientDriver {
+ public:
+  /// There is output.
+  virtual void on_output() = 0;
+  /// The server takes more streams.
+  virtual void on_room() = 0;
+  /// No call is taken any more: it has ended, or the server said GOAWAY.
+  virtual void on_closing() = 0;
+
+ protected:
+  ~ClientDriver() = default;
+};
+
+/// The client's end of a connection: events to calls.
+///
+/// Thread safety: none; the driver's.
+class ClientConnection final : public PumpHandler {
+ public:
+  ClientConnection(std::unique_ptr<Connection> transport, std::string target, ClientDriver& driver);
+
+  /// Whether a call may be opened now, later, or never.
+  http2::Session::OpenState open_state() const noexcept;
+  Pump& pump() noexcept { return pump_; }
+  http2::Session& session() noexcept { return pump_.session(); }
+  std::size_t call_count() const noexcept { return pump_.session().stream_count(); }
+  /// UNAVAILABLE: the target, and why the connection ended.
+  Status lost_status() const;
+
+  // For its calls.
+
+  void on_output() { driver_->on_output(); }
+  void release(http2::Stream& stream);
+
+  void on_event(const http2::Event& event) override;
+  void on_end(EndReason reason, std::string_view what) override;
+
+ private:
+  const std::string target_;
+  ClientDriver* driver_;
+  std::string end_text_;
+  Pump pump_;
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a connection on a loop reads, writes, spins and parks.
+#include "connection/loop_driver.hpp"
+
+#include "base/log.hpp"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+namespace nearcall::detail {
+
+LoopDriver::LoopDriver(LoopCore& core, Pump& pump) noexcept
+    : core_(&core), pump_(&pump), timer_(core, &LoopDriver::on_timer, this) {
+}
+
+LoopDriver::~LoopDriver() {
+  stop();
+}
+
+void LoopDriver::start() {
+  read_all();
+  request_flush();
+}
+
+void LoopDriver::stop() noexcept {
+  core_->forget(*this);
+  for (Watch& watched : watches_) {
+    if (watched.fd >= 0) core_->remove(std::exchange(watched.fd, -1), *this);
+  }
+  timer_.clear();
+  timer_at_ = no_deadline;
+  TurnEndHook::unlink();
+  read_on_.unlink();
+}
+
+void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
+  if ((epoll_events & EPOLLOUT) != 0 && pump_->is_write_blocked()) request_flush();
+  if ((epoll_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read_all();
+}
+
+void LoopDriver::read_all() {
+  constexpr int reads_per_turn = 8;
+  for (int reads = 0; reads < reads_per_turn; ++reads) {
+    switch (pump_->read(read_scratch(), core_->now())) {
+      case Pump::Progress::some:
+        request_flush();
+        continue;
+      case Pump::Progress::ended:
+        return;
+      case Pump::Progress::none:
+        break;
+    }
+    if (core_->mark_hot(*this) || park_reads()) return;
+  }
+  if (!read_on_.is_linked()) core_->schedule(read_on_);
+}
+
+/// Whether the loop will be told of what comes next; false: something is there already.
+bool LoopDriver::park_reads() {
+  if (pump_->has_ended() || pump_->session().should_pause_reading()) return true;
+  const WaitAdvice advice = pump_->transport().prepare_wait(Interest::read);
+  if (advice.is_ready()) return false;
+  watch(advice.fd(), advice.events());
+  return true;
+}
+
+bool LoopDriver::spin_once() {
+  const Pump::Progress progress = pump_->read(read_scratch(), core_->now());
+  if (progress == Pump::Progress::some) request_flush();
+  return progress == Pump::Progress::some;
+}
+
+bool LoopDriver::prepare_park() {
+  return park_reads();
+}
+
+void LoopDriver::on_turn_end() {
+  const bool was_paused = pump_->session().should_pause_reading();
+  const Pump::Progress progress = pump_->flush(core_->now());
+  if (progress == Pump::Progress::ended) return;
+  if (progress == Pump::Progress::none) wait_for_write();
+  if (was_paused && !pump_->session().should_pause_reading() && !read_on_.is_linked()) {
+    core_->schedule(read_on_);
+  }
+  set_timer();
+}
+
+void LoopDriver::wait_for_write() {
+  const WaitAdvice advice = pump_->transport().prepare_wait(Interest::write);
+  if (advice.is_ready()) {
+    request_flush();
+  } else {
+    watch(advice.fd(), advice.events());
+  }
+}
+
+void LoopDriver::watch(int fd, short events) {
+  std::uint32_t wanted = EPOLLET;
+  if ((events & POLLIN) != 0) wanted |= EPOLLIN | EPOLLRDHUP;
+  if ((events & POLLOUT) != 0) wanted |= EPOLLOUT;
+  Watch* free = nullptr;
+  for (Watch& watched : watches_) {
+    if (watched.fd == fd) {
+      if ((watched.events & wanted) == wanted) return;
+      watched.events |= wanted;
+      if (std::error_code error = core_->modify(fd, watched.events, *this)) {
+        pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
+      }
+      return;
+    }
+    if (watched.fd < 0 && free == nullptr) free = &watched;
+  }
+  if (free == nullptr) {
+    pump_->end(EndReason::read_failed, "the transport waits on more than two descriptors");
+    return;
+  }
+  *free = {fd, wanted};
+  if (std::error_code error = core_->add(fd, wanted, *this)) {
+    free->fd = -1;
+    pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
+  }
+}
+
+/// The timer is moved only to be earlier; one that fires too early looks again.
+void LoopDriver::set_timer() {
+  const TimePoint deadline = pump_->next_deadline();
+  if (deadline >= timer_at_) return;
+  timer_at_ = deadline;
+  timer_.set(deadline);
+}
+
+void LoopDriver::on_timer(void* self) noexcept {
+  auto& driver = *static_cast<LoopDriver*>(self);
+  driver.timer_at_ = no_deadline;
+  driver.pump_->on_time(driver.core_->now());
+  if (driver.pump_->has_ended()) return;
+  driver.request_flush();
+  driver.set_timer();
+}
+
+}  // namespace nearcall::detail

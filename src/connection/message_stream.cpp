@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages in: parsed where they lie, or kept until somebody reads. Messages out.
+#include "connection/message_stream.hpp"
+
+#include "base/check.hpp"
+#include "base/owned_bytes.hpp"
+#include "grpc/message_prefix.hpp"
+
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace nearcall::detail {
+
+using Step = grpc::MessageAssembler::Step;
+using Kind = grpc::MessageAssembler::Kind;
+
+void MessageStream::attach(http2::Session& session,
+                           http2::Stream& stream,
+                           LoopCore* loop) noexcept {
+  session_ = &session;
+  stream_ = &stream;
+  loop_ = loop;
+  stream.set_context(this);
+  wake_writer();
+}
+
+void MessageStream::detach() noexcept {
+  stream_ = nullptr;
+  session_ = nullptr;
+}
+
+// ---- in -----------------------------------------------------------------------------------------
+
+void MessageStream::on_data(ByteSpan bytes, bool end_stream) {
+  if (input_ == Input::dropped) return consumed(bytes.size());
+  fragment_ = bytes;
+  if (end_stream) input_ = Input::ended;
+  deliver();
+}
+
+void MessageStream::on_direct_data(std::size_t count, bool end_stream) {
+  if (input_ == Input::dropped) return consumed(count);
+  assembler_.advance(count);
+  if (end_stream) input_ = Input::ended;
+  deliver();
+}
+
+MutableByteSpan MessageStream::direct_tail() {
+  if (input_ == Input::dropped || has_parked_ || kept_begin_ != kept_.size()) return {};
+  return assembler_.free_tail();
+}
+
+void MessageStream::deliver() {
+  serve_reader();
+  if (input_ != Input::dropped) owner_->on_input();
+  if (input_ == Input::dropped) {
+    fragment_ = {};
+    return;
+  }
+  keep_fragment();
+}
+
+/// What nobody took: the rest of a message under way goes to its buffer, whole messages stay bytes.
+void MessageStream::keep_fragment() {
+  const bool is_under_way =
+      !has_parked_ && kept_begin_ == kept_.size() && (assembler_.is_mid_message() || expects_one_);
+  if (is_under_way) {
+    const Step step = assembler_.next(fragment_);
+    if (step.kind == Kind::failed) return fail(assembler_.error());
+    if (step.kind == Kind::message) {
+      has_parked_ = true;
+      const bool lies_in_fragment = assembler_.buffered() == 0;
+      if (lies_in_fragment) {
+        kept_.assign(step.message.begin(), step.message.end());
+        kept_begin_ = kept_.size();
+        parked_ = kept_;
+      } else {
+        parked_ = step.message;
+      }
+    } else {
+      ask_for_more();
+    }
+  }
+  if (!fragment_.empty()) {
+    if (kept_begin_ == kept_.size() && !has_parked_) {
+      kept_.clear();
+      kept_begin_ = 0;
+    }
+    if (has_parked_ && expects_one_) return;  // a second message: the owner sees has_unread()
+    kept_.insert(kept_.end(), fragment_.begin(), fragment_.end());
+    fragment_ = {};
+  }
+}
+
+void MessageStream::ask_for_more() {
+  if (stream_ != nullptr && assembler_.missing() > 0) {
+    session_->needs(*stream_, assembler_.missing());
+  }
+}
+
+void MessageStream::consumed(std::size_t count) {
+  if (stream_ != nullptr && count > 0) session_->consumed(*stream_, count);
+}
+
+Step MessageStream::next_message() {
+  if (has_parked_) {
+    has_parked_ = false;
+    return {Kind::message, parked_};
+  }
+  if (kept_begin_ != kept_.size()) {
+    ByteSpan rest = ByteSpan(kept_).subspan(kept_begin_);
+    const Step step = assembler_.next(rest);
+    kept_begin_ = kept_.size() - rest.size();
+    if (step.kind != Kind::need_more) return step;
+  }
+  const Step step = assembler_.next(fragment_);
+  return step;
+}
+
+MessageStream::Read MessageStream::try_read(google::protobuf::MessageLite& into) {
+  if (input_ == Input::dropped) return Read::ended;
+  const Step step = next_message();
+  switch (step.kind) {
+    case Kind::message: {
+      const bool is_message = parse(step.message, into);
+      consumed(step.message.size() + grpc::message_prefix_size);
+      return is_message ? Read::message : Read::ended;
+    }
+    case Kind::failed:
+      fail(assembler_.error());
+      return Read::ended;
+    case Kind::need_more:
+      break;
+  }
+  if (input_ == Input::open) {
+    ask_for_more();
+    return Read::pending;
+  }
+  if (Status cut = assembler_.end_of_stream(); !cut.ok()) fail(std::move(cut));
+  return Read::ended;
+}
+
+bool MessageStream::has_unread() const noexcept {
+  return has_parked_ || kept_begin_ != kept_.size() || !fragment_.empty() ||
+         assembler_.is_mid_message();
+}
+
+bool MessageStream::parse(ByteSpan message, google::protobuf::MessageLite& into) {
+  if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
+      into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    return true;
+  }
+  fail(Status(StatusCode::internal, "a message of " + std::to_string(message.size()) +
+                                        " bytes cannot be parsed as " + into.GetTypeName()));
+  return false;
+}
+
+void MessageStream::fail(Status why) {
+  discard_input();
+  owner_->on_bad_input(std::move(why));
+}
+
+void MessageStream::end_input() noexcept {
+  if (input_ == Input::open) input_ = Input::ended;
+  serve_reader();
+}
+
+void MessageStream::discard_input() noexcept {
+  if (input_ == Input::dropped) return;
+  input_ = Input::dropped;
+  has_parked_ = false;
+  fragment_ = {};
+  kept_ = {};
+  kept_begin_ = 0;
+  wake_reader(/*has_message=*/false);
+}
+
+// ---- who waits ----------------------------------------------------------------------------------
+
+void MessageStream::serve_reader() {
+  if (reader_ == nullptr && reader_target_ == nullptr) return;
+  google::protobuf::MessageLite& into = reader_ != nullptr ? *reader_->into_ : *reader_target_;
+  switch (try_read(into)) {
+    case Read::message:
+      return wake_reader(/*has_message=*/true);
+    case Read::ended:
+      return wake_reader(/*has_message=*/false);
+    case Read::pending:
+      return;
+  }
+}
+
+void MessageStream::wake_reader(bool has_message) {
+  if (reader_ != nullptr) {
+    std::exchange(reader_, nullptr)->has_message_ = has_message;
+    loop_->schedule(resume_reader_);
+  } else if (reader_target_ != nullptr) {
+    reader_target_ = nullptr;
+    reader_got_message_ = has_message;
+    owner_->on_ready();
+  }
+}
+
+void MessageStream::wake_writer() {
+  if (writer_ == nullptr) return;
+  const Write written = try_write(*writer_->message_);
+  if (written == Write::full) return;
+  std::exchange(writer_, nullptr)->is_taken_ = written == Write::taken;
+  loop_->schedule(resume_writer_);
+}
+
+bool MessageStream::write_framed(ByteSpan framed, bool end_stream) {
+  if (stream_ == nullptr || output_is_over_) return false;
+  if (const MutableByteSpan space = session_->reserve_data(*stream_, framed.size());
+      !space.empty()) {
+    std::memcpy(space.data(), framed.data(), framed.size());
+    session_->commit_data(*stream_, framed.size(), end_stream);
+  } else {
+    session_->send_data(*stream_, OwnedBytes::copy_of(framed), end_stream);
+  }
+  owner_->on_output();
+  return true;
+}
+
+void MessageStream::on_writable() {
+  wake_writer();
+  owner_->on_ready();
+}
+
+void MessageStream::end_output() noexcept {
+  output_is_over_ = true;
+  wake_writer();
+}
+
+// ---- out ----------------------------------------------------------------------------------------
+
+bool MessageStream::is_writable() const noexcept {
+  return stream_ != nullptr && !output_is_over_ && session_->is_writable(*stream_);
+}
+
+MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
+                                              bool end_stream) {
+  if (output_is_over_) return Write::over;
+  if (stream_ == nullptr) return Write::full;  // not open yet
+  if (!session_->is_writable(*stream_)) return Write::full;
+  const std::size_t size = message.ByteSizeLong();
+  if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    fail(Status(StatusCode::resource_exhausted,
+                "a message of " + std::to_string(size) + " bytes is over protobuf's 2 GiB"));
+    return Write::over;
+  }
+  owner_->before_message();
+  const std::size_t framed = grpc::message_prefix_size + size;
+  const auto serialise = [&](std::byte* to) {
+    grpc::write_prefix(to, grpc::uncompressed_flag, static_cast<std::uint32_t>(size));
+    message.SerializeWithCachedSizesToArray(
+        reinterpret_cast<std::uint8_t*>(to + grpc::message_prefix_size));
+  };
+  if (const MutableByteSpan space = session_->reserve_data(*stream_, framed); !space.empty()) {
+    serialise(space.data());
+    session_->commit_data(*stream_, framed, end_stream);
+  } else {
+    OwnedBytes bytes(framed);
+    serialise(bytes.data());
+    session_->send_data(*stream_, std::move(bytes), end_stream);
+  }
+  owner_->on_output();
+  return Write::taken;
+}
+
+// ---- awaiters -----------------------------------------------------------------------------------
+
+bool ReadAwaiter::await_ready() {
+  switch (stream_->try_read(*into_)) {
+    case MessageStream::Read::message:
+      has_message_ = true;
+      return true;
+    case MessageStream::Read::ended:
+      return true;
+    case MessageStream::Read::pending:
+      return false;
+  }
+  return true;
+}
+
+void ReadAwaiter::await_suspend(std::coroutine_handle<> reader) {
+  CHECK(stream_->reader_ == nullptr && "one read at a time");
+  is_waiting_ = true;
+  stream_->reader_ = this;
+  stream_->resume_reader_.handle = reader;
+}
+
+void ReadAwaiter::leave() noexcept {
+  if (stream_->reader_ == this) stream_->reader_ = nullptr;
+  stream_->resume_reader_.unlink();
+}
+
+bool WriteAwaiter::await_ready() {
+  switch (stream_->try_write(*message_)) {
+    case MessageStream::Write::taken:
+      is_taken_ = true;
+      return true;
+    case MessageStream::Write::over:
+      return true;
+    case MessageStream::Write::full:
+      return false;
+  }
+  return true;
+}
+
+void WriteAwaiter::await_suspend(std::coroutine_handle<> writer) {
+  CHECK(stream_->writer_ == nullptr && "one write at a time");
+  is_waiting_ = true;
+  stream_->writer_ = this;
+  stream_->resume_writer_.handle = writer;
+}
+
+void WriteAwaiter::leave() noexcept {
+  if (stream_->writer_ == this) stream_->writer_ = nullptr;
+  stream_->resume_writer_.unlink();
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// MessageStream: the messages of one call in both directions, on one HTTP/2 stream.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "async/runnable.hpp"
+#include "base/bytes.hpp"
+#include "grpc/message_assembler.hpp"
+#include "http2/session.hpp"
+
+#include <nearcall/status.hpp>
+#include <nearcall/stream_awaiters.hpp>
+
+#include <google/protobuf/message_lite.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace nearcall::detail {
+
+/// Whose messages a MessageStream carries: the call of a client or of a server.
+class MessageStreamOwner {
+ public:
+  /// Bytes came, or the end: try_read() and has_ended() may say something new. What is not taken
+  /// here is kept.
+  virtual void on_input() = 0;
+  /// The input is of no use: too large, cut off, or no message of the type. The stream reads no
+  /// more.
+  virtual void on_bad_input(Status why) = 0;
+  /// A message is about to be written: what has to stand before the first one goes out now.
+  virtual void before_message() {}
+  /// The session has output, to be flushed when the turn ends.
+  virtual void on_output() = 0;
+  /// A reader or a writer that waits without a coroutine may look again.
+  virtual void on_ready() {}
+
+ protected:
+  ~MessageStreamOwner() = default;
+};
+
+/// The messages of one call in both directions.
+///
+/// Inbound bytes are parsed where they lie if somebody waits for them when they arrive: in the
+/// driver's buffer, or in the one buffer of a large message, into which the driver reads directly.
+/// Otherwise they are kept, as bytes, and their window is given back only when they are parsed: a
+/// slow reader stops its own stream.
+///
+/// One reader and one writer may wait, each a coroutine on `loop`, or without one a thread that
+/// on_ready() tells. Thread safety: none; the connection's driver's.
+class MessageStream {
+ public:
+  enum class Read : std::uint8_t { message, pending, ended };
+  enum class Write : std::uint8_t { taken, full, over };
+
+  MessageStream(MessageStreamOwner& owner, std::size_t max_message_size) noexcept
+      : owner_(&owner), assembler_(max_message_size) {}
+  MessageStream(const MessageStream&) = delete;
+  MessageStream& operator=(const MessageStream&) = delete;
+  ~MessageStream() = default;
+
+  /// Binds it to its HTTP/2 stream; `loop` resumes coroutines that wait, null for blocking callers.
+  void attach(http2::Session& session, http2::Stream& stream, LoopCore* loop) noexcept;
+  /// The HTTP/2 stream is gone or about to go: nothing is read from it or written to it any more.
+  void detach() noexcept;
+  bool is_attached() const noexcept { return stream_ != nullptr; }
+  http2::Stream& stream() const noexcept { return *stream_; }
+  MessageStreamOwner& owner() const noexcept { return *owner_; }
+  static MessageStream* of(const http2::Stream& stream) noexcept {
+    return static_cast<MessageStream*>(stream.context());
+  }
+
+  // From the driver.
+
+  void on_data(ByteSpan bytes, bool end_stream);
+  /// Where the driver may read the next payload bytes to; empty: through its own buffer.
+  MutableByteSpan direct_tail();
+  void on_direct_data(std::size_t count, bool end_stream);
+  /// Buffered output fell below its limit.
+  void on_writable();
+
+  // To the owner.
+
+  /// The input ended before its end: readers get what is there, then nothing. Messages are no
+  /// longer waited for.
+  void end_input() noexcept;
+  /// Drops what was not read and whatever still comes.
+  void discard_input() noexcept;
+  /// Nobody may write any more.
+  void end_output() noexcept;
+  /// The one message of a unary request or reply is wanted as soon as it comes.
+  void expect_one() noexcept { expects_one_ = true; }
+  /// Parses the next message, if it is there.
+  Read try_read(google::protobuf::MessageLite& into);
+  /// Whether the peer has ended its messages (there may be unread ones).
+  bool has_ended() const noexcept { return input_ == Input::ended; }
+  bool has_unread() const noexcept;
+  /// Serialises a message into the session's output, if there is room.
+  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
+  /// A message that was serialised before, with its prefix. Goes whatever is queued.
+  bool write_framed(ByteSpan framed, bool end_stream);
+  bool is_writable() const noexcept;
+  /// The loop on which coroutines that wait go on, until attach() says it.
+  void set_loop(LoopCore& loop) noexcept { loop_ = &loop; }
+
+  // A thread that waits, instead of a coroutine: the next message is parsed into `into` on arrival.
+
+  void set_blocking_reader(google::protobuf::MessageLite* into) noexcept { reader_target_ = into; }
+  /// Whether it still waits: neither a message nor the end has come.
+  bool has_blocking_reader() const noexcept { return reader_target_ != nullptr; }
+  /// Whether the message came; then there is no blocking reader any more.
+  bool take_blocking_read() noexcept { return std::exchange(reader_got_message_, false); }
+
+ private:
+  friend ReadAwaiter;
+  friend WriteAwaiter;
+
+  /// open → ended, by END_STREAM or by the end of the call; → dropped: what comes is not kept.
+  enum class Input : std::uint8_t { open, ended, dropped };
+
+  class Resume final : public Runnable {
+   public:
+    void run() noexcept override { std::exchange(handle, {}).resume(); }
+    std::coroutine_handle<> handle;
+  };
+
+  void deliver();
+  void keep_fragment();
+  /// Parses for the one who waits, if there is one.
+  void serve_reader();
+  void wake_reader(bool has_message);
+  void wake_writer();
+  bool parse(ByteSpan message, google::protobuf::MessageLite& into);
+  grpc::MessageAssembler::Step next_message();
+  void fail(Status why);
+  void ask_for_more();
+  void consumed(std::size_t count);
+
+  MessageStreamOwner* owner_;
+  http2::Session* session_ = nullptr;
+  http2::Stream* stream_ = nullptr;
+  LoopCore* loop_ = nullptr;
+
+  grpc::MessageAssembler assembler_;
+  /// A complete message in the assembler's buffer or in kept_, not read yet.
+  ByteSpan parked_;
+  bool has_parked_ = false;
+  /// Bytes that came while nobody read: from kept_begin_ on.
+  std::vector<std::byte> kept_;
+  std::size_t kept_begin_ = 0;
+  /// What is being delivered right now, where the driver has it.
+  ByteSpan fragment_;
+
+  Input input_ = Input::open;
+  bool expects_one_ = false;
+  bool output_is_over_ = false;
+
+  ReadAwaiter* reader_ = nullptr;
+  google::protobuf::MessageLite* reader_target_ = nullptr;
+  bool reader_got_message_ = false;
+  WriteAwaiter* writer_ = nullptr;
+  Resume resume_reader_;
+  Resume resume_writer_;
+};
+
+}  // namespace nearcall::detail

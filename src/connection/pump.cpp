@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves bytes between a transport and a session until one of them ends.
+#include "connection/pump.hpp"
+
+#include "connection/message_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace nearcall::detail {
+
+MutableByteSpan read_scratch() {
+  static constexpr std::size_t size = std::size_t{64} * 1024;
+  thread_local const std::unique_ptr<std::byte[]> memory =
+      std::make_unique_for_overwrite<std::byte[]>(size);
+  return {memory.get(), size};
+}
+
+Pump::Pump(std::unique_ptr<Connection> transport,
+           http2::Role role,
+           const http2::SessionOptions& options,
+           PumpHandler& handler,
+           TimePoint now)
+    : handler_(&handler), transport_(std::move(transport)), session_(role, options, now) {
+}
+
+bool Pump::reads_into_message() {
+  return session_.direct_read().bytes > 0;
+}
+
+Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
+  if (has_ended()) return Progress::ended;
+  if (session_.should_pause_reading()) return Progress::none;
+  const http2::Session::DirectRead direct = session_.direct_read();
+  if (direct.bytes > 0) {
+    MessageStream* const messages = MessageStream::of(*direct.stream);
+    MutableByteSpan tail = messages != nullptr ? messages->direct_tail() : MutableByteSpan();
+    tail = tail.first(std::min(tail.size(), direct.bytes));
+    if (!tail.empty()) {
+      const IoResult result = transport_->try_read(tail);
+      if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
+      const http2::Event event = session_.direct_received(result.count(), now);
+      messages->on_direct_data(result.count(), event.end_stream);
+      return after_input(now);
+    }
+  }
+  const IoResult result = transport_->try_read(scratch);
+  const std::size_t count = result.kind() == IoResult::Kind::bytes ? result.count() : 0;
+  return feed(result, scratch.first(count), now);
+}
+
+Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now) {
+  if (has_ended()) return Progress::ended;
+  switch (result.kind()) {
+    case IoResult::Kind::would_block:
+      return Progress::none;
+    case IoResult::Kind::bytes:
+      session_.receive(bytes, now);
+      dispatch_events();
+      return after_input(now);
+    case IoResult::Kind::end_of_stream:
+      end(session_.is_drained() ? EndReason::drained : EndReason::peer_closed,
+          "the peer closed the connection");
+      return Progress::ended;
+    case IoResult::Kind::failed:
+      end(EndReason::read_failed, result.error().message());
+      return Progress::ended;
+  }
+  return Progress::none;
+}
+
+void Pump::dispatch_events() {
+  for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+       event = session_.next_event()) {
+    dispatch(event);
+  }
+}
+
+void Pump::dispatch(const http2::Event& event) {
+  MessageStream* const messages =
+      event.stream != nullptr ? MessageStream::of(*event.stream) : nullptr;
+  switch (event.kind) {
+    case http2::Event::Kind::data:
+      if (messages != nullptr) return messages->on_data(event.data, event.end_stream);
+      return;
+    case http2::Event::Kind::writable:
+      if (messages != nullptr) messages->on_writable();
+      return;
+    case http2::Event::Kind::connection_error:
+      is_broken_ = true;
+      violation_ = event.what;
+      return;
+    default:
+      handler_->on_event(event);
+  }
+}
+
+Pump::Progress Pump::after_input(TimePoint now) {
+  if (!is_broken_) return has_ended() ? Progress::ended : Progress::some;
+  flush(now);
+  end(EndReason::protocol_violation, violation_);
+  return Progress::ended;
+}
+
+Pump::Progress Pump::flush(TimePoint now) {
+  if (has_ended() || write_has_failed_) return Progress::ended;
+  std::array<iovec, 64> pieces;
+  is_write_blocked_ = false;
+  while (session_.has_output()) {
+    const std::size_t count = session_.output(pieces);
+    if (count == 0) break;
+    const IoResult result = transport_->try_write(std::span(pieces.data(), count));
+    if (result.kind() == IoResult::Kind::bytes) {
+      session_.output_sent(result.count(), now);
+    } else if (result.kind() == IoResult::Kind::would_block) {
+      is_write_blocked_ = true;
+      return Progress::none;
+    } else {
+      write_has_failed_ = true;
+      end_after_write_failure(result.error());
+      return Progress::ended;
+    }
+  }
+  dispatch_events();  // streams that became writable
+  if (session_.is_drained() && !session_.has_output()) {
+    end(EndReason::drained, "all calls are over");
+    return Progress::ended;
+  }
+  return Progress::some;
+}
+
+/// The peer has closed, and what it said before that (GOAWAY) is still to be read.
+void Pump::end_after_write_failure(std::error_code error) {
+  const TimePoint now = SteadyClock::now();
+  constexpr int most_reads = 64;
+  for (int reads = 0; reads < most_reads && !has_ended(); ++reads) {
+    if (read(read_scratch(), now) != Progress::some) break;
+  }
+  end(EndReason::write_failed, error.message());
+}
+
+void Pump::on_time(TimePoint now) {
+  if (has_ended()) return;
+  session_.on_time(now);
+  dispatch_events();
+  after_input(now);
+}
+
+void Pump::end(EndReason reason, std::string_view what) {
+  if (has_ended()) return;
+  end_reason_ = reason;
+  transport_->abort(std::make_error_code(std::errc::connection_aborted));
+  const std::string text(what);
+  handler_->on_end(reason, text);
+}
+
+}  // namespace nearcall::detail

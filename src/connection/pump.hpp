@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pump: one transport and one HTTP/2 session; moves bytes between them and ends them.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "connection/end_reason.hpp"
+#include "http2/session.hpp"
+
+#include <nearcall/transport.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace nearcall::detail {
+
+/// The side of a connection that knows what its streams are for.
+class PumpHandler {
+ public:
+  /// Every event but the data of streams with a MessageStream, which goes there.
+  virtual void on_event(const http2::Event& event) = 0;
+  /// The connection has ended; called once. Every stream is still there to be released.
+  virtual void on_end(EndReason reason, std::string_view what) = 0;
+
+ protected:
+  ~PumpHandler() = default;
+};
+
+/// One transport and one session: reads, feeds, dispatches, flushes; the only place that ends a
+/// connection. Never waits; whoever drives it does.
+///
+/// Thread safety: none; the driver's.
+class Pump {
+ public:
+  enum class Progress : std::uint8_t { some, none, ended };
+
+  Pump(std::unique_ptr<Connection> transport,
+       http2::Role role,
+       const http2::SessionOptions& options,
+       PumpHandler& handler,
+       TimePoint now);
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
+  ~Pump() = default;
+
+  /// One read from the transport, and the events of what it brought. `scratch` is where bytes go
+  /// that no message waits for; what is in it afterwards is of no use.
+  Progress read(MutableByteSpan scratch, TimePoint now);
+  /// Whether the next read() goes into a message, and so must not be done without the driver's
+  /// lock.
+  bool reads_into_message();
+  /// The events of bytes that the driver read itself.
+  Progress feed(const IoResult& result, ByteSpan bytes, TimePoint now);
+  /// Writes what there is to write; some: all is out, none: the transport takes no more now.
+  Progress flush(TimePoint now);
+  /// Time-outs of the session.
+  void on_time(TimePoint now);
+
+  bool is_write_blocked() const noexcept { return is_write_blocked_; }
+  bool has_output() const noexcept { return !has_ended() && session_.has_output(); }
+  TimePoint next_deadline() const noexcept { return session_.next_deadline(); }
+
+  /// Ends the connection, the first time that it is called.
+  void end(EndReason reason, std::string_view what);
+  bool has_ended() const noexcept { return end_reason_ != EndReason::none; }
+  EndReason end_reason() const noexcept { return end_reason_; }
+
+  http2::Session& session() noexcept { return session_; }
+  const http2::Session& session() const noexcept { return session_; }
+  Connection& transport() noexcept { return *transport_; }
+  const PeerIdentity& peer() const noexcept { return transport_->peer(); }
+
+ private:
+  void dispatch_events();
+  void dispatch(const http2::Event& event);
+  Progress after_input(TimePoint now);
+  void end_after_write_failure(std::error_code error);
+
+  PumpHandler* handler_;
+  std::unique_ptr<Connection> transport_;
+  http2::Session session_;
+  EndReason end_reason_ = EndReason::none;
+  bool is_write_blocked_ = false;
+  bool write_has_failed_ = false;
+  /// What the peer did wrong; GOAWAY has to go out before the connection ends.
+  bool is_broken_ = false;
+  std::string violation_;
+};
+
+/// Bytes that one read takes at most, on a buffer that all connections of a thread share.
+MutableByteSpan read_scratch();
+
+}  // namespace nearcall::detail

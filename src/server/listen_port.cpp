@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepting, and what is refused there.
+#include "server/listen_port.hpp"
+
+#include "base/log.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nearcall::detail {
+namespace {
+
+constexpr Duration first_pause = std::chrono::milliseconds(10);
+constexpr Duration longest_pause = std::chrono::seconds(1);
+constexpr int accepts_per_turn = 64;
+
+}  // namespace
+
+ListenPort::ListenPort(ServerShared& shared,
+                       LoopCore& core,
+                       std::unique_ptr<Listener> listener,
+                       PeerPolicy policy,
+                       Sink sink)
+    : shared_(&shared),
+      core_(&core),
+      listener_(std::move(listener)),
+      policy_(policy),
+      sink_(std::move(sink)),
+      timer_(core, &ListenPort::on_timer, this) {
+}
+
+ListenPort::~ListenPort() {
+  unbind();
+}
+
+void ListenPort::unbind() noexcept {
+  if (std::exchange(is_unbound_, true)) return;
+  unwatch();
+  timer_.clear();
+  accept_on_.unlink();
+  listener_->unbind();
+}
+
+void ListenPort::on_fd_events(std::uint32_t /*epoll_events*/) {
+  accept_all();
+}
+
+void ListenPort::on_timer(void* self) noexcept {
+  static_cast<ListenPort*>(self)->accept_all();
+}
+
+void ListenPort::accept_all() {
+  for (int accepted = 0; accepted < accepts_per_turn && !is_unbound_; ++accepted) {
+    Result<std::unique_ptr<Connection>> next = listener_->try_accept();
+    if (!next) return pause(next.error());
+    pause_ = {};
+    if (*next == nullptr) return wait_for_more();
+    take(*std::move(next));
+  }
+  if (!is_unbound_ && watched_fd_ < 0 && !accept_on_.is_linked()) core_->schedule(accept_on_);
+}
+
+void ListenPort::take(std::unique_ptr<Connection> connection) {
+  const PeerIdentity& peer = connection->peer();
+  const char* refused = nullptr;
+  std::optional<ConnectionQuota::Place> place;
+  if (!policy_.admits(peer)) {
+    refused = "is not admitted by the listener's policy";
+  } else {
+    place = shared_->quota().take(peer.uid());
+    if (!place) refused = "is beyond the limit of connections";
+  }
+  if (refused == nullptr) return sink_(std::move(connection), std::move(*place));
+  if (refusal_limiter_.admit(core_->now())) {
+    log(LogLevel::warning, listener_->address(), ": peer ", peer.to_string(), " ", refused);
+  }
+}
+
+void ListenPort::wait_for_more() {
+  const WaitAdvice advice = listener_->prepare_wait();
+  if (advice.is_ready()) {
+    if (!accept_on_.is_linked()) core_->schedule(accept_on_);
+    return;
+  }
+  if (watched_fd_ == advice.fd()) return;
+  unwatch();
+  if (const std::error_code error = core_->add(advice.fd(), EPOLLIN, *this)) {
+    return pause(Status(StatusCode::unavailable, "epoll_ctl: " + error.message()));
+  }
+  watched_fd_ = advice.fd();
+}
+
+void ListenPort::pause(const Status& why) {
+  unwatch();
+  pause_ = pause_ == Duration{} ? first_pause : std::min(2 * pause_, longest_pause);
+  timer_.set(core_->now() + pause_);
+  if (failure_limiter_.admit(core_->now())) {
+    log(LogLevel::error, listener_->address(), ": accept: ", why.message());
+  }
+}
+
+void ListenPort::unwatch() noexcept {
+  if (watched_fd_ >= 0) core_->remove(std::exchange(watched_fd_, -1), *this);
+}
+
+}  // namespace nearcall::detail

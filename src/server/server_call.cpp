@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call's way from its request to its answer.
+#include "server/server_call.hpp"
+
+#include "base/check.hpp"
+#include "connection/outgoing_fields.hpp"
+#include "grpc/metadata_codec.hpp"
+#include "grpc/response_head.hpp"
+#include "grpc/status_codec.hpp"
+#include "server/server_connection.hpp"
+
+#include <exception>
+
+namespace nearcall::detail {
+namespace {
+
+const http2::HeaderTemplate& response_head() {
+  static const http2::HeaderTemplate fields{{":status", "200"},
+                                            {"content-type", "application/grpc"}};
+  return fields;
+}
+
+const http2::HeaderTemplate& ok_trailers() {
+  static const http2::HeaderTemplate fields{{"grpc-status", "0"}};
+  return fields;
+}
+
+const http2::HeaderTemplate& no_fields() {
+  static const http2::HeaderTemplate fields(std::span<const http2::HeaderField>{});
+  return fields;
+}
+
+}  // namespace
+
+Status unimplemented(const Method& method) {
+  return Status(StatusCode::unimplemented,
+                std::string("method ") + method.path + " is not implemented");
+}
+
+ServerCall::ServerCall(ServerConnection& connection, std::size_t max_message_size)
+    : connection_(&connection),
+      messages_(*this, max_message_size),
+      timer_(connection.loop_core(), &ServerCall::on_deadline, this) {
+}
+
+ServerCall::~ServerCall() {
+  if (handler_ == Handler::running) method_.handler->destroy(*this);
+}
+
+void ServerCall::begin(http2::Stream& stream,
+                       ServedMethod method,
+                       const grpc::RequestHead& head,
+                       Metadata metadata,
+                       bool end_stream) {
+  method_ = method;
+  authority_ = head.authority;
+  metadata_ = std::move(metadata);
+  messages_.attach(connection_->session(), stream, &connection_->loop_core());
+  if (head.timeout) {
+    deadline_ = deadline_after(connection_->loop_core().now(), *head.timeout);
+    timer_.set(deadline_);
+  }
+  const MethodKind kind = method.handler->method.kind;
+  if (kind == MethodKind::unary || kind == MethodKind::server_streaming) {
+    messages_.expect_one();
+    if (end_stream) messages_.on_data({}, /*end_stream=*/true);
+    return;
+  }
+  is_held_ = true;
+  if (end_stream) messages_.on_data({}, /*end_stream=*/true);
+  start_handler();
+  is_held_ = false;
+  go_if_done();
+}
+
+// ---- the request --------------------------------------------------------------------------------
+
+void ServerCall::on_input() {
+  if (handler_ != Handler::waiting || answer_ == Answer::over) return;
+  const MethodKind kind = method_.handler->method.kind;
+  if (kind != MethodKind::unary && kind != MethodKind::server_streaming) return;
+  if (!messages_.has_ended()) return;
+  is_held_ = true;
+  start_handler();
+  is_held_ = false;
+  go_if_done();
+}
+
+void ServerCall::start_handler() {
+  handler_ = Handler::running;
+  connection_->loop_core().set_busy_label(method());
+  method_.handler->start(*method_.service, *this);
+}
+
+bool ServerCall::take_request(google::protobuf::MessageLite& into) {
+  const bool was_read = messages_.try_read(into) == MessageStream::Read::message;
+  if (answer_ == Answer::over) return false;  // a bad message was answered
+  if (!was_read) {
+    answer(Status(StatusCode::unimplemented, "the call has no request message"));
+    return false;
+  }
+  if (messages_.has_unread()) {
+    answer(Status(StatusCode::unimplemented, "the call has more than one request message"));
+    return false;
+  }
+  return true;
+}
+
+void ServerCall::on_bad_input(Status why) {
+  cut_short(why);
+}
+
+void ServerCall::on_output() {
+  connection_->request_flush();
+}
+
+// ---- the answer ---------------------------------------------------------------------------------
+
+Result<void> ServerCall::add_header(std::string_view key, std::string_view value) {
+  if (answer_ != Answer::open) {
+    return Failure{Status(StatusCode::failed_precondition, "the headers were sent already")};
+  }
+  return headers_.add(key, value);
+}
+
+Result<void> ServerCall::add_trailer(std::string_view key, std::string_view value) {
+  return trailers_.add(key, value);
+}
+
+void ServerCall::send_headers() {
+  if (answer_ != Answer::open) return;
+  answer_ = Answer::begun;
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  if (!headers_.empty()) grpc::append_metadata(outgoing.block(), headers_);
+  connection_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
+                                      /*end_stream=*/false);
+  on_output();
+}
+
+void ServerCall::finish(const google::protobuf::MessageLite& reply) {
+  if (answer_ == Answer::over) return;
+  send_headers();
+  // A reply of any size goes: nothing else waits on this stream.
+  if (messages_.try_write(reply) == MessageStream::Write::taken) answer(Status());
+}
+
+void ServerCall::finish(const Status& status) {
+  answer(status);
+}
+
+void ServerCall::finish_thrown() noexcept {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    log(LogLevel::error, method(), ": the handler threw: ", error.what());
+  } catch (...) {
+    log(LogLevel::error, method(), ": the handler threw something that is no std::exception");
+  }
+  answer(Status(StatusCode::unknown, "the handler failed"));
+}
+
+void ServerCall::answer(const Status& status) {
+  if (answer_ == Answer::over) return;
+  http2::Session& session = connection_->session();
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
+  if (answer_ == Answer::open && (status.ok() || !headers_.empty())) send_headers();
+  if (answer_ == Answer::begun) {
+    outgoing.block().clear();
+    if (status.ok()) {
+      if (!trailers_.empty()) grpc::append_metadata(outgoing.block(), trailers_);
+      session.send_headers(messages_.stream(), ok_trailers(), outgoing.fields(),
+                           /*end_stream=*/true);
+    } else {
+      grpc::append_trailers(outgoing.block(), status, trailers_);
+      session.send_headers(messages_.stream(), no_fields(), outgoing.fields(),
+                           /*end_stream=*/true);
+    }
+  } else {
+    grpc::append_trailers_only(outgoing.block(), status, trailers_);
+    session.send_headers(messages_.stream(), no_fields(), outgoing.fields(), /*end_stream=*/true);
+  }
+  on_output();
+  end_answer();
+}
+
+void ServerCall::end_answer() {
+  answer_ = Answer::over;
+  timer_.clear();
+  messages_.end_output();
+  messages_.discard_input();
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void ServerCall::cut_short(const Status& status) {
+  if (answer_ == Answer::over) return;
+  answer(status);
+  cancel();
+  go_if_done();
+}
+
+void ServerCall::on_reset() {
+  abandon();
+}
+
+void ServerCall::abandon() {
+  if (answer_ != Answer::over) {
+    end_answer();
+    cancel();
+  }
+  go_if_done();
+}
+
+void ServerCall::cancel() {
+  is_cancelled_ = true;
+  if (handler_ == Handler::running && cancellation_.stop_possible()) cancellation_.request_stop();
+}
+
+void ServerCall::on_deadline(void* self) noexcept {
+  static_cast<ServerCall*>(self)->cut_short(
+      Status(StatusCode::deadline_exceeded, "the deadline passed at the server"));
+}
+
+void ServerCall::handler_returned() noexcept {
+  handler_ = Handler::returned;
+  go_if_done();
+}
+
+void ServerCall::go_if_done() {
+  if (is_held_ || answer_ != Answer::over || handler_ == Handler::running) return;
+  connection_->release(*this);
+}
+
+std::stop_token ServerCall::cancellation() {
+  if (!cancellation_.stop_possible()) {
+    cancellation_ = std::stop_source();
+    if (is_cancelled_) cancellation_.request_stop();
+  }
+  return cancellation_.get_token();
+}
+
+std::stop_token ServerCall::server_stopping() const {
+  return connection_->server_stopping();
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerCall: one call at the server: its handler, its messages, its answer.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "connection/message_stream.hpp"
+#include "grpc/request_head.hpp"
+#include "server/service_registry.hpp"
+
+#include <nearcall/metadata.hpp>
+#include <nearcall/service.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace nearcall::detail {
+
+class ServerConnection;
+
+/// One call at the server. Goes when its answer is given and its handler has returned, whichever is
+/// later; until then it keeps its slot, whatever the peer says.
+///
+///     handler:  waiting ──(the request is whole)──► running ──► returned
+///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
+///
+/// Thread safety: the loop's thread.
+class ServerCall final : public HandlerCall, public MessageStreamOwner, public ListHook {
+ public:
+  ServerCall(ServerConnection& connection, std::size_t max_message_size);
+  ServerCall(const ServerCall&) = delete;
+  ServerCall& operator=(const ServerCall&) = delete;
+  /// Destroys the handler where it waits, if it runs.
+  ~ServerCall();
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
+
+  /// The request's headers have come, and name a method. May answer and go: not to be used after.
+  void begin(http2::Stream& stream,
+             ServedMethod method,
+             const grpc::RequestHead& head,
+             Metadata metadata,
+             bool end_stream);
+  /// The request ended with trailers, which say nothing.
+  void on_trailers() { messages_.on_data({}, /*end_stream=*/true); }
+  /// The stream was reset. May go.
+  void on_reset();
+  /// Nobody waits for the answer any more: the connection is gone, or the server stops. May go.
+  void abandon();
+  /// Answers with `status`, while the handler may go on to run. May go.
+  void cut_short(const Status& status);
+
+  // For ServerContext.
+
+  const ServerConnection& connection() const noexcept { return *connection_; }
+  std::string_view method() const noexcept { return method_.handler->method.path; }
+  const std::string& authority() const noexcept { return authority_; }
+  const Metadata& metadata() const noexcept { return metadata_; }
+  TimePoint deadline() const noexcept { return deadline_; }
+  bool is_cancelled() const noexcept { return is_cancelled_; }
+  std::stop_token cancellation();
+  std::stop_token server_stopping() const;
+  Result<void> add_header(std::string_view key, std::string_view value);
+  Result<void> add_trailer(std::string_view key, std::string_view value);
+  void send_headers();
+
+  // HandlerCall
+
+  ServerContext& context() noexcept override { return context_; }
+  MessageStream& stream() noexcept override { return messages_; }
+  bool take_request(google::protobuf::MessageLite& into) override;
+  void finish(const google::protobuf::MessageLite& reply) override;
+  void finish(const Status& status) override;
+  void finish_thrown() noexcept override;
+  void handler_returned() noexcept override;
+
+  // MessageStreamOwner
+
+  void on_input() override;
+  void on_bad_input(Status why) override;
+  void before_message() override { send_headers(); }
+  void on_output() override;
+
+ private:
+  enum class Handler : std::uint8_t { waiting, running, returned };
+  enum class Answer : std::uint8_t { open, begun, over };
+
+  static void on_deadline(void* self) noexcept;
+  bool has_one_request() const noexcept;
+  void start_handler();
+  void answer(const Status& status);
+  /// No answer can be given any more.
+  void end_answer();
+  void cancel();
+  void go_if_done();
+
+  ServerConnection* connection_;
+  ServedMethod method_;
+  MessageStream messages_;
+  ServerContext context_{*this};
+  Handler handler_ = Handler::waiting;
+  Answer answer_ = Answer::open;
+  bool is_cancelled_ = false;
+  /// Inside a function that still needs the call: it goes when that returns.
+  bool is_held_ = false;
+  TimePoint deadline_ = no_deadline;
+  Timer timer_;
+  std::string authority_;
+  Metadata metadata_;
+  Metadata headers_;
+  Metadata trailers_;
+  std::stop_source cancellation_{std::nostopstate};
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests become calls; the connection's start, drain and end.
+#include "server/server_connection.hpp"
+
+#include "base/log.hpp"
+#include "connection/outgoing_fields.hpp"
+#include "grpc/metadata_codec.hpp"
+#include "server/server_loop.hpp"
+
+#include <string>
+
+namespace nearcall::detail {
+namespace {
+
+constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
+constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
+
+http2::SessionOptions session_options(const ServerOptions& options) {
+  http2::SessionOptions session;
+  session.limits.max_concurrent_streams = options.max_concurrent_streams();
+  return session;
+}
+
+const http2::HeaderTemplate& no_fields() {
+  static const http2::HeaderTemplate fields(std::span<const http2::HeaderField>{});
+  return fields;
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(ServerLoop& loop,
+                                   std::unique_ptr<Connection> transport,
+                                   ConnectionQuota::Place place)
+    : loop_(&loop),
+      place_(std::move(place)),
+      pump_(std::move(transport),
+            http2::Role::server,
+            session_options(loop.shared().options()),
+            *this,
+            loop.core().now()),
+      driver_(loop.core(), pump_),
+      drain_timer_(loop.core(), &ServerConnection::on_drain_timer, this) {
+}
+
+ServerConnection::~ServerConnection() {
+  pump_.end(EndReason::cancelled, "the server went");
+  while (ServerCall* const call = calls_.pop_front())
+    delete call;
+  sweep();
+}
+
+void ServerConnection::sweep() noexcept {
+  while (ServerCall* const call = over_.pop_front()) {
+    delete call;
+  }
+}
+
+LoopCore& ServerConnection::loop_core() const noexcept {
+  return loop_->core();
+}
+
+std::stop_token ServerConnection::server_stopping() const {
+  return loop_->shared().stopping();
+}
+
+void ServerConnection::on_event(const http2::Event& event) {
+  MessageStream* const messages =
+      event.stream != nullptr ? MessageStream::of(*event.stream) : nullptr;
+  ServerCall* const call =
+      messages != nullptr ? static_cast<ServerCall*>(&messages->owner()) : nullptr;
+  switch (event.kind) {
+    case http2::Event::Kind::headers:
+      if (call == nullptr) return on_request(event);
+      if (event.end_stream) call->on_trailers();
+      return;
+    case http2::Event::Kind::reset:
+      if (event.local) {
+        loop_->shared().log_peer_fault(peer(), event.what);
+      }
+      if (call != nullptr) {
+        call->on_reset();
+      } else {
+        pump_.session().release(*event.stream);
+      }
+      return;
+    case http2::Event::Kind::ping_ack:
+      if (event.number == drain_ping) finish_drain();
+      return;
+    default:
+      return;
+  }
+}
+
+void ServerConnection::on_request(const http2::Event& event) {
+  const std::span<const HeaderView> fields = event.headers->fields();
+  const Result<grpc::RequestHead, grpc::Rejection> head = grpc::parse_request_head(fields);
+  if (!head) return reject(*event.stream, head.error());
+  const ServiceRegistry& registry = loop_->shared().registry();
+  const ServedMethod method = registry.find(head->path);
+  if (method.handler == nullptr) {
+    std::string message =
+        registry.has_service(head->service) ? "unknown method " : "unknown service ";
+    message += registry.has_service(head->service) ? head->path : head->service;
+    grpc::Rejection rejection;
+    rejection.status = Status(StatusCode::unimplemented, std::move(message));
+    return reject(*event.stream, rejection);
+  }
+  Result<Metadata> metadata = grpc::parse_metadata(fields);
+  if (!metadata) {
+    grpc::Rejection rejection;
+    rejection.status = metadata.error();
+    return reject(*event.stream, rejection);
+  }
+  auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
+  calls_.push_back(*call);
+  call->begin(*event.stream, method, *head, std::move(*metadata), event.end_stream);
+}
+
+void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  grpc::append_rejection(outgoing.block(), rejection);
+  pump_.session().send_headers(stream, no_fields(), outgoing.fields(), /*end_stream=*/true);
+  pump_.session().release(stream);
+  request_flush();
+}
+
+void ServerConnection::release(ServerCall& call) {
+  MessageStream& messages = call.stream();
+  if (messages.is_attached()) {
+    http2::Stream& stream = messages.stream();
+    messages.detach();
+    pump_.session().release(stream);
+    request_flush();
+  }
+  call.ListHook::unlink();
+  over_.push_back(call);
+  if (!sweep_.is_linked()) loop_core().schedule(sweep_);
+  leave_if_done();
+}
+
+// ---- drain and end ------------------------------------------------------------------------------
+
+void ServerConnection::begin_drain() {
+  if (drain_ != Drain::no || pump_.has_ended()) return;
+  drain_ = Drain::announced;
+  pump_.session().announce_shutdown();
+  pump_.session().send_ping(drain_ping);
+  drain_timer_.set(loop_core().now() + drain_ping_patience);
+  request_flush();
+}
+
+void ServerConnection::on_drain_timer(void* self) noexcept {
+  static_cast<ServerConnection*>(self)->finish_drain();
+}
+
+void ServerConnection::finish_drain() {
+  if (drain_ != Drain::announced || pump_.has_ended()) return;
+  drain_ = Drain::told;
+  drain_timer_.clear();
+  pump_.session().send_goaway(http2::ErrorCode::no_error, "the server stops");
+  request_flush();
+}
+
+void ServerConnection::cut_short() {
+  if (!pump_.has_ended()) {
+    pump_.session().for_each_stream([](http2::Stream& stream) {
+      if (MessageStream* const messages = MessageStream::of(stream)) {
+        static_cast<ServerCall&>(messages->owner())
+            .cut_short(Status(StatusCode::unavailable, "the server stops"));
+      }
+    });
+    pump_.flush(loop_core().now());
+    pump_.end(EndReason::cancelled, "the server's drain timeout passed");
+  }
+  leave_if_done();
+}
+
+void ServerConnection::on_end(EndReason reason, std::string_view what) {
+  driver_.stop();
+  drain_timer_.clear();
+  if (reason == EndReason::protocol_violation) loop_->shared().log_peer_fault(peer(), what);
+  pump_.session().for_each_stream([this](http2::Stream& stream) {
+    MessageStream* const messages = MessageStream::of(stream);
+    pump_.session().release(stream);
+    if (messages == nullptr) return;
+    messages->detach();
+    static_cast<ServerCall&>(messages->owner()).abandon();
+  });
+  leave_if_done();
+}
+
+void ServerConnection::leave_if_done() {
+  if (is_done()) loop_->reap(*this);
+}
+
+}  // namespace nearcall::detail

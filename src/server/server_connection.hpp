@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerConnection: one client's connection and its calls.
+#pragma once
+
+#include "async/intrusive_list.hpp"
+#include "connection/loop_driver.hpp"
+#include "connection/pump.hpp"
+#include "server/connection_quota.hpp"
+#include "server/server_call.hpp"
+
+#include <memory>
+#include <stop_token>
+
+namespace nearcall::detail {
+
+class ServerLoop;
+
+/// One client's connection: turns its requests into calls, and lives until it has ended and all
+/// their handlers have returned.
+///
+/// Thread safety: the loop's thread.
+class ServerConnection final : public PumpHandler, public ListHook {
+ public:
+  ServerConnection(ServerLoop& loop,
+                   std::unique_ptr<Connection> transport,
+                   ConnectionQuota::Place place);
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+  /// Destroys handlers that still run.
+  ~ServerConnection();
+
+  void start() { driver_.start(); }
+  /// Tells the client to go elsewhere; ends when the calls are over.
+  void begin_drain();
+  /// Answers every call with UNAVAILABLE, and ends.
+  void cut_short();
+  /// May be destroyed: it has ended, and no handler runs.
+  bool is_done() const noexcept { return pump_.has_ended() && calls_.empty(); }
+
+  // For its calls.
+
+  http2::Session& session() noexcept { return pump_.session(); }
+  LoopCore& loop_core() const noexcept;
+  const PeerIdentity& peer() const noexcept { return pump_.peer(); }
+  std::stop_token server_stopping() const;
+  void request_flush() {
+    if (!pump_.has_ended()) driver_.request_flush();
+  }
+  /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
+  void release(ServerCall& call);
+
+  void on_event(const http2::Event& event) override;
+  void on_end(EndReason reason, std::string_view what) override;
+
+ private:
+  /// Deletes calls that are over, later in the turn.
+  class Sweep final : public Runnable {
+   public:
+    explicit Sweep(ServerConnection& connection) noexcept : connection_(&connection) {}
+    void run() noexcept override { connection_->sweep(); }
+
+   private:
+    ServerConnection* connection_;
+  };
+
+  enum class Drain : std::uint8_t { no, announced, told };
+
+  static void on_drain_timer(void* self) noexcept;
+  void on_request(const http2::Event& event);
+  void reject(http2::Stream& stream, const grpc::Rejection& rejection);
+  void finish_drain();
+  void sweep() noexcept;
+  /// Deletes this one later, if it may.
+  void leave_if_done();
+
+  ServerLoop* loop_;
+  ConnectionQuota::Place place_;
+  Pump pump_;
+  LoopDriver driver_;
+  IntrusiveList<ServerCall> calls_;
+  IntrusiveList<ServerCall> over_;
+  Sweep sweep_{*this};
+  Drain drain_ = Drain::no;
+  Timer drain_timer_;
+};
+
+}  // namespace nearcall::detail

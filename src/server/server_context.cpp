@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a handler sees of its call.
+#include "server/server_call.hpp"
+#include "server/server_connection.hpp"
+
+#include <nearcall/server_context.hpp>
+
+namespace nearcall {
+namespace {
+
+constexpr std::chrono::hours for_ever{24 * 365 * 100};
+
+}  // namespace
+
+const PeerIdentity& ServerContext::peer() const noexcept {
+  return call_->connection().peer();
+}
+std::string_view ServerContext::method() const noexcept {
+  return call_->method();
+}
+std::string_view ServerContext::authority() const noexcept {
+  return call_->authority();
+}
+const Metadata& ServerContext::metadata() const noexcept {
+  return call_->metadata();
+}
+std::chrono::steady_clock::time_point ServerContext::deadline() const noexcept {
+  return call_->deadline();
+}
+bool ServerContext::is_cancelled() const noexcept {
+  return call_->is_cancelled();
+}
+std::stop_token ServerContext::cancellation() {
+  return call_->cancellation();
+}
+detail::StoppableSleepAwaiter ServerContext::cancelled() {
+  return sleep_for(for_ever, call_->cancellation());
+}
+std::stop_token ServerContext::server_stopping() {
+  return call_->server_stopping();
+}
+detail::StoppableSleepAwaiter ServerContext::until_server_stopping() {
+  return sleep_for(for_ever, call_->server_stopping());
+}
+Result<void> ServerContext::add_header(std::string_view key, std::string_view value) {
+  return call_->add_header(key, value);
+}
+Result<void> ServerContext::add_trailer(std::string_view key, std::string_view value) {
+  return call_->add_trailer(key, value);
+}
+void ServerContext::send_headers() {
+  call_->send_headers();
+}
+
+}  // namespace nearcall

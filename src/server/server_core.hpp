@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerCore: the loops, threads and listeners of a server.
+#pragma once
+
+#include "server/listen_port.hpp"
+#include "server/server_loop.hpp"
+#include "server/server_shared.hpp"
+
+#include <nearcall/server.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nearcall::detail {
+
+/// The loops, threads and listeners of a server.
+///
+///     idle ──start()──► serving ──stop()──► draining ──► stopped
+///
+/// Thread safety: stop() from any thread; the rest from the server's, or on its first loop.
+class ServerCore {
+ public:
+  ServerCore(EventLoop* loop, const ServerOptions& options);
+  ServerCore(const ServerCore&) = delete;
+  ServerCore& operator=(const ServerCore&) = delete;
+  ~ServerCore();
+
+  ServerShared& shared() noexcept { return shared_; }
+  bool is_started() const noexcept { return !loops_.empty(); }
+  Result<void> listen(std::unique_ptr<Listener> listener, PeerPolicy policy);
+  std::vector<std::string> addresses() const { return addresses_; }
+  void remember(Status error) {
+    if (first_error_.ok()) first_error_ = std::move(error);
+  }
+  const Status& first_error() const noexcept { return first_error_; }
+
+  /// Starts on the loop that was given, or on loops of its own. With `drive_first` the first of
+  /// these has no thread: the caller runs it.
+  void start(bool drive_first);
+  EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
+  void stop() noexcept;
+  void join();
+  std::stop_token stopped() const noexcept { return stopped_.get_token(); }
+  bool has_own_threads() const noexcept { return given_loop_ == nullptr; }
+
+ private:
+  struct Listening {
+    std::unique_ptr<Listener> listener;
+    PeerPolicy policy;
+  };
+  class Slot {
+   public:
+    Slot(ServerCore& core, EventLoop* given);
+    EventLoop& event_loop() const noexcept { return *loop_; }
+    ServerLoop& server_loop() const noexcept { return *server_loop_; }
+    void run_on_thread() {
+      thread_ = std::thread([this] { loop_->run(); });
+    }
+    void join() {
+      if (thread_.joinable()) thread_.join();
+    }
+
+   private:
+    std::unique_ptr<EventLoop> own_;
+    EventLoop* loop_;
+    std::unique_ptr<ServerLoop> server_loop_;
+    std::thread thread_;
+  };
+
+  void open_ports();
+  void hand_over(std::unique_ptr<Connection> connection, ConnectionQuota::Place place);
+  void on_loop_drained();
+  void complete();
+
+  ServerShared shared_;
+  EventLoop* const given_loop_;
+  Status first_error_;
+  std::vector<Listening> listening_;
+  std::vector<std::string> addresses_;
+  std::vector<std::unique_ptr<Slot>> loops_;
+  std::vector<std::unique_ptr<ListenPort>> ports_;
+  std::size_t next_loop_ = 0;
+  /// Loops that have not drained yet.
+  std::atomic<std::size_t> undrained_{0};
+  /// Set once, by the first stop().
+  std::atomic<bool> is_stopping_{false};
+  std::stop_source stopped_;
+  /// What is posted to a loop does nothing once the core is gone.
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections come, drain and go.
+#include "server/server_loop.hpp"
+
+#include <utility>
+
+namespace nearcall::detail {
+namespace {
+
+/// What handlers get to notice that they were cancelled, before they are destroyed.
+constexpr auto last_patience = std::chrono::seconds(1);
+
+}  // namespace
+
+void ServerShared::log_peer_fault(const PeerIdentity& peer, std::string_view what) {
+  if (const auto swallowed = fault_limiter_.admit(SteadyClock::now())) {
+    log(LogLevel::warning, peer.to_string(), ": ", what, *swallowed > 0 ? " (and " : "",
+        *swallowed > 0 ? std::to_string(*swallowed) : std::string(),
+        *swallowed > 0 ? " more before)" : "");
+  }
+}
+
+ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained)
+    : shared_(&shared),
+      loop_(&loop),
+      on_drained_(std::move(on_drained)),
+      drain_timer_(loop.core(), &ServerLoop::on_drain_timer, this) {
+}
+
+ServerLoop::~ServerLoop() {
+  while (ServerConnection* const connection = connections_.pop_front())
+    delete connection;
+  while (ServerConnection* const connection = done_.pop_front())
+    delete connection;
+}
+
+void ServerLoop::add(std::unique_ptr<Connection> transport, ConnectionQuota::Place place) {
+  if (drain_ != Drain::no) return;
+  auto* const connection = new ServerConnection(*this, std::move(transport), std::move(place));
+  connections_.push_back(*connection);
+  connection->start();
+}
+
+template <class F>
+void ServerLoop::for_each_connection(F&& action) {
+  IntrusiveList<ServerConnection> visited;
+  while (ServerConnection* const connection = connections_.pop_front()) {
+    visited.push_back(*connection);
+    action(*connection);
+  }
+  while (ServerConnection* const connection = visited.pop_front()) {
+    connections_.push_back(*connection);
+  }
+}
+
+void ServerLoop::begin_drain() {
+  if (drain_ != Drain::no) return;
+  drain_ = Drain::begun;
+  drain_timer_.set(deadline_after(core().now(), shared_->options().drain_timeout()));
+  for_each_connection([](ServerConnection& connection) { connection.begin_drain(); });
+  report_if_drained();
+}
+
+void ServerLoop::on_drain_timer(void* self) noexcept {
+  auto& loop = *static_cast<ServerLoop*>(self);
+  if (loop.drain_ == Drain::begun) {
+    loop.drain_ = Drain::forced;
+    loop.drain_timer_.set(loop.core().now() + last_patience);
+    loop.for_each_connection([](ServerConnection& connection) { connection.cut_short(); });
+    return;
+  }
+  log(LogLevel::warning, "handlers that did not return after they were cancelled are destroyed");
+  while (ServerConnection* const connection = loop.connections_.pop_front())
+    delete connection;
+  loop.report_if_drained();
+}
+
+void ServerLoop::reap(ServerConnection& connection) {
+  connection.ListHook::unlink();
+  done_.push_back(connection);
+  if (!reaper_.is_linked()) core().schedule(reaper_);
+}
+
+void ServerLoop::reap_now() {
+  while (ServerConnection* const connection = done_.pop_front())
+    delete connection;
+  report_if_drained();
+}
+
+void ServerLoop::report_if_drained() {
+  if (drain_ == Drain::no || drain_ == Drain::complete) return;
+  if (!connections_.empty() || !done_.empty()) return;
+  drain_ = Drain::complete;
+  drain_timer_.clear();
+  on_drained_();
+}
+
+}  // namespace nearcall::detail

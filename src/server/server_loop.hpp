@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerLoop: the connections that a server has on one event loop.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "server/server_connection.hpp"
+#include "server/server_shared.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace nearcall::detail {
+
+/// The connections that a server has on one event loop, and their drain.
+///
+/// Thread safety: the loop's thread, but for post_connection() and post_drain().
+class ServerLoop {
+ public:
+  /// `on_drained` is called once, on the loop, when a drain is complete.
+  ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained);
+  ServerLoop(const ServerLoop&) = delete;
+  ServerLoop& operator=(const ServerLoop&) = delete;
+  ~ServerLoop();
+
+  void add(std::unique_ptr<Connection> transport, ConnectionQuota::Place place);
+  /// Ends every connection in good order, by force after the drain timeout.
+  void begin_drain();
+
+  EventLoop& loop() const noexcept { return *loop_; }
+  LoopCore& core() const noexcept { return loop_->core(); }
+  ServerShared& shared() const noexcept { return *shared_; }
+  /// Deletes a connection that is done, soon.
+  void reap(ServerConnection& connection);
+
+ private:
+  class Reaper final : public Runnable {
+   public:
+    explicit Reaper(ServerLoop& loop) noexcept : loop_(&loop) {}
+    void run() noexcept override { loop_->reap_now(); }
+
+   private:
+    ServerLoop* loop_;
+  };
+
+  enum class Drain : std::uint8_t { no, begun, forced, complete };
+
+  static void on_drain_timer(void* self) noexcept;
+  template <class F>
+  void for_each_connection(F&& action);
+  void reap_now();
+  void report_if_drained();
+
+  ServerShared* shared_;
+  EventLoop* loop_;
+  std::function<void()> on_drained_;
+  IntrusiveList<ServerConnection> connections_;
+  IntrusiveList<ServerConnection> done_;
+  Drain drain_ = Drain::no;
+  Timer drain_timer_;
+  Reaper reaper_{*this};
+};
+
+}  // namespace nearcall::detail

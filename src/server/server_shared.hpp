@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerShared: what all loops of a server have in common.
+#pragma once
+
+#include "base/log.hpp"
+#include "server/connection_quota.hpp"
+#include "server/service_registry.hpp"
+
+#include <nearcall/server.hpp>
+
+#include <stop_token>
+
+namespace nearcall::detail {
+
+/// What all loops of a server have in common. The registry is filled before the server starts;
+/// from then on everything here may be used from any thread.
+class ServerShared {
+ public:
+  explicit ServerShared(const ServerOptions& options)
+      : options_(options), quota_(options.max_connections(), options.max_connections_per_uid()) {}
+
+  const ServerOptions& options() const noexcept { return options_; }
+  ServiceRegistry& registry() noexcept { return registry_; }
+  const ServiceRegistry& registry() const noexcept { return registry_; }
+  ConnectionQuota& quota() noexcept { return quota_; }
+
+  std::stop_token stopping() const noexcept { return stopping_.get_token(); }
+  void begin_stopping() noexcept { stopping_.request_stop(); }
+
+  /// At most a line a second: what a peer did wrong.
+  void log_peer_fault(const PeerIdentity& peer, std::string_view what);
+
+ private:
+  const ServerOptions options_;
+  ServiceRegistry registry_;
+  ConnectionQuota quota_;
+  std::stop_source stopping_;
+  LogLimiter fault_limiter_;
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths to handlers.
+#include "server/service_registry.hpp"
+
+#include "base/check.hpp"
+
+namespace nearcall::detail {
+
+void ServiceRegistry::add(Service& service) {
+  CHECK(services_.insert(service.service_name()).second, service.service_name());
+  for (const MethodHandler& handler : service.method_handlers()) {
+    methods_.emplace(handler.method.path, ServedMethod{&service, &handler});
+  }
+}
+
+ServedMethod ServiceRegistry::find(std::string_view path) const {
+  const auto found = methods_.find(path);
+  return found == methods_.end() ? ServedMethod{} : found->second;
+}
+
+}  // namespace nearcall::detail

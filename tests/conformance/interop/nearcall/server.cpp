@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server of the gRPC interop contract: nearcall_interop_server --address=unix:PATH.
+#include "flags.hpp"
+#include "grpc/testing/test.nearcall.hpp"
+
+#include <nearcall/server.hpp>
+
+#include <cstdio>
+#include <string>
+
+namespace pb = grpc::testing;
+
+namespace {
+
+void fill(pb::Payload& payload, int size) {
+  payload.set_body(std::string(size > 0 ? static_cast<std::size_t>(size) : 0, '\0'));
+}
+
+void echo_metadata(nearcall::ServerContext& call) {
+  for (const std::string_view value : call.metadata().get_all(interop::initial_key)) {
+    static_cast<void>(call.add_header(interop::initial_key, value));
+  }
+  for (const std::string_view value : call.metadata().get_all(interop::trailing_key)) {
+    static_cast<void>(call.add_trailer(interop::trailing_key, value));
+  }
+}
+
+nearcall::Status status_of(const pb::EchoStatus& wanted) {
+  if (wanted.code() == 0) return nearcall::Status();
+  return nearcall::Status(static_cast<nearcall::StatusCode>(wanted.code()), wanted.message());
+}
+
+class TestService final : public pb::TestService::Service {
+  Task<Result<pb::Empty>> EmptyCall(ServerContext&, pb::Empty) override { co_return pb::Empty(); }
+
+  Task<Result<pb::SimpleResponse>> UnaryCall(ServerContext& call,
+                                             pb::SimpleRequest request) override {
+    echo_metadata(call);
+    if (Status status = status_of(request.response_status()); !status.ok()) co_return status;
+    pb::SimpleResponse response;
+    fill(*response.mutable_payload(), request.response_size());
+    co_return response;
+  }
+
+  Task<Result<pb::StreamingInputCallResponse>> StreamingInputCall(
+      ServerContext&, ServerReader<pb::StreamingInputCallRequest>& requests) override {
+    std::size_t total = 0;
+    pb::StreamingInputCallRequest request;
+    while (co_await requests.read(request))
+      total += request.payload().body().size();
+    pb::StreamingInputCallResponse response;
+    response.set_aggregated_payload_size(static_cast<std::int32_t>(total));
+    co_return response;
+  }
+
+  Task<Status> StreamingOutputCall(
+      ServerContext& call,
+      pb::StreamingOutputCallRequest request,
+      ServerWriter<pb::StreamingOutputCallResponse>& replies) override {
+    echo_metadata(call);
+    Status status = co_await answer(call, request, replies);
+    co_return status;
+  }
+
+  Task<Status> FullDuplexCall(ServerContext& call,
+                              ServerReader<pb::StreamingOutputCallRequest>& requests,
+                              ServerWriter<pb::StreamingOutputCallResponse>& replies) override {
+    echo_metadata(call);
+    pb::StreamingOutputCallRequest request;
+    while (co_await requests.read(request)) {
+      Status status = co_await answer(call, request, replies);
+      if (!status.ok()) co_return status;
+    }
+    co_return Status();
+  }
+
+  static Task<Status> answer(ServerContext& call,
+                             const pb::StreamingOutputCallRequest& request,
+                             ServerWriter<pb::StreamingOutputCallResponse>& replies) {
+    pb::StreamingOutputCallResponse response;
+    for (const pb::ResponseParameters& wanted : request.response_parameters()) {
+      if (wanted.interval_us() > 0) {
+        co_await nearcall::sleep_for(std::chrono::microseconds(wanted.interval_us()),
+                                     call.cancellation());
+      }
+      fill(*response.mutable_payload(), wanted.size());
+      if (!co_await replies.write(response)) break;
+    }
+    co_return status_of(request.response_status());
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::optional<std::string> address = interop::flag(argc, argv, "address");
+  if (!address) {
+    std::fputs("usage: nearcall_interop_server --address=unix:PATH\n", stderr);
+    return 2;
+  }
+  TestService service;
+  nearcall::Server server(nearcall::ServerOptions().drain_timeout(std::chrono::seconds(1)));
+  server.add_service(service);
+  server.listen(*address);
+  if (!server.addresses().empty()) {
+    std::puts("READY");
+    std::fflush(stdout);
+  }
+  return server.run();
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// EchoServer: a server on a Unix socket of its own, and what tests want to know of its handlers.
+#pragma once
+
+#include "echo.nearcall.hpp"
+#include "support/log_capture.hpp"
+#include "support/temp_dir.hpp"
+
+#include <nearcall/channel.hpp>
+#include <nearcall/server.hpp>
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+namespace nearcall::test {
+
+/// Counts what handlers tell, for other threads to wait for.
+class Counter {
+ public:
+  void add() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+    changed_.notify_all();
+  }
+  /// Waits until it is at least `wanted`, for ten seconds at most; whether it is.
+  bool reaches(int wanted) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return count_ >= wanted; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
+class EchoService final : public Echo::Service {
+ public:
+  Counter started;
+  Counter cancelled;
+
+ private:
+  Task<Result<EchoReply>> Unary(ServerContext& call, EchoRequest request) override {
+    started.add();
+    if (request.throw_exception()) throw std::runtime_error("as the test asked");
+    echo_metadata(call);
+    if (request.wait_for_cancel()) {
+      co_await call.cancelled();
+      cancelled.add();
+    }
+    if (request.wait_for_stop()) co_await call.until_server_stopping();
+    if (request.code() != 0) {
+      co_return Status(static_cast<StatusCode>(request.code()), request.message());
+    }
+    EchoReply reply;
+    reply.set_payload(request.payload());
+    co_return reply;
+  }
+
+  Task<Status> Expand(ServerContext& call,
+                      EchoRequest request,
+                      ServerWriter<EchoReply>& replies) override {
+    started.add();
+    echo_metadata(call);
+    if (request.wait_for_cancel()) {
+      call.send_headers();
+      co_await call.cancelled();
+      cancelled.add();
+    }
+    Status status = co_await answer(request, replies);
+    if (call.is_cancelled()) cancelled.add();
+    co_return status;
+  }
+
+  Task<Result<EchoReply>> Collect(ServerContext& call,
+                                  ServerReader<EchoRequest>& requests) override {
+    started.add();
+    EchoReply reply;
+    EchoRequest request;
+    std::size_t size = 0;
+    while (co_await requests.read(request)) {
+      reply.set_number(reply.number() + 1);
+      size += request.payload().size();
+    }
+    if (call.is_cancelled()) cancelled.add();
+    reply.set_payload(std::to_string(size));
+    co_return reply;
+  }
+
+  Task<Status> Chat(ServerContext& call,
+                    ServerReader<EchoRequest>& requests,
+                    ServerWriter<EchoReply>& replies) override {
+    started.add();
+    echo_metadata(call);
+    EchoRequest request;
+    while (co_await requests.read(request)) {
+      Status status = co_await answer(request, replies);
+      if (!status.ok()) co_return status;
+    }
+    if (call.is_cancelled()) cancelled.add();
+    co_return Status();
+  }
+
+  static Task<Status> answer(const EchoRequest& request, ServerWriter<EchoReply>& replies) {
+    EchoReply reply;
+    reply.set_payload(request.payload());
+    for (std::uint32_t i = 0; i < request.replies(); ++i) {
+      reply.set_number(i);
+      if (!co_await replies.write(reply)) break;
+    }
+    if (request.code() == 0) co_return Status();
+    co_return Status(static_cast<StatusCode>(request.code()), request.message());
+  }
+
+  static void echo_metadata(ServerContext& call) {
+    for (const Metadata::Entry& entry : call.metadata()) {
+      EXPECT_TRUE(call.add_header("header-" + entry.key(), entry.value()));
+      EXPECT_TRUE(call.add_trailer("trailer-" + entry.key(), entry.value()));
+    }
+  }
+};
+
+/// A server that runs on threads of its own, and a channel to it.
+class EchoServerTest : public testing::Test {
+ protected:
+  explicit EchoServerTest(ServerOptions options = ServerOptions()) { start(options); }
+  ~EchoServerTest() override { stop(); }
+
+  void start(const ServerOptions& options) {
+    server_ = std::make_unique<Server>(options);
+    server_->add_service(service_);
+    server_->listen(target());
+    const Result<void> started = server_->start();
+    EXPECT_TRUE(started.ok()) << started.status().to_string();
+  }
+  /// Stops in good order.
+  void stop() {
+    if (server_ == nullptr) return;
+    server_->stop();
+    server_->wait();
+    server_.reset();
+  }
+  std::string target() const { return "unix:" + folder_.file("echo.sock"); }
+
+  LogCapture log_;
+  TempDir folder_;
+  EchoService service_;
+  std::unique_ptr<Server> server_;
+  Channel channel_{target()};
+  Echo::Client echo_{channel_};
+};
+
+inline EchoRequest request_of(std::string payload, unsigned replies = 0) {
+  EchoRequest request;
+  request.set_payload(std::move(payload));
+  request.set_replies(replies);
+  return request;
+}
+
+}  // namespace nearcall::test
