@@ -16,8 +16,9 @@ constexpr int max_posted_per_turn = 256;
 constexpr int max_ready_per_turn = 256;
 constexpr int max_rounds_per_poll = 16;
 constexpr std::size_t max_timers_per_turn = 256;
-/// How often the other descriptors get a look while hot sources keep the loop busy.
-constexpr Duration descriptor_poll_interval = std::chrono::microseconds(5);
+/// How often the other descriptors get a look while hot sources keep the loop busy: about as late
+/// as a sleeper would wake.
+constexpr Duration descriptor_poll_interval = std::chrono::microseconds(20);
 
 constinit thread_local EventLoop* current_loop = nullptr;
 
