@@ -173,7 +173,8 @@ TEST(Spawn, TaskMayEndOnAnotherThread) {
   int left = 100;
   {
     ThreadPool pool(2);
-    for (int index = 0; index < 100; ++index) spawn(loop, end_in(pool, loop, left));
+    for (int index = 0; index < 100; ++index)
+      spawn(loop, end_in(pool, loop, left));
     loop.run();
   }  // by now the last one has ended, too
 
