@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// ListenPort: who is handed on, who is closed at the door, and how failures to accept are retried.
+#include "server/listen_port.hpp"
+
+#include "base/unique_fd.hpp"
+#include "support/log_capture.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nearcall::detail {
+namespace {
+
+/// A connection of which only the peer and the end matter.
+class StubConnection final : public Connection {
+ public:
+  StubConnection(PeerIdentity peer, int& open) : peer_(std::move(peer)), open_(&open) { ++*open_; }
+  StubConnection(const StubConnection&) = delete;
+  StubConnection& operator=(const StubConnection&) = delete;
+  ~StubConnection() override { --*open_; }
+
+  IoResult try_read(std::span<std::byte> /*into*/) override {
+    ADD_FAILURE() << "a byte was read";
+    return IoResult::end_of_stream();
+  }
+  IoResult try_write(std::span<const iovec> /*from*/) override {
+    return IoResult::failed(std::make_error_code(std::errc::broken_pipe));
+  }
+  WaitAdvice prepare_wait(Interest /*interest*/) override { return WaitAdvice::ready_now(); }
+  void abort(std::error_code /*reason*/) noexcept override {}
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+ private:
+  PeerIdentity peer_;
+  int* open_;
+};
+
+/// What a test makes a listener answer, and what became of it.
+struct Script {
+  std::deque<Result<std::unique_ptr<Connection>>> answers;
+  UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  int accepts = 0;
+  int unbinds = 0;
+  int open = 0;
+
+  void connect(uid_t uid) {
+    answers.emplace_back(
+        std::make_unique<StubConnection>(PeerIdentity("unix:/peer", uid, 1, 2), open));
+    tell();
+  }
+  void connect_unknown() {
+    answers.emplace_back(std::make_unique<StubConnection>(PeerIdentity("ipv4:1.2.3.4:5"), open));
+    tell();
+  }
+  void fail(const char* why) {
+    answers.emplace_back(Failure{Status(StatusCode::resource_exhausted, why)});
+    tell();
+  }
+  void tell() const {
+    const std::uint64_t one = 1;
+    EXPECT_EQ(::write(event.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+  }
+};
+
+class ScriptedListener final : public Listener {
+ public:
+  explicit ScriptedListener(Script& script) : script_(&script) {}
+
+  Result<void> bind() override { return {}; }
+  Result<std::unique_ptr<Connection>> try_accept() override {
+    ++script_->accepts;
+    if (script_->answers.empty()) {
+      std::uint64_t count = 0;
+      static_cast<void>(!::read(script_->event.get(), &count, sizeof count));
+      return std::unique_ptr<Connection>();
+    }
+    auto next = std::move(script_->answers.front());
+    script_->answers.pop_front();
+    return next;
+  }
+  WaitAdvice prepare_wait() override { return WaitAdvice::poll(script_->event.get(), POLLIN); }
+  void unbind() noexcept override { ++script_->unbinds; }
+  std::string address() const override { return "test:port"; }
+
+ private:
+  Script* script_;
+};
+
+class ListenPortTest : public test::LogCheckedTest {
+ protected:
+  void listen(PeerPolicy policy, const ServerOptions& options = ServerOptions()) {
+    shared_.emplace(options);
+    port_.emplace(*shared_, loop_.core(), std::make_unique<ScriptedListener>(script_), policy,
+                  [this](std::unique_ptr<Connection> connection, ConnectionQuota::Place place) {
+                    taken_.emplace_back(std::move(connection), std::move(place));
+                  });
+    port_->start();
+  }
+  /// Turns the loop until nothing more is due now.
+  void settle() {
+    pollfd look{loop_.fd(), POLLIN, 0};
+    do {
+      loop_.poll();
+    } while (::poll(&look, 1, 0) == 1);
+  }
+  /// Turns the loop until its next timer, ten seconds at most.
+  void await_timer() {
+    pollfd look{loop_.fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&look, 1, 10'000), 1);
+    settle();
+  }
+
+  EventLoop loop_{SpinPolicy::off()};
+  Script script_;
+  std::optional<ServerShared> shared_;
+  std::vector<std::pair<std::unique_ptr<Connection>, ConnectionQuota::Place>> taken_;
+  std::optional<ListenPort> port_;
+};
+
+const uid_t our_uid = ::geteuid();
+/// Neither ours nor root's.
+const uid_t other_uid = our_uid == 4242 ? 4243 : 4242;
+
+TEST_F(ListenPortTest, HandsOnWhoWaitsAlreadyAndWhoComesLater) {
+  script_.connect(our_uid);
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_EQ(taken_.size(), 1U);
+
+  script_.connect(our_uid);
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 3U);
+}
+
+TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.connect(other_uid);
+  settle();
+
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_EQ(script_.open, 0) << "closed";
+  EXPECT_TRUE(log_capture().take("test:port: peer unix:/peer uid=" + std::to_string(other_uid)));
+}
+
+TEST_F(ListenPortTest, APeerWithoutCredentialsIsRefusedWhereTheyAreNeeded) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.connect_unknown();
+  settle();
+
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_TRUE(log_capture().take("ipv4:1.2.3.4:5 is not admitted"));
+}
+
+TEST_F(ListenPortTest, AnyoneMayComeWhereThatWasSaid) {
+  listen(untrusted::anyone());
+  script_.connect_unknown();
+  script_.connect(other_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 2U);
+}
+
+TEST_F(ListenPortTest, TheConnectionBeyondTheLimitIsClosedAndItsPlaceComesBack) {
+  listen(PeerPolicy::same_user_or_root(), ServerOptions().max_connections(2));
+  script_.connect(our_uid);
+  script_.connect(our_uid);
+  script_.connect(our_uid);
+  settle();
+  EXPECT_EQ(taken_.size(), 2U);
+  EXPECT_EQ(script_.open, 2);
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+
+  taken_.pop_back();
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 2U);
+}
+
+TEST_F(ListenPortTest, OneUsersLimitLeavesRoomForAnother) {
+  listen(untrusted::anyone(), ServerOptions().max_connections_per_uid(1));
+  script_.connect(our_uid);
+  script_.connect(our_uid);
+  script_.connect(other_uid);
+  settle();
+
+  ASSERT_EQ(taken_.size(), 2U);
+  EXPECT_EQ(taken_[0].first->peer().uid(), our_uid);
+  EXPECT_EQ(taken_[1].first->peer().uid(), other_uid);
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+}
+
+TEST_F(ListenPortTest, ManyRefusalsAreOneLineInTheLog) {
+  listen(PeerPolicy::same_user_or_root());
+  for (int i = 0; i < 20; ++i)
+    script_.connect(other_uid);
+  settle();
+
+  EXPECT_EQ(log_capture().lines().size(), 1U);
+  EXPECT_TRUE(log_capture().take("is not admitted"));
+}
+
+TEST_F(ListenPortTest, AFailureToAcceptIsRetriedAfterAPauseNotAtOnce) {
+  listen(PeerPolicy::same_user_or_root());
+  const int accepts_before = script_.accepts;
+  script_.fail("too many open files");
+  script_.connect(our_uid);
+  loop_.poll();
+  EXPECT_EQ(script_.accepts, accepts_before + 1) << "it pauses although more wait";
+  EXPECT_TRUE(log_capture().take("test:port: accept: too many open files"));
+
+  await_timer();
+
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
+TEST_F(ListenPortTest, AfterAPauseItIsToldOfNewConnectionsAgain) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.fail("too many open files");
+  settle();
+  EXPECT_TRUE(log_capture().take("accept"));
+  await_timer();
+  ASSERT_TRUE(taken_.empty());
+
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
+TEST_F(ListenPortTest, MoreThanOneTurnsShareIsTakenInTheEnd) {
+  for (int i = 0; i < 200; ++i)
+    script_.connect(our_uid);
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_LT(taken_.size(), 200U) << "others get a turn in between";
+
+  settle();
+
+  EXPECT_EQ(taken_.size(), 200U);
+}
+
+TEST_F(ListenPortTest, OnceUnboundItTakesNobodyAndTheOthersLiveOn) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.connect(our_uid);
+  settle();
+
+  port_->unbind();
+  port_->unbind();
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(script_.unbinds, 1);
+  EXPECT_EQ(taken_.size(), 1U);
+  port_.reset();
+  EXPECT_EQ(script_.unbinds, 1);
+}
+
+TEST_F(ListenPortTest, AnUnbindInThePauseEndsTheRetries) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.fail("too many open files");
+  settle();
+  EXPECT_TRUE(log_capture().take("accept"));
+  const int accepts = script_.accepts;
+
+  port_->unbind();
+  loop_.poll();
+
+  EXPECT_EQ(script_.accepts, accepts);
+}
+
+}  // namespace
+}  // namespace nearcall::detail
