@@ -15,7 +15,7 @@ MAX_API_HEADERS = 22
 MAX_ROOT_ENTRIES = 16
 
 # Written by a program, or by the other project whose file it is.
-NOT_OURS = re.compile(r"tests/golden/expected/.*|docs/api\.txt|LICENSE|.*package(s\.|-)lock\.json")
+NOT_OURS = re.compile(r"tests/golden/\w+/.*|docs/api\.txt|LICENSE|.*package(s\.|-)lock\.json")
 
 # An open end names its issue: `TODO(perf): … #12`.
 OPEN_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\((perf|security|someday)\):.*#\d+)(?!`)")
