@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerCore: connections are spread over the loops, and all loops drain before it is over.
+#include "server/server_core.hpp"
+
+#include "server/raw_client.hpp"
+#include "server/wrapper_service.hpp"
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+class ServerCoreTest : public WrapperServerTest {
+ protected:
+  /// Has each call note the thread that it ran on.
+  void note_threads() {
+    service_.on_echo = [this](ServerContext&, const Text& request) -> Result<Text> {
+      const std::lock_guard lock(mutex_);
+      ++calls_on_[std::this_thread::get_id()];
+      return request;
+    };
+  }
+
+  std::mutex mutex_;
+  std::map<std::thread::id, int> calls_on_;
+};
+
+TEST_F(ServerCoreTest, SpreadsConnectionsEvenlyOverItsLoops) {
+  note_threads();
+  start(ServerOptions().threads(3));
+  std::list<RawClient> clients;
+  for (int i = 0; i < 6; ++i) {
+    RawClient& client = clients.emplace_back(path());
+    ASSERT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+  }
+
+  EXPECT_EQ(calls_on_.size(), 3U);
+  EXPECT_TRUE(std::ranges::all_of(calls_on_, [](const auto& of) { return of.second == 2; }));
+  EXPECT_FALSE(calls_on_.contains(std::this_thread::get_id()));
+}
+
+TEST_F(ServerCoreTest, AConnectionStaysOnItsLoop) {
+  note_threads();
+  start(ServerOptions().threads(4));
+  RawClient client(path());
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+
+  EXPECT_EQ(calls_on_.size(), 1U);
+}
+
+TEST_F(ServerCoreTest, IdleLoopsDoNotHoldUpTheStop) {
+  start(ServerOptions().threads(4));
+  RawClient only(path());
+  ASSERT_TRUE(only.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+
+  server_->stop();
+  server_->wait();
+
+  EXPECT_EQ(only.read_to_the_end(), http2::ErrorCode::no_error);
+}
+
+TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
+  start(ServerOptions().max_connections(1));
+  {
+    RawClient first(path());
+    ASSERT_TRUE(first.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+    const std::unique_ptr<Connection> second = connect_raw(path());
+    EXPECT_EQ(read_exactly(*second, 1), "") << "closed at the door";
+    EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+  }
+  log_capture().allow("beyond the limit of connections");  // the server may see the end of it late
+
+  bool was_served = false;
+  for (int attempt = 0; attempt < 1000 && !was_served; ++attempt)
+    was_served = call(WrapperService::echo, "next").ok();
+  EXPECT_TRUE(was_served);
+}
+
+TEST(ServerCore, RemembersTheFirstError) {
+  detail::ServerCore core(nullptr, ServerOptions());
+  EXPECT_TRUE(core.first_error().ok());
+
+  core.remember(Status(StatusCode::unavailable, "first"));
+  core.remember(Status(StatusCode::internal, "second"));
+
+  EXPECT_EQ(core.first_error().message(), "first");
+}
+
+}  // namespace
+}  // namespace nearcall::test

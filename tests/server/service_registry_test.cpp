@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServiceRegistry: paths, and only whole paths, lead to handlers.
+#include "server/service_registry.hpp"
+
+#include <google/protobuf/empty.pb.h>
+#include <gtest/gtest.h>
+
+namespace nearcall::detail {
+namespace {
+
+class Clock final : public Service {
+ public:
+  Clock() : Clock("test.Clock", "/test.Clock/Set", "/test.Clock/Get") {}
+  Clock(const char* name, const char* set, const char* get)
+      : Service(
+            name,
+            {handler(Method{set, MethodKind::unary}), handler(Method{get, MethodKind::unary})}) {}
+
+ private:
+  using Empty = google::protobuf::Empty;
+  Task<Result<Empty>> Nothing(ServerContext& /*call*/, Empty request) { co_return request; }
+  static MethodHandler handler(const Method& method) {
+    return unary_handler<Clock, Empty, Empty, &Clock::Nothing>(method);
+  }
+};
+
+TEST(ServiceRegistry, FindsEachMethodOfAServiceWithTheService) {
+  Clock clock;
+  ServiceRegistry registry;
+  registry.add(clock);
+
+  const ServedMethod set = registry.find("/test.Clock/Set");
+  const ServedMethod get = registry.find("/test.Clock/Get");
+
+  ASSERT_NE(set.handler, nullptr);
+  EXPECT_STREQ(set.handler->method.path, "/test.Clock/Set");
+  EXPECT_EQ(set.service, &clock);
+  ASSERT_NE(get.handler, nullptr);
+  EXPECT_STREQ(get.handler->method.path, "/test.Clock/Get");
+}
+
+TEST(ServiceRegistry, KeepsServicesApart) {
+  Clock clock;
+  Clock other("test.Other", "/test.Other/Set", "/test.Other/Get");
+  ServiceRegistry registry;
+  registry.add(clock);
+  registry.add(other);
+
+  EXPECT_EQ(registry.find("/test.Clock/Get").service, &clock);
+  EXPECT_EQ(registry.find("/test.Other/Get").service, &other);
+}
+
+TEST(ServiceRegistry, FindsNothingByAnotherSpelling) {
+  Clock clock;
+  ServiceRegistry registry;
+  registry.add(clock);
+
+  for (const char* path : {"", "/", "/test.Clock", "/test.Clock/", "test.Clock/Get",
+                           "/test.Clock/get", "/test.Clock/Get/", "//test.Clock/Get",
+                           "/test.Clock/Ge", "/test.Clock/Gett", "/Clock/Get"}) {
+    EXPECT_EQ(registry.find(path).handler, nullptr) << path;
+  }
+}
+
+TEST(ServiceRegistry, KnowsWhichServicesThereAre) {
+  Clock clock;
+  ServiceRegistry registry;
+  EXPECT_FALSE(registry.has_service("test.Clock"));
+  registry.add(clock);
+
+  EXPECT_TRUE(registry.has_service("test.Clock"));
+  EXPECT_FALSE(registry.has_service("test.clock"));
+  EXPECT_FALSE(registry.has_service(""));
+}
+
+TEST(ServiceRegistryDeathTest, TheSameServiceTwiceIsABugOfTheProgram) {
+  Clock clock;
+  Clock again;
+  ServiceRegistry registry;
+  registry.add(clock);
+
+  EXPECT_DEATH(registry.add(again), "test.Clock");
+}
+
+}  // namespace
+}  // namespace nearcall::detail

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// SignalWatch: SIGINT and SIGTERM reach the loop, and what was there before is left alone.
+#include "server/signal_watch.hpp"
+
+#include "support/child_process.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace nearcall::detail {
+namespace {
+
+using Handler = void (*)(int);
+
+Handler handler_of(int signal) {
+  struct sigaction now {};
+  EXPECT_EQ(::sigaction(signal, nullptr, &now), 0);
+  return now.sa_handler;
+}
+
+/// Sets what a signal does, and puts it back in the end.
+class ScopedHandler {
+ public:
+  ScopedHandler(int signal, Handler handler) : signal_(signal) {
+    struct sigaction ours {};
+    ours.sa_handler = handler;
+    EXPECT_EQ(::sigaction(signal, &ours, &before_), 0);
+  }
+  ScopedHandler(const ScopedHandler&) = delete;
+  ScopedHandler& operator=(const ScopedHandler&) = delete;
+  ~ScopedHandler() { ::sigaction(signal_, &before_, nullptr); }
+
+ private:
+  int signal_;
+  struct sigaction before_ {};
+};
+
+volatile sig_atomic_t signals_of_the_program = 0;
+void count_signal(int /*number*/) {
+  signals_of_the_program = signals_of_the_program + 1;
+}
+
+class SignalWatchTest : public testing::Test {
+ protected:
+  ScopedHandler default_interrupt_{SIGINT, SIG_DFL};
+  ScopedHandler default_terminate_{SIGTERM, SIG_DFL};
+  EventLoop loop_;
+  int calls_ = 0;
+};
+
+TEST_F(SignalWatchTest, EitherSignalIsAnEventOfTheLoop) {
+  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+  for (const int signal : {SIGINT, SIGTERM}) {
+    calls_ = 0;
+
+    ::raise(signal);
+    EXPECT_EQ(calls_, 0) << "not before the loop turns";
+    loop_.poll();
+
+    EXPECT_EQ(calls_, 1) << signal;
+  }
+}
+
+TEST_F(SignalWatchTest, ASignalWakesALoopThatSleeps) {
+  const SignalWatch watch(loop_.core(), [this] {
+    ++calls_;
+    loop_.stop();
+  });
+  test::ChildProcess killer([parent = ::getpid()] { return ::kill(parent, SIGTERM); });
+
+  loop_.run();
+
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(killer.wait(), 0);
+}
+
+TEST_F(SignalWatchTest, PutsTheDefaultBackWhenItGoes) {
+  {
+    const SignalWatch watch(loop_.core(), [] {});
+    EXPECT_NE(handler_of(SIGINT), SIG_DFL);
+    EXPECT_NE(handler_of(SIGTERM), SIG_DFL);
+  }
+
+  EXPECT_EQ(handler_of(SIGINT), SIG_DFL);
+  EXPECT_EQ(handler_of(SIGTERM), SIG_DFL);
+}
+
+TEST_F(SignalWatchTest, ASignalThatTheProgramHandlesIsLeftToIt) {
+  const ScopedHandler own(SIGTERM, &count_signal);
+  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+  signals_of_the_program = 0;
+
+  ::raise(SIGTERM);
+  loop_.poll();
+
+  EXPECT_EQ(signals_of_the_program, 1);
+  EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(SignalWatchTest, ASignalThatTheProgramIgnoresStaysIgnored) {
+  const ScopedHandler own(SIGINT, SIG_IGN);
+  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+
+  ::raise(SIGINT);
+  loop_.poll();
+
+  EXPECT_EQ(calls_, 0);
+  EXPECT_EQ(handler_of(SIGINT), SIG_IGN);
+}
+
+TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
+  int second_calls = 0;
+  std::optional<SignalWatch> first(std::in_place, loop_.core(), [this] { ++calls_; });
+  {
+    const SignalWatch second(loop_.core(), [&] { ++second_calls; });
+    ::raise(SIGTERM);
+    loop_.poll();
+    EXPECT_EQ(calls_, 1);
+    EXPECT_EQ(second_calls, 0);
+  }
+  EXPECT_NE(handler_of(SIGTERM), SIG_DFL) << "the second one's end takes nothing from the first";
+
+  first.reset();
+  const SignalWatch third(loop_.core(), [&] { ++second_calls; });
+  ::raise(SIGTERM);
+  loop_.poll();
+
+  EXPECT_EQ(second_calls, 1);
+}
+
+}  // namespace
+}  // namespace nearcall::detail
