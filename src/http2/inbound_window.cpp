@@ -25,7 +25,8 @@ InboundWindow::InboundWindow(StreamTable& streams,
                              const Limits& limits,
                              std::uint32_t initial_window) noexcept
     : streams_(streams),
-      initial_(initial_window),
+      initial_(std::max(initial_window, default_setting::initial_window_size)),
+      announced_initial_(initial_window),
       rationed_initial_(rationed_window(limits, initial_window)),
       budget_(limits.max_buffered_input),
       normal_budget_(
@@ -138,6 +139,11 @@ std::uint32_t InboundWindow::take_new_initial() noexcept {
 
 void InboundWindow::settings_acknowledged() noexcept {
   awaits_ack_ = false;
+  if (announced_initial_ != initial_) {
+    const std::int64_t delta = std::int64_t{announced_initial_} - initial_;
+    initial_ = announced_initial_;
+    change_all(delta);
+  }
   if (mode_ != Mode::asked) return;
   mode_ = Mode::rationing;
   change_all(std::int64_t{rationed_initial_} - initial_);
