@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pump: what it reads and writes, and each way in which it ends.
+#include "connection/pump.hpp"
+
+#include "connection/message_stream.hpp"
+#include "connection/session_pair.hpp"
+#include "support/failing_connection.hpp"
+#include "support/io.hpp"
+#include "transport/inproc_pipe.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nearcall::detail {
+namespace {
+
+using Progress = Pump::Progress;
+using Kind = http2::Event::Kind;
+
+/// A server's pump on one end of a pipe; the test plays the client on the other.
+class PumpTest : public testing::Test, public PumpHandler, public MessageStreamOwner {
+ protected:
+  PumpTest() {
+    Result<InprocPipe> pipe = make_inproc_pipe();
+    EXPECT_TRUE(pipe.ok());
+    inner_ = std::move(pipe->first);
+    peer_ = std::move(pipe->second);
+  }
+
+  void make(std::unique_ptr<Connection> transport) {
+    pump_.emplace(std::move(transport), http2::Role::server, http2::SessionOptions(), *this, now());
+  }
+  void make() { make(std::move(inner_)); }
+  static TimePoint now() { return SteadyClock::now(); }
+
+  Progress read() { return pump_->read(read_scratch(), now()); }
+  /// Reads all that the client has sent.
+  void read_all() {
+    while (read() == Progress::some) {
+    }
+  }
+  /// Sends what the client's session has to say.
+  void send_output() { ASSERT_TRUE(test::write_all(*peer_, test::take_output(client_))); }
+  /// Takes what the server has said so far.
+  void receive() {
+    for (;;) {
+      const std::string bytes = test::read_once(*peer_);
+      if (bytes.empty()) return;
+      client_.receive(as_bytes(bytes), now());
+      test::drain_events(client_, [this](const http2::Event& event) {
+        client_saw_.push_back(event.kind);
+        if (event.kind == Kind::goaway) goaway_ = event.code;
+      });
+    }
+  }
+  http2::Stream& open() {
+    return client_.open_stream(test::no_stable_fields(), test::request_fields(),
+                               /*end_stream=*/false, nullptr);
+  }
+
+  void on_event(const http2::Event& event) override {
+    saw_.push_back(event.kind);
+    if (event.kind != Kind::headers) return;
+    stream_ = event.stream;
+    if (takes_messages_) messages_.attach(pump_->session(), *event.stream, &loop_.core());
+  }
+  void on_end(EndReason reason, std::string_view what) override {
+    ++ends_;
+    reason_ = reason;
+    what_ = what;
+    pump_->session().for_each_stream([this](http2::Stream& stream) {
+      pump_->session().release(stream);
+      messages_.detach();
+    });
+  }
+  void on_input() override {}
+  void on_bad_input(Status why) override { ADD_FAILURE() << why.to_string(); }
+  void on_output() override {}
+
+  EventLoop loop_;
+  std::unique_ptr<Connection> inner_;
+  std::unique_ptr<Connection> peer_;
+  http2::Session client_{http2::Role::client, http2::SessionOptions(), SteadyClock::now()};
+  std::vector<Kind> client_saw_;
+  std::optional<http2::ErrorCode> goaway_;
+  MessageStream messages_{*this, 1000 * 1000};
+  bool takes_messages_ = false;
+  std::vector<Kind> saw_;
+  http2::Stream* stream_ = nullptr;
+  int ends_ = 0;
+  EndReason reason_ = EndReason::none;
+  std::string what_;
+  std::optional<Pump> pump_;
+};
+
+TEST_F(PumpTest, SaysWhenThereIsNothingToRead) {
+  make();
+
+  EXPECT_EQ(read(), Progress::none);
+  EXPECT_FALSE(pump_->has_ended());
+  EXPECT_EQ(pump_->end_reason(), EndReason::none);
+}
+
+TEST_F(PumpTest, TurnsBytesIntoEventsAndOutputIntoBytes) {
+  make();
+  open();
+  send_output();
+
+  read_all();
+  ASSERT_NE(stream_, nullptr);
+  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+                                /*end_stream=*/true);
+  EXPECT_TRUE(pump_->has_output());
+  EXPECT_EQ(pump_->flush(now()), Progress::some);
+  EXPECT_FALSE(pump_->has_output());
+  receive();
+
+  EXPECT_EQ(std::count(client_saw_.begin(), client_saw_.end(), Kind::headers), 1);
+}
+
+TEST_F(PumpTest, BytesThatTheDriverReadItselfAreTheSame) {
+  make();
+  open();
+  const std::string bytes = test::take_output(client_);
+
+  EXPECT_EQ(pump_->feed(IoResult::bytes(bytes.size()), as_bytes(bytes), now()), Progress::some);
+  EXPECT_EQ(pump_->feed(IoResult::would_block(), {}, now()), Progress::none);
+
+  EXPECT_NE(stream_, nullptr);
+}
+
+TEST_F(PumpTest, EndsWhenThePeerCloses) {
+  make();
+  peer_.reset();
+
+  EXPECT_EQ(read(), Progress::ended);
+
+  EXPECT_EQ(reason_, EndReason::peer_closed);
+  EXPECT_EQ(read(), Progress::ended) << "and stays ended";
+  EXPECT_EQ(pump_->flush(now()), Progress::ended);
+  EXPECT_EQ(ends_, 1);
+}
+
+TEST_F(PumpTest, EndsWhenReadingFails) {
+  make(std::make_unique<test::FailingConnection>(std::move(inner_), 0,
+                                                 std::make_error_code(std::errc::io_error)));
+  EXPECT_EQ(read(), Progress::ended);
+
+  EXPECT_EQ(reason_, EndReason::read_failed);
+  EXPECT_EQ(what_, std::make_error_code(std::errc::io_error).message());
+}
+
+TEST_F(PumpTest, EndsAtEachStepWhereTheTransportCanBreak) {
+  open();
+  const std::string request = test::take_output(client_);
+  for (std::size_t good = 0; good < 4; ++good) {
+    Result<InprocPipe> pipe = make_inproc_pipe();
+    ASSERT_TRUE(pipe);
+    auto broken = std::make_unique<test::FailingConnection>(std::move(pipe->first), good);
+    const test::FailingConnection& transport = *broken;
+    ends_ = 0;
+    make(std::move(broken));
+    ASSERT_TRUE(test::write_all(*pipe->second, request));
+
+    while (!pump_->has_ended() && !transport.has_broken()) {
+      if (read() != Progress::some && pump_->flush(now()) == Progress::some) break;
+    }
+
+    EXPECT_EQ(pump_->has_ended(), transport.has_broken()) << good;
+    EXPECT_EQ(ends_, transport.has_broken() ? 1 : 0) << good;
+  }
+}
+
+TEST_F(PumpTest, ReadsTheGoawayOfAPeerThatNoLongerTakesBytes) {
+  make();
+  open();
+  client_.send_goaway(http2::ErrorCode::enhance_your_calm, "not today");
+  send_output();
+  EXPECT_EQ(read(), Progress::some);
+  pump_->session().send_ping(7);
+  client_.send_ping(1);
+  ASSERT_TRUE(test::write_all(*peer_, test::take_output(client_)));
+  peer_.reset();
+
+  EXPECT_EQ(pump_->flush(now()), Progress::ended);
+
+  EXPECT_EQ(std::count(saw_.begin(), saw_.end(), Kind::goaway), 1);
+  EXPECT_EQ(ends_, 1);
+}
+
+TEST_F(PumpTest, APeerThatBreaksTheRulesIsToldBeforeTheEnd) {
+  make();
+  const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+  const std::string data_on_stream_0("\0\0\1\0\0\0\0\0\0x", 10);
+  ASSERT_TRUE(
+      test::write_all(*peer_, std::string(http2::client_preface) + settings + data_on_stream_0));
+
+  read_all();
+
+  EXPECT_EQ(reason_, EndReason::protocol_violation);
+  EXPECT_FALSE(what_.empty());
+  receive();
+  EXPECT_EQ(goaway_, http2::ErrorCode::protocol_error);
+}
+
+TEST_F(PumpTest, APeerThatSpeaksSomethingElseGetsNoByte) {
+  make();
+  ASSERT_TRUE(test::write_all(*peer_, "GET / HTTP/1.1\r\n\r\n"));
+
+  read_all();
+
+  EXPECT_EQ(reason_, EndReason::protocol_violation);
+  EXPECT_NE(what_.find("HTTP/1.1"), std::string::npos);
+  EXPECT_EQ(test::read_once(*peer_), "");
+}
+
+TEST_F(PumpTest, EndsByItselfWhenBothSidesAreDone) {
+  make();
+  http2::Stream& request = open();
+  send_output();
+  read_all();
+  pump_->session().send_goaway(http2::ErrorCode::no_error, "done");
+  EXPECT_EQ(pump_->flush(now()), Progress::some);
+  EXPECT_FALSE(pump_->has_ended()) << "a stream is open";
+
+  client_.reset_stream(request, http2::ErrorCode::cancel);
+  send_output();
+  read_all();
+  pump_->session().release(*stream_);
+
+  EXPECT_EQ(pump_->flush(now()), Progress::ended);
+  EXPECT_EQ(reason_, EndReason::drained);
+}
+
+TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
+  make();
+  open();
+  send_output();
+  read_all();
+  ASSERT_NE(stream_, nullptr);
+  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+                                /*end_stream=*/false);
+  pump_->session().send_data(*stream_, OwnedBytes::copy_of(as_bytes(std::string(500'000, 'x'))),
+                             /*end_stream=*/true);
+
+  EXPECT_EQ(pump_->flush(now()), Progress::none);
+  EXPECT_TRUE(pump_->is_write_blocked());
+  for (int round = 0; round < 1000 && pump_->has_output(); ++round) {
+    receive();
+    send_output();
+    read_all();
+    pump_->flush(now());
+  }
+
+  EXPECT_FALSE(pump_->has_output());
+  EXPECT_FALSE(pump_->is_write_blocked());
+  EXPECT_FALSE(pump_->has_ended());
+}
+
+TEST_F(PumpTest, TheFirstReasonToEndCounts) {
+  make();
+
+  pump_->end(EndReason::cancelled, "first");
+  pump_->end(EndReason::read_failed, "second");
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(reason_, EndReason::cancelled);
+  EXPECT_EQ(what_, "first");
+  EXPECT_EQ(test::read_kind(*peer_), IoResult::Kind::end_of_stream);
+}
+
+TEST_F(PumpTest, ASilentPeerRunsOutOfTime) {
+  make();
+  EXPECT_NE(pump_->next_deadline(), no_deadline);
+
+  pump_->on_time(pump_->next_deadline());
+
+  EXPECT_EQ(reason_, EndReason::protocol_violation);
+}
+
+TEST_F(PumpTest, TheRestOfALargeMessageIsReadStraightIntoIt) {
+  takes_messages_ = true;
+  make();
+  http2::Stream& request = open();
+  const std::string large(200'000, 'x');
+  send_output();
+  read_all();
+  pump_->flush(now());
+  receive();
+  client_.send_data(request, OwnedBytes::copy_of(as_bytes(test::framed(test::text_of(large)))),
+                    /*end_stream=*/true);
+  const std::string bytes = test::take_output(client_);
+  std::string_view rest = bytes;
+  bool was_direct = false;
+  messages_.expect_one();
+  while (!rest.empty()) {
+    const std::size_t count = std::min<std::size_t>(rest.size(), 10'000);
+    ASSERT_TRUE(test::write_all(*peer_, rest.substr(0, count)));
+    rest.remove_prefix(count);
+    was_direct |= pump_->reads_into_message();
+    read_all();
+  }
+
+  test::Text text;
+  EXPECT_EQ(messages_.try_read(text), MessageStream::Read::message);
+  EXPECT_EQ(text.value(), large);
+  EXPECT_TRUE(was_direct);
+  EXPECT_FALSE(pump_->has_ended());
+}
+
+}  // namespace
+}  // namespace nearcall::detail
