@@ -64,7 +64,10 @@ void BlockingCall::start(ChannelCore& channel,
 void BlockingCall::open(ChannelCore& channel, const google::protobuf::MessageLite* request) {
   Result<std::shared_ptr<BlockingConnection>> acquired =
       channel.acquire(deadline(), std::stop_token());
-  if (!acquired) return ClientCall::finish(std::move(acquired).error());
+  if (!acquired) {
+    return ClientCall::finish(SteadyClock::now() >= deadline() ? late()
+                                                               : std::move(acquired).error());
+  }
   connection_ = *std::move(acquired);
   Lock lock = connection_->lock();
   ClientConnection& client = connection_->client();

@@ -49,7 +49,7 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   const TimePoint now = SteadyClock::now();
   while (client_.pump().read(read_scratch(), now) == Pump::Progress::some) {
   }
-  if (has_output_) flush();
+  if (client_.pump().has_output()) flush();  // of calls, and what the server is owed (PING's ACK)
 }
 
 bool BlockingConnection::is_fit(Lock& lock) {

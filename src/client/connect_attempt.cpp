@@ -60,6 +60,8 @@ Result<std::unique_ptr<Connection>> connect_blocking(Connector& connector, Conne
     } catch (const std::exception& error) {
       return Failure{
           Status(StatusCode::unavailable, target + ": the connector threw: " + error.what())};
+    } catch (...) {
+      return Failure{Status(StatusCode::unavailable, target + ": the connector threw")};
     }
   }
   if (stop.stop_requested()) {

@@ -91,6 +91,8 @@ void LoopConnection::finish_connect() {
   } catch (const std::exception& error) {
     failed = Status(StatusCode::unavailable,
                     channel_->target() + ": the connector threw: " + error.what());
+  } catch (...) {
+    failed = Status(StatusCode::unavailable, channel_->target() + ": the connector threw");
   }
   if (!failed.ok()) {
     phase_ = Phase::closing;
