@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an awaited call ends, whatever the server does, and what dropping it does.
+#include "client/async_call.hpp"
+
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using http2::ErrorCode;
+
+class AsyncCallTest : public LogCheckedTest {};
+
+Task<Result<StringValue>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("request"), options);
+  co_return co_await call;
+}
+
+/// The outcome of an awaited unary call that the server treats as `script` says.
+Result<StringValue> outcome_of(const std::function<void(ScriptedPeer&, http2::Stream&)>& script,
+                               const CallOptions& options = patient()) {
+  ScriptedServer server({[&script](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    script(peer, *stream);
+    peer.flush();
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+  return sync_wait(await_unary(stub, options));
+}
+
+TEST_F(AsyncCallTest, YieldsTheReply) {
+  const Result<StringValue> reply =
+      outcome_of([](ScriptedPeer& peer, http2::Stream& stream) { peer.answer(stream, "reply"); });
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "reply");
+}
+
+TEST_F(AsyncCallTest, OkWithoutAReplyIsUnimplemented) {
+  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+    peer.begin(stream);
+    peer.end(stream);
+  });
+
+  EXPECT_EQ(reply.status().code(), StatusCode::unimplemented);
+}
+
+TEST_F(AsyncCallTest, TwoRepliesAreUnimplemented) {
+  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+    peer.begin(stream);
+    peer.message(stream, "one");
+    peer.message(stream, "two");
+    peer.end(stream);
+  });
+
+  EXPECT_EQ(reply.status().code(), StatusCode::unimplemented);
+}
+
+TEST_F(AsyncCallTest, AnEndWithoutGrpcStatusIsUnknown) {
+  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+    peer.begin(stream);
+    peer.message(stream, "reply");
+    peer.session().end_stream(stream);
+  });
+
+  EXPECT_EQ(reply.status().code(), StatusCode::unknown);
+}
+
+TEST_F(AsyncCallTest, ADeadlineEndsTheCallAndTellsTheServer) {
+  const Result<StringValue> reply = outcome_of(
+      [](ScriptedPeer& peer, http2::Stream& stream) {
+        EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
+      },
+      CallOptions().timeout(20ms));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
+}
+
+TEST_F(AsyncCallTest, AStopRequestFromAnotherThreadEndsTheCallAndTellsTheServer) {
+  std::stop_source stop;
+  const Result<StringValue> reply = outcome_of(
+      [&stop](ScriptedPeer& peer, http2::Stream& stream) {
+        stop.request_stop();
+        EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
+      },
+      patient().cancellation(stop.get_token()));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::cancelled);
+}
+
+TEST_F(AsyncCallTest, AServerThatClosesInTheMiddleIsUnavailable) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.begin(*stream);
+  }});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
+}
+
+// Disabled until AsyncCall repeats what the server did not begin, as blocking calls do.
+TEST_F(AsyncCallTest, DISABLED_ACallThatIsRefusedOnceIsRepeated) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const first = peer.next_call();
+    ASSERT_NE(first, nullptr);
+    peer.reset(*first, ErrorCode::refused_stream);
+    EXPECT_TRUE(peer.answer_all("at last"));
+  }});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "at last");
+}
+
+TEST_F(AsyncCallTest, DISABLED_ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
+  const auto refuse = [](ScriptedPeer& peer) {
+    peer.session().send_goaway(ErrorCode::no_error, "restarting");
+    peer.wait_for_end();
+  };
+  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
+  ScriptedServer server({refuse, serve});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "second");
+}
+
+TEST_F(AsyncCallTest, ACallThatIsRefusedTwiceIsUnavailable) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    while (http2::Stream* const stream = peer.next_call())
+      peer.reset(*stream, ErrorCode::refused_stream);
+  }});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
+}
+
+TEST_F(AsyncCallTest, WithoutALoopOnItsThreadACallFailsAtOnceAndSaysWhy) {
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  auto call = ClientStub(channel, test_methods)
+                  .unary_async<StringValue>(unary_method, text("request"), patient());
+
+  ASSERT_TRUE(call.is_done());
+  EXPECT_EQ(call.status().code(), StatusCode::failed_precondition);
+  EXPECT_NE(call.status().message().find("EventLoop"), std::string::npos);
+  call.cancel();
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+Task<Status> call_after_its_deadline(const ClientStub& stub) {
+  auto call =
+      stub.unary_async<StringValue>(unary_method, text("request"), CallOptions().timeout(0s));
+  EXPECT_TRUE(call.is_done());
+  const Result<StringValue> reply = co_await call;
+  co_return reply.status();
+}
+
+TEST_F(AsyncCallTest, ADeadlineThatHasPassedSendsNothing) {
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  const Status status = sync_wait(call_after_its_deadline(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(status.code(), StatusCode::deadline_exceeded);
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+Task<void> start_read_and_drop(const ClientStub& stub, std::promise<void>& dropped) {
+  {
+    auto call = stub.server_streaming_async<StringValue>(serve_method, text("request"), patient());
+    const std::optional<StringValue> reply = co_await call.read();
+    EXPECT_TRUE(reply.has_value());
+  }
+  // Still on the loop: the reset leaves with the turn, before the loop goes.
+  co_await sleep_for(1ms);
+  dropped.set_value();
+}
+
+TEST_F(AsyncCallTest, DroppingACallResetsItsStream) {
+  std::promise<void> dropped;
+  ScriptedServer server({[&dropped](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.begin(*stream);
+    peer.message(*stream, "one");
+    peer.flush();
+    EXPECT_EQ(peer.wait_for_reset(*stream), ErrorCode::cancel);
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+
+  sync_wait(start_read_and_drop(ClientStub(channel, test_methods), dropped));
+
+  EXPECT_EQ(dropped.get_future().wait_for(0s), std::future_status::ready);
+}
+
+Task<void> drop_before_it_is_connected(const ClientStub& stub) {
+  { auto call = stub.unary_async<StringValue>(unary_method, text("gone"), patient()); }
+  auto call = stub.unary_async<StringValue>(unary_method, text("stays"), patient());
+  const Result<StringValue> reply = co_await call;
+  EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+}
+
+TEST_F(AsyncCallTest, ACallMayBeDroppedBeforeItIsSent) {
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  Channel channel("mine", server.options());
+
+  sync_wait(drop_before_it_is_connected(ClientStub(channel, test_methods)));
+}
+
+Task<void> cancel_here(const ClientStub& stub) {
+  auto call = stub.server_streaming_async<StringValue>(serve_method, text("request"), patient());
+  const Metadata& headers = co_await call.headers();
+  EXPECT_EQ(headers.get("color"), "blue");
+  call.cancel();
+  call.cancel();
+  const std::optional<StringValue> reply = co_await call.read();
+  EXPECT_EQ(reply, std::nullopt);
+  const Status status = co_await call.finish();
+  EXPECT_EQ(status.code(), StatusCode::cancelled);
+}
+
+TEST_F(AsyncCallTest, HeadersComeBeforeMessagesAndCancelEndsReads) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.headers(*stream,
+                 {{":status", "200"}, {"content-type", "application/grpc"}, {"color", "blue"}});
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+
+  sync_wait(cancel_here(ClientStub(channel, test_methods)));
+}
+
+Task<void> chat(const ClientStub& stub) {
+  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  for (int i = 0; i < 3; ++i) {
+    const StringValue request = text("message");
+    const bool taken = co_await call.write(request);
+    EXPECT_TRUE(taken);
+  }
+  EXPECT_TRUE(call.writes_done());
+  StringValue reply;
+  const bool has_reply = co_await call.read(reply);
+  EXPECT_TRUE(has_reply);
+  EXPECT_EQ(reply.value(), "24");
+  const Status status = co_await call.finish();
+  EXPECT_TRUE(status.ok()) << status.to_string();
+}
+
+TEST_F(AsyncCallTest, MessagesWrittenBeforeTheConnectionIsThereAreSent) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    const std::size_t prefixes = 15;
+    peer.answer(*stream, std::to_string(peer.body_size(*stream) - prefixes - 3));
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+
+  sync_wait(chat(ClientStub(channel, test_methods)));
+}
+
+}  // namespace
+}  // namespace nearcall::test

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// A connection that blocking threads drive: fitness, room for calls, and taking turns.
+#include "client/blocking_connection.hpp"
+
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using detail::BlockingConnection;
+using OpenState = http2::Session::OpenState;
+
+class BlockingConnectionTest : public LogCheckedTest {
+ protected:
+  BlockingConnectionTest() {
+    Result<SocketPair> pair = make_socketpair();
+    peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
+    connection_ =
+        std::make_unique<BlockingConnection>(std::move(pair->first), "mine", SpinPolicy::off());
+  }
+  bool is_fit() {
+    BlockingConnection::Lock lock = connection_->lock();
+    return connection_->is_fit(lock);
+  }
+
+  std::unique_ptr<ScriptedPeer> peer_;
+  std::unique_ptr<BlockingConnection> connection_;
+};
+
+TEST_F(BlockingConnectionTest, IsFitBeforeTheServerSaysAnything) {
+  EXPECT_TRUE(is_fit());
+}
+
+TEST_F(BlockingConnectionTest, IsNotFitOnceTheServerHasClosed) {
+  EXPECT_TRUE(is_fit());
+  peer_.reset();
+  EXPECT_FALSE(is_fit());
+}
+
+TEST_F(BlockingConnectionTest, IsNotFitOnceTheServerSaidGoaway) {
+  EXPECT_TRUE(is_fit());
+  peer_->turn();
+  peer_->session().send_goaway(http2::ErrorCode::no_error, {});
+  peer_->flush();
+  EXPECT_FALSE(is_fit());
+}
+
+TEST_F(BlockingConnectionTest, ALookAtAnIdleConnectionAnswersItsPings) {
+  EXPECT_TRUE(is_fit());
+  peer_->turn();
+  peer_->session().send_ping(4711);
+  peer_->flush();
+  EXPECT_TRUE(is_fit());
+  peer_->turn();
+  EXPECT_EQ(peer_->ping_acks(), 1);
+}
+
+TEST_F(BlockingConnectionTest, SaysGoawayWhenItIsClosed) {
+  EXPECT_TRUE(is_fit());
+  connection_.reset();
+  peer_->turn();
+  EXPECT_TRUE(peer_->has_goaway());
+  EXPECT_TRUE(peer_->has_ended());
+}
+
+TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
+  detail::BlockedThread self;
+  BlockingConnection::Lock lock = connection_->lock();
+  EXPECT_FALSE(connection_->wait(lock, self, SteadyClock::now() + 5ms, [] { return false; }));
+}
+
+TEST_F(BlockingConnectionTest, WhatIsDoneAlreadyIsNotWaitedFor) {
+  detail::BlockedThread self;
+  BlockingConnection::Lock lock = connection_->lock();
+  EXPECT_TRUE(connection_->wait(lock, self, SteadyClock::now() - 1s, [] { return true; }));
+}
+
+/// A warm-up, so that the client knows how many calls the server takes.
+void serve_warm_up(ScriptedPeer& peer) {
+  http2::Stream* const stream = peer.next_call();
+  ASSERT_NE(stream, nullptr);
+  peer.answer(*stream, "warm");
+}
+
+class FullConnection : public LogCheckedTest {};
+
+TEST_F(FullConnection, TheSecondCallWaitsForRoomUntilItsDeadline) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          serve_warm_up(peer);
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options().max_connections(1));
+  const ClientStub stub(channel, test_methods);
+  ASSERT_TRUE(call_unary(stub).ok());
+  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  ASSERT_TRUE(first.write(text("hello")));
+
+  const Status second = call_unary(stub, CallOptions().timeout(20ms)).status();
+  EXPECT_EQ(second.code(), StatusCode::deadline_exceeded) << second.to_string();
+
+  EXPECT_TRUE(first.finish().ok());
+  EXPECT_TRUE(call_unary(stub).ok());
+}
+
+TEST_F(FullConnection, TheSecondCallRunsWhenTheFirstIsOver) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          serve_warm_up(peer);
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options().max_connections(1));
+  const ClientStub stub(channel, test_methods);
+  ASSERT_TRUE(call_unary(stub).ok());
+  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  ASSERT_TRUE(first.write(text("hello")));
+
+  std::jthread second([&stub] {
+    const Result<StringValue> reply = call_unary(stub);
+    EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+  });
+  const Status status = first.finish();
+
+  EXPECT_TRUE(status.ok()) << status.to_string();
+}
+
+TEST_F(FullConnection, ManyThreadsTakeTurnsOnOneStream) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          serve_warm_up(peer);
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options().max_connections(1));
+  const ClientStub stub(channel, test_methods);
+  ASSERT_TRUE(call_unary(stub).ok());
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([&stub] {
+      for (int i = 0; i < 20; ++i) {
+        const Result<StringValue> reply = call_unary(stub);
+        EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+      }
+    });
+  }
+}
+
+TEST_F(FullConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const slow = peer.next_headers();
+    http2::Stream* const quick = peer.next_headers();
+    ASSERT_NE(quick, nullptr);
+    for (int i = 0; i < 3; ++i) {
+      if (i == 0) peer.begin(*quick);
+      peer.message(*quick, "quick");
+      peer.flush();
+    }
+    peer.end(*quick);
+    peer.flush();
+    peer.begin(*slow);
+    peer.message(*slow, "slow");
+    peer.end(*slow);
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options().max_connections(1));
+  const ClientStub stub(channel, test_methods);
+  auto slow = stub.server_streaming<StringValue>(serve_method, text("a"), patient());
+  auto quick = stub.server_streaming<StringValue>(serve_method, text("b"), patient());
+
+  std::jthread other([&slow] {
+    const std::optional<StringValue> reply = slow.read();
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->value(), "slow");
+    EXPECT_TRUE(slow.finish().ok());
+  });
+  int replies = 0;
+  while (quick.read())
+    ++replies;
+
+  EXPECT_EQ(replies, 3);
+  EXPECT_TRUE(quick.finish().ok());
+}
+
+}  // namespace
+}  // namespace nearcall::test

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// A channel's pool: what is used again, shared, replaced and closed.
+#include "client/channel_core.hpp"
+
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nearcall::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ScriptedPeer;
+
+/// Makes connections whose other ends the test keeps.
+class KeepingConnector final : public Connector {
+ public:
+  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+    ++attempts;
+    last_deadline = context.deadline();
+    if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
+    Result<SocketPair> pair = make_socketpair();
+    peers.push_back(std::make_unique<ScriptedPeer>(std::move(pair->second)));
+    std::unique_ptr<Connection> ours = std::move(pair->first);
+    co_return ours;
+  }
+
+  int attempts = 0;
+  bool fails = false;
+  TimePoint last_deadline{};
+  std::vector<std::unique_ptr<ScriptedPeer>> peers;
+};
+
+class ChannelCoreTest : public test::LogCheckedTest {
+ protected:
+  using Acquired = Result<std::shared_ptr<BlockingConnection>>;
+
+  std::shared_ptr<ChannelCore> make(ChannelOptions options = ChannelOptions()) {
+    return std::make_shared<ChannelCore>("mine", std::move(options.connector(connector_)));
+  }
+  std::shared_ptr<BlockingConnection> acquire(ChannelCore& core) {
+    Acquired acquired = core.acquire(no_deadline, {});
+    EXPECT_TRUE(acquired.ok()) << acquired.status().to_string();
+    return acquired.ok() ? *acquired : nullptr;
+  }
+
+  std::shared_ptr<KeepingConnector> connector_ = std::make_shared<KeepingConnector>();
+};
+
+TEST_F(ChannelCoreTest, ATargetThatIsWrongIsAMisuse) {
+  const ChannelCore wrong("nonsense:://", ChannelOptions());
+  const ChannelCore right("unix:/tmp/x", ChannelOptions());
+
+  EXPECT_EQ(wrong.misuse().code(), StatusCode::invalid_argument);
+  EXPECT_TRUE(right.misuse().ok());
+}
+
+TEST_F(ChannelCoreTest, AnyTargetWillDoWhereTheUserConnects) {
+  EXPECT_TRUE(make()->misuse().ok());
+}
+
+TEST_F(ChannelCoreTest, AnAttemptEndsAtTheEarlierOneOfDeadlineAndConnectTimeout) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().connect_timeout(1h));
+  const TimePoint now = SteadyClock::now();
+
+  EXPECT_EQ(core->connect_deadline(now + 1min), now + 1min);
+  EXPECT_GE(core->connect_deadline(no_deadline), now + 1h);
+  EXPECT_LT(core->connect_deadline(no_deadline), now + 2h);
+
+  acquire(*core);
+  EXPECT_LT(connector_->last_deadline, now + 2h);
+}
+
+TEST_F(ChannelCoreTest, AConnectionThatWasPutBackIsTakenAgain) {
+  const std::shared_ptr<ChannelCore> core = make();
+  const std::shared_ptr<BlockingConnection> first = acquire(*core);
+  core->put_back(first);
+
+  EXPECT_EQ(acquire(*core), first);
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+TEST_F(ChannelCoreTest, TheOneThatWasPutBackLastIsTakenFirst) {
+  const std::shared_ptr<ChannelCore> core = make();
+  const std::shared_ptr<BlockingConnection> one = acquire(*core);
+  const std::shared_ptr<BlockingConnection> two = acquire(*core);
+  core->put_back(two);
+  core->put_back(one);
+
+  EXPECT_EQ(acquire(*core), one);
+  EXPECT_EQ(acquire(*core), two);
+}
+
+TEST_F(ChannelCoreTest, ConnectionsAreSharedEvenlyOnceThereMayNotBeMore) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
+  const std::shared_ptr<BlockingConnection> one = acquire(*core);
+  const std::shared_ptr<BlockingConnection> two = acquire(*core);
+  EXPECT_NE(one, two);
+  const std::shared_ptr<BlockingConnection> three = acquire(*core);
+  const std::shared_ptr<BlockingConnection> four = acquire(*core);
+
+  EXPECT_EQ(connector_->attempts, 2);
+  EXPECT_NE(three, four);
+  EXPECT_TRUE(three == one || three == two);
+  EXPECT_TRUE(four == one || four == two);
+}
+
+TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(1));
+  const std::shared_ptr<BlockingConnection> one = acquire(*core);
+  const std::shared_ptr<BlockingConnection> again = acquire(*core);
+  core->put_back(one);
+  core->put_back(again);
+
+  EXPECT_EQ(acquire(*core), one);
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
+  const std::shared_ptr<ChannelCore> core = make();
+  std::vector<std::shared_ptr<BlockingConnection>> taken;
+  std::vector<std::weak_ptr<BlockingConnection>> made;
+  for (int i = 0; i < 7; ++i) {
+    taken.push_back(acquire(*core));
+    made.push_back(taken.back());
+  }
+  const auto open = [&made] {
+    return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); });
+  };
+  for (std::shared_ptr<BlockingConnection>& one : taken)
+    core->put_back(std::move(one));
+
+  EXPECT_EQ(open(), 4);
+  EXPECT_FALSE(made.back().expired());
+  const auto closed = std::ranges::count_if(connector_->peers, [](const auto& peer) {
+    peer->turn();
+    return peer->has_ended();
+  });
+  EXPECT_EQ(closed, 3);
+}
+
+TEST_F(ChannelCoreTest, OneThatDiedWhileIdleIsReplaced) {
+  const std::shared_ptr<ChannelCore> core = make();
+  const std::shared_ptr<BlockingConnection> dead = acquire(*core);
+  core->put_back(dead);
+  connector_->peers.clear();
+
+  EXPECT_NE(acquire(*core), dead);
+  EXPECT_EQ(connector_->attempts, 2);
+}
+
+TEST_F(ChannelCoreTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
+  const std::shared_ptr<ChannelCore> core = make();
+  const std::shared_ptr<BlockingConnection> told = acquire(*core);
+  told->flush();
+  connector_->peers[0]->turn();
+  core->put_back(told);
+  connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
+  connector_->peers[0]->flush();
+
+  EXPECT_NE(acquire(*core), told);
+  EXPECT_EQ(connector_->attempts, 2);
+}
+
+TEST_F(ChannelCoreTest, OneThatDiedInUseIsNotKept) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(1));
+  std::shared_ptr<BlockingConnection> dying = acquire(*core);
+  const std::weak_ptr<BlockingConnection> watched = dying;
+  connector_->peers.clear();
+  {
+    BlockingConnection::Lock lock = dying->lock();
+    EXPECT_FALSE(dying->is_fit(lock));
+  }
+  core->put_back(std::move(dying));
+
+  EXPECT_TRUE(watched.expired());
+  acquire(*core);
+  EXPECT_EQ(connector_->attempts, 2);
+}
+
+TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
+  connector_->fails = true;
+  for (int i = 0; i < 3; ++i) {
+    const Acquired failed = core->acquire(no_deadline, {});
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error(), Status(StatusCode::unavailable, "nobody there"));
+  }
+  connector_->fails = false;
+
+  const std::shared_ptr<BlockingConnection> one = acquire(*core);
+  EXPECT_NE(acquire(*core), one);
+}
+
+TEST_F(ChannelCoreTest, ClosesItsConnectionsWhenItGoes) {
+  std::shared_ptr<ChannelCore> core = make();
+  core->put_back(acquire(*core));
+  core.reset();
+
+  connector_->peers[0]->turn();
+  EXPECT_TRUE(connector_->peers[0]->has_ended());
+}
+
+}  // namespace
+}  // namespace nearcall::detail

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a stub sends, what it repeats, and what it never looks at.
+#include "base/unique_fd.hpp"
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ClientStubTest : public LogCheckedTest {};
+
+TEST_F(ClientStubTest, SendsTheHeadersThatEveryServerAccepts) {
+  std::vector<std::string> seen;
+  std::size_t body = 0;
+  {
+    ScriptedServer server({[&](ScriptedPeer& peer) {
+      http2::Stream* const stream = peer.next_call();
+      ASSERT_NE(stream, nullptr);
+      for (const char* name : {":method", ":scheme", ":path", ":authority", "te", "content-type",
+                               "grpc-timeout", "me"})
+        seen.push_back(peer.header(name));
+      EXPECT_EQ(peer.header("user-agent").find("nearcall-cpp/"), 0U);
+      body = peer.body_size(*stream);
+      peer.answer(*stream, "reply");
+      EXPECT_TRUE(peer.wait_for_end());
+    }});
+    Channel channel("mine", server.options());
+    const ClientStub stub(channel, test_methods);
+
+    const Result<StringValue> reply =
+        call_unary(stub, CallOptions().timeout(20s).metadata("me", "7"));
+
+    ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+    EXPECT_EQ(reply->value(), "reply");
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"POST", "http", "/test.Script/Unary", "localhost",
+                                            "trailers", "application/grpc", "20S", "7"}));
+  EXPECT_EQ(body, 5 + text("request").ByteSizeLong());
+}
+
+TEST_F(ClientStubTest, SendsTheAuthorityThatTheChannelSays) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.answer(*stream, peer.header(":authority"));
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options().authority("printer.local"));
+
+  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "printer.local");
+}
+
+TEST_F(ClientStubTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
+  const auto refuse = [](ScriptedPeer& peer) {
+    peer.session().send_goaway(http2::ErrorCode::no_error, "restarting");
+    peer.wait_for_end();
+  };
+  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
+  ScriptedServer server({refuse, serve});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "second");
+  EXPECT_EQ(server.connection_count(), 2U);
+}
+
+TEST_F(ClientStubTest, ACallThatIsRefusedOnceIsRepeated) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const first = peer.next_call();
+    ASSERT_NE(first, nullptr);
+    peer.reset(*first, http2::ErrorCode::refused_stream);
+    EXPECT_TRUE(peer.answer_all("at last"));
+  }});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "at last");
+}
+
+TEST_F(ClientStubTest, ACallThatIsRefusedTwiceIsUnavailable) {
+  std::atomic<int> refused{0};
+  {
+    ScriptedServer server({[&](ScriptedPeer& peer) {
+      while (http2::Stream* const stream = peer.next_call()) {
+        ++refused;
+        peer.reset(*stream, http2::ErrorCode::refused_stream);
+      }
+    }});
+    Channel channel("mine", server.options());
+
+    const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+    ASSERT_FALSE(reply.ok());
+    EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
+  }
+  EXPECT_EQ(refused, 2);
+}
+
+TEST_F(ClientStubTest, ACallThatTheServerMayHaveBegunIsNotRepeated) {
+  std::atomic<int> calls{0};
+  {
+    ScriptedServer server({[&](ScriptedPeer& peer) {
+      if (peer.next_call() != nullptr) ++calls;
+    }});
+    Channel channel("mine", server.options());
+
+    const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+    ASSERT_FALSE(reply.ok());
+    EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
+    EXPECT_NE(reply.error().message().find("mine"), std::string::npos);
+  }
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ClientStubTest, ATargetThatIsWrongFailsEachCall) {
+  Channel channel("nonsense:://");
+
+  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code(), StatusCode::invalid_argument);
+}
+
+TEST_F(ClientStubTest, MetadataThatIsWrongFailsTheCallBeforeItConnects) {
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  const Result<StringValue> reply =
+      call_unary(ClientStub(channel, test_methods), CallOptions().metadata("grpc-own", "x"));
+
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+Task<Status> call_blocking_on_loop(const ClientStub& stub) {
+  co_return call_unary(stub).status();
+}
+
+TEST_F(ClientStubTest, ABlockingCallOnALoopsThreadIsRefusedAndNamesTheAsyncForm) {
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  const Status status = sync_wait(call_blocking_on_loop(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+  EXPECT_NE(status.message().find("Async"), std::string::npos);
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+/// An environment variable, as long as it lives.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~ScopedVariable() { ::unsetenv(name_); }
+  ScopedVariable(const ScopedVariable&) = delete;
+  ScopedVariable& operator=(const ScopedVariable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+/// Listens on a port of the loopback device that the kernel picks.
+class LoopbackPort {
+ public:
+  LoopbackPort() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(fd_.get(), generic, size), 0);
+    EXPECT_EQ(::listen(fd_.get(), 4), 0);
+    EXPECT_EQ(::getsockname(fd_.get(), generic, &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  const std::string& address() const noexcept { return address_; }
+  bool has_visitor(int wait_ms) const {
+    pollfd polled{fd_.get(), POLLIN, 0};
+    return ::poll(&polled, 1, wait_ms) == 1;
+  }
+  std::unique_ptr<Connection> accept() const {
+    UniqueFd visitor(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    return std::make_unique<SocketConnection>(std::move(visitor), PeerIdentity());
+  }
+
+ private:
+  UniqueFd fd_;
+  std::string address_;
+};
+
+TEST_F(ClientStubTest, ProxyVariablesAreNotRead) {
+  const LoopbackPort proxy;
+  const LoopbackPort server;
+  const ScopedVariable http("http_proxy", ("http://" + proxy.address()).c_str());
+  const ScopedVariable grpc("grpc_proxy", ("http://" + proxy.address()).c_str());
+  const std::jthread serving([&server] {
+    ASSERT_TRUE(server.has_visitor(10'000));
+    ScriptedPeer peer(server.accept());
+    EXPECT_TRUE(peer.answer_all("straight"));
+  });
+  Channel channel("ipv4:" + server.address());
+
+  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "straight");
+  EXPECT_FALSE(proxy.has_visitor(0));
+}
+
+}  // namespace
+}  // namespace nearcall::test

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attempts to connect: those that succeed, fail, throw, come late or are not wanted any more.
+#include "client/connect_attempt.hpp"
+
+#include "transport/unix_socket.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+namespace nearcall::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using Connected = Result<std::unique_ptr<Connection>>;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+TimePoint far_away() {
+  return std::chrono::steady_clock::now() + 60s;
+}
+
+/// Runs one function of the test.
+class TestConnector final : public Connector {
+ public:
+  using Function = std::function<Task<Connected>(ConnectContext)>;
+  explicit TestConnector(Function function) : function_(std::move(function)) {}
+  Task<Connected> connect(ConnectContext context) override { return function_(std::move(context)); }
+
+ private:
+  Function function_;
+};
+
+/// What an attempt holds: a half-open connection, and whether the other end sees it.
+class Held {
+ public:
+  Held() {
+    Result<SocketPair> pair = make_socketpair();
+    EXPECT_TRUE(pair.ok());
+    ours_ = std::move(pair->first);
+    theirs_ = std::move(pair->second);
+  }
+  std::unique_ptr<Connection> take() { return std::move(ours_); }
+  bool is_closed() {
+    std::byte byte{};
+    return theirs_->try_read({&byte, 1}).kind() == IoResult::Kind::end_of_stream;
+  }
+
+ private:
+  std::unique_ptr<Connection> ours_;
+  std::unique_ptr<Connection> theirs_;
+};
+
+Task<Connected> connect_at_once(Held& held) {
+  co_return held.take();
+}
+
+Task<Connected> connect_after_a_turn(Held& held) {
+  co_await sleep_for(1ms);
+  co_return held.take();
+}
+
+Task<Connected> never_connect(std::unique_ptr<Connection> half_open) {
+  co_await sleep_for(1h);
+  co_return std::move(half_open);
+}
+
+Task<Connected> refuse(std::unique_ptr<Connection> half_open, Status why) {
+  co_await sleep_for(1ms);
+  half_open->shutdown_write();
+  co_return Failure{std::move(why)};
+}
+
+Task<Connected> throw_at_once() {
+  throw std::runtime_error("no more sockets today");
+  co_return Failure{Status(StatusCode::internal, "not reached")};
+}
+
+Task<Connected> throw_a_number(std::unique_ptr<Connection> half_open) {
+  co_await sleep_for(1ms);
+  half_open->shutdown_write();
+  throw 7;
+}
+
+TEST(ConnectAttempt, GivesTheConnectorTargetDeadlineAndCancellation) {
+  const TimePoint deadline = far_away();
+  std::stop_source stop;
+  Held held;
+  std::string target;
+  TimePoint seen_deadline{};
+  std::stop_token seen_stop;
+  TestConnector connector([&](ConnectContext context) {
+    target = context.target();
+    seen_deadline = context.deadline();
+    seen_stop = context.cancellation();
+    return connect_at_once(held);
+  });
+
+  const Connected connected =
+      connect_blocking(connector, ConnectContext("mine:there", deadline, stop.get_token()));
+
+  ASSERT_TRUE(connected.ok()) << connected.status().to_string();
+  EXPECT_EQ(target, "mine:there");
+  EXPECT_EQ(seen_deadline, deadline);
+  EXPECT_TRUE(seen_stop == stop.get_token());
+}
+
+TEST(ConnectAttempt, AConnectorThatNeverWaitsIsEnough) {
+  Held held;
+  TestConnector connector([&](const ConnectContext&) { return connect_at_once(held); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_TRUE(connected.ok()) << connected.status().to_string();
+  EXPECT_NE(*connected, nullptr);
+  EXPECT_FALSE(held.is_closed());
+}
+
+TEST(ConnectAttempt, AConnectorMayWaitOnTheLoopItRunsOn) {
+  Held held;
+  TestConnector connector([&](const ConnectContext&) { return connect_after_a_turn(held); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_TRUE(connected.ok()) << connected.status().to_string();
+  EXPECT_FALSE(held.is_closed());
+}
+
+TEST(ConnectAttempt, AConnectorThatSucceedsInTimeDoesNotNeedTimeLeft) {
+  Held held;
+  TestConnector connector([&](const ConnectContext&) { return connect_at_once(held); });
+
+  const Connected connected =
+      connect_blocking(connector, ConnectContext("t", std::chrono::steady_clock::now(), {}));
+
+  EXPECT_TRUE(connected.ok()) << connected.status().to_string();
+}
+
+TEST(ConnectAttempt, OneThatIsLateIsDestroyedWhereItWaitsAndWhatItHeldIsClosed) {
+  Held held;
+  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+
+  const Connected connected = connect_blocking(
+      connector, ConnectContext("mine:slow", std::chrono::steady_clock::now() + 5ms, {}));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_NE(connected.error().message().find("mine:slow"), std::string::npos);
+  EXPECT_NE(connected.error().message().find("too long"), std::string::npos);
+  EXPECT_TRUE(held.is_closed());
+}
+
+TEST(ConnectAttempt, OneThatIsNotWantedAnyMoreEndsAtOnceFromAnotherThread) {
+  Held held;
+  std::stop_source stop;
+  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+  std::jthread stopper([&stop] { stop.request_stop(); });
+
+  const Connected connected =
+      connect_blocking(connector, ConnectContext("mine:slow", far_away(), stop.get_token()));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_EQ(connected.error().code(), StatusCode::cancelled);
+  EXPECT_TRUE(held.is_closed());
+}
+
+TEST(ConnectAttempt, OneThatWasStoppedBeforehandEndsAtOnce) {
+  Held held;
+  std::stop_source stop;
+  stop.request_stop();
+  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+
+  const Connected connected =
+      connect_blocking(connector, ConnectContext("t", far_away(), stop.get_token()));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_EQ(connected.error().code(), StatusCode::cancelled);
+  EXPECT_TRUE(held.is_closed());
+}
+
+TEST(ConnectAttempt, AFailureIsPassedOnAndTheHalfOpenConnectionIsClosed) {
+  Held held;
+  const Status why(StatusCode::permission_denied, "wrong user");
+  TestConnector connector([&](const ConnectContext&) { return refuse(held.take(), why); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_EQ(connected.error(), why);
+  EXPECT_TRUE(held.is_closed());
+}
+
+TEST(ConnectAttempt, AnExceptionIsUnavailableAndSaysWhatWasThrown) {
+  TestConnector connector([](const ConnectContext&) { return throw_at_once(); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_EQ(connected.error().code(), StatusCode::unavailable);
+  EXPECT_EQ(connected.error().message(), "t: the connector threw: no more sockets today");
+}
+
+TEST(ConnectAttempt, WhatIsThrownNeedNotBeAStandardException) {
+  Held held;
+  TestConnector connector([&](const ConnectContext&) { return throw_a_number(held.take()); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_FALSE(connected.ok());
+  EXPECT_EQ(connected.error().code(), StatusCode::unavailable);
+  EXPECT_TRUE(held.is_closed());
+}
+
+}  // namespace
+}  // namespace nearcall::detail

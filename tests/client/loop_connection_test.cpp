@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection of a channel on a loop: one for all its calls, made late, replaced when it dies.
+#include "client/loop_connection.hpp"
+
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LoopConnectionTest : public LogCheckedTest {};
+
+/// Starts `count` calls at once, then awaits them.
+Task<std::vector<Status>> call_together(const ClientStub& stub, int count) {
+  std::vector<AsyncUnaryCall<StringValue>> calls;
+  for (int i = 0; i < count; ++i)
+    calls.push_back(stub.unary_async<StringValue>(unary_method, text("request"), patient()));
+  std::vector<Status> outcomes;
+  for (AsyncUnaryCall<StringValue>& call : calls) {
+    const Result<StringValue> reply = co_await call;
+    outcomes.push_back(reply.status());
+  }
+  co_return outcomes;
+}
+
+TEST_F(LoopConnectionTest, CallsThatStartTogetherShareOneConnection) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    std::vector<http2::Stream*> calls;
+    for (int i = 0; i < 10; ++i)
+      calls.push_back(peer.next_call());
+    for (auto call = calls.rbegin(); call != calls.rend(); ++call)
+      peer.answer(**call, "reply");
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 10));
+
+  for (const Status& status : outcomes)
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(server.connection_count(), 1U);
+}
+
+Task<std::vector<Status>> warm_up_and_call_together(const ClientStub& stub, int count) {
+  const std::vector<Status> warm = co_await call_together(stub, 1);
+  EXPECT_TRUE(warm.at(0).ok());
+  co_return co_await call_together(stub, count);
+}
+
+TEST_F(LoopConnectionTest, CallsBeyondTheServersLimitWaitForRoom) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(warm_up_and_call_together(stub, 5));
+
+  for (const Status& status : outcomes)
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(server.connection_count(), 1U);
+}
+
+Task<Status> wait_for_room_until_the_deadline(const ClientStub& stub) {
+  const std::vector<Status> warm = co_await call_together(stub, 1);
+  EXPECT_TRUE(warm.at(0).ok());
+  auto first = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto second =
+      stub.unary_async<StringValue>(unary_method, text("late"), CallOptions().timeout(20ms));
+  const Result<StringValue> reply = co_await second;
+  const Status status = co_await first.finish();
+  EXPECT_TRUE(status.ok()) << status.to_string();
+  co_return reply.status();
+}
+
+TEST_F(LoopConnectionTest, ACallThatWaitsForRoomEndsAtItsDeadline) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().streams_opened, 2U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  const Status late = sync_wait(wait_for_room_until_the_deadline(stub));
+
+  EXPECT_EQ(late.code(), StatusCode::deadline_exceeded) << late.to_string();
+}
+
+Task<Result<std::unique_ptr<Connection>>> fail_soon() {
+  co_await sleep_for(1ms);
+  co_return Failure{Status(StatusCode::unavailable, "nobody there")};
+}
+
+TEST_F(LoopConnectionTest, AnAttemptThatFailsFailsAllCallsThatWaitForIt) {
+  Channel channel(
+      "mine", ChannelOptions().connect_callback([](const ConnectContext&) { return fail_soon(); }));
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 3));
+
+  EXPECT_EQ(outcomes, std::vector<Status>(3, Status(StatusCode::unavailable, "nobody there")));
+}
+
+Task<Result<std::unique_ptr<Connection>>> throw_soon() {
+  co_await sleep_for(1ms);
+  throw std::runtime_error("no more sockets today");
+  co_return Failure{Status(StatusCode::internal, "not reached")};
+}
+
+TEST_F(LoopConnectionTest, AConnectorThatThrowsIsUnavailable) {
+  Channel channel("mine", ChannelOptions().connect_callback(
+                              [](const ConnectContext&) { return throw_soon(); }));
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 1));
+
+  EXPECT_EQ(outcomes.at(0).code(), StatusCode::unavailable);
+  EXPECT_NE(outcomes.at(0).message().find("no more sockets today"), std::string::npos);
+}
+
+Task<Result<std::unique_ptr<Connection>>> throw_a_number() {
+  co_await sleep_for(1ms);
+  throw 7;
+  co_return Failure{Status(StatusCode::internal, "not reached")};
+}
+
+TEST_F(LoopConnectionTest, WhatAConnectorThrowsNeedNotBeAStandardException) {
+  Channel channel("mine", ChannelOptions().connect_callback(
+                              [](const ConnectContext&) { return throw_a_number(); }));
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 1));
+
+  EXPECT_EQ(outcomes.at(0).code(), StatusCode::unavailable);
+}
+
+Task<Result<std::unique_ptr<Connection>>> never_connect(std::unique_ptr<Connection> half_open) {
+  co_await sleep_for(1h);
+  co_return std::move(half_open);
+}
+
+TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) {
+  std::vector<std::unique_ptr<Connection>> ends;
+  Channel channel("mine", ChannelOptions().connect_timeout(5ms).connect_callback(
+                              [&ends](const ConnectContext& context) {
+                                EXPECT_EQ(context.target(), "mine");
+                                Result<SocketPair> pair = make_socketpair();
+                                ends.push_back(std::move(pair->second));
+                                return never_connect(std::move(pair->first));
+                              }));
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 2));
+
+  for (const Status& status : outcomes)
+    EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+  ASSERT_FALSE(ends.empty());
+  for (const std::unique_ptr<Connection>& end : ends)
+    EXPECT_EQ(read_kind(*end), IoResult::Kind::end_of_stream);
+}
+
+Task<Status> call_with_deadline(const ClientStub& stub) {
+  auto call =
+      stub.unary_async<StringValue>(unary_method, text("request"), CallOptions().timeout(5ms));
+  const Result<StringValue> reply = co_await call;
+  co_return reply.status();
+}
+
+TEST_F(LoopConnectionTest, ADeadlineThatPassesWhileConnectingIsDeadlineExceeded) {
+  Channel channel("mine", ChannelOptions().connect_callback(
+                              [](const ConnectContext&) { return never_connect(nullptr); }));
+
+  const Status status = sync_wait(call_with_deadline(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(status.code(), StatusCode::deadline_exceeded) << status.to_string();
+}
+
+Task<void> call_one_after_the_other(const ClientStub& stub, int count) {
+  for (int i = 0; i < count; ++i) {
+    const std::vector<Status> outcomes = co_await call_together(stub, 1);
+    EXPECT_TRUE(outcomes.at(0).ok()) << outcomes.at(0).to_string();
+  }
+}
+
+TEST_F(LoopConnectionTest, AConnectionThatSaidGoawayIsReplacedAndNoCallFails) {
+  const auto serve_one = [](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.session().send_goaway(http2::ErrorCode::no_error, "restarting");
+    peer.answer(*stream, "reply");
+    EXPECT_TRUE(peer.wait_for_end());
+  };
+  ScriptedServer server({serve_one});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  sync_wait(call_one_after_the_other(stub, 3));
+
+  EXPECT_EQ(server.connection_count(), 3U);
+}
+
+TEST_F(LoopConnectionTest, EachLoopHasAConnectionOfItsOwn) {
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  sync_wait(call_one_after_the_other(stub, 2));
+  sync_wait(call_one_after_the_other(stub, 2));
+
+  EXPECT_EQ(server.connection_count(), 2U);
+}
+
+Task<void> leave_a_call_waiting(const ClientStub& stub,
+                                std::optional<AsyncUnaryCall<StringValue>>& kept) {
+  kept = stub.unary_async<StringValue>(unary_method, text("request"), patient());
+  co_await sleep_for(1ms);
+}
+
+TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
+  std::optional<AsyncUnaryCall<StringValue>> kept;
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  sync_wait(leave_a_call_waiting(stub, kept));
+
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_TRUE(kept->is_done());
+}
+
+}  // namespace
+}  // namespace nearcall::test
