@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: where it listens and where it refuses to, how it runs and how it stops.
+#include "server/raw_client.hpp"
+#include "server/wrapper_service.hpp"
+#include "support/child_process.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
+#include <nearcall/task.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+Result<Text> echo_over(const std::string& target) {
+  Channel channel(target);
+  const ClientStub client(channel, WrapperService::methods);
+  return client.unary<Text>(WrapperService::echo, text_of("hello"), CallOptions());
+}
+
+class ServerTest : public LogCheckedTest {
+ protected:
+  std::string target(const std::string& name = "s") const { return "unix:" + folder_.file(name); }
+
+  TempDir folder_;
+  WrapperService service_;
+};
+
+// ---- listen ---------------------------------------------------------------------------------
+
+TEST_F(ServerTest, AnAbstractAddressIsRefusedUntilSomebodySaysAnyone) {
+  const std::string abstract = "unix-abstract:nearcall-test-" + std::to_string(::getpid());
+  Server server;
+
+  const Result<void> refused = server.try_listen(abstract);
+  const Result<void> granted = server.try_listen(abstract, untrusted::anyone());
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), StatusCode::failed_precondition);
+  EXPECT_THAT(refused.error().message(), HasSubstr("untrusted::anyone()"));
+  EXPECT_TRUE(granted) << granted.status().to_string();
+  EXPECT_THAT(server.addresses(), ElementsAre(abstract));
+}
+
+TEST_F(ServerTest, TcpIsRefusedUntilSomebodySaysAnyone) {
+  Server server;
+
+  const Result<void> refused = server.try_listen("ipv4:127.0.0.1:0");
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), StatusCode::failed_precondition);
+  EXPECT_TRUE(server.addresses().empty());
+}
+
+TEST_F(ServerTest, PortZeroBecomesTheRealPortAndIsServed) {
+  Server server;
+  server.add_service(service_);
+  server.listen("ipv4:127.0.0.1:0", untrusted::anyone());
+  ASSERT_TRUE(server.start());
+
+  const std::vector<std::string> addresses = server.addresses();
+
+  ASSERT_EQ(addresses.size(), 1U);
+  EXPECT_THAT(addresses[0], StartsWith("ipv4:127.0.0.1:"));
+  EXPECT_NE(addresses[0], "ipv4:127.0.0.1:0");
+  EXPECT_TRUE(echo_over(addresses[0]));
+}
+
+TEST_F(ServerTest, ServesOnEachOfItsListeners) {
+  Server server;
+  server.add_service(service_);
+  server.listen(target("a")).listen(target("b"));
+  ASSERT_TRUE(server.start());
+
+  EXPECT_THAT(server.addresses(), ElementsAre(target("a"), target("b")));
+  EXPECT_TRUE(echo_over(target("a")));
+  EXPECT_TRUE(echo_over(target("b")));
+}
+
+TEST_F(ServerTest, AServerThatLivesIsNotPushedAside) {
+  Server first;
+  first.add_service(service_);
+  first.listen(target());
+  ASSERT_TRUE(first.start());
+  Server second;
+
+  const Result<void> in_the_way = second.try_listen(target());
+
+  ASSERT_FALSE(in_the_way);
+  EXPECT_EQ(in_the_way.error().code(), StatusCode::unavailable);
+  EXPECT_THAT(in_the_way.error().message(), HasSubstr("address in use"));
+  EXPECT_THAT(in_the_way.error().message(), HasSubstr(folder_.file("s")));
+  EXPECT_TRUE(echo_over(target())) << "the first one goes on";
+}
+
+TEST_F(ServerTest, ABadTargetIsAnInvalidArgument) {
+  Server server;
+
+  const Result<void> bad = server.try_listen("carrier-pigeon:coop");
+
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code(), StatusCode::invalid_argument);
+}
+
+TEST_F(ServerTest, TheFirstErrorOfListenIsWhatStartReports) {
+  Server server;
+  server.listen("carrier-pigeon:coop").listen("ipv4:127.0.0.1:0");
+
+  const Result<void> started = server.start();
+
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), StatusCode::invalid_argument);
+}
+
+TEST_F(ServerTest, TheModeOfTheSocketFileIsWhatWasAskedFor) {
+  Server server;
+  server.listen(target("default")).listen(target("open"), ListenOptions().mode(0660));
+
+  struct stat status {};
+  ASSERT_EQ(::lstat(folder_.file("default").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  ASSERT_EQ(::lstat(folder_.file("open").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0660U);
+}
+
+// ---- run ------------------------------------------------------------------------------------
+
+TEST_F(ServerTest, RunAnswersOneAndLogsWhyItCannotListen) {
+  Server first;
+  first.listen(target());
+  ASSERT_TRUE(first.start());
+  Server second;
+  second.listen(target());
+
+  EXPECT_EQ(second.run(), 1);
+
+  EXPECT_TRUE(log_capture().take("address in use"));
+}
+
+TEST_F(ServerTest, RunServesUntilSomebodyStopsIt) {
+  Server server(ServerOptions().threads(2));
+  server.add_service(service_);
+  server.listen(target());
+  std::thread client([&] {
+    EXPECT_TRUE(echo_over(target()));
+    server.stop();
+  });
+
+  EXPECT_EQ(server.run(), 0);
+
+  client.join();
+  EXPECT_FALSE(exists(folder_.file("s"))) << "the name goes when all has drained";
+}
+
+class ServerSignalTest : public ServerTest, public testing::WithParamInterface<int> {};
+
+TEST_P(ServerSignalTest, EndsRunInGoodOrder) {
+  ProcessSignal listening;
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    WrapperService service;
+    Server server;
+    server.add_service(service);
+    server.listen(target());
+    listening.raise();
+    return server.run();
+  });
+  listening.leave_raising_to_others();
+  ASSERT_TRUE(listening.wait());
+  ASSERT_TRUE(echo_over(target())) << "it runs";
+
+  ASSERT_EQ(::kill(child.pid(), GetParam()), 0);
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals,
+                         ServerSignalTest,
+                         testing::Values(SIGINT, SIGTERM),
+                         [](const auto& of) {
+                           return std::string(of.param == SIGINT ? "Interrupt" : "Terminate");
+                         });
+
+// ---- stop -----------------------------------------------------------------------------------
+
+TEST_F(ServerTest, StoppingTakesNobodyNewAndLetsRunningCallsEnd) {
+  Server server;
+  server.add_service(service_);
+  server.listen(target());
+  ASSERT_TRUE(server.start());
+  std::future<Result<Text>> running = std::async(std::launch::async, [&] {
+    Channel channel(target());
+    const ClientStub client(channel, WrapperService::methods);
+    return client.unary<Text>(WrapperService::hold, text_of("stop"), CallOptions());
+  });
+  ASSERT_TRUE(service_.started.wait_for(1));
+
+  server.stop();
+  server.wait();
+
+  const Result<Text> reply = running.get();
+  ASSERT_TRUE(reply) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "stop");
+  const Result<Text> late = echo_over(target());
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), StatusCode::unavailable);
+}
+
+TEST_F(ServerTest, StoppingTwiceOrBeforeTheStartDoesNoHarm) {
+  Server server;
+  server.listen(target());
+  server.stop();
+  ASSERT_TRUE(server.start());
+
+  server.stop();
+  server.stop();
+  server.wait();
+  server.stop();
+
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_F(ServerTest, ADestructorWithoutAStopEndsWhatRuns) {
+  auto server = std::make_unique<Server>();
+  server->add_service(service_);
+  server->listen(target());
+  ASSERT_TRUE(server->start());
+  std::future<Result<Text>> running = std::async(std::launch::async, [&] {
+    Channel channel(target());
+    const ClientStub client(channel, WrapperService::methods);
+    return client.unary<Text>(WrapperService::stuck, text_of("x"), CallOptions());
+  });
+  ASSERT_TRUE(service_.started.wait_for(1));
+
+  server.reset();
+
+  EXPECT_TRUE(service_.destroyed.wait_for(1));
+  const Result<Text> reply = running.get();
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+// ---- on a loop of the caller's ----------------------------------------------------------------
+
+TEST_F(ServerTest, ServesOnTheLoopThatItWasGivenUntilItHasStopped) {
+  EventLoop loop;
+  Server server(loop);
+  server.add_service(service_);
+  server.listen(target());
+  ASSERT_TRUE(server.start());
+  Channel channel(target());
+  const ClientStub client(channel, WrapperService::methods);
+  std::string echoed;
+  const auto main = [](const ClientStub& stub, Server& stopping, EventLoop& on,
+                       std::string& into) -> Task<void> {
+    auto call = stub.unary_async<Text>(WrapperService::echo, text_of("same thread"), CallOptions());
+    Result<Text> reply = co_await call;
+    if (reply) into = reply->value();
+    stopping.stop();
+    co_await stopping.stopped();
+    on.stop();
+  };
+
+  spawn(loop, main(client, server, loop, echoed));
+  loop.run();
+
+  EXPECT_EQ(echoed, "same thread");
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_F(ServerTest, GoesBeforeTheLoopThatItWasGiven) {
+  EventLoop loop;
+  {
+    Server server(loop);
+    server.add_service(service_);
+    server.listen(target());
+    ASSERT_TRUE(server.start());
+    loop.poll();
+    server.stop();
+  }
+  loop.poll();
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+}  // namespace
+}  // namespace nearcall::test
