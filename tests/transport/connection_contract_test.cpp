@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every Connection promises, asked of each transport: sockets, TCP, the pipe in memory, and
+// these cut into single bytes.
+#include "base/check.hpp"
+#include "support/fragmenting_connection.hpp"
+#include "support/io.hpp"
+#include "transport/inproc_pipe.hpp"
+#include "transport/make_transport.hpp"
+#include "transport/unix_socket.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/epoll.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace nearcall {
+namespace {
+
+using Kind = IoResult::Kind;
+using Ends = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+
+Ends socket_ends() {
+  auto pair = make_socketpair();
+  CHECK(pair);
+  return {std::move(pair->first), std::move(pair->second)};
+}
+
+Ends pipe_ends() {
+  auto pipe = make_inproc_pipe();
+  CHECK(pipe);
+  return std::move(*pipe);
+}
+
+Ends tiny_pipe_ends() {
+  auto pipe = make_inproc_pipe(1);
+  CHECK(pipe);
+  return std::move(*pipe);
+}
+
+Ends fragmented_ends() {
+  Ends ends = pipe_ends();
+  return {std::make_unique<test::FragmentingConnection>(std::move(ends.first)),
+          std::make_unique<test::FragmentingConnection>(std::move(ends.second))};
+}
+
+Ends tcp_ends() {
+  auto listener = make_listener(*Endpoint::parse("ipv4:127.0.0.1:0"));
+  CHECK(listener);
+  CHECK((*listener)->bind());
+  auto connector = make_connector(*Endpoint::parse((*listener)->address()));
+  ConnectContext context((*listener)->address(), std::chrono::steady_clock::time_point::max(), {});
+  auto client = sync_wait(connector->connect(std::move(context)));
+  CHECK(client);
+  const WaitAdvice advice = (*listener)->prepare_wait();
+  pollfd watched{advice.fd(), advice.events(), 0};
+  CHECK(::poll(&watched, 1, 10'000) == 1);
+  auto server = (*listener)->try_accept();
+  CHECK(server && *server);
+  return {std::move(*client), std::move(*server)};
+}
+
+struct Transport {
+  const char* name;
+  Ends (*make)();
+};
+
+class ConnectionContract : public testing::TestWithParam<Transport> {
+ protected:
+  Connection& here() { return *ends_.first; }
+  Connection& there() { return *ends_.second; }
+  void destroy_there() { ends_.second.reset(); }
+
+ private:
+  Ends ends_ = GetParam().make();
+};
+
+TEST_P(ConnectionContract, BytesArriveInOrderInBothDirections) {
+  for (const auto& [from, to] : {std::pair(&here(), &there()), std::pair(&there(), &here())}) {
+    std::thread writer([from = from] { test::write_all(*from, "hello, world"); });
+
+    EXPECT_EQ(test::read_exactly(*to, 12), "hello, world");
+    writer.join();
+  }
+}
+
+TEST_P(ConnectionContract, GatheredPiecesArriveInOrder) {
+  std::string sent;
+  std::vector<iovec> pieces;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 1500; ++i)
+    texts.push_back(std::to_string(i) + ",");  // more than IOV_MAX
+  for (const std::string& text : texts) {
+    pieces.push_back(test::piece(text));
+    sent += text;
+  }
+
+  const IoResult result = here().try_write(pieces);
+
+  ASSERT_EQ(result.kind(), Kind::bytes);
+  EXPECT_EQ(test::read_exactly(there(), result.count()), sent.substr(0, result.count()));
+}
+
+TEST_P(ConnectionContract, NothingToReadWouldBlock) {
+  EXPECT_EQ(test::read_kind(here()), Kind::would_block);
+  EXPECT_FALSE(test::is_ready(here(), Interest::read));
+  EXPECT_TRUE(test::is_ready(here(), Interest::write));
+}
+
+TEST_P(ConnectionContract, FullBufferWouldBlockAndRoomMakesItReady) {
+  const std::string block(1000, 'x');
+  std::size_t written = 0;
+  for (;;) {
+    const IoResult result = test::write_once(here(), block);
+    if (result.kind() == Kind::would_block) {
+      if (!test::is_ready(here(), Interest::write)) break;
+      continue;  // TCP moves bytes on to the other side's buffer meanwhile
+    }
+    ASSERT_EQ(result.kind(), Kind::bytes);
+    written += result.count();
+  }
+  std::thread reader([&] { test::read_exactly(there(), written); });
+
+  EXPECT_TRUE(test::park(here(), Interest::write));
+  reader.join();
+  EXPECT_EQ(test::write_once(here(), "y").kind(), Kind::bytes);
+}
+
+TEST_P(ConnectionContract, DestructionLetsThePeerReadWhatWasWrittenAndThenTheEnd) {
+  ASSERT_EQ(test::write_once(there(), "x").kind(), Kind::bytes);
+  destroy_there();
+
+  EXPECT_EQ(test::read_exactly(here(), 2), "x");
+  ASSERT_TRUE(test::park(here(), Interest::read));
+  EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
+}
+
+TEST_P(ConnectionContract, FailedWriteLeavesWhatThePeerSaidReadable) {
+  ASSERT_EQ(test::write_once(there(), "G").kind(), Kind::bytes);  // its GOAWAY
+  there().shutdown_write();
+  ASSERT_TRUE(test::park(here(), Interest::read));
+  if (std::string_view(GetParam().name) == "Tcp") {
+    GTEST_SKIP() << "a reset of TCP discards what was received";
+  }
+  destroy_there();
+
+  EXPECT_EQ(test::write_once(here(), "x").error(), std::errc::broken_pipe);
+  EXPECT_EQ(test::read_once(here()), "G");
+  EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
+}
+
+TEST_P(ConnectionContract, ShutdownOfWritingEndsOneDirectionOnly) {
+  here().shutdown_write();
+
+  ASSERT_TRUE(test::park(there(), Interest::read));
+  EXPECT_EQ(test::read_kind(there()), Kind::end_of_stream);
+  EXPECT_EQ(test::write_once(here(), "x").error(), std::errc::broken_pipe);
+  ASSERT_EQ(test::write_once(there(), "x").kind(), Kind::bytes);
+  EXPECT_EQ(test::read_exactly(here(), 1), "x");
+}
+
+TEST_P(ConnectionContract, AbortFailsBothDirectionsWithTheFirstReason) {
+  ASSERT_EQ(test::write_once(there(), "x").kind(), Kind::bytes);
+  here().abort(std::make_error_code(std::errc::timed_out));
+  here().abort(std::make_error_code(std::errc::io_error));
+
+  std::array<std::byte, 8> buffer{};
+  EXPECT_EQ(here().try_read(buffer).error(), std::errc::timed_out);
+  EXPECT_EQ(test::write_once(here(), "x").error(), std::errc::timed_out);
+  EXPECT_TRUE(test::is_ready(here(), Interest::read));
+  EXPECT_TRUE(test::is_ready(here(), Interest::write));
+}
+
+TEST_P(ConnectionContract, AbortIsSeenByThePeer) {
+  here().abort(std::make_error_code(std::errc::timed_out));
+
+  ASSERT_TRUE(test::park(there(), Interest::read));
+  EXPECT_EQ(test::read_kind(there()), Kind::end_of_stream);
+}
+
+TEST_P(ConnectionContract, AbortWakesBothParkedDirections) {
+  while (test::write_once(here(), std::string(1000, 'x')).kind() == Kind::bytes) {
+  }
+  std::thread reader([&] { EXPECT_TRUE(test::park(here(), Interest::read)); });
+  std::thread writer([&] { EXPECT_TRUE(test::park(here(), Interest::write)); });
+
+  here().abort(std::make_error_code(std::errc::operation_canceled));
+
+  reader.join();
+  writer.join();
+  EXPECT_EQ(test::read_kind(here()), Kind::failed);
+}
+
+TEST_P(ConnectionContract, DescriptorMayBeWatchedEdgeTriggered) {
+  const UniqueFd poller(::epoll_create1(EPOLL_CLOEXEC));
+  const WaitAdvice first = here().prepare_wait(Interest::read);
+  ASSERT_FALSE(first.is_ready());
+  epoll_event wanted{EPOLLIN | EPOLLET, {}};
+  ASSERT_EQ(::epoll_ctl(poller.get(), EPOLL_CTL_ADD, first.fd(), &wanted), 0);
+  constexpr int rounds = 200;
+  std::thread writer([&] {
+    for (int i = 0; i < rounds; ++i)
+      test::write_all(there(), "x");
+  });
+
+  int received = 0;
+  while (received < rounds) {
+    std::array<std::byte, 7> buffer{};
+    const IoResult result = here().try_read(buffer);
+    received += static_cast<int>(result.count());
+    if (result.kind() == Kind::bytes) continue;
+    ASSERT_EQ(result.kind(), Kind::would_block);
+    if (here().prepare_wait(Interest::read).is_ready()) continue;
+    epoll_event event{};
+    ASSERT_EQ(::epoll_wait(poller.get(), &event, 1, 10'000), 1) << "after " << received;
+  }
+  writer.join();
+}
+
+TEST_P(ConnectionContract, TwoThreadsMoveALotInBothDirections) {
+  std::string sent(50'000, ' ');
+  for (std::size_t i = 0; i < sent.size(); ++i)
+    sent[i] = static_cast<char>(i * 31 + (i >> 8U));
+  std::string received_there;
+  std::thread writer_here([&] { EXPECT_TRUE(test::write_all(here(), sent)); });
+  std::thread writer_there([&] { EXPECT_TRUE(test::write_all(there(), sent)); });
+  std::thread reader_there([&] { received_there = test::read_exactly(there(), sent.size()); });
+
+  const std::string received_here = test::read_exactly(here(), sent.size());
+
+  writer_here.join();
+  writer_there.join();
+  reader_there.join();
+  EXPECT_TRUE(received_here == sent);
+  EXPECT_TRUE(received_there == sent);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports,
+                         ConnectionContract,
+                         testing::Values(Transport{"Socket", socket_ends},
+                                         Transport{"Tcp", tcp_ends},
+                                         Transport{"Pipe", pipe_ends},
+                                         Transport{"PipeOfOneByte", tiny_pipe_ends},
+                                         Transport{"FragmentedPipe", fragmented_ends}),
+                         [](const auto& made) { return std::string(made.param.name); });
+
+}  // namespace
+}  // namespace nearcall

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Endpoint::parse: every form of target, its canonical spelling, and what is wrong with the others.
+#include <nearcall/endpoint.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearcall {
+namespace {
+
+using Kind = Endpoint::Kind;
+using testing::HasSubstr;
+
+struct Good {
+  std::string_view target;
+  Kind kind;
+  std::string_view name;
+  int port;
+  std::string_view canonical;
+};
+
+TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
+  const std::vector<Good> forms{
+      {"unix:x.sock", Kind::unix_path, "x.sock", 0, "unix:x.sock"},
+      {"unix:../run/x", Kind::unix_path, "../run/x", 0, "unix:../run/x"},
+      {"unix:/run/x.sock", Kind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
+      {"unix:///run/x.sock", Kind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
+      {"unix:/a b%20?#", Kind::unix_path, "/a b%20?#", 0, "unix:/a b%20?#"},
+      {"unix-abstract:x:y/z", Kind::unix_abstract, "x:y/z", 0, "unix-abstract:x:y/z"},
+      {"ipv4:127.0.0.1:50051", Kind::ipv4, "127.0.0.1", 50051, "ipv4:127.0.0.1:50051"},
+      {"ipv4:0.0.0.0:0", Kind::ipv4, "0.0.0.0", 0, "ipv4:0.0.0.0:0"},
+      {"ipv6:[::1]:65535", Kind::ipv6, "::1", 65535, "ipv6:[::1]:65535"},
+      {"ipv6:[0:0:0:0:0:0:0:1]:1", Kind::ipv6, "::1", 1, "ipv6:[::1]:1"},
+      {"http://localhost", Kind::authority, "localhost", 0, "http://localhost"},
+      {"https://host:8443/", Kind::authority, "host:8443", 0, "http://host:8443"},
+  };
+  for (const Good& form : forms) {
+    SCOPED_TRACE(form.target);
+
+    const auto endpoint = Endpoint::parse(form.target);
+
+    ASSERT_TRUE(endpoint) << endpoint.error().to_string();
+    EXPECT_EQ(endpoint->kind(), form.kind);
+    EXPECT_EQ(endpoint->name(), form.name);
+    EXPECT_EQ(endpoint->port(), form.port);
+    EXPECT_EQ(endpoint->to_string(), form.canonical);
+    EXPECT_EQ(*Endpoint::parse(endpoint->to_string()), *endpoint);
+  }
+}
+
+struct Bad {
+  std::string target;
+  std::string_view why;
+};
+
+TEST(Endpoint, WhatIsWrongIsNamed) {
+  const std::vector<Bad> forms{
+      {"", "unknown scheme"},
+      {"/run/x.sock", "unknown scheme"},
+      {"localhost:50051", "unknown scheme"},
+      {"dns:localhost:1", "unknown scheme"},
+      {"UNIX:/x", "unknown scheme"},
+      {"unix:", "the path is empty"},
+      {"unix://", "must be absolute"},
+      {"unix://host/x", "must be absolute"},
+      {std::string("unix:/a\0b", 9), "NUL"},
+      {"unix-abstract:", "the abstract name is empty"},
+      {"ipv4:127.0.0.1", "address:port"},
+      {"ipv4:localhost:1", "literal"},
+      {"ipv4:127.1:1", "literal"},
+      {"ipv4:1.2.3.4:1,1.2.3.5:1", "literal"},
+      {"ipv4:127.0.0.1:", "port"},
+      {"ipv4:127.0.0.1:65536", "port"},
+      {"ipv4:127.0.0.1:+1", "port"},
+      {"ipv4:127.0.0.1:1 ", "port"},
+      {"ipv6:::1:1", "[address]:port"},
+      {"ipv6:[::1]", "[address]:port"},
+      {"ipv6:[127.0.0.1]:1", "literal"},
+      {"ipv6:[]:1", "literal"},
+      {"http://", "authority"},
+      {"http://host/path", "authority"},
+      {"http://user@host", "authority"},
+  };
+  for (const Bad& form : forms) {
+    SCOPED_TRACE(form.target);
+
+    const auto endpoint = Endpoint::parse(form.target);
+
+    ASSERT_FALSE(endpoint);
+    EXPECT_EQ(endpoint.error().code(), StatusCode::invalid_argument);
+    EXPECT_THAT(endpoint.error().message(), HasSubstr(std::string(form.why)));
+  }
+}
+
+TEST(Endpoint, LimitOfNamesIs107BytesAndIsTold) {
+  const std::string longest = "/" + std::string(106, 'x');
+  // 2 bytes a character: bytes count.
+  std::string umlauts = "/";
+  for (int i = 0; i < 54; ++i)
+    umlauts += "\xc3\xa4";
+
+  EXPECT_TRUE(Endpoint::parse("unix:" + longest));
+  EXPECT_TRUE(Endpoint::parse("unix-abstract:" + longest));
+  const auto too_long = Endpoint::parse("unix:" + longest + "x");
+  ASSERT_FALSE(too_long);
+  EXPECT_THAT(too_long.error().message(), HasSubstr("the path has 108 bytes, the limit is 107"));
+  const auto in_bytes = Endpoint::parse("unix:" + umlauts);
+  ASSERT_FALSE(in_bytes);
+  EXPECT_THAT(in_bytes.error().message(), HasSubstr("109 bytes"));
+  EXPECT_FALSE(Endpoint::parse("unix-abstract:" + longest + "x"));
+}
+
+TEST(Endpoint, AbstractNamesMayContainNulBytes) {
+  const std::string_view target("unix-abstract:a\0b", 17);
+
+  const auto endpoint = Endpoint::parse(target);
+
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->name(), std::string_view("a\0b", 3));
+}
+
+TEST(Endpoint, ProxyVariablesAreNotRead) {
+  for (const char* variable : {"http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY"}) {
+    ::setenv(variable, "http://127.0.0.1:9", 1);
+  }
+
+  const auto endpoint = Endpoint::parse("ipv4:127.0.0.1:1");
+
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->to_string(), "ipv4:127.0.0.1:1");
+  for (const char* variable : {"http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY"}) {
+    ::unsetenv(variable);
+  }
+}
+
+}  // namespace
+}  // namespace nearcall

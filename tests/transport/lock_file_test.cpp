@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// LockFile: one holder, whatever happens to the file.
+#include "transport/lock_file.hpp"
+
+#include "support/child_process.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+namespace nearcall {
+namespace {
+
+using test::ChildProcess;
+using test::ProcessSignal;
+using testing::HasSubstr;
+
+class LockFileTest : public testing::Test {
+ protected:
+  Result<std::unique_ptr<LockFile>> acquire() {
+    return LockFile::acquire(fd_.get(), "x.lock", "unix:x", directory_.file("x.lock"));
+  }
+  bool exists() const { return std::filesystem::exists(directory_.file("x.lock")); }
+
+  test::TempDir directory_;
+  UniqueFd fd_{::open(directory_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+};
+
+TEST_F(LockFileTest, SecondHolderIsRefusedAndToldWhichFile) {
+  const auto first = acquire();
+  ASSERT_TRUE(first);
+
+  const auto second = acquire();
+
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), StatusCode::unavailable);
+  EXPECT_EQ(second.error().message(),
+            "unix:x: address in use: another server holds " + directory_.file("x.lock"));
+}
+
+TEST_F(LockFileTest, ReleaseRemovesTheFile) {
+  auto first = acquire();
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(exists());
+
+  first->reset();
+
+  EXPECT_FALSE(exists());
+  EXPECT_TRUE(acquire());
+}
+
+TEST_F(LockFileTest, FileOfAKilledHolderLocksNobodyOut) {
+  ProcessSignal held;
+  ChildProcess child([&] {
+    const auto lock = acquire();
+    held.raise();
+    return ProcessSignal().wait() && lock ? 0 : 1;
+  });
+  ASSERT_TRUE(held.wait());
+  EXPECT_FALSE(acquire());
+  child.kill();
+  ASSERT_TRUE(exists());
+
+  EXPECT_TRUE(acquire());
+}
+
+TEST_F(LockFileTest, FileThatSomebodyElsePutThereIsNotRemoved) {
+  auto lock = acquire();
+  ASSERT_TRUE(lock);
+  std::filesystem::remove(directory_.file("x.lock"));
+  std::ofstream(directory_.file("x.lock")) << "theirs";
+
+  lock->reset();
+
+  EXPECT_TRUE(exists());
+}
+
+TEST_F(LockFileTest, WhatIsNotAPlainFileIsRefused) {
+  ASSERT_EQ(::mkfifo(directory_.file("x.lock").c_str(), 0600), 0);
+  const auto on_fifo = acquire();
+  ASSERT_FALSE(on_fifo);
+  EXPECT_THAT(on_fifo.error().message(), HasSubstr("not a plain file"));
+  std::filesystem::remove(directory_.file("x.lock"));
+
+  std::ofstream(directory_.file("target")) << "x";
+  std::filesystem::create_symlink("target", directory_.file("x.lock"));
+  EXPECT_FALSE(acquire());
+  std::filesystem::remove(directory_.file("x.lock"));
+
+  std::filesystem::create_directory(directory_.file("x.lock"));
+  EXPECT_FALSE(acquire());
+}
+
+TEST_F(LockFileTest, DestructorInAForkedChildDoesNotUnlock) {
+  auto lock = acquire();
+  ASSERT_TRUE(lock);
+  ChildProcess child([&] {
+    lock->reset();
+    return acquire() ? 1 : 0;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_TRUE(exists());
+  EXPECT_FALSE(acquire());
+}
+
+TEST_F(LockFileTest, ManyWhoComeAndGoNeverHoldItTogether) {
+  std::atomic<int> holders{0};
+  std::atomic<int> acquired{0};
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 500; ++i) {
+      const auto lock = acquire();
+      if (!lock) continue;
+      EXPECT_EQ(holders.fetch_add(1), 0);
+      acquired.fetch_add(1);
+      holders.fetch_sub(1);
+    }
+  };
+
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back(come_and_go);
+  for (std::thread& thread : threads)
+    thread.join();
+
+  EXPECT_GT(acquired.load(), 0);
+  EXPECT_FALSE(exists());
+}
+
+}  // namespace
+}  // namespace nearcall

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketFile: what it takes, what it leaves alone, and with which permissions.
+#include "transport/socket_file.hpp"
+
+#include "support/child_process.hpp"
+#include "support/log_capture.hpp"
+#include "support/temp_dir.hpp"
+#include "transport/listening.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace nearcall {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ChildProcess;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr uid_t other_user = 65534;
+
+class SocketFileTest : public test::LogCheckedTest {
+ protected:
+  /// A server of ours.
+  struct Server {
+    UniqueFd socket = test::unix_socket();
+    std::unique_ptr<SocketFile> file;
+  };
+
+  Result<Server> serve(const std::string& path, ListenerOptions options = {}) {
+    Server server;
+    auto file = SocketFile::create(server.socket.get(), path, options);
+    if (!file) return std::move(file).error();
+    server.file = std::move(*file);
+    return server;
+  }
+  Result<Server> serve() { return serve(path_); }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::directory_iterator(directory_.path())) {
+      all.push_back(entry.path().filename());
+    }
+    return all;
+  }
+  /// Expects that nobody can listen at path_, and that what is there stays there.
+  void expect_refusal(StatusCode code, const std::string& why) {
+    const auto before = test::status_of(path_);
+    ASSERT_TRUE(before);
+
+    const auto server = serve();
+
+    ASSERT_FALSE(server);
+    EXPECT_EQ(server.error().code(), code);
+    EXPECT_THAT(server.error().message(), HasSubstr("unix:" + path_ + ": "));
+    EXPECT_THAT(server.error().message(), HasSubstr(why));
+    const auto after = test::status_of(path_);
+    ASSERT_TRUE(after);
+    EXPECT_EQ(after->st_ino, before->st_ino);
+    EXPECT_EQ(after->st_mode, before->st_mode);
+    EXPECT_EQ(after->st_ctim.tv_nsec, before->st_ctim.tv_nsec);
+  }
+
+  test::TempDir directory_;
+  const std::string path_ = directory_.file("x.sock");
+};
+
+TEST_F(SocketFileTest, ListensAndLeavesNothingBehind) {
+  auto server = serve();
+  ASSERT_TRUE(server) << server.error().to_string();
+  EXPECT_TRUE(test::connected_to(path_));
+  EXPECT_THAT(names(), testing::UnorderedElementsAre("x.sock", "x.sock.lock"));
+
+  server->file.reset();
+
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(SocketFileTest, StaleSocketIsReplaced) {
+  test::leave_stale_socket_at(path_);
+
+  const auto server = serve();
+
+  ASSERT_TRUE(server) << server.error().to_string();
+  EXPECT_TRUE(test::connected_to(path_));
+  EXPECT_THAT(names(), testing::UnorderedElementsAre("x.sock", "x.sock.lock"));
+}
+
+TEST_F(SocketFileTest, NameOfAKilledServerIsTakenOver) {
+  test::ProcessSignal listens;
+  ChildProcess child([&] {
+    const auto server = serve();
+    listens.raise();
+    return test::ProcessSignal().wait() && server ? 0 : 1;
+  });
+  ASSERT_TRUE(listens.wait());
+  EXPECT_FALSE(serve());
+  child.kill();
+
+  const auto server = serve();
+
+  ASSERT_TRUE(server) << server.error().to_string();
+  EXPECT_TRUE(test::connected_to(path_));
+}
+
+TEST_F(SocketFileTest, LeftOverTemporaryNameIsRemoved) {
+  test::leave_stale_socket_at(directory_.file(".x.sock.new"));
+
+  EXPECT_TRUE(serve());
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(SocketFileTest, OurLiveServerIsUntouched) {
+  const auto first = serve();
+  ASSERT_TRUE(first);
+
+  expect_refusal(StatusCode::unavailable,
+                 "address in use: another server holds " + path_ + ".lock");
+
+  EXPECT_TRUE(test::connected_to(path_));
+}
+
+TEST_F(SocketFileTest, LiveServerWithoutALockIsUntouched) {
+  const UniqueFd other = test::listening_at(path_);
+
+  expect_refusal(StatusCode::unavailable, "address in use: a server listens there");
+
+  EXPECT_THAT(names(), ElementsAre("x.sock"));
+  EXPECT_TRUE(test::connected_to(path_));
+}
+
+TEST_F(SocketFileTest, LiveServerWithAFullBacklogIsUntouched) {
+  const UniqueFd other = test::listening_at(path_, /*backlog=*/1);
+  const auto waiting = test::fill_backlog(SocketAddress::unix_path(path_));
+  ASSERT_FALSE(waiting.empty());
+
+  expect_refusal(StatusCode::unavailable, "address in use");
+}
+
+TEST_F(SocketFileTest, BoundDatagramSocketIsUntouched) {
+  const UniqueFd other = test::bound_at(path_, SOCK_DGRAM);
+
+  expect_refusal(StatusCode::unavailable, "another type");
+}
+
+TEST_F(SocketFileTest, PlainFileIsUntouched) {
+  std::ofstream(path_) << "precious";
+
+  expect_refusal(StatusCode::failed_precondition, "a plain file is in the way");
+
+  EXPECT_THAT(names(), ElementsAre("x.sock"));
+}
+
+TEST_F(SocketFileTest, DirectoryIsUntouched) {
+  fs::create_directory(path_);
+
+  expect_refusal(StatusCode::failed_precondition, "a directory is in the way");
+}
+
+TEST_F(SocketFileTest, SymbolicLinkIsUntouchedWhereverItLeads) {
+  fs::create_symlink("nowhere", path_);
+  expect_refusal(StatusCode::failed_precondition, "a symbolic link is in the way");
+  fs::remove(path_);
+
+  test::leave_stale_socket_at(directory_.file("target"));
+  fs::create_symlink("target", path_);
+  expect_refusal(StatusCode::failed_precondition, "a symbolic link is in the way");
+}
+
+TEST_F(SocketFileTest, PathOf107BytesListensAndOneOf108IsRefused) {
+  const std::string longest = directory_.file(std::string(107 - directory_.path().size() - 1, 'n'));
+  ASSERT_EQ(longest.size(), 107U);
+
+  auto server = serve(longest);
+  const auto too_long = serve(longest + "n");
+
+  ASSERT_TRUE(server) << server.error().to_string();
+  EXPECT_TRUE(test::connected_to(longest));
+  ASSERT_FALSE(too_long);
+  EXPECT_EQ(too_long.error().code(), StatusCode::invalid_argument);
+  EXPECT_THAT(too_long.error().message(), HasSubstr("has 108 bytes, the limit is 107"));
+  server->file.reset();
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(SocketFileTest, RelativePathIsGivenBackEvenAfterChdir) {
+  ChildProcess child([&] {
+    if (::chdir(directory_.path().c_str()) != 0) return 1;
+    auto server = serve("x.sock");
+    if (!server || !test::connected_to(path_)) return 2;
+    if (::chdir("/") != 0) return 3;
+    server->file.reset();
+    return names().empty() ? 0 : 4;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(SocketFileTest, ModeIsExactlyAsAskedUnderAnyUmask) {
+  for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
+    for (const mode_t mode : {0600U, 0660U, 0666U, 0777U, 0U}) {
+      const test::ScopedUmask scope(mask);
+      ListenerOptions options;
+      options.mode = mode;
+
+      const auto server = serve(path_, options);
+
+      ASSERT_TRUE(server) << server.error().to_string();
+      EXPECT_EQ(test::mode_of(path_), mode) << std::oct << "umask " << mask;
+      EXPECT_EQ(test::mode_of(path_ + ".lock"), 0600U & ~mask);
+    }
+  }
+}
+
+TEST_F(SocketFileTest, DefaultModeIsForTheOwnerOnly) {
+  const test::ScopedUmask scope(0);
+
+  const auto server = serve();
+
+  ASSERT_TRUE(server);
+  EXPECT_EQ(test::mode_of(path_), 0600U);
+}
+
+TEST_F(SocketFileTest, NoInstantShowsAnotherMode) {
+  const test::ScopedUmask scope(0);
+  ListenerOptions options;
+  options.mode = 0620;
+  std::atomic<bool> finish{false};
+  std::atomic<int> seen{0};
+  std::thread watcher([&] {
+    while (!finish.load()) {
+      const auto final_name = test::mode_of(path_);
+      const auto temporary_name = test::mode_of(directory_.file(".x.sock.new"));
+      if (final_name) {
+        seen.fetch_add(1);
+        EXPECT_EQ(*final_name, 0620U);
+      }
+      if (temporary_name) {
+        EXPECT_TRUE(*temporary_name == 0600U || *temporary_name == 0620U) << *temporary_name;
+      }
+    }
+  });
+
+  for (int i = 0; i < 300 || seen.load() == 0; ++i) {
+    const auto server = serve(path_, options);
+    ASSERT_TRUE(server) << server.error().to_string();
+  }
+  finish.store(true);
+  watcher.join();
+}
+
+TEST_F(SocketFileTest, NameNeverLeadsToASocketThatRefuses) {
+  test::leave_stale_socket_at(path_);
+  std::atomic<bool> finish{false};
+  std::atomic<int> refused_after_success{0};
+  std::atomic<bool> is_up{false};
+  std::thread client([&] {
+    while (!finish.load()) {
+      const bool must_work = is_up.load();
+      const bool works = static_cast<bool>(test::connected_to(path_));
+      if (must_work && !works && errno != EAGAIN) refused_after_success.fetch_add(1);
+      if (works) is_up.store(true);
+    }
+  });
+
+  const auto server = serve();
+  ASSERT_TRUE(server);
+  while (!is_up.load())
+    std::this_thread::yield();
+  finish.store(true);
+  client.join();
+
+  EXPECT_EQ(refused_after_success.load(), 0);
+}
+
+TEST_F(SocketFileTest, OwnerAndGroupAreAsAsked) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give files away";
+  ListenerOptions options;
+  options.mode = 0660;
+  options.owner = 4711;
+  options.group = 4712;
+
+  const auto server = serve(path_, options);
+
+  ASSERT_TRUE(server) << server.error().to_string();
+  EXPECT_EQ(test::status_of(path_)->st_uid, 4711U);
+  EXPECT_EQ(test::status_of(path_)->st_gid, 4712U);
+  EXPECT_EQ(test::mode_of(path_), 0660U);
+}
+
+TEST_F(SocketFileTest, WhatAnotherPutAtTheNameIsNotRemoved) {
+  auto server = serve();
+  ASSERT_TRUE(server);
+  fs::remove(path_);
+  const UniqueFd thief = test::listening_at(path_);
+
+  server->file.reset();
+
+  EXPECT_TRUE(test::connected_to(path_));
+  EXPECT_THAT(names(), ElementsAre("x.sock"));
+}
+
+TEST_F(SocketFileTest, DestructorInAForkedChildLeavesTheNameAndTheLock) {
+  auto server = serve();
+  ASSERT_TRUE(server);
+  ChildProcess child([&] {
+    server->socket.reset();
+    server->file.reset();
+    return 0;
+  });
+  ASSERT_EQ(child.wait(), 0);
+
+  EXPECT_TRUE(test::connected_to(path_));
+  expect_refusal(StatusCode::unavailable, "another server holds");
+}
+
+TEST_F(SocketFileTest, DirectoryThatOthersMayWriteToEarnsAWarning) {
+  for (const mode_t mode : {01777U, 0777U, 0770U}) {
+    ASSERT_EQ(::chmod(directory_.path().c_str(), mode), 0);
+
+    EXPECT_TRUE(serve());
+
+    EXPECT_TRUE(log_capture().take("others may write to the directory " + directory_.path()));
+  }
+}
+
+TEST_F(SocketFileTest, MissingDirectoryIsNamed) {
+  const auto server = serve(directory_.file("none/x.sock"));
+
+  ASSERT_FALSE(server);
+  EXPECT_THAT(server.error().message(),
+              HasSubstr("open directory " + directory_.file("none") + ": No such file"));
+}
+
+TEST_F(SocketFileTest, PathOfADirectoryIsRefused) {
+  EXPECT_EQ(serve(directory_.path() + "/").status().code(), StatusCode::invalid_argument);
+}
+
+TEST_F(SocketFileTest, ForbiddenDirectoryIsAPermissionError) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+  ChildProcess child([&] {
+    if (::setgid(other_user) != 0 || ::setuid(other_user) != 0) return 1;
+    return serve().status().code() == StatusCode::permission_denied ? 0 : 2;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(SocketFileTest, FailureToSetTheOwnerLeavesNothingBehind) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  ASSERT_EQ(::chown(directory_.path().c_str(), other_user, other_user), 0);
+  ChildProcess child([&] {
+    if (::setgid(other_user) != 0 || ::setuid(other_user) != 0) return 1;
+    ListenerOptions options;
+    options.owner = 0;
+    return serve(path_, options).status().code() == StatusCode::permission_denied ? 0 : 2;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace nearcall

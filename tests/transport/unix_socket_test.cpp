@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketConnection: what is special to sockets: descriptors, forks, resets.
+#include "transport/unix_socket.hpp"
+
+#include "support/child_process.hpp"
+#include "support/io.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+
+namespace nearcall {
+namespace {
+
+using test::ChildProcess;
+using Kind = IoResult::Kind;
+
+class SocketConnectionTest : public testing::Test {
+ protected:
+  SocketConnectionTest() {
+    auto pair = make_socketpair();
+    here_ = std::move(pair->first);
+    there_ = std::move(pair->second);
+  }
+
+  std::unique_ptr<SocketConnection> here_;
+  std::unique_ptr<SocketConnection> there_;
+};
+
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+/// Sends one byte with a copy of stdin's descriptor.
+void send_descriptor(int socket) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  char byte = 'x';
+  iovec piece{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int descriptor = STDIN_FILENO;
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  ASSERT_EQ(::sendmsg(socket, &message, 0), 1);
+}
+
+TEST_F(SocketConnectionTest, DescriptorsAreClosedOnExec) {
+  EXPECT_EQ(::fcntl(here_->fd(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+TEST_F(SocketConnectionTest, DescriptorsSentAlongAreNotReceived) {
+  const auto before = open_descriptors();
+  send_descriptor(there_->fd());
+
+  EXPECT_EQ(test::read_once(*here_), "x");
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(SocketConnectionTest, UnreadBytesOfOursDoNotHideWhatThePeerSaid) {
+  ASSERT_EQ(test::write_once(*here_, "never read").kind(), Kind::bytes);
+  ASSERT_EQ(test::write_once(*there_, "GOAWAY").kind(), Kind::bytes);
+  there_.reset();  // the kernel now has ECONNRESET for us
+
+  EXPECT_EQ(test::read_once(*here_), "GOAWAY");
+}
+
+TEST_F(SocketConnectionTest, DestructorInAForkedChildLeavesTheParentsConnectionAlone) {
+  ChildProcess child([this] {
+    here_.reset();
+    there_.reset();
+    return 0;
+  });
+  ASSERT_EQ(child.wait(), 0);
+
+  EXPECT_EQ(test::write_once(*here_, "x").kind(), Kind::bytes);
+  EXPECT_EQ(test::read_once(*there_), "x");
+  EXPECT_EQ(test::read_kind(*there_), Kind::would_block);
+}
+
+TEST_F(SocketConnectionTest, AbortInAForkedChildFailsThereOnly) {
+  ChildProcess child([this] {
+    here_->abort(std::make_error_code(std::errc::timed_out));
+    return test::read_kind(*here_) == Kind::failed ? 0 : 1;
+  });
+  ASSERT_EQ(child.wait(), 0);
+
+  EXPECT_EQ(test::write_once(*here_, "x").kind(), Kind::bytes);
+  EXPECT_EQ(test::read_once(*there_), "x");
+}
+
+TEST_F(SocketConnectionTest, ThePeerSeesTheEndEvenIfAForkedChildHoldsACopy) {
+  test::ProcessSignal finish;
+  ChildProcess child([&] { return finish.wait() ? 0 : 1; });
+  here_.reset();
+
+  EXPECT_EQ(test::read_kind(*there_), Kind::end_of_stream);
+
+  finish.raise();
+  EXPECT_EQ(child.wait(), 0);
+}
+
+}  // namespace
+}  // namespace nearcall
