@@ -34,7 +34,7 @@ void LoopDriver::stop() noexcept {
 }
 
 void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
-  if ((epoll_events & EPOLLOUT) != 0 && pump_->is_write_blocked()) request_flush();
+  if (pump_->is_write_blocked()) request_flush();  // room may be told of by POLLIN: an eventfd
   if ((epoll_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read_all();
 }
 

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoopDriver: two connections on one loop talk to each other over each kind of transport.
+#include "connection/loop_driver.hpp"
+
+#include "connection/message_stream.hpp"
+#include "connection/session_pair.hpp"
+#include "support/fragmenting_connection.hpp"
+#include "support/io.hpp"
+#include "transport/inproc_pipe.hpp"
+#include "transport/unix_socket.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace nearcall::detail {
+namespace {
+
+/// One end: a pump and its driver on the loop, and the messages of one stream at a time.
+class End final : public PumpHandler, public MessageStreamOwner {
+ public:
+  End(EventLoop& loop,
+      std::unique_ptr<Connection> transport,
+      http2::Role role,
+      const http2::SessionOptions& options = http2::SessionOptions())
+      : loop_(&loop),
+        pump_(std::move(transport), role, options, *this, SteadyClock::now()),
+        driver_(loop.core(), pump_) {}
+
+  http2::Session& session() { return pump_.session(); }
+  Pump& pump() { return pump_; }
+  LoopDriver& driver() { return driver_; }
+  MessageStream& messages() { return *messages_; }
+  void attach(http2::Stream& stream) {
+    messages_.emplace(*this, std::size_t{1000} * 1000);
+    messages_->attach(session(), stream, &loop_->core());
+  }
+
+  void on_event(const http2::Event& event) override {
+    ++events;
+    if (event.kind != http2::Event::Kind::headers || event.stream->context() != nullptr) return;
+    session().send_headers(*event.stream, test::no_stable_fields(), test::response_fields(),
+                           /*end_stream=*/false);
+    attach(*event.stream);
+  }
+  void on_end(EndReason reason, std::string_view /*what*/) override {
+    driver_.stop();
+    end_reason = reason;
+    loop_->stop();
+  }
+  void on_input() override {
+    test::Text text;
+    for (;;) {
+      const MessageStream::Read read = messages_->try_read(text);
+      if (read == MessageStream::Read::pending) return;
+      if (read == MessageStream::Read::ended) return on_messages_end();
+      on_text(text);
+    }
+  }
+  void on_bad_input(Status why) override { ADD_FAILURE() << why.to_string(); }
+  void on_output() override { driver_.request_flush(); }
+
+  std::function<void(const test::Text& text)> on_text = [](const test::Text&) {};
+  std::function<void()> on_messages_end = [] {};
+  int events = 0;
+  EndReason end_reason = EndReason::none;
+
+ private:
+  EventLoop* loop_;
+  std::optional<MessageStream> messages_;
+  Pump pump_;
+  LoopDriver driver_;
+};
+
+using Pair = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+
+struct Transport {
+  const char* name;
+  Pair (*make)();
+};
+
+Pair make_sockets() {
+  Result<SocketPair> pair = make_socketpair();
+  EXPECT_TRUE(pair.ok());
+  return {std::move(pair->first), std::move(pair->second)};
+}
+Pair make_pipe() {
+  Result<InprocPipe> pipe = make_inproc_pipe(4096);
+  EXPECT_TRUE(pipe.ok());
+  return *std::move(pipe);
+}
+Pair make_fragments() {
+  Pair sockets = make_sockets();
+  return {std::make_unique<test::FragmentingConnection>(std::move(sockets.first), 100),
+          std::make_unique<test::FragmentingConnection>(std::move(sockets.second), 77)};
+}
+
+class LoopDriverTest : public testing::TestWithParam<Transport> {
+ protected:
+  explicit LoopDriverTest(SpinPolicy spin = SpinPolicy::off()) : loop_(spin) {}
+
+  static void answer_with_echo(End& server) {
+    server.on_text = [&server](const test::Text& text) {
+      EXPECT_EQ(server.messages().try_write(text), MessageStream::Write::taken);
+    };
+    server.on_messages_end = [&server] {
+      server.session().end_stream(server.messages().stream());
+      server.driver().request_flush();
+    };
+  }
+  /// Sends a message from the client and gives back what comes until the stream ends.
+  std::string echo(End& client, const std::string& message) {
+    std::string answer;
+    client.on_text = [&](const test::Text& text) { answer += text.value(); };
+    client.on_messages_end = [&] { loop_.stop(); };
+    http2::Stream& stream = client.session().open_stream(
+        test::no_stable_fields(), test::request_fields(), /*end_stream=*/false, nullptr);
+    client.attach(stream);
+    EXPECT_EQ(client.messages().try_write(test::text_of(message), /*end_stream=*/true),
+              MessageStream::Write::taken);
+    loop_.run();
+    return answer;
+  }
+
+  EventLoop loop_;
+};
+
+TEST_P(LoopDriverTest, ARequestAndItsAnswerCrossTheTransport) {
+  auto [a, b] = GetParam().make();
+  End client(loop_, std::move(a), http2::Role::client);
+  End server(loop_, std::move(b), http2::Role::server);
+  answer_with_echo(server);
+  server.driver().start();
+  client.driver().start();
+
+  EXPECT_EQ(echo(client, "hello"), "hello");
+  EXPECT_EQ(echo(client, "again"), "again");
+}
+
+TEST_P(LoopDriverTest, MoreThanTheTransportHoldsCrossesItToo) {
+  auto [a, b] = GetParam().make();
+  End client(loop_, std::move(a), http2::Role::client);
+  End server(loop_, std::move(b), http2::Role::server);
+  answer_with_echo(server);
+  server.driver().start();
+  client.driver().start();
+  const std::string large(600'000, 'x');
+
+  EXPECT_EQ(echo(client, large), large);
+}
+
+TEST_P(LoopDriverTest, APeerThatGoesEndsIt) {
+  auto [a, b] = GetParam().make();
+  End server(loop_, std::move(b), http2::Role::server);
+  server.driver().start();
+  loop_.poll();
+  ASSERT_FALSE(server.pump().has_ended());
+
+  a.reset();
+  loop_.run();
+
+  EXPECT_EQ(server.end_reason, EndReason::peer_closed);
+}
+
+TEST_P(LoopDriverTest, ASilentPeerEndsItWhenItsTimeIsUp) {
+  auto [a, b] = GetParam().make();
+  http2::SessionOptions impatient;
+  impatient.limits.handshake_timeout = std::chrono::milliseconds(1);
+  End server(loop_, std::move(b), http2::Role::server, impatient);
+  server.driver().start();
+
+  loop_.run();
+
+  EXPECT_EQ(server.end_reason, EndReason::protocol_violation);
+  EXPECT_EQ(test::read_once(*a), "");
+}
+
+TEST_P(LoopDriverTest, OnceStoppedItHearsNothingMore) {
+  auto [a, b] = GetParam().make();
+  End server(loop_, std::move(b), http2::Role::server);
+  server.driver().start();
+  loop_.poll();
+
+  server.driver().stop();
+  http2::Session client(http2::Role::client, http2::SessionOptions(), SteadyClock::now());
+  ASSERT_TRUE(test::write_all(*a, test::take_output(client)));
+  loop_.poll();
+  loop_.poll();
+
+  EXPECT_EQ(server.events, 0);
+  EXPECT_FALSE(server.pump().has_ended());
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports,
+                         LoopDriverTest,
+                         testing::Values(Transport{"Sockets", &make_sockets},
+                                         Transport{"Pipe", &make_pipe},
+                                         Transport{"Fragments", &make_fragments}),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+class SpinningLoopDriverTest : public LoopDriverTest {
+ protected:
+  SpinningLoopDriverTest() : LoopDriverTest(SpinPolicy::adaptive()) {}
+};
+
+TEST_P(SpinningLoopDriverTest, ALoopThatSpinsSeesTheSame) {
+  auto [a, b] = GetParam().make();
+  End client(loop_, std::move(a), http2::Role::client);
+  End server(loop_, std::move(b), http2::Role::server);
+  answer_with_echo(server);
+  server.driver().start();
+  client.driver().start();
+
+  for (int i = 0; i < 50; ++i)
+    ASSERT_EQ(echo(client, std::to_string(i)), std::to_string(i));
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports,
+                         SpinningLoopDriverTest,
+                         testing::Values(Transport{"Sockets", &make_sockets},
+                                         Transport{"Pipe", &make_pipe}),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+}  // namespace
+}  // namespace nearcall::detail
