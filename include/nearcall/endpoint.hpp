@@ -17,6 +17,9 @@ namespace nearcall {
 ///     ipv4:127.0.0.1:50051               ipv6:[::1]:50051           a literal address and a port
 ///     http://authority                                              only with a connect callback
 ///
+/// Paths and names are taken as they are, byte for byte: "%20" stays "%20". https:// means http://:
+/// encryption is the business of the connect callback.
+///
 /// A value. Thread safety: as a std::string.
 class Endpoint {
  public:

@@ -107,8 +107,8 @@ class Listener {
 
   /// Starts to listen: when it returns OK, peers can connect. Called once.
   virtual Result<void> bind() = 0;
-  /// The next connection, or null when none waits now. An error is logged and retried after a
-  /// pause (10 ms, doubling to 1 s).
+  /// The next connection, or null when none waits now or after unbind(). An error is logged and
+  /// retried after a pause (10 ms, doubling to 1 s).
   virtual Result<std::unique_ptr<Connection>> try_accept() = 0;
   /// How to wait for the next connection; level-triggered.
   virtual WaitAdvice prepare_wait() = 0;

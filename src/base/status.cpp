@@ -44,7 +44,8 @@ Status::Status(StatusCode code, std::string message)
 }
 
 Status::Status(const Status& other)
-    : failure_(other.failure_ ? new FailureInfo(*other.failure_) : nullptr) {}
+    : failure_(other.failure_ ? new FailureInfo(*other.failure_) : nullptr) {
+}
 
 Status& Status::operator=(const Status& other) {
   if (this != &other) {

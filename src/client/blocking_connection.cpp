@@ -101,8 +101,12 @@ bool BlockingConnection::wait_once(Lock& lock, BlockedThread& thread, TimePoint 
   is_driven_ = true;
   drive(lock, deadline);
   is_driven_ = false;
-  if (BlockedThread* const next = sleeping_.front()) next->wake_up().notify_one();
   return true;
+}
+
+void BlockingConnection::pass_role_on() noexcept {
+  if (is_driven_) return;
+  if (BlockedThread* const next = sleeping_.front()) next->wake_up().notify_one();
 }
 
 void BlockingConnection::notify(BlockedThread& thread) noexcept {

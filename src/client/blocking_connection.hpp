@@ -47,10 +47,11 @@ class BlockingConnection final : public ClientDriver {
   /// Waits until `is_done()`, driving the connection if nobody else does; false at `deadline`.
   template <class Done>
   bool wait(Lock& lock, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
-    while (!is_done()) {
-      if (!wait_once(lock, thread, deadline)) return is_done();
-    }
-    return true;
+    bool in_time = true;
+    while (!is_done() && in_time)
+      in_time = wait_once(lock, thread, deadline);
+    pass_role_on();
+    return in_time || is_done();
   }
   /// Waits until the server takes another call, or never will; false at `deadline`.
   bool wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline);
@@ -73,6 +74,9 @@ class BlockingConnection final : public ClientDriver {
   /// Polls without sleeping; whether something came, or somebody interrupts.
   bool spin(Lock& lock, TimePoint deadline);
   void park(Lock& lock, TimePoint deadline);
+  /// Whoever leaves while nobody drives wakes one of those who wait: it may have been woken to
+  /// drive itself, and found its call done.
+  void pass_role_on() noexcept;
   void interrupt() noexcept;
   void wake_all() noexcept;
 

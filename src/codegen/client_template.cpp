@@ -102,9 +102,9 @@ std::string stub_call(const MethodModel& method, std::size_t index, bool is_asyn
   Signature call;
   call.name = "return stub_." + to_string(method.kind) + (is_async ? "_async<" : "<");
   call.name += shape.stub_types + ">";
-  call.arguments.push_back(std::to_string(index));
-  if (shape.takes_request) call.arguments.push_back("request");
-  call.arguments.push_back("options");
+  call.arguments = {std::to_string(index)};
+  if (shape.takes_request) call.arguments.emplace_back("request");
+  call.arguments.emplace_back("options");
   call.tail = ";";
   return wrap(call, indent);
 }

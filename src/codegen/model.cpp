@@ -8,9 +8,9 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
-#include <utility>
 
 namespace nearcall::codegen {
 namespace {
@@ -22,6 +22,14 @@ Kind kind_of(const pb::MethodDescriptor& method) {
     return method.server_streaming() ? Kind::bidi_streaming : Kind::client_streaming;
   }
   return method.server_streaming() ? Kind::server_streaming : Kind::unary;
+}
+
+template <class Descriptor>
+std::vector<std::string> proto_names(const std::vector<const Descriptor*>& descriptors) {
+  std::vector<std::string> names(descriptors.size());
+  std::transform(descriptors.begin(), descriptors.end(), names.begin(),
+                 [](const Descriptor* descriptor) { return descriptor->name(); });
+  return names;
 }
 
 bool is_deprecated(const pb::Descriptor* message) {
@@ -43,10 +51,10 @@ bool speaks_of_deprecated(const pb::ServiceDescriptor& service) {
   return false;
 }
 
-MethodModel model_of(const pb::MethodDescriptor& method, std::string name) {
+MethodModel model_of(const pb::MethodDescriptor& method, const std::string& name) {
   MethodModel model;
   model.proto_name = method.name();
-  model.name = std::move(name);
+  model.name = name;
   model.path = "/" + method.service()->full_name() + "/" + method.name();
   model.kind = kind_of(method);
   model.request = cpp_message(*method.input_type());
@@ -56,22 +64,25 @@ MethodModel model_of(const pb::MethodDescriptor& method, std::string name) {
   return model;
 }
 
-ServiceModel model_of(const pb::ServiceDescriptor& service, std::string name, std::string methods) {
+ServiceModel model_of(const pb::ServiceDescriptor& service,
+                      const std::string& name,
+                      const std::string& methods_constant) {
   ServiceModel model;
   model.proto_name = service.name();
-  model.name = std::move(name);
+  model.name = name;
   model.full_name = service.full_name();
-  model.methods_constant = std::move(methods);
+  model.methods_constant = methods_constant;
   model.comment = comment_of(service);
   model.is_deprecated = service.options().deprecated();
 
-  std::vector<std::string> names;
-  for (int i = 0; i < service.method_count(); ++i)
-    names.push_back(service.method(i)->name());
-  names = method_names(names, model.methods_constant);
+  std::vector<const pb::MethodDescriptor*> methods(
+      static_cast<std::size_t>(service.method_count()));
   for (int i = 0; i < service.method_count(); ++i) {
-    model.methods.push_back(
-        model_of(*service.method(i), std::move(names[static_cast<std::size_t>(i)])));
+    methods[static_cast<std::size_t>(i)] = service.method(i);
+  }
+  const std::vector<std::string> names = method_names(proto_names(methods), methods_constant);
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    model.methods.push_back(model_of(*methods[i], names[i]));
   }
   return model;
 }
@@ -99,18 +110,17 @@ FileModel model_of(const pb::FileDescriptor& file) {
   model.cpp_namespace = cpp_namespace(file);
   model.speaks_of_deprecated = false;
 
-  std::vector<std::string> names;
-  for (int i = 0; i < file.service_count(); ++i)
-    names.push_back(file.service(i)->name());
-  std::set<std::string> taken = names_by_protobuf(file);
-  names = service_names(names, taken);
-  taken.insert(names.begin(), names.end());
+  std::vector<const pb::ServiceDescriptor*> services(
+      static_cast<std::size_t>(file.service_count()));
   for (int i = 0; i < file.service_count(); ++i) {
-    const pb::ServiceDescriptor& service = *file.service(i);
-    std::string& name = names[static_cast<std::size_t>(i)];
-    std::string methods = methods_constant(name, taken);
-    model.services.push_back(model_of(service, std::move(name), std::move(methods)));
-    if (nearcall::codegen::speaks_of_deprecated(service)) model.speaks_of_deprecated = true;
+    services[static_cast<std::size_t>(i)] = file.service(i);
+  }
+  std::set<std::string> taken = names_by_protobuf(file);
+  const std::vector<std::string> names = service_names(proto_names(services), taken);
+  taken.insert(names.begin(), names.end());
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    model.services.push_back(model_of(*services[i], names[i], methods_constant(names[i], taken)));
+    if (speaks_of_deprecated(*services[i])) model.speaks_of_deprecated = true;
   }
   return model;
 }

@@ -17,116 +17,18 @@ namespace {
 namespace pb = google::protobuf;
 namespace pb_cpp = google::protobuf::compiler::cpp;
 
-/// Sorted. The macros at the end are those that common C headers define.
-constexpr auto keywords = std::to_array<std::string_view>({
-    "EOF",
-    "NULL",
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "assert",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "char16_t",
-    "char32_t",
-    "char8_t",
-    "class",
-    "co_await",
-    "co_return",
-    "co_yield",
-    "compl",
-    "concept",
-    "const",
-    "const_cast",
-    "consteval",
-    "constexpr",
-    "constinit",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "errno",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "linux",
-    "long",
-    "major",
-    "makedev",
-    "minor",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "offsetof",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "requires",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "stderr",
-    "stdin",
-    "stdout",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "thread_local",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "typeof",
-    "union",
-    "unix",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "wchar_t",
-    "while",
-    "xor",
-    "xor_eq",
-});
-static_assert(std::is_sorted(keywords.begin(), keywords.end()));
+/// The keywords of C++20 and GNU C++, and macros that common C headers define; each between blanks.
+constexpr std::string_view keywords =
+    " "
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t "
+    "char32_t char8_t class co_await co_return co_yield compl concept const const_cast "
+    "consteval constexpr constinit continue decltype default delete do double dynamic_cast else "
+    "enum explicit export extern false float for friend goto if inline int long mutable "
+    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
+    "register reinterpret_cast requires return short signed sizeof static static_assert "
+    "static_cast struct switch template this thread_local throw true try typedef typeid "
+    "typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq "
+    "EOF NULL assert errno linux major makedev minor offsetof stderr stdin stdout unix ";
 
 /// Members of the generated classes and of the classes that they derive from. A service may not be
 /// called like a class that is nested in its own.
@@ -156,8 +58,11 @@ std::vector<std::size_t> in_fixed_order(const std::vector<std::string>& names) {
 
 void collect(const pb::EnumDescriptor& type, std::set<std::string>& names) {
   names.insert(pb_cpp::ClassName(&type));
-  for (int i = 0; i < type.value_count(); ++i)
-    names.insert(pb_cpp::EnumValueName(type.value(i)));
+  const bool is_nested = type.containing_type() != nullptr;
+  const std::string prefix = is_nested ? pb_cpp::ClassName(&type) + "_" : "";
+  for (int i = 0; i < type.value_count(); ++i) {
+    names.insert(prefix + pb_cpp::EnumValueName(type.value(i)));
+  }
 }
 
 void collect(const pb::Descriptor& message, std::set<std::string>& names) {
@@ -218,7 +123,7 @@ std::string cpp_message(const pb::Descriptor& message) {
 }
 
 bool is_keyword(std::string_view name) {
-  return std::binary_search(keywords.begin(), keywords.end(), name);
+  return keywords.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
 
 std::set<std::string> names_by_protobuf(const pb::FileDescriptor& file) {

@@ -88,8 +88,9 @@ void MessageStream::keep_fragment() {
       kept_.clear();
       kept_begin_ = 0;
     }
-    if (has_parked_ && expects_one_) return;  // a second message: the owner sees has_unread()
+    const bool parked_is_kept = has_parked_ && parked_.data() == kept_.data();
     kept_.insert(kept_.end(), fragment_.begin(), fragment_.end());
+    if (parked_is_kept) parked_ = ByteSpan(kept_).first(parked_.size());  // it may have moved
     fragment_ = {};
   }
 }

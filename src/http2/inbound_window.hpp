@@ -105,7 +105,8 @@ class InboundWindow {
 
   StreamTable& streams_;
   std::uint32_t initial_;
-  std::uint32_t announced_initial_;  // what initial_ becomes when our first SETTINGS is acknowledged
+  std::uint32_t
+      announced_initial_;  // what initial_ becomes when our first SETTINGS is acknowledged
   std::uint32_t rationed_initial_;
   std::uint32_t budget_;
   std::uint32_t normal_budget_;

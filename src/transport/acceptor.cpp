@@ -49,6 +49,10 @@ Acceptor::Acceptor(UniqueFd listening) noexcept
     : listening_(std::move(listening)), spare_(make_spare()) {
 }
 
+Acceptor::~Acceptor() {
+  if (made_in_.is_in_maker()) ::shutdown(listening_.get(), SHUT_RDWR);
+}
+
 Result<UniqueFd> Acceptor::try_accept(const std::string& subject) {
   for (;;) {
     UniqueFd accepted = accept_once(listening_.get());

@@ -2,6 +2,7 @@
 // Acceptor: takes connections from a listening socket, also when descriptors run out.
 #pragma once
 
+#include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 
 #include <nearcall/result.hpp>
@@ -18,6 +19,11 @@ namespace nearcall {
 class Acceptor {
  public:
   explicit Acceptor(UniqueFd listening) noexcept;
+  /// In the process that made it: nobody can connect any more, even if a forked child still holds a
+  /// copy of the socket. In a forked child: only closes the copy.
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
 
   /// The next connection, non-blocking and close-on-exec; empty when none waits. `subject` names
   /// the listener in the error. RESOURCE_EXHAUSTED asks the caller to pause.
@@ -28,7 +34,8 @@ class Acceptor {
  private:
   Result<UniqueFd> turn_one_away(const std::string& subject, int reason);
 
-  UniqueFd listening_;
+  const UniqueFd listening_;
+  const ForkMark made_in_;
   UniqueFd spare_;
 };
 

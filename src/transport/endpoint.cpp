@@ -40,22 +40,37 @@ std::string unix_name_problem(std::string_view name, std::string_view what) {
   return {};
 }
 
-/// The path in "unix:" + `rest`, or the reason why there is none.
-Result<std::string_view, std::string> unix_path(std::string_view rest) {
+/// What a target says, or what is wrong with it.
+struct Parts {
+  Endpoint::Kind kind;
+  std::string name;
+  std::uint16_t port;
+};
+using ParseResult = Result<Parts, std::string>;
+
+Failure<std::string> wrong(std::string why) {
+  return Failure{std::move(why)};
+}
+
+ParseResult parse_unix_path(std::string_view rest) {
   std::string_view path = rest;
   if (const auto hierarchical = after("//", rest)) {
     path = *hierarchical;
     if (!path.starts_with('/')) {
-      return Failure{std::string("after unix:// the path must be absolute (unix:///path)")};
+      return wrong("after unix:// the path must be absolute (unix:///path)");
     }
   }
   if (std::string problem = unix_name_problem(path, "path"); !problem.empty()) {
-    return Failure{std::move(problem)};
+    return wrong(std::move(problem));
   }
-  if (path.find('\0') != std::string_view::npos) {
-    return Failure{std::string("the path contains a NUL byte")};
-  }
-  return path;
+  if (path.find('\0') != std::string_view::npos) return wrong("the path contains a NUL byte");
+  return Parts{Endpoint::Kind::unix_path, std::string(path), 0};
+}
+
+ParseResult parse_unix_abstract(std::string_view name) {
+  std::string problem = unix_name_problem(name, "abstract name");
+  if (!problem.empty()) return wrong(std::move(problem));
+  return Parts{Endpoint::Kind::unix_abstract, std::string(name), 0};
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
@@ -95,6 +110,17 @@ std::optional<HostAndPort> split_host_and_port(std::string_view text, bool brack
   return HostAndPort{host, text.substr(colon + 1)};
 }
 
+ParseResult parse_ip(Endpoint::Kind kind, std::string_view rest) {
+  const bool is_ipv6 = kind == Endpoint::Kind::ipv6;
+  const auto parts = split_host_and_port(rest, /*bracketed=*/is_ipv6);
+  if (!parts) return wrong(is_ipv6 ? "not [address]:port" : "not address:port");
+  auto address = canonical_address(is_ipv6 ? AF_INET6 : AF_INET, parts->host);
+  if (!address) return wrong("the address is not a literal one of its family");
+  const auto port = parse_port(parts->port);
+  if (!port) return wrong("the port is not a number up to 65535");
+  return Parts{kind, std::move(*address), *port};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -104,41 +130,30 @@ bool is_authority(std::string_view text) {
   return true;
 }
 
+ParseResult parse_authority(std::string_view rest) {
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (!is_authority(rest)) return wrong("the authority is not host or host:port");
+  return Parts{Endpoint::Kind::authority, std::string(rest), 0};
+}
+
+ParseResult parse_target(std::string_view target) {
+  if (const auto rest = after("unix:", target)) return parse_unix_path(*rest);
+  if (const auto rest = after("unix-abstract:", target)) return parse_unix_abstract(*rest);
+  if (const auto rest = after("ipv4:", target)) return parse_ip(Endpoint::Kind::ipv4, *rest);
+  if (const auto rest = after("ipv6:", target)) return parse_ip(Endpoint::Kind::ipv6, *rest);
+  if (const auto rest = after("http://", target)) return parse_authority(*rest);
+  if (const auto rest = after("https://", target)) return parse_authority(*rest);
+  return wrong(
+      "unknown scheme; known are unix:path, unix-abstract:name, ipv4:address:port, "
+      "ipv6:[address]:port and http://authority");
+}
+
 }  // namespace
 
 Result<Endpoint> Endpoint::parse(std::string_view target) {
-  if (const auto rest = after("unix:", target)) {
-    const auto path = unix_path(*rest);
-    if (!path) return malformed(target, path.error());
-    return Endpoint(Kind::unix_path, std::string(*path), 0);
-  }
-  if (const auto name = after("unix-abstract:", target)) {
-    const std::string problem = unix_name_problem(*name, "abstract name");
-    if (!problem.empty()) return malformed(target, problem);
-    return Endpoint(Kind::unix_abstract, std::string(*name), 0);
-  }
-  for (const Kind kind : {Kind::ipv4, Kind::ipv6}) {
-    const bool is_ipv6 = kind == Kind::ipv6;
-    const auto rest = after(is_ipv6 ? "ipv6:" : "ipv4:", target);
-    if (!rest) continue;
-    const auto parts = split_host_and_port(*rest, /*bracketed=*/is_ipv6);
-    if (!parts) return malformed(target, is_ipv6 ? "not [address]:port" : "not address:port");
-    auto address = canonical_address(is_ipv6 ? AF_INET6 : AF_INET, parts->host);
-    if (!address) return malformed(target, "the address is not a literal one of its family");
-    const auto port = parse_port(parts->port);
-    if (!port) return malformed(target, "the port is not a number up to 65535");
-    return Endpoint(kind, std::move(*address), *port);
-  }
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    auto rest = after(scheme, target);
-    if (!rest) continue;
-    if (rest->ends_with('/')) rest->remove_suffix(1);
-    if (!is_authority(*rest)) return malformed(target, "the authority is not host or host:port");
-    return Endpoint(Kind::authority, std::string(*rest), 0);
-  }
-  return malformed(target,
-                   "unknown scheme; known are unix:path, unix-abstract:name, "
-                   "ipv4:address:port, ipv6:[address]:port and http://authority");
+  auto parts = parse_target(target);
+  if (!parts) return malformed(target, parts.error());
+  return Endpoint(parts->kind, std::move(parts->name), parts->port);
 }
 
 std::string Endpoint::to_string() const {

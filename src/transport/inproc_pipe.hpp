@@ -18,6 +18,6 @@ using InprocPipe = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connec
 /// The peer is this very process, and peer() says so: "inproc:" with our own credentials.
 /// Thread safety: as Connection says; the two ends may be on different threads.
 /// Fails with RESOURCE_EXHAUSTED when there are no descriptors left (it takes four).
-Result<InprocPipe> make_inproc_pipe(std::size_t capacity = 64U * 1024U);
+Result<InprocPipe> make_inproc_pipe(std::size_t capacity = 65'536);
 
 }  // namespace nearcall

@@ -37,7 +37,15 @@ int lock_now(int fd) noexcept {
 }
 
 Status busy(const std::string& subject, const std::string& path) {
-  return {StatusCode::unavailable, subject + ": address in use: another server holds " + path};
+  std::string message = subject;
+  message.append(": address in use: another server holds ").append(path);
+  return {StatusCode::unavailable, std::move(message)};
+}
+
+Status not_a_plain_file(const std::string& subject, const std::string& path) {
+  std::string message = subject;
+  message.append(": ").append(path).append(" is not a plain file");
+  return {StatusCode::failed_precondition, std::move(message)};
 }
 
 }  // namespace
@@ -51,8 +59,7 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
     if (!fd) return system_status(local_failure_code(errno), subject, "open " + path, errno);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      return Status(StatusCode::failed_precondition,
-                    subject + ": " + path + " is not a plain file");
+      return not_a_plain_file(subject, path);
     }
     if (lock_now(fd.get()) != 0) {
       if (errno == EWOULDBLOCK) return busy(subject, path);

@@ -187,8 +187,8 @@ Result<void> SocketFile::set_access(const ListenerOptions& options) const {
   if (options.owner || options.group) {
     const uid_t owner = options.owner.value_or(static_cast<uid_t>(-1));
     const gid_t group = options.group.value_or(static_cast<gid_t>(-1));
-    if (::fchownat(pin_.get(), "", owner, group, AT_EMPTY_PATH) != 0)
-      return failure(errno, "chown");
+    const int result = ::fchownat(pin_.get(), "", owner, group, AT_EMPTY_PATH);
+    if (result != 0) return failure(errno, "chown");
   }
   struct stat status {};
   if (::fstat(pin_.get(), &status) != 0) return failure(errno, "stat");
@@ -204,7 +204,7 @@ Result<void> SocketFile::publish(const UniqueFd& stale) {
     if (!replaced || bound_name_ == name_) return replaced;
   }
   if (rename_in(directory_.get(), temporary_name_, name_, RENAME_NOREPLACE) != 0) {
-    return failure(errno, "rename");
+    return errno == EEXIST ? overtaken() : failure(errno, "rename");
   }
   bound_name_ = name_;
   return {};
@@ -220,12 +220,16 @@ Result<void> SocketFile::replace(const UniqueFd& stale) {
   const std::optional<FileId> taken_out = file_id_at(directory_.get(), temporary_name_);
   if (taken_out && *taken_out != file_id(status)) {
     rename_in(directory_.get(), temporary_name_, name_, RENAME_EXCHANGE);
-    return Failure{Status(StatusCode::unavailable,
-                          subject_ + ": address in use: another server took the path just now")};
+    return overtaken();
   }
   bound_name_ = name_;
   ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
   return {};
+}
+
+Failure<Status> SocketFile::overtaken() const {
+  return Failure{Status(StatusCode::unavailable,
+                        subject_ + ": address in use: another server took the path just now")};
 }
 
 Failure<Status> SocketFile::failure(int number, const std::string& call) const {

@@ -54,6 +54,7 @@ class SocketFile {
   Result<void> set_access(const ListenerOptions& options) const;
   Result<void> publish(const UniqueFd& stale);
   Result<void> replace(const UniqueFd& stale);
+  Failure<Status> overtaken() const;
   Failure<Status> failure(int number, const std::string& call) const;
 
   const std::string path_;

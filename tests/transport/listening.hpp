@@ -5,6 +5,7 @@
 #include "base/unique_fd.hpp"
 #include "transport/socket_address.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -72,6 +73,16 @@ inline std::optional<mode_t> mode_of(const std::string& path) {
   const auto status = status_of(path);
   if (!status) return std::nullopt;
   return status->st_mode & 07777U;
+}
+
+/// How many descriptors of this process an exec would hand on; standard ones included.
+inline int descriptors_open_on_exec() {
+  int count = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) ++count;
+  }
+  return count;
 }
 
 /// Sets the umask for a scope. The process has one, so: no other threads that make files.

@@ -121,5 +121,42 @@ TEST(SocketFileRace, ServersThatComeAndGoNeverListenTogether) {
   EXPECT_FALSE(test::status_of(path + ".lock"));
 }
 
+/// Another server, without our lock, moves its live socket to the path while we take the path:
+/// whoever comes first, its socket must be there in the end.
+void expect_foreign_server_survives(bool has_stale_socket) {
+  for (int round = 0; round < 200; ++round) {
+    const test::TempDir directory;
+    const std::string path = directory.file("x.sock");
+    if (has_stale_socket) test::leave_stale_socket_at(path);
+    const UniqueFd foreign = test::listening_at(directory.file("foreign"));
+    const ino_t inode = test::status_of(directory.file("foreign"))->st_ino;
+    std::barrier together(2);
+    std::thread thief([&] {
+      together.arrive_and_wait();
+      for (int i = 0; i < round * 10; ++i)
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+      EXPECT_EQ(::rename(directory.file("foreign").c_str(), path.c_str()), 0);
+    });
+
+    const UniqueFd socket = test::unix_socket();
+    together.arrive_and_wait();
+    const auto file = SocketFile::create(socket.get(), path, {});
+    thief.join();
+
+    const auto status = test::status_of(path);
+    ASSERT_TRUE(status) << "round " << round;
+    EXPECT_EQ(status->st_ino, inode) << "round " << round;
+    EXPECT_TRUE(file || file.error().code() == StatusCode::unavailable);
+  }
+}
+
+TEST(SocketFileRace, ForeignServerThatTakesAStalePathMeanwhileIsNotReplaced) {
+  expect_foreign_server_survives(/*has_stale_socket=*/true);
+}
+
+TEST(SocketFileRace, ForeignServerThatTakesAFreePathMeanwhileIsNotReplaced) {
+  expect_foreign_server_survives(/*has_stale_socket=*/false);
+}
+
 }  // namespace
 }  // namespace nearcall

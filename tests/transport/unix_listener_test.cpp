@@ -127,6 +127,30 @@ TEST_F(UnixListenerTest, ForkedChildTearsNothingDown) {
   EXPECT_TRUE(accepted && *accepted);
 }
 
+TEST_F(UnixListenerTest, UnbindRefusesEvenIfAForkedChildHoldsACopy) {
+  ASSERT_TRUE(listener_.bind());
+  test::ProcessSignal finish;
+  test::ChildProcess child([&] { return finish.wait() ? 0 : 1; });
+
+  listener_.unbind();
+
+  EXPECT_FALSE(test::connected_to(path_));
+  EXPECT_EQ(errno, ECONNREFUSED);
+  finish.raise();
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(UnixListenerTest, NoDescriptorIsOpenOnExec) {
+  const int before = test::descriptors_open_on_exec();
+  ASSERT_TRUE(listener_.bind());
+  const UniqueFd client = test::connected_to(path_);
+
+  const auto accepted = listener_.try_accept();
+
+  ASSERT_TRUE(accepted && *accepted);
+  EXPECT_EQ(test::descriptors_open_on_exec(), before);
+}
+
 class AbstractListenerTest : public UnixListenerTest {
  protected:
   const std::string name_ = "nearcall-test-" + std::to_string(::getpid());

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of the client side's template; whole files are compared in tests/golden.
+#include "codegen/templates.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace nearcall::codegen {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+ServiceModel service_with(Kind kind) {
+  MethodModel method{"F", "F", "/S/F", kind, "::In", "::Out", "", /*is_deprecated=*/false};
+  return ServiceModel{"S", "S", "S", "S_methods", "", /*is_deprecated=*/false, {method}};
+}
+
+TEST(ClientTemplate, UnaryReturnsAResultOrACall) {
+  EXPECT_THAT(client_declaration(service_with(Kind::unary)),
+              AllOf(HasSubstr("  ::nearcall::Result<::Out> F("),
+                    HasSubstr("  ::nearcall::AsyncUnaryCall<::Out> FAsync("),
+                    HasSubstr("const ::In& request, const ::nearcall::CallOptions& options = {}")));
+}
+
+TEST(ClientTemplate, ServerStreamingTakesTheRequest) {
+  EXPECT_THAT(client_declaration(service_with(Kind::server_streaming)),
+              AllOf(HasSubstr("  ::nearcall::ClientReader<::Out> F("),
+                    HasSubstr("  ::nearcall::AsyncServerStreamingCall<::Out> FAsync("),
+                    HasSubstr("const ::In& request")));
+}
+
+TEST(ClientTemplate, ClientStreamingTakesOnlyOptions) {
+  EXPECT_THAT(
+      client_declaration(service_with(Kind::client_streaming)),
+      AllOf(HasSubstr("  ::nearcall::ClientWriter<::In, ::Out> F(const ::nearcall::CallOptions&"),
+            HasSubstr("  ::nearcall::AsyncClientStreamingCall<::In, ::Out> FAsync(")));
+}
+
+TEST(ClientTemplate, BidirectionalTakesOnlyOptions) {
+  EXPECT_THAT(client_declaration(service_with(Kind::bidi_streaming)),
+              AllOf(HasSubstr("  ::nearcall::ClientReaderWriter<::In, ::Out> F("),
+                    HasSubstr("  ::nearcall::AsyncDuplexStreamingCall<::In, ::Out> FAsync(")));
+}
+
+TEST(ClientTemplate, EachMethodAsksTheStubWithItsPosition) {
+  ServiceModel service = service_with(Kind::unary);
+  service.methods.push_back(service_with(Kind::bidi_streaming).methods[0]);
+
+  EXPECT_THAT(client_definition(service),
+              AllOf(HasSubstr("return stub_.unary<::Out>(0, request, options);"),
+                    HasSubstr("return stub_.unary_async<::Out>(0, request, options);"),
+                    HasSubstr("return stub_.bidi_streaming<::In, ::Out>(1, options);"),
+                    HasSubstr("return stub_.bidi_streaming_async<::In, ::Out>(1, options);")));
+}
+
+TEST(ClientTemplate, BothFormsOfADeprecatedMethodAreMarked) {
+  ServiceModel service = service_with(Kind::unary);
+  service.methods[0].is_deprecated = true;
+
+  EXPECT_THAT(client_declaration(service),
+              AllOf(HasSubstr("  [[deprecated]] ::nearcall::Result<::Out> F("),
+                    HasSubstr("  [[deprecated]] ::nearcall::AsyncUnaryCall<::Out> FAsync(")));
+}
+
+TEST(ClientTemplate, ServiceWithoutMethodsNamesNoConstant) {
+  ServiceModel service = service_with(Kind::unary);
+  service.methods.clear();
+
+  EXPECT_EQ(client_definition(service),
+            "S::Client::Client(::nearcall::Channel& channel)\n    : stub_(channel, {}) {}\n");
+}
+
+}  // namespace
+}  // namespace nearcall::codegen
