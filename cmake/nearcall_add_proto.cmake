@@ -125,11 +125,13 @@ function(_nearcall_generate result proto)
   _nearcall_import_name(name "${proto}")
   string(REGEX REPLACE "\\.(proto|protodevel)$" "" stem "${name}")
 
+  # In the order of the dependency file, which is the alphabet's: ninja expects its first output
+  # there, and else runs the rule each time.
   set(sources "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h")
   set(options --cpp_out=${out})
   set(dependencies "${proto}" protobuf::protoc)
   if(NOT arg_SERVICES STREQUAL "none")
-    list(APPEND sources "${out}/${stem}.nearcall.cpp" "${out}/${stem}.nearcall.hpp")
+    list(PREPEND sources "${out}/${stem}.nearcall.cpp" "${out}/${stem}.nearcall.hpp")
     list(APPEND options --plugin=protoc-gen-nearcall=${plugin} --nearcall_out=${out}
       --nearcall_opt=services=${arg_SERVICES})
     list(APPEND dependencies ${plugin_dependency})
@@ -140,7 +142,7 @@ function(_nearcall_generate result proto)
     COMMAND protobuf::protoc ${paths} ${options} "--dependency_out=${out}/${stem}.d" "${proto}"
     DEPENDS ${dependencies}
     DEPFILE "${out}/${stem}.d"
-    COMMENT "Generating ${stem}.pb.h and ${stem}.nearcall.hpp"
+    COMMENT "Generating code of ${name}"
     VERBATIM)
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()
