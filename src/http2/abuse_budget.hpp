@@ -8,6 +8,7 @@
 
 #include <nearcall/result.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,6 +47,21 @@ class AbuseBudget {
   }
   /// Some other frame that is not worth its header.
   Verdict overhead_frame();
+  /// We let go of a stream on which the peer may still send `window` bytes, and did not know yet.
+  void stream_abandoned(std::uint32_t window) noexcept {
+    late_left_ = std::min(late_left_ + window + late_frames_besides,
+                          std::uint64_t{limits_.max_buffered_input} + late_frames_besides);
+  }
+  /// DATA with that much payload, or a header block (0), came for a stream that we let go of. Free
+  /// as far as it may have been on its way then.
+  Verdict late_frame(std::size_t payload) noexcept {
+    const std::uint64_t cost = std::max<std::uint64_t>(payload, 1);
+    if (cost <= late_left_) {
+      late_left_ -= cost;
+      return {};
+    }
+    return is_tiny(payload) ? overhead_frame() : Verdict();
+  }
   /// The owner consumed bytes.
   void useful(std::size_t bytes) noexcept {
     if (overhead_ == 0) return;
@@ -76,6 +92,10 @@ class AbuseBudget {
   std::uint32_t empty_data_ = 0;
   std::uint32_t overhead_ = 0;
   std::size_t useful_bytes_ = 0;
+  /// Late bytes, and late frames without any, that are free. Besides its DATA each stream may bring
+  /// its response, its trailers and a few empty frames.
+  static constexpr std::uint64_t late_frames_besides = 8;
+  std::uint64_t late_left_ = 0;
   /// Induced frames before and behind a place in the output.
   std::uint32_t induced_earlier_ = 0;
   std::uint32_t induced_recent_ = 0;

@@ -30,7 +30,7 @@ Result<void, Violation> check_settings(const FrameHeader& header, const Limits& 
 Result<void, Violation> check_headers(const FrameHeader& header, const Limits& limits) {
   if (header.stream == 0) return protocol_failure("HEADERS or CONTINUATION on stream 0");
   // A frame's padding and priority fields are not part of the block.
-  static constexpr std::uint32_t around_block = 1 + 255 + payload_size::priority;
+  static constexpr std::uint64_t around_block = 1 + 255 + payload_size::priority;
   if (header.length > limits.max_header_block_size + around_block) {
     return connection_error(ErrorCode::enhance_your_calm, "header block too large");
   }

@@ -48,9 +48,10 @@ struct Limits {
 
   /// Empty DATA frames without END_STREAM in a row: CVE-2019-9518.
   std::uint32_t max_empty_data = 100;
-  /// DATA frames of less than `tiny_payload` bytes, PRIORITY and late frames. A frame that ends the
-  /// stream or completes a message is free; `tiny_payload` consumed bytes pay for one frame: data
-  /// dribble (RUSTSEC-2026-0258, CVE-2026-84304), resource loop (CVE-2019-9513).
+  /// DATA frames of less than `tiny_payload` bytes, PRIORITY, and frames for streams that we let go
+  /// of beyond what may have been on its way. A frame that ends the stream or completes a message
+  /// is free; `tiny_payload` consumed bytes pay for one frame: data dribble (RUSTSEC-2026-0258,
+  /// CVE-2026-84304), resource loop (CVE-2019-9513).
   std::uint32_t max_overhead_frames = 10'000;
   std::uint32_t tiny_payload = 16;
 

@@ -159,6 +159,7 @@ void Session::release(Stream& stream) {
       stream.context_ = nullptr;
       ++orphans_;
       lost_.remove(stream);
+      abandon_input(stream);
       inbound_.remove(stream);
       scheduler_.forget_writer(stream);
       return;
@@ -185,11 +186,19 @@ void Session::note_closed(Stream& stream) noexcept {
 
 void Session::close_by_reset(Stream& stream, StreamState::Ending ending) {
   const bool more_may_come = stream.state_.remote() != StreamState::Half::closed;
-  if (ending == StreamState::Ending::reset_by_us && more_may_come) closed_.remember(stream.id_);
+  if (ending == StreamState::Ending::reset_by_us && more_may_come) {
+    closed_.remember(stream.id_);
+    abandon_input(stream);
+  }
   stream.state_.reset(ending);
   scheduler_.drop(stream);
   inbound_.end(stream);
   note_closed(stream);
+}
+
+/// What the peer still sends on the stream before it knows is no abuse.
+void Session::abandon_input(const Stream& stream) noexcept {
+  if (!stream.receive_.ended) budget_.stream_abandoned(stream.receive_.window.available());
 }
 
 /// The peer ended the stream, or made us do it.

@@ -228,6 +228,7 @@ class Session {
   void ended_here(Stream& stream) noexcept;
   void note_closed(Stream& stream) noexcept;
   void close_by_reset(Stream& stream, StreamState::Ending ending);
+  void abandon_input(const Stream& stream) noexcept;
   void charge_reset(Stream& stream);
   void destroy(Stream& stream) noexcept;
   void settle_orphan(Stream& stream);
@@ -268,6 +269,7 @@ class Session {
   StreamId block_stream_ = 0;
   std::uint32_t continuations_ = 0;
   Stream* data_stream_ = nullptr;  // whose DATA frame is coming; null: nobody's
+  std::uint32_t data_size_ = 0;    // of that frame, without padding
   ByteSpan settings_left_;         // entries of the SETTINGS frame at hand
   bool in_settings_ = false;
   std::uint32_t initial_before_ = 0;  // SETTINGS_INITIAL_WINDOW_SIZE before that frame

@@ -83,7 +83,7 @@ Event Session::on_block(ByteSpan block) {
     return on_request(id, end_stream);
   }
   if (const Verdict absent = check_absent(id); !absent) return fail(absent.error());
-  note(budget_.overhead_frame());
+  note(budget_.late_frame(0));
   return {};
 }
 
@@ -99,6 +99,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   if (goaway_sent_) {
     ++counted_.late_frames;
     note(budget_.overhead_frame());
+    if (!end_stream) budget_.stream_abandoned(options_.initial_window_size);
     return {};
   }
   if (streams_.size() >= options_.limits.max_concurrent_streams) {
@@ -137,7 +138,7 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
   if (stream.is_closed()) {
     if (stream.state_.ending() == StreamState::Ending::reset_by_us) {
       ++counted_.late_frames;
-      note(budget_.overhead_frame());
+      note(budget_.late_frame(0));
       return {};
     }
     return fail(connection_error(ErrorCode::stream_closed, "HEADERS on a closed stream").error());
@@ -161,6 +162,10 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
 /// Checks the list and moves the stream on.
 Session::Verdict Session::take_headers(Stream& stream, bool end_stream, Event& event) {
   Stream::ReceiveSide& receive = stream.receive_;
+  // What the list says does not matter then.
+  if (stream.state_.remote() == StreamState::Half::closed) {
+    return stream.state_.receive_headers(end_stream, /*is_informational=*/false);
+  }
   event.trailers = stream.state_.remote() != StreamState::Half::idle;
   if (headers_.is_truncated()) {
     return stream_error(ErrorCode::enhance_your_calm,
@@ -193,7 +198,10 @@ Session::Verdict Session::take_headers(Stream& stream, bool end_stream, Event& e
 void Session::refuse(StreamId id, bool end_stream, ErrorCode code) {
   count_induced();
   write_rst(id, code);
-  if (!end_stream) closed_.remember(id);
+  if (!end_stream) {
+    closed_.remember(id);
+    budget_.stream_abandoned(options_.initial_window_size);
+  }
   ++counted_.requests_refused;
   note(budget_.stream_refused(now_));
 }

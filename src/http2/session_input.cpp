@@ -137,7 +137,7 @@ Event Session::on_data(const Frame& frame, std::size_t size) {
   if (stream == nullptr || stream->receive_.ended) {
     inbound_.discard(nullptr, count);
     if (!frame.ends) return event;
-    if (budget_.is_tiny(frame.header.length)) note(budget_.tiny_data(frame.header.length));
+    note(budget_.late_frame(data_size_));
     data_stream_ = nullptr;
     if (stream != nullptr && stream->is_orphan_ && frame.header.has(frame_flag::end_stream)) {
       note(stream->state_.receive_data(/*end_stream=*/true));
@@ -159,12 +159,16 @@ Event Session::on_data(const Frame& frame, std::size_t size) {
 Event Session::begin_data(const Frame& frame) {
   const FrameHeader& header = frame.header;
   const std::uint32_t payload = header.length - frame.padding;
+  data_size_ = payload;
   data_stream_ = nullptr;
   if (!inbound_.covers(header.length)) {
     return fail(
         connection_violation(ErrorCode::flow_control_error, "DATA beyond the connection's window"));
   }
   Stream* const stream = streams_.find(header.stream);
+  // Padding counts too (6.9.1), so this comes before discard() takes it.
+  const bool fits =
+      stream == nullptr || stream->receive_.ended || InboundWindow::covers(*stream, header.length);
   inbound_.discard(stream, frame.padding);
   if (stream == nullptr) {
     const Verdict absent = check_absent(header.stream);
@@ -181,16 +185,13 @@ Event Session::begin_data(const Frame& frame) {
   if (const Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false); !may_come) {
     return fail_stream(*stream, may_come.error());
   }
-  if (!stream->receive_.ended) {
-    // What discard() took for the padding is part of what must fit.
-    if (!InboundWindow::covers(*stream, payload)) {
-      return fail_stream(*stream, stream_violation(ErrorCode::flow_control_error,
-                                                   "DATA beyond the stream's window"));
-    }
-    if (payload > stream->receive_.content_left) {
-      return fail_stream(
-          *stream, stream_violation(ErrorCode::protocol_error, "more DATA than content-length"));
-    }
+  if (!fits) {
+    return fail_stream(*stream, stream_violation(ErrorCode::flow_control_error,
+                                                 "DATA beyond the stream's window"));
+  }
+  if (!stream->receive_.ended && payload > stream->receive_.content_left) {
+    return fail_stream(
+        *stream, stream_violation(ErrorCode::protocol_error, "more DATA than content-length"));
   }
   data_stream_ = stream;
   return {};
@@ -201,11 +202,9 @@ Event Session::end_data(Stream& stream, Event event, const Frame& frame, std::si
   data_stream_ = nullptr;
   Stream::ReceiveSide& receive = stream.receive_;
   if (!frame.header.has(frame_flag::end_stream)) {
-    // Padding does not count: a frame of padding is tiny.
-    receive.was_tiny = false;
-    if (budget_.is_tiny(frame.header.length)) {
-      receive.was_tiny = true;
-      note(budget_.tiny_data(frame.header.length));
+    receive.was_tiny = budget_.is_tiny(data_size_);
+    if (receive.was_tiny) {
+      note(budget_.tiny_data(data_size_));
     } else {
       budget_.large_data();
     }
@@ -287,7 +286,7 @@ Event Session::on_priority(const Frame& frame) {
   if (Stream* const stream = streams_.find(id)) {
     return stream->is_closed() ? Event() : fail_stream(*stream, violation);
   }
-  return fail(connection_violation(violation.code, violation.what));
+  return is_idle(id) ? fail(connection_violation(violation.code, violation.what)) : Event();
 }
 
 // ---- frames of the connection -------------------------------------------------------------------
@@ -399,7 +398,9 @@ Event Session::on_goaway(const Frame& frame) {
 
 Event Session::fail(const Violation& violation) {
   // A peer that does not speak HTTP/2 gets no frame.
-  if (preface_read_) write_goaway(last_peer_id_, violation.code, violation.what);
+  if (preface_read_) {  // 6.8: never a higher last id than before
+    write_goaway(std::min(goaway_last_, last_peer_id_), violation.code, violation.what);
+  }
   is_broken_ = true;
   Event event;
   event.kind = Event::Kind::connection_error;

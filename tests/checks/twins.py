@@ -9,8 +9,7 @@ EXCEPTIONS = {
     f"src/http2/{part}.cpp": "a part of the session, tested through it: session_test.cpp, nghttp2"
     for part in (
         "abuse_budget", "frame_reader", "frame_rules", "header_rules", "header_template",
-        "output_queue", "send_scheduler", "session_headers", "session_output",
-        "settings", "stream_table")
+        "output_queue", "settings", "stream_table")
 }
 
 

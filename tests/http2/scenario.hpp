@@ -46,6 +46,21 @@ struct Scenario {
   }
 };
 
+inline const std::string request_words =
+    "headers 1 :method=POST :scheme=http :path=/a.B/C :authority=localhost te=trailers "
+    "content-type=application/grpc";
+inline std::string request(http2::StreamId id, std::uint8_t flags = frames::flag::end_headers) {
+  return frames::headers(id, frames::request_block(), flags);
+}
+/// A scenario that ends the connection: what it is told, and GOAWAY with that code.
+inline Scenario broken(http2::Role role, std::string bytes, std::string code, std::string what) {
+  Scenario scenario{role, std::move(bytes)};
+  scenario.events = testing::Contains(
+      testing::AllOf(testing::StartsWith("connection_error " + code), testing::HasSubstr(what)));
+  scenario.answers = testing::Contains(testing::EndsWith(code)).Times(1);
+  return scenario;
+}
+
 /// A client's session with one request sent.
 inline void with_request(ScriptedPeer& peer) {
   peer.session().open_stream(request_head(), {}, /*end_stream=*/true, nullptr);
@@ -53,5 +68,21 @@ inline void with_request(ScriptedPeer& peer) {
 inline void with_open_request(ScriptedPeer& peer) {
   peer.session().open_stream(request_head(), {}, /*end_stream=*/false, nullptr);
 }
+
+/// A server's session that has the request of stream 1, and windows as the peer set them.
+struct Answering : ScriptedPeer {
+  explicit Answering(std::initializer_list<http2::Setting> settings = {},
+                     http2::SessionOptions options = {})
+      : ScriptedPeer(http2::Role::server, options) {
+    shake_hands(*this, http2::Role::server, settings);
+    says(frames::headers(1, frames::request_block(), 0x5));
+    session().send_headers(stream(1), response_head(), {}, /*end_stream=*/false);
+    hears();
+    events();
+  }
+  void send(std::string_view text, bool end_stream = false) {
+    send_text(session(), stream(1), text, end_stream);
+  }
+};
 
 }  // namespace nearcall::test

@@ -10,6 +10,9 @@ namespace nearcall::http2 {
 namespace {
 
 using namespace test::frames;
+using test::broken;
+using test::request;
+using test::request_words;
 using test::Scenario;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -19,21 +22,6 @@ using testing::StartsWith;
 constexpr Role client = Role::client;
 constexpr Role server = Role::server;
 
-const std::string request_words =
-    "headers 1 :method=POST :scheme=http :path=/a.B/C :authority=localhost te=trailers "
-    "content-type=application/grpc";
-std::string request(StreamId id, std::uint8_t flags = flag::end_headers) {
-  return headers(id, request_block(), flags);
-}
-/// A scenario that ends the connection: what it is told, and GOAWAY with that code.
-Scenario broken(Role role, std::string bytes, std::string code, std::string what) {
-  Scenario scenario{role, std::move(bytes)};
-  scenario.events =
-      testing::Contains(testing::AllOf(StartsWith("connection_error " + code), HasSubstr(what)));
-  scenario.answers = testing::Contains(testing::EndsWith(code)).Times(1);
-  return scenario;
-}
-
 TEST(SessionInput, TellsARequestAndItsBody) {
   Scenario{server, request(1) + data(1, "hello") + data(1, "world", flag::end_stream),
            ElementsAre(request_words, "data 1 helloworld end")}
@@ -42,35 +30,6 @@ TEST(SessionInput, TellsARequestAndItsBody) {
 
 TEST(SessionInput, TellsARequestWithoutBody) {
   Scenario{server, request(1, flag::end_headers | flag::end_stream),
-           ElementsAre(request_words + " end")}
-      .play_all();
-}
-
-TEST(SessionInput, TellsRequestTrailers) {
-  Scenario{server,
-           request(1) + data(1, "x") +
-               headers(1, block({{"a", "b"}}), flag::end_headers | flag::end_stream),
-           ElementsAre(request_words, "data 1 x", "headers 1 trailers a=b end")}
-      .play_all();
-}
-
-TEST(SessionInput, TellsAResponseWithInformationalHeadersBeforeIt) {
-  Scenario{client,
-           headers(1, block({{":status", "103"}})) + headers(1, response_block()) + data(1, "x") +
-               headers(1, trailers_block(), flag::end_headers | flag::end_stream),
-           ElementsAre("headers 1 1xx :status=103",
-                       "headers 1 :status=200 content-type=application/grpc", "data 1 x",
-                       "headers 1 trailers grpc-status=0 end"),
-           IsEmpty(), test::with_request}
-      .play_all();
-}
-
-TEST(SessionInput, PutsContinuationsTogether) {
-  const std::string block = request_block();
-  Scenario{server,
-           headers(1, block.substr(0, 7), flag::end_stream) +
-               continuation(1, block.substr(7, 1), 0) + continuation(1, "", 0) +
-               continuation(1, block.substr(8)),
            ElementsAre(request_words + " end")}
       .play_all();
 }
@@ -220,18 +179,6 @@ TEST(SessionInput, RefusesFramesOnIdleStreams) {
   broken(server, headers(2, request_block()), "PROTOCOL_ERROR", "never opened").play_all();
 }
 
-TEST(SessionInput, RefusesAStreamBelowTheLastOne) {
-  broken(server, request(5) + request(3), "PROTOCOL_ERROR", "never opened").play_all();
-}
-
-TEST(SessionInput, RefusesFramesInsideAHeaderBlock) {
-  broken(server, headers(1, request_block(), 0) + ping("12345678"), "PROTOCOL_ERROR", "inside")
-      .play_all();
-  broken(server, headers(1, request_block(), 0) + continuation(3, ""), "PROTOCOL_ERROR", "another")
-      .play_all();
-  broken(server, continuation(1, ""), "PROTOCOL_ERROR", "without").play_all();
-}
-
 TEST(SessionInput, RefusesPushPromise) {
   broken(client, raw(FrameType::push_promise, flag::end_headers, 1, be32(2) + response_block()),
          "PROTOCOL_ERROR", "PUSH_PROMISE")
@@ -249,10 +196,6 @@ TEST(SessionInput, RefusesSettingsOutOfRange) {
   broken(server, settings({{SettingId::max_frame_size, 16'777'216}}), "PROTOCOL_ERROR", "2^14")
       .play_all();
   broken(server, settings_ack(), "PROTOCOL_ERROR", "ACK of no SETTINGS").play_all();
-}
-
-TEST(SessionInput, RefusesABrokenHeaderBlock) {
-  broken(server, headers(1, "\x80"), "COMPRESSION_ERROR", "").play_all();
 }
 
 TEST(SessionInput, RefusesAWindowUpdateByZeroOrBeyondTheMaximum) {
@@ -320,13 +263,6 @@ TEST(SessionInput, ResetsAResponseThatBeginsWithData) {
       .play_all();
 }
 
-TEST(SessionInput, ResetsTrailersWithoutEndStream) {
-  Scenario{server, request(1) + headers(1, trailers_block()),
-           ElementsAre(request_words, StartsWith("reset 1 PROTOCOL_ERROR local (trailers")),
-           ElementsAre("RST_STREAM 1 PROTOCOL_ERROR")}
-      .play_all();
-}
-
 TEST(SessionInput, ComparesTheBodyWithContentLength) {
   const auto sized = [](std::string_view length) {
     return headers(1, request_block() + block({{"content-length", length}}));
@@ -346,37 +282,6 @@ TEST(SessionInput, ComparesTheBodyWithContentLength) {
            ElementsAre(StartsWith("headers"), HasSubstr("less DATA than content-length")),
            ElementsAre("RST_STREAM 1 PROTOCOL_ERROR")}
       .play_all();
-}
-
-TEST(SessionInput, RefusesMalformedRequestsAndKeepsTheTablesInStep) {
-  HpackEncoder encoder;
-  std::vector<std::byte> bad;
-  std::vector<std::byte> good;
-  const std::vector<HeaderField> remembered = {{"x-remembered", "value"}};
-  encoder.encode(remembered, bad);
-  encoder.encode(remembered, good);
-  Scenario{server,
-           headers(1, as_text(bad)) + data(1, "ignored") +
-               headers(3, request_block() + std::string(as_text(good))),
-           ElementsAre(testing::EndsWith("x-remembered=value")),
-           ElementsAre("RST_STREAM 1 PROTOCOL_ERROR")}
-      .play_all();
-}
-
-TEST(SessionInput, RefusesAHeaderListBeyondTheLimitForThatStreamOnly) {
-  Scenario scenario{
-      server, headers(1, request_block() + block({{"x", std::string(300, 'x')}})) + request(3),
-      ElementsAre(StartsWith("headers 3")), ElementsAre("RST_STREAM 1 ENHANCE_YOUR_CALM")};
-  scenario.options.limits.max_header_list_size = 400;
-  scenario.play_all();
-}
-
-TEST(SessionInput, ResetsAResponseWithAHeaderListBeyondTheLimit) {
-  Scenario scenario{client, headers(1, response_block() + block({{"x", std::string(300, 'x')}})),
-                    ElementsAre(StartsWith("reset 1 ENHANCE_YOUR_CALM local")),
-                    ElementsAre("RST_STREAM 1 ENHANCE_YOUR_CALM"), test::with_request};
-  scenario.options.limits.max_header_list_size = 200;
-  scenario.play_all();
 }
 
 TEST(SessionInput, ResetsAStreamThatDependsOnItself) {
@@ -434,22 +339,6 @@ TEST(SessionInput, IgnoresWhatComesOnAStreamThatWeReset) {
              }}
         .play_all();
   }
-}
-
-TEST(SessionInput, IgnoresStreamsBeyondItsGoaway) {
-  Scenario{server, request(3) + data(3, "x", flag::end_stream) + ping("12345678"), IsEmpty(),
-           ElementsAre("PING 12345678 ACK"),
-           [](test::ScriptedPeer& peer) {
-             peer.says(request(1));
-             peer.session().send_goaway(ErrorCode::no_error, "");
-           }}
-      .play_all();
-}
-
-TEST(SessionInput, AcceptsStreamsAfterTheFirstPhaseOfShutdown) {
-  Scenario{server, request(3), ElementsAre(StartsWith("headers 3")), IsEmpty(),
-           [](test::ScriptedPeer& peer) { peer.session().announce_shutdown(); }}
-      .play_all();
 }
 
 TEST(SessionInput, SaysNothingMoreAfterAConnectionError) {

@@ -12,6 +12,7 @@ namespace nearcall::http2 {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Answering;
 using test::ScriptedPeer;
 using test::SessionPair;
 using testing::ElementsAre;
@@ -20,21 +21,6 @@ using testing::IsEmpty;
 namespace frames = test::frames;
 
 // ---- shutdown (6.8) -----------------------------------------------------------------------------
-
-/// A server's session that has the request of stream 1, and windows as the peer set them.
-struct Answering : ScriptedPeer {
-  explicit Answering(std::initializer_list<Setting> settings = {}, SessionOptions options = {})
-      : ScriptedPeer(Role::server, options) {
-    shake_hands(*this, Role::server, settings);
-    says(frames::headers(1, frames::request_block(), 0x5));
-    session().send_headers(stream(1), test::response_head(), {}, /*end_stream=*/false);
-    hears();
-    events();
-  }
-  void send(std::string_view text, bool end_stream = false) {
-    test::send_text(session(), stream(1), text, end_stream);
-  }
-};
 
 TEST(Session, ShutsDownInTwoPhases) {
   Answering peer;
