@@ -5,11 +5,6 @@ import tree
 # Sources without a twin, each with the reason. Keep it short.
 EXCEPTIONS = {
     "src/codegen/main.cpp": "a main() of three lines; the golden tests run it",
-} | {
-    f"src/http2/{part}.cpp": "a part of the session, tested through it: session_test.cpp, nghttp2"
-    for part in (
-        "abuse_budget", "frame_reader", "frame_rules", "header_rules", "header_template",
-        "output_queue", "settings", "stream_table")
 }
 
 

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// OutputQueue: bytes leave in the order of their coming, and references live just long enough.
+#include "http2/output_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <random>
+#include <string>
+
+namespace nearcall::http2 {
+namespace {
+
+class OutputQueueTest : public testing::Test {
+ protected:
+  void write(std::string_view text) {
+    std::memcpy(queue.reserve(text.size()), text.data(), text.size());
+    queue.commit(text.size());
+  }
+  /// One whole segment, which only the queue refers to afterwards.
+  void refer(std::string_view text) {
+    Segment* const segment = pool.make(OwnedBytes::copy_of(as_bytes(text)));
+    queue.append(*segment, segment->rest());
+    pool.drop(segment);
+  }
+  std::string gather(std::size_t most_pieces = 64) {
+    std::vector<iovec> pieces(most_pieces);
+    std::string text;
+    for (const iovec& piece : std::span(pieces).first(queue.gather(pieces))) {
+      EXPECT_GT(piece.iov_len, 0U);
+      text.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    }
+    return text;
+  }
+
+  SegmentPool pool;
+  OutputQueue queue{pool};
+};
+
+TEST_F(OutputQueueTest, IsEmptyAtFirst) {
+  EXPECT_TRUE(queue.empty());
+  std::array<iovec, 2> pieces;
+  EXPECT_EQ(queue.gather(pieces), 0U);
+}
+
+TEST_F(OutputQueueTest, GathersWrittenAndReferredBytesInOrder) {
+  write("a");
+  refer("bb");
+  refer("ccc");
+  write("d");
+  refer("ee");
+  EXPECT_EQ(gather(), "abbcccdee");
+  EXPECT_EQ(queue.size(), 9U);
+  EXPECT_EQ(gather(1), "a");
+  EXPECT_EQ(gather(2), "abb");
+  EXPECT_EQ(gather(0), "");
+}
+
+TEST_F(OutputQueueTest, TakesWhatWasReservedInPartOrNotAtAll) {
+  queue.reserve(100);
+  write("ab");
+  std::memcpy(queue.reserve(10), "cdefghijkl", 10);
+  queue.commit(1);
+  EXPECT_EQ(gather(), "abc");
+}
+
+TEST_F(OutputQueueTest, RemovesAnyNumberOfBytes) {
+  for (std::size_t count = 0; count <= 9; ++count) {
+    write("a");
+    refer("bb");
+    write("c");
+    refer("ddd");
+    write("ee");
+    queue.remove(count);
+    EXPECT_EQ(gather(), std::string("abbcdddee").substr(count));
+    EXPECT_EQ(queue.size(), 9 - count);
+    queue.remove(9 - count);
+    EXPECT_TRUE(queue.empty());
+  }
+  EXPECT_EQ(queue.sent(), queue.appended());
+}
+
+TEST_F(OutputQueueTest, MarksStayWhenTheBufferMoves) {
+  write("first");
+  const std::uint64_t mark = queue.end_mark();
+  write("marked");
+  write(std::string(10'000, 'x'));
+  ASSERT_TRUE(queue.is_unsent(mark));
+  EXPECT_EQ(std::memcmp(queue.at(mark), "marked", 6), 0);
+  queue.remove(5);
+  EXPECT_TRUE(queue.is_unsent(mark));
+  write(std::string(20'000, 'y'));
+  EXPECT_EQ(std::memcmp(queue.at(mark), "marked", 6), 0);
+  *queue.at(mark) = std::byte{'M'};
+  EXPECT_TRUE(gather().starts_with("Marked"));
+  queue.remove(1);
+  EXPECT_FALSE(queue.is_unsent(mark));
+}
+
+TEST_F(OutputQueueTest, AMarkOfTheLastByteIsSentWithIt) {
+  write("a");
+  const std::uint64_t mark = queue.end_mark();
+  write("b");
+  queue.remove(2);
+  EXPECT_FALSE(queue.is_unsent(mark));
+  write("c");
+  EXPECT_FALSE(queue.is_unsent(mark)) << "another byte may lie there now";
+}
+
+TEST_F(OutputQueueTest, HoldsASegmentUntilItsLastPieceIsSent) {
+  Segment* const segment = pool.make(OwnedBytes::copy_of(as_bytes("0123456789")));
+  queue.append(*segment, segment->rest().first(4));
+  queue.append(*segment, segment->rest().subspan(4));
+  EXPECT_EQ(segment->references, 3U);
+  queue.remove(3);
+  EXPECT_EQ(segment->references, 3U);
+  queue.remove(1);
+  EXPECT_EQ(segment->references, 2U);
+  pool.drop(segment);
+  EXPECT_EQ(gather(), "456789");
+  queue.remove(6);
+  EXPECT_EQ(pool.make(OwnedBytes(1)), segment) << "it was free again";
+  pool.drop(segment);
+}
+
+TEST_F(OutputQueueTest, DropsWhatItHoldsWhenItGoes) {
+  Segment* const segment = pool.make(OwnedBytes::copy_of(as_bytes("abc")));
+  {
+    OutputQueue short_lived(pool);
+    short_lived.append(*segment, segment->rest());
+    EXPECT_EQ(segment->references, 2U);
+  }
+  EXPECT_EQ(segment->references, 1U);
+  pool.drop(segment);
+}
+
+TEST_F(OutputQueueTest, GivesMemoryBackOnlyWhenItIsEmpty) {
+  write("abc");
+  queue.trim();
+  EXPECT_EQ(gather(), "abc");
+  queue.remove(3);
+  queue.trim();
+  write("def");
+  EXPECT_EQ(gather(), "def");
+}
+
+TEST_F(OutputQueueTest, AgreesWithAStringUnderRandomUse) {
+  std::mt19937 random(1);
+  std::string expected;
+  char next = 'a';
+  for (int step = 0; step < 20'000; ++step) {
+    const std::string text(random() % 300, next);
+    next = next == 'z' ? 'a' : static_cast<char>(next + 1);
+    switch (random() % 4) {
+      case 0:
+        if (!text.empty()) refer(text);
+        expected += text;
+        break;
+      case 1:
+        write(text);
+        expected += text;
+        break;
+      default: {
+        const std::size_t count = std::min<std::size_t>(random() % 400, expected.size());
+        queue.remove(count);
+        expected.erase(0, count);
+      }
+    }
+    ASSERT_EQ(queue.size(), expected.size());
+    const std::string front = gather(8);
+    ASSERT_EQ(front, expected.substr(0, front.size()));
+    ASSERT_EQ(front.empty(), expected.empty());
+  }
+}
+
+}  // namespace
+}  // namespace nearcall::http2
