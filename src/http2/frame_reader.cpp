@@ -56,18 +56,14 @@ FrameReader::Step FrameReader::next() {
   }
 }
 
-const std::byte* FrameReader::collect(std::size_t size) {
+const std::byte* FrameReader::collect_slowly(std::size_t size) {
   static constexpr std::byte nothing{};
   if (held_is_used_) {
     held_.clear();
     held_is_used_ = false;
+    return collect(size);
   }
   if (size == 0) return &nothing;
-  if (held_.empty() && input_.size() >= size) [[likely]] {
-    const std::byte* const from = input_.data();
-    input_ = input_.subspan(size);
-    return from;
-  }
   const ByteSpan more = input_.first(std::min(size - held_.size(), input_.size()));
   held_.insert(held_.end(), more.begin(), more.end());
   input_ = input_.subspan(more.size());

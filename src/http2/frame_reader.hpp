@@ -72,7 +72,13 @@ class FrameReader {
   enum class State : std::uint8_t { header, payload, pad_length, begin_data, data, skip };
 
   /// `size` bytes in a row, or null while they have not all come.
-  const std::byte* collect(std::size_t size);
+  const std::byte* collect(std::size_t size) {
+    if (!held_.empty() || input_.size() < size || size == 0) return collect_slowly(size);
+    const std::byte* const from = input_.data();
+    input_ = input_.subspan(size);
+    return from;
+  }
+  const std::byte* collect_slowly(std::size_t size);
   Result<void, Violation> check(const std::byte* raw);
   void begin_payload() noexcept;
   Step begin_data(std::uint32_t padding) noexcept;

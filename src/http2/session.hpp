@@ -176,9 +176,9 @@ class Session {
   // session_input.cpp: frames to events. An event of kind `none` means: go on.
   bool read_preface();
   Event on_frame(const Frame& frame);
-  Event begin_data(const Frame& frame);
+  void begin_data(const Frame& frame, Event& event);
   Event on_data(const Frame& frame, std::size_t size);
-  Event end_data(Stream& stream, Event event, const Frame& frame, std::size_t size);
+  void end_data(Stream& stream, Event& event, const Frame& frame, std::size_t size);
   Event on_headers(const Frame& frame);
   Event on_continuation(const Frame& frame);
   Event on_rst_stream(const Frame& frame);

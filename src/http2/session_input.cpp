@@ -130,7 +130,7 @@ Event Session::direct_received(std::size_t count, TimePoint now) {
 
 Event Session::on_data(const Frame& frame, std::size_t size) {
   Event event;
-  if (frame.begins) event = begin_data(frame);
+  if (frame.begins) begin_data(frame, event);
   if (is_broken_) return event;
   Stream* const stream = data_stream_;
   const auto count = static_cast<std::uint32_t>(size);
@@ -150,20 +150,24 @@ Event Session::on_data(const Frame& frame, std::size_t size) {
   }
   event.stream = stream;
   event.data = frame.payload;
-  if (frame.ends) return end_data(*stream, event, frame, size);
-  if (count > 0) event.kind = Event::Kind::data;
+  if (frame.ends) {
+    end_data(*stream, event, frame, size);
+  } else if (count > 0) {
+    event.kind = Event::Kind::data;
+  }
   return event;
 }
 
-/// The first piece of a frame: whose it is, and whether it may come.
-Event Session::begin_data(const Frame& frame) {
+/// The first piece of a frame: whose it is, and whether it may come; if not, what to tell.
+void Session::begin_data(const Frame& frame, Event& event) {
   const FrameHeader& header = frame.header;
   const std::uint32_t payload = header.length - frame.padding;
   data_size_ = payload;
   data_stream_ = nullptr;
   if (!inbound_.covers(header.length)) {
-    return fail(
+    event = fail(
         connection_violation(ErrorCode::flow_control_error, "DATA beyond the connection's window"));
+    return;
   }
   Stream* const stream = streams_.find(header.stream);
   // Padding counts too (6.9.1), so this comes before discard() takes it.
@@ -171,34 +175,33 @@ Event Session::begin_data(const Frame& frame) {
       stream == nullptr || stream->receive_.ended || InboundWindow::covers(*stream, header.length);
   inbound_.discard(stream, frame.padding);
   if (stream == nullptr) {
-    const Verdict absent = check_absent(header.stream);
-    return absent ? Event() : fail(absent.error());
+    if (const Verdict absent = check_absent(header.stream); !absent) event = fail(absent.error());
+    return;
   }
   const StreamState& state = stream->state_;
   if (state.is_closed()) {
     if (state.ending() == StreamState::Ending::reset_by_us) {
       ++counted_.late_frames;
-      return {};
+    } else {
+      event = fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
     }
-    return fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
+    return;
   }
-  if (const Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false); !may_come) {
-    return fail_stream(*stream, may_come.error());
+  Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false);
+  if (may_come && !fits) {
+    may_come = stream_error(ErrorCode::flow_control_error, "DATA beyond the stream's window");
+  } else if (may_come && !stream->receive_.ended && payload > stream->receive_.content_left) {
+    may_come = stream_error(ErrorCode::protocol_error, "more DATA than content-length");
   }
-  if (!fits) {
-    return fail_stream(*stream, stream_violation(ErrorCode::flow_control_error,
-                                                 "DATA beyond the stream's window"));
+  if (may_come) {
+    data_stream_ = stream;
+  } else {
+    event = fail_stream(*stream, may_come.error());
   }
-  if (!stream->receive_.ended && payload > stream->receive_.content_left) {
-    return fail_stream(
-        *stream, stream_violation(ErrorCode::protocol_error, "more DATA than content-length"));
-  }
-  data_stream_ = stream;
-  return {};
 }
 
 /// The last piece of a frame, which is in `event` already.
-Event Session::end_data(Stream& stream, Event event, const Frame& frame, std::size_t size) {
+void Session::end_data(Stream& stream, Event& event, const Frame& frame, std::size_t size) {
   data_stream_ = nullptr;
   Stream::ReceiveSide& receive = stream.receive_;
   if (!frame.header.has(frame_flag::end_stream)) {
@@ -209,18 +212,18 @@ Event Session::end_data(Stream& stream, Event event, const Frame& frame, std::si
       budget_.large_data();
     }
     if (size > 0) event.kind = Event::Kind::data;
-    return event;
+    return;
   }
   if (receive.content_left != HeaderFacts::no_length && receive.content_left > 0) {
-    return fail_stream(
+    event = fail_stream(
         stream, stream_violation(ErrorCode::protocol_error, "less DATA than content-length"));
+    return;
   }
   note(stream.state_.receive_data(/*end_stream=*/true));
   inbound_.end(stream);
   note_closed(stream);
   event.kind = Event::Kind::data;
   event.end_stream = true;
-  return event;
 }
 
 // ---- other frames of streams --------------------------------------------------------------------

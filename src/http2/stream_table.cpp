@@ -50,7 +50,8 @@ void StreamTable::remove(Stream& stream) noexcept {
   }
   entries_[hole] = {};
   --size_;
-  stream = Stream();
+  std::destroy_at(&stream);
+  std::construct_at(&stream);
   free_.push_back(&stream);  // has room: see add_block()
 }
 
