@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a few good inputs for each fuzz target into folders of its name: seeds.py CORPUS"""
+import pathlib
+import struct
+import sys
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+# Static table, RFC 7541 appendix A: POST, http, path and authority as literals.
+REQUEST = b"\x83\x86\x04\x04/a/B\x01\x01h"
+RESPONSE = b"\x88"
+TRAILERS = b"\x00\x0bgrpc-status\x010"
+KEPT = b"\x40\x06x-kept\x05value"
+EMPTY_MESSAGE = bytes(5)
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def settings(*entries):
+    return frame(4, 0, 0, b"".join(struct.pack(">HI", *entry) for entry in entries))
+
+
+ACK = frame(4, 1, 0)
+PING = frame(6, 0, 0, b"12345678")
+GOAWAY = frame(7, 0, 0, struct.pack(">II", 1, 0) + b"bye")
+
+
+def conversations(first):
+    """What a peer may say, past its handshake."""
+    yield frame(1, 4, 1, first) + frame(0, 0, 1, EMPTY_MESSAGE) + frame(1, 5, 1, TRAILERS)
+    yield frame(1, 0, 1, first[:1]) + frame(9, 4, 1, first[1:]) + frame(0, 9, 1, b"\x02ab\0\0")
+    yield frame(1, 0x2c, 1, b"\x01\0\0\0\0\x10" + first + b"\0") + frame(3, 0, 1, b"\0\0\0\x08")
+    yield frame(1, 4, 1, b"\x20\x3f\xe1\x1f" + first + KEPT) + frame(1, 5, 3, first + b"\xbe")
+    yield settings((4, 100), (1, 0), (3, 5), (0xF00D, 1)) + PING + frame(2, 0, 3, b"\0\0\0\0\x10")
+    yield frame(1, 4, 1, first) + frame(8, 0, 1, b"\0\0\1\0") + frame(8, 0, 0, b"\0\0\1\0") + GOAWAY
+    yield frame(1, 4, 1, first) + frame(0, 0, 1, b"x" * 900) + frame(0xEE, 3, 7, b"unknown")
+
+
+def inputs():
+    blocks = [REQUEST, RESPONSE, TRAILERS, KEPT + b"\xbe", b"\x20" + REQUEST, b"\x00\x01x\x81\x1f"]
+    yield "hpack_decoder", b"".join(bytes([len(block)]) + block for block in blocks)
+    for block in blocks:
+        yield "hpack_decoder", bytes([len(block)]) + block
+    for name, first, opening in (("server", REQUEST, PREFACE), ("client", RESPONSE, b"")):
+        for said in conversations(first):
+            yield "frame_reader", settings() + said
+            yield f"session_{name}", b"\1\2\1" + said
+            yield f"session_{name}", b"\3\4\0" + opening + settings() + ACK + said
+    yield "message_assembler", b"\0" + EMPTY_MESSAGE * 3
+    yield "message_assembler", b"\1" + b"\0\0\0\0\x64" + b"x" * 100 + EMPTY_MESSAGE
+    yield "message_assembler", b"\2" + b"\0\0\0\1\x2d" + b"x" * 301
+
+
+def main(corpus):
+    for number, (target, content) in enumerate(inputs()):
+        folder = pathlib.Path(corpus) / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"seed-{number}").write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
