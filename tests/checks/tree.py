@@ -17,6 +17,8 @@ def source_files(root, *, under=(), suffixes=()):
         for folder, names, files in os.walk(start):
             names[:] = [name for name in names if not _is_skipped(root, folder, name)]
             for name in files:
+                if name == ".git":  # of a worktree
+                    continue
                 path = pathlib.Path(folder, name).relative_to(root)
                 if not suffixes or path.suffix in suffixes:
                     found.append(path)
