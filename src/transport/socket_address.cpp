@@ -83,7 +83,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::authority:
       break;
   }
-  CHECK(!"an authority has no socket address", endpoint.to_string());
+  CHECK(false && "an authority has no socket address", endpoint.to_string());
 }
 
 SocketAddress SocketAddress::unix_path(std::string_view path) {
