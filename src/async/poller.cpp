@@ -70,7 +70,8 @@ std::error_code Poller::modify(int fd, std::uint32_t events, FdWatcher& watcher)
 
 void Poller::remove(int fd, FdWatcher& watcher) noexcept {
   if (!is_open()) return;
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  // The set of a forked child is its parent's, who still waits for the descriptor.
+  if (made_in_.is_in_maker()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (std::size_t index = 0; index < batch_count_; ++index) {
     if (batch_[index].data.ptr == &watcher) batch_[index].data.ptr = nullptr;
   }

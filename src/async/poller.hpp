@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 
 #include <sys/epoll.h>
@@ -63,6 +64,7 @@ class Poller {
  private:
   static constexpr std::size_t batch_size = 64;
 
+  const ForkMark made_in_;
   UniqueFd epoll_;
   UniqueFd wake_;
   UniqueFd timer_;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace nearcall::detail {
 namespace {
@@ -108,6 +110,24 @@ TEST_F(PollerTest, SameDescriptorTwiceIsAnError) {
   ASSERT_FALSE(poller_.add(ready_.get(), EPOLLIN, watcher_));
 
   EXPECT_EQ(poller_.add(ready_.get(), EPOLLIN, watcher_), std::errc::file_exists);
+  poller_.remove(ready_.get(), watcher_);
+}
+
+TEST_F(PollerTest, AForkedChildThatRemovesAWatcherLeavesItToItsParent) {
+  ASSERT_FALSE(poller_.add(ready_.get(), EPOLLIN, watcher_));
+
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    poller_.remove(ready_.get(), watcher_);
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+
+  EXPECT_TRUE(turn());
+  EXPECT_EQ(watcher_.calls, 1);
   poller_.remove(ready_.get(), watcher_);
 }
 
