@@ -1,49 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
-// OwnedBytes: bytes on the heap with one owner, handed on without a copy.
+// OwnedBytes: bytes on the heap, handed on without a copy.
 #pragma once
 
 #include "base/bytes.hpp"
 
 #include <cstddef>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <utility>
 
 namespace nearcall {
 
 /// A block of bytes that belongs to whoever holds it. What it is made with is not cleared first.
+///
+/// Thread safety: none; those that share a block are on one thread, too.
 class OwnedBytes {
  public:
   OwnedBytes() noexcept = default;
   explicit OwnedBytes(std::size_t size)
-      : data_(std::make_unique_for_overwrite<std::byte[]>(size)), size_(size) {}
-  OwnedBytes(std::unique_ptr<std::byte[]> data, std::size_t size) noexcept
-      : data_(std::move(data)), size_(size) {}
+      : bytes_((::new (::operator new(sizeof(Block) + size)) Block)->bytes()), size_(size) {}
   OwnedBytes(OwnedBytes&& other) noexcept
-      : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+      : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   OwnedBytes& operator=(OwnedBytes&& other) noexcept {
-    data_ = std::move(other.data_);
-    size_ = std::exchange(other.size_, 0);
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
     return *this;
   }
-  ~OwnedBytes() = default;
+  ~OwnedBytes() {
+    if (bytes_ != nullptr && --block()->owners == 0) ::operator delete(block());
+  }
 
   static OwnedBytes copy_of(ByteSpan bytes) {
     OwnedBytes copy(bytes.size());
     if (!bytes.empty()) std::memcpy(copy.data(), bytes.data(), bytes.size());
     return copy;
   }
+  /// The same bytes, not a copy: they go with their last owner. Nobody may change them any more.
+  OwnedBytes share() const noexcept {
+    OwnedBytes shared;
+    shared.bytes_ = bytes_;
+    shared.size_ = size_;
+    if (bytes_ != nullptr) ++block()->owners;
+    return shared;
+  }
 
-  std::byte* data() noexcept { return data_.get(); }
-  const std::byte* data() const noexcept { return data_.get(); }
+  std::byte* data() noexcept { return bytes_; }
+  const std::byte* data() const noexcept { return bytes_; }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  ByteSpan span() const noexcept { return {data_.get(), size_}; }
+  ByteSpan span() const noexcept { return {data(), size_}; }
   /// Forgets all but the first `size` bytes; the memory stays as it is. REQUIRES: size <= size().
   void shrink(std::size_t size) noexcept { size_ = size; }
 
  private:
-  std::unique_ptr<std::byte[]> data_;
+  /// What lies before the bytes.
+  struct alignas(std::max_align_t) Block {
+    std::size_t owners = 1;
+    std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  };
+
+  Block* block() const noexcept { return std::launder(reinterpret_cast<Block*>(bytes_) - 1); }
+
+  std::byte* bytes_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include "connection/message_stream.hpp"
 
 #include "base/check.hpp"
-#include "base/owned_bytes.hpp"
 #include "grpc/message_prefix.hpp"
 
 #include <cstring>
@@ -221,6 +220,13 @@ bool MessageStream::write_framed(ByteSpan framed, bool end_stream) {
   } else {
     session_->send_data(*stream_, OwnedBytes::copy_of(framed), end_stream);
   }
+  owner_->on_output();
+  return true;
+}
+
+bool MessageStream::write_framed(const OwnedBytes& framed, bool end_stream) {
+  if (stream_ == nullptr || output_is_over_) return false;
+  session_->send_data(*stream_, framed.share(), end_stream);
   owner_->on_output();
   return true;
 }

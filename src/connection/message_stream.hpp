@@ -5,6 +5,7 @@
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
 #include "base/bytes.hpp"
+#include "base/owned_bytes.hpp"
 #include "grpc/message_assembler.hpp"
 #include "http2/session.hpp"
 
@@ -100,6 +101,8 @@ class MessageStream {
   Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
   /// A message that was serialised before, with its prefix. Goes whatever is queued.
   bool write_framed(ByteSpan framed, bool end_stream);
+  /// The same without a copy: the session shares the bytes until they are sent.
+  bool write_framed(const OwnedBytes& framed, bool end_stream);
   bool is_writable() const noexcept;
   /// The loop on which coroutines that wait go on, until attach() says it.
   void set_loop(LoopCore& loop) noexcept { loop_ = &loop; }
