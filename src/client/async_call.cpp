@@ -4,24 +4,10 @@
 
 #include "base/check.hpp"
 #include "client/channel_core.hpp"
-#include "grpc/message_prefix.hpp"
 
-#include <limits>
 #include <utility>
 
 namespace nearcall::detail {
-namespace {
-
-OwnedBytes framed(const google::protobuf::MessageLite& message) {
-  const std::size_t size = message.ByteSizeLong();
-  OwnedBytes bytes(grpc::message_prefix_size + size);
-  grpc::write_prefix(bytes.data(), grpc::uncompressed_flag, static_cast<std::uint32_t>(size));
-  message.SerializeWithCachedSizesToArray(
-      reinterpret_cast<std::uint8_t*>(bytes.data() + grpc::message_prefix_size));
-  return bytes;
-}
-
-}  // namespace
 
 AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
                      std::size_t method,
@@ -41,10 +27,7 @@ AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
                          ": an Async call needs a running EventLoop on its thread: spawn() or "
                          "sync_wait() the coroutine that makes it, or use the blocking form");
   }
-  if (refused.ok() && request != nullptr &&
-      request->ByteSizeLong() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    refused = Status(StatusCode::resource_exhausted, "the request is over protobuf's 2 GiB");
-  }
+  if (refused.ok() && request != nullptr) refused = request_.keep(*request);
   if (refused.ok() && deadline() <= SteadyClock::now()) {
     refused = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
   }
@@ -53,14 +36,9 @@ AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
     return;
   }
   messages().set_loop(loop->core());
-  if (request != nullptr) {
-    request_ = framed(*request);
-    has_request_ = true;
-  }
   timer_.emplace(loop->core(), &AsyncCall::on_deadline, this);
   timer_->set(deadline());
-  connection_ = channel.on_loop(*loop);
-  connection_->submit(*this);
+  submit();
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
@@ -68,16 +46,30 @@ AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
 
 AsyncCall::~AsyncCall() {
   cancellation_.reset();
-  if (loop_ != nullptr && is_cancelling_.load()) loop_->core().cancel_posted(cancel_here_);
+  const bool has_loop = connection_ != nullptr && !connection_->is_loop_gone();
+  if (has_loop && is_cancelling_.load()) loop_->core().cancel_posted(cancel_here_);
   ListHook::unlink();
   for (Resume& resume : waiting_)
     resume.awaiter = nullptr;
   finish(Status(StatusCode::cancelled, "the call was dropped"));
 }
 
+void AsyncCall::submit() {
+  ChannelCore& channel = methods_->channel();
+  connection_ = channel.on_loop(*loop_);
+  connection_->submit(*this, channel);
+}
+
 void AsyncCall::open_on(ClientConnection& connection) {
   ClientCall::open(connection, &loop_->core(), /*end_stream=*/false);
-  if (has_request_ && is_open()) messages().write_framed(request_.span(), /*end_stream=*/true);
+  if (request_.is_kept() && is_open()) request_.send(messages());
+}
+
+bool AsyncCall::begin_again() {
+  if (was_repeated_ || has_written_) return false;
+  was_repeated_ = true;
+  connection_->repeat(*this);
+  return true;
 }
 
 void AsyncCall::expect_reply(google::protobuf::MessageLite& reply) noexcept {
@@ -130,9 +122,11 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
 }
 
 void AsyncCall::on_change() {
+  request_.drop();  // it has begun, or never will
   if (is_over()) {
     ListHook::unlink();
     if (timer_) timer_->clear();
+    if (connection_ != nullptr) connection_->on_call_over();
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;

@@ -2,8 +2,8 @@
 // AsyncCall: a call that coroutines wait for.
 #pragma once
 
-#include "base/owned_bytes.hpp"
 #include "client/client_call.hpp"
+#include "client/kept_request.hpp"
 #include "client/loop_connection.hpp"
 
 #include <nearcall/client.hpp>
@@ -15,8 +15,9 @@
 
 namespace nearcall::detail {
 
-/// A call that coroutines on one loop wait for. Keeps its serialised request until the server has
-/// begun to answer, so that a call which provably was not begun can be repeated once.
+/// A call that coroutines on one loop wait for. One that the server provably did not begin is
+/// submitted a second time: its request is kept, serialised, until the server answers. A call that
+/// streams its requests is repeated only if none was taken from its writer: taken ones are gone.
 ///
 /// Thread safety: the loop's thread; cancel() from any.
 class AsyncCall final : public ClientCall {
@@ -42,6 +43,8 @@ class AsyncCall final : public ClientCall {
   // From LoopConnection.
 
   void open_on(ClientConnection& connection);
+  /// To the connection of its loop.
+  void submit();
 
   // From CallAwaiter.
 
@@ -73,15 +76,18 @@ class AsyncCall final : public ClientCall {
 
   static void on_deadline(void* self) noexcept;
   void on_change() override;
+  bool begin_again() override;
+  void before_message() override { has_written_ = true; }
   void on_ready() override {}
   void cancel_here();
 
   std::shared_ptr<const BoundMethods> methods_;
   EventLoop* loop_;
   std::shared_ptr<LoopConnection> connection_;
-  OwnedBytes request_;
-  bool has_request_ = false;
+  KeptRequest request_;
   bool expects_reply_ = false;
+  bool has_written_ = false;
+  bool was_repeated_ = false;
   std::optional<Timer> timer_;
   Resume waiting_[2];
   /// Set once, by the first cancel().

@@ -13,6 +13,10 @@ Status late() {
   return Status(StatusCode::deadline_exceeded, "the deadline passed");
 }
 
+Status cancelled() {
+  return Status(StatusCode::cancelled, "the call was cancelled");
+}
+
 /// Why a thread may not wait here, or OK.
 Status check_thread(const BoundMethod& method) {
   if (EventLoop::current() == nullptr) return Status();
@@ -32,7 +36,7 @@ BlockingCall::BlockingCall(const BoundMethod& method,
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
-  if (connection_ == nullptr) return;
+  if (!has_connection()) return;
   {
     Lock lock = connection_->lock();
     messages().set_blocking_reader(nullptr);
@@ -42,49 +46,148 @@ BlockingCall::~BlockingCall() {
   give_back();
 }
 
-void BlockingCall::give_back() {
-  channel_->put_back(std::move(connection_));
-}
+// ---- beginning ----------------------------------------------------------------------------------
 
-void BlockingCall::start(ChannelCore& channel,
+void BlockingCall::start(std::shared_ptr<const BoundMethods> methods,
                          const google::protobuf::MessageLite* request,
                          const CallOptions& options) {
+  methods_ = std::move(methods);
+  if (request != nullptr) {
+    if (Status refused = kept_request_.keep(*request); !refused.ok()) {
+      return ClientCall::finish(std::move(refused));
+    }
+  }
+  if (prepare(methods_->channel(), options)) begin();
+}
+
+bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
   channel_ = &channel;
   Status refused = check_thread(method());
   if (refused.ok()) refused = options.misuse();
   if (refused.ok()) refused = channel.misuse();
-  if (!refused.ok()) return ClientCall::finish(std::move(refused));
-  open(channel, request);
-  if (is_over() && is_unprocessed()) return;
+  if (refused.ok() && deadline() != no_deadline && deadline() <= SteadyClock::now()) {
+    refused = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
+  }
+  if (!refused.ok()) {
+    ClientCall::finish(std::move(refused));
+    return false;
+  }
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
+  return true;
 }
 
-void BlockingCall::open(ChannelCore& channel, const google::protobuf::MessageLite* request) {
-  Result<std::shared_ptr<BlockingConnection>> acquired =
-      channel.acquire(deadline(), std::stop_token());
-  if (!acquired) {
-    return ClientCall::finish(SteadyClock::now() >= deadline() ? late()
-                                                               : std::move(acquired).error());
+void BlockingCall::begin() {
+  while (open()) {
+    repeat_ = Repeat::spent;
+    give_back();
   }
-  connection_ = *std::move(acquired);
+}
+
+bool BlockingCall::open() {
+  if (was_cancelled()) {
+    ClientCall::finish(cancelled());
+    return false;
+  }
+  std::shared_ptr<BlockingConnection> taken = channel_->take();
+  if (taken == nullptr) {
+    Result<std::shared_ptr<BlockingConnection>> made = connect();
+    if (!made) {
+      ClientCall::finish(std::move(made).error());
+      return false;
+    }
+    taken = *std::move(made);
+  }
+  bool is_cancelled = false;
+  {
+    const std::lock_guard guard(place_);
+    connection_ = std::move(taken);
+    is_cancelled = is_cancelled_;
+  }
   Lock lock = connection_->lock();
+  if (is_cancelled) ClientCall::finish(cancelled());
+  if (!connection_->wait_for_room(lock, reader_, deadline(), [this] { return is_over(); })) {
+    ClientCall::finish(late());
+  }
+  if (!is_over()) send_request();
+  if (repeat_ == Repeat::wanted) return !is_over();
+  const bool is_request_at_hand = unary_request_ != nullptr || kept_request_.is_kept();
+  if (!is_request_at_hand) repeat_ = Repeat::spent;
+  return false;
+}
+
+Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
+  std::stop_source attempt;
+  {
+    const std::lock_guard guard(place_);
+    attempt_ = attempt;
+    if (is_cancelled_) attempt.request_stop();
+  }
+  Result<std::shared_ptr<BlockingConnection>> made =
+      channel_->connect(deadline(), attempt.get_token());
+  if (made) return made;
+  if (was_cancelled()) return Failure{cancelled()};
+  if (SteadyClock::now() >= deadline()) return Failure{late()};
+  return made;
+}
+
+void BlockingCall::send_request() {
   ClientConnection& client = connection_->client();
-  if (!connection_->wait_for_room(lock, reader_, deadline())) return ClientCall::finish(late());
   if (client.open_state() != http2::Session::OpenState::ready) {
-    return on_unprocessed(client.lost_status());
+    return on_not_begun(client.lost_status());
   }
   ClientCall::open(client, /*loop=*/nullptr, /*end_stream=*/false);
-  if (request != nullptr) messages().try_write(*request, /*end_stream=*/true);
+  if (unary_request_ != nullptr) {
+    messages().try_write(*unary_request_, /*end_stream=*/true);
+  } else if (kept_request_.is_kept()) {
+    kept_request_.send(messages());
+  }
   connection_->flush();
 }
 
+bool BlockingCall::begin_again() {
+  if (repeat_ != Repeat::allowed) return false;
+  repeat_ = Repeat::wanted;
+  on_ready();
+  return true;
+}
+
+void BlockingCall::give_back() {
+  std::shared_ptr<BlockingConnection> used;
+  {
+    const std::lock_guard guard(place_);
+    used = std::move(connection_);
+  }
+  channel_->put_back(std::move(used), SteadyClock::now());
+}
+
+bool BlockingCall::has_connection() {
+  if (connection_ == nullptr) return false;
+  if (connection_->is_in_maker()) return true;
+  ClientCall::finish(Status(StatusCode::unavailable, "the call is that of the parent process"));
+  return false;
+}
+
+// ---- waiting ------------------------------------------------------------------------------------
+
 template <class Done>
 void BlockingCall::wait(Lock& lock, BlockedThread& thread, const Done& is_done) {
-  if (!connection_->wait(lock, thread, deadline(), is_done)) {
-    ClientCall::finish(late());
-    connection_->flush();
+  for (;;) {
+    const bool in_time = connection_->wait(lock, thread, deadline(), [&] {
+      return is_done() || is_over() || repeat_ == Repeat::wanted;
+    });
+    if (!in_time) {
+      ClientCall::finish(late());
+      connection_->flush();
+    }
+    if (is_over() || repeat_ != Repeat::wanted) return;
+    repeat_ = Repeat::spent;
+    lock.unlock();
+    give_back();
+    if (!is_over()) begin();
+    if (connection_ == nullptr) return;  // it is over
+    lock = connection_->lock();
   }
 }
 
@@ -94,7 +197,9 @@ Status BlockingCall::run_unary(ChannelCore& channel,
                                google::protobuf::MessageLite& reply) {
   messages().expect_one();
   messages().set_blocking_reader(&reply);
-  start(channel, &request, options);
+  unary_request_ = &request;
+  if (!prepare(channel, options)) return status();
+  begin();
   if (connection_ == nullptr) return status();
   Lock lock = connection_->lock();
   wait(lock, reader_, [this] { return is_over(); });
@@ -109,7 +214,7 @@ Status BlockingCall::run_unary(ChannelCore& channel,
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
-  if (connection_ == nullptr) return false;
+  if (!has_connection()) return false;
   Lock lock = connection_->lock();
   using Read = MessageStream::Read;
   Read outcome = messages().try_read(into);
@@ -121,7 +226,7 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message) {
-  if (connection_ == nullptr) return false;
+  if (!has_connection()) return false;
   Lock lock = connection_->lock();
   wait(lock, writer_, [this] { return is_over() || messages().is_writable(); });
   if (messages().try_write(message) != MessageStream::Write::taken) return false;
@@ -130,7 +235,7 @@ bool BlockingCall::write(const google::protobuf::MessageLite& message) {
 }
 
 bool BlockingCall::half_close() {
-  if (connection_ == nullptr) return false;
+  if (!has_connection()) return false;
   Lock lock = connection_->lock();
   const bool was_open = ClientCall::half_close();
   connection_->flush();
@@ -138,7 +243,7 @@ bool BlockingCall::half_close() {
 }
 
 Status BlockingCall::finish() {
-  if (connection_ == nullptr) return status();
+  if (!has_connection()) return status();
   Lock lock = connection_->lock();
   if (!is_over()) {
     messages().discard_input();
@@ -149,24 +254,43 @@ Status BlockingCall::finish() {
 }
 
 const Metadata& BlockingCall::headers() {
-  if (connection_ == nullptr) return ClientCall::headers();
+  if (!has_connection()) return ClientCall::headers();
   Lock lock = connection_->lock();
   wait(lock, reader_, [this] { return has_headers(); });
   return ClientCall::headers();
 }
 
 const Metadata& BlockingCall::trailers() {
-  if (connection_ == nullptr) return ClientCall::trailers();
+  if (!has_connection()) return ClientCall::trailers();
   const Lock lock = connection_->lock();
   return ClientCall::trailers();
 }
 
 void BlockingCall::cancel() noexcept {
-  if (connection_ == nullptr) return;
-  const Lock lock = connection_->lock();
-  if (is_over()) return;
-  ClientCall::finish(Status(StatusCode::cancelled, "the call was cancelled"));
-  connection_->flush();
+  std::stop_source attempt(std::nostopstate);
+  {
+    const std::lock_guard guard(place_);
+    is_cancelled_ = true;
+    if (has_connection()) {
+      const Lock lock = connection_->lock();
+      if (is_over()) return;
+      ClientCall::finish(cancelled());
+      connection_->flush();
+      return;
+    }
+    attempt = attempt_;
+  }
+  attempt.request_stop();
+}
+
+bool BlockingCall::was_cancelled() noexcept {
+  const std::lock_guard guard(place_);
+  return is_cancelled_;
+}
+
+void BlockingCall::on_change() {
+  if (has_headers()) kept_request_.drop();
+  on_ready();
 }
 
 void BlockingCall::on_ready() {

@@ -5,16 +5,24 @@
 #include "client/blocking_connection.hpp"
 #include "client/channel_core.hpp"
 #include "client/client_call.hpp"
+#include "client/kept_request.hpp"
 
 #include <nearcall/call_options.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 
 namespace nearcall::detail {
 
 /// A call that threads wait for: one that reads or waits for the end, and one that writes.
+///
+/// One that the server provably did not begin is begun once more, by the thread that waits for its
+/// end: that may be whenever it has one request, which is at hand then. A call that streams its
+/// requests may have another thread that writes, which must not find itself on another connection:
+/// it is repeated only until start() returns.
 ///
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
 class BlockingCall final : private ClientCall {
@@ -25,8 +33,8 @@ class BlockingCall final : private ClientCall {
   ~BlockingCall();
 
   /// Connects and opens the stream, and sends `request` where there is one. What goes wrong becomes
-  /// the call's status.
-  void start(ChannelCore& channel,
+  /// the call's status. The call may outlive its stub and its channel: it keeps `methods`.
+  void start(std::shared_ptr<const BoundMethods> methods,
              const google::protobuf::MessageLite* request,
              const CallOptions& options);
   /// A whole unary call.
@@ -34,9 +42,6 @@ class BlockingCall final : private ClientCall {
                    const google::protobuf::MessageLite& request,
                    const CallOptions& options,
                    google::protobuf::MessageLite& reply);
-
-  /// The server provably did not begin it.
-  bool may_be_repeated() const noexcept { return is_over() && is_unprocessed(); }
 
   bool read(google::protobuf::MessageLite& into);
   bool write(const google::protobuf::MessageLite& message);
@@ -53,16 +58,43 @@ class BlockingCall final : private ClientCall {
     void operator()() const noexcept { call->cancel(); }
   };
 
-  void on_change() override { on_ready(); }
+  /// allowed → wanted: it was not begun, and whoever waits has to open it again; → spent.
+  enum class Repeat : std::uint8_t { allowed, wanted, spent };
+
+  void on_change() override;
   void on_ready() override;
-  /// One attempt on one connection.
-  void open(ChannelCore& channel, const google::protobuf::MessageLite* request);
+  bool begin_again() override;
+  /// False if it is over before it began.
+  bool prepare(ChannelCore& channel, const CallOptions& options);
+  /// Opens it, and once more if that is wanted at once.
+  void begin();
+  /// One attempt on one connection; whether there has to be another one.
+  bool open();
+  Result<std::shared_ptr<BlockingConnection>> connect();
+  void send_request();
+  /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
+  /// forked child, whose parent goes on with it.
+  bool has_connection();
   template <class Done>
   void wait(Lock& lock, BlockedThread& thread, const Done& is_done);
   void give_back();
+  bool was_cancelled() noexcept;
 
+  /// Null in a unary call, which its stub waits for.
+  std::shared_ptr<const BoundMethods> methods_;
   ChannelCore* channel_ = nullptr;
+  /// Of a unary call, its caller's; of a server-streaming call, kept.
+  const google::protobuf::MessageLite* unary_request_ = nullptr;
+  KeptRequest kept_request_;
+  Repeat repeat_ = Repeat::allowed;
+
+  /// For cancel(): held while the three below change. Comes before the lock of the connection.
+  std::mutex place_;
   std::shared_ptr<BlockingConnection> connection_;
+  /// While it connects.
+  std::stop_source attempt_{std::nostopstate};
+  bool is_cancelled_ = false;
+
   BlockedThread reader_;
   BlockedThread writer_;
   std::optional<std::stop_callback<Cancel>> cancellation_;

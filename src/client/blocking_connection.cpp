@@ -23,7 +23,7 @@ BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
 }
 
 BlockingConnection::~BlockingConnection() {
-  if (client_.pump().has_ended()) return;
+  if (client_.pump().has_ended() || !is_in_maker()) return;
   client_.session().send_goaway(http2::ErrorCode::no_error, {});
   client_.pump().flush(SteadyClock::now());
   client_.pump().end(EndReason::cancelled, "the channel closed it");
@@ -73,15 +73,6 @@ void BlockingConnection::wake_all() noexcept {
   }
   while (BlockedThread* const thread = woken.pop_front())
     sleeping_.push_back(*thread);
-}
-
-bool BlockingConnection::wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline) {
-  ++waiting_for_room_;
-  const bool in_time = wait(lock, thread, deadline, [this] {
-    return client_.open_state() != http2::Session::OpenState::full;
-  });
-  --waiting_for_room_;
-  return in_time;
 }
 
 // ---- waiting ------------------------------------------------------------------------------------

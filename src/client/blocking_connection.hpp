@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/spinner.hpp"
+#include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 #include "client/client_connection.hpp"
 
@@ -43,6 +44,8 @@ class BlockingConnection final : public ClientDriver {
   /// Takes the mutex; a thread that spins with it makes room.
   Lock lock();
   ClientConnection& client() noexcept { return client_; }
+  /// False in a forked child: the connection is its parent's. There it may be destroyed, no more.
+  bool is_in_maker() const noexcept { return made_in_.is_in_maker(); }
 
   /// Waits until `is_done()`, driving the connection if nobody else does; false at `deadline`.
   template <class Done>
@@ -53,8 +56,16 @@ class BlockingConnection final : public ClientDriver {
     pass_role_on();
     return in_time || is_done();
   }
-  /// Waits until the server takes another call, or never will; false at `deadline`.
-  bool wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline);
+  /// Waits until the server takes another call, or never will, or `is_done()`; false at `deadline`.
+  template <class Done>
+  bool wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
+    ++waiting_for_room_;
+    const bool in_time = wait(lock, thread, deadline, [&] {
+      return is_done() || client_.open_state() != http2::Session::OpenState::full;
+    });
+    --waiting_for_room_;
+    return in_time;
+  }
   /// `thread` may look again.
   void notify(BlockedThread& thread) noexcept;
   /// Sends what there is, and takes in what has arrived.
@@ -80,6 +91,7 @@ class BlockingConnection final : public ClientDriver {
   void interrupt() noexcept;
   void wake_all() noexcept;
 
+  const ForkMark made_in_;
   std::mutex mutex_;
   /// Threads that want the mutex; the spinning one waits until they had it.
   std::atomic<int> contenders_{0};

@@ -43,39 +43,53 @@ ChannelCore::ChannelCore(std::string target, ChannelOptions options)
 }
 
 ChannelCore::~ChannelCore() {
-  for (auto& [loop, connection] : by_loop_)
+  Pool* const last = pool_.load();
+  if (!last->made_in.is_in_maker()) {
+    leave_to_parent(last);
+    return;
+  }
+  for (auto& [loop, connection] : last->by_loop)
     LoopConnection::dispose(std::move(connection));
+  delete last;
 }
 
 TimePoint ChannelCore::connect_deadline(TimePoint deadline) const {
   return std::min(deadline, deadline_after(SteadyClock::now(), options_.connect_timeout()));
 }
 
-Result<std::shared_ptr<BlockingConnection>> ChannelCore::acquire(TimePoint deadline,
-                                                                 std::stop_token stop) {
-  while (std::shared_ptr<BlockingConnection> idle = take_idle()) {
+// ---- blocking calls -----------------------------------------------------------------------------
+
+std::shared_ptr<BlockingConnection> ChannelCore::take() {
+  Pool& here = pool();
+  while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     BlockingConnection::Lock lock = idle->lock();
     if (idle->is_fit(lock)) {
       lock.unlock();
       return idle;
     }
     lock.unlock();
-    forget(*idle);
+    forget(here, *idle);
   }
-  if (std::shared_ptr<BlockingConnection> shared = share()) return shared;
-  Result<std::unique_ptr<Connection>> transport = connect(deadline, stop);
-  const std::lock_guard lock(mutex_);
-  --connecting_;
+  return share(here);
+}
+
+Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadline,
+                                                                 std::stop_token stop) {
+  Result<std::unique_ptr<Connection>> transport = connect_blocking(
+      connector_, ConnectContext(target_, connect_deadline(deadline), std::move(stop)));
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  --here.connecting;
   if (!transport) return Failure{std::move(transport).error()};
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_.spin());
-  pool_.push_back({made, 1, {}});
+  here.connections.push_back({made, 1, {}});
   return made;
 }
 
-std::shared_ptr<BlockingConnection> ChannelCore::take_idle() {
-  const std::lock_guard lock(mutex_);
+std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
+  const std::lock_guard lock(pool.mutex);
   Pooled* best = nullptr;  // the one that was used last: the others can grow old
-  for (Pooled& pooled : pool_) {
+  for (Pooled& pooled : pool.connections) {
     if (pooled.users == 0 && (best == nullptr || pooled.idle_since > best->idle_since)) {
       best = &pooled;
     }
@@ -86,43 +100,46 @@ std::shared_ptr<BlockingConnection> ChannelCore::take_idle() {
 }
 
 /// A connection that is in use, when there may not be more; else null, and one may be made.
-std::shared_ptr<BlockingConnection> ChannelCore::share() {
-  const std::lock_guard lock(mutex_);
-  if (pool_.size() + connecting_ < options_.max_connections() || pool_.empty()) {
-    ++connecting_;
+std::shared_ptr<BlockingConnection> ChannelCore::share(Pool& pool) {
+  const std::lock_guard lock(pool.mutex);
+  std::vector<Pooled>& made = pool.connections;
+  if (made.size() + pool.connecting < options_.max_connections() || made.empty()) {
+    ++pool.connecting;
     return nullptr;
   }
-  Pooled& least = *std::ranges::min_element(pool_, {}, &Pooled::users);
+  Pooled& least = *std::ranges::min_element(made, {}, &Pooled::users);
   ++least.users;
   return least.connection;
 }
 
-void ChannelCore::forget(const BlockingConnection& connection) {
+void ChannelCore::forget(Pool& pool, const BlockingConnection& connection) {
   std::shared_ptr<BlockingConnection> gone;  // goes after the lock
-  const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find_if(
-      pool_, [&](const Pooled& pooled) { return pooled.connection.get() == &connection; });
-  if (found == pool_.end()) return;
+  const std::lock_guard lock(pool.mutex);
+  const auto found = std::ranges::find_if(pool.connections, [&](const Pooled& pooled) {
+    return pooled.connection.get() == &connection;
+  });
+  if (found == pool.connections.end()) return;
   gone = std::move(found->connection);
-  pool_.erase(found);
+  pool.connections.erase(found);
 }
 
-void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection) {
+void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection, TimePoint now) {
+  if (!connection->is_in_maker()) return;
+  Pool& here = pool();
   bool is_fit = false;
   {
     const BlockingConnection::Lock lock = connection->lock();
     is_fit = connection->client().open_state() != http2::Session::OpenState::closed;
   }
-  if (!is_fit) return forget(*connection);
-  const TimePoint now = SteadyClock::now();
+  if (!is_fit) return forget(here, *connection);
   std::vector<std::shared_ptr<BlockingConnection>> closed;  // go after the lock
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(here.mutex);
   std::size_t idle = 0;
-  for (Pooled& pooled : pool_) {
+  for (Pooled& pooled : here.connections) {
     if (pooled.connection == connection && --pooled.users == 0) pooled.idle_since = now;
     if (pooled.users == 0) ++idle;
   }
-  std::erase_if(pool_, [&](Pooled& pooled) {
+  std::erase_if(here.connections, [&](Pooled& pooled) {
     if (pooled.users != 0 || pooled.connection == connection) return false;
     if (idle <= most_idle && now - pooled.idle_since < longest_idle) return false;
     --idle;
@@ -131,18 +148,42 @@ void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection) {
   });
 }
 
-Result<std::unique_ptr<Connection>> ChannelCore::connect(TimePoint deadline,
-                                                         const std::stop_token& stop) {
-  return connect_blocking(*connector_, ConnectContext(target_, connect_deadline(deadline), stop));
-}
+// ---- awaited calls ------------------------------------------------------------------------------
 
 std::shared_ptr<LoopConnection> ChannelCore::on_loop(EventLoop& loop) {
-  const std::lock_guard lock(mutex_);
-  std::shared_ptr<LoopConnection>& mine = by_loop_[&loop];
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  std::shared_ptr<LoopConnection>& mine = here.by_loop[&loop];
   if (mine == nullptr || mine->is_closing()) {
     mine = std::make_shared<LoopConnection>(*this, loop);
   }
   return mine;
+}
+
+void ChannelCore::forget(EventLoop& loop, const LoopConnection& connection) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  const auto found = here.by_loop.find(&loop);
+  if (found != here.by_loop.end() && found->second.get() == &connection) here.by_loop.erase(found);
+}
+
+// ---- fork ---------------------------------------------------------------------------------------
+
+ChannelCore::Pool& ChannelCore::pool_after_fork(Pool* of_parent) {
+  auto fresh = std::make_unique<Pool>();
+  if (!pool_.compare_exchange_strong(of_parent, fresh.get()))
+    return *of_parent;  // another thread's
+  leave_to_parent(of_parent);
+  return *fresh.release();
+}
+
+/// Closes the child's copies of the pooled connections' descriptors, so that the server sees when
+/// the parent goes. Connections on loops stay as they are, and so does all of it if a thread of the
+/// parent had the mutex at the fork: that thread is not here to set things right.
+void ChannelCore::leave_to_parent(Pool* pool) {
+  if (!pool->mutex.try_lock()) return;
+  pool->connections.clear();
+  pool->mutex.unlock();
 }
 
 }  // namespace nearcall::detail

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/fork_mark.hpp"
 #include "client/blocking_connection.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -25,8 +27,10 @@ class LoopConnection;
 /// A connection of the pool has one user at a time, until max_connections() are in use; from then
 /// on they are shared. Idle ones beyond four, or unused for 30 s, are closed when one is put back.
 ///
+/// A forked child leaves them to its parent and makes connections of its own.
+///
 /// Thread safety: any thread.
-class ChannelCore {
+class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
  public:
   ChannelCore(std::string target, ChannelOptions options);
   ChannelCore(const ChannelCore&) = delete;
@@ -37,16 +41,20 @@ class ChannelCore {
   const ChannelOptions& options() const noexcept { return options_; }
   /// What is wrong with the target, or OK.
   const Status& misuse() const noexcept { return misuse_; }
-  Connector& connector() const noexcept { return *connector_; }
+  const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;
 
-  /// A connection for one blocking call.
-  Result<std::shared_ptr<BlockingConnection>> acquire(TimePoint deadline, std::stop_token stop);
-  void put_back(std::shared_ptr<BlockingConnection> connection);
+  /// A connection for one blocking call, to be put back; null: the caller has to connect() one.
+  std::shared_ptr<BlockingConnection> take();
+  /// After take() gave none: makes one, on this thread.
+  Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
+  void put_back(std::shared_ptr<BlockingConnection> connection, TimePoint now);
 
   /// The connection of `loop`, which is the current one.
   std::shared_ptr<LoopConnection> on_loop(EventLoop& loop);
+  /// `loop` is going, and `connection` with it.
+  void forget(EventLoop& loop, const LoopConnection& connection);
 
  private:
   struct Pooled {
@@ -55,21 +63,33 @@ class ChannelCore {
     TimePoint idle_since{};
   };
 
-  std::shared_ptr<BlockingConnection> take_idle();
-  std::shared_ptr<BlockingConnection> share();
-  void forget(const BlockingConnection& connection);
-  Result<std::unique_ptr<Connection>> connect(TimePoint deadline, const std::stop_token& stop);
+  /// The connections of one process.
+  struct Pool {
+    const ForkMark made_in;
+    std::mutex mutex;
+    std::vector<Pooled> connections;
+    /// Those that are being made: they count.
+    std::size_t connecting = 0;
+    std::unordered_map<EventLoop*, std::shared_ptr<LoopConnection>> by_loop;
+  };
+
+  Pool& pool() {
+    Pool* const here = pool_.load(std::memory_order_acquire);
+    return here->made_in.is_in_maker() ? *here : pool_after_fork(here);
+  }
+  Pool& pool_after_fork(Pool* of_parent);
+  static void leave_to_parent(Pool* pool);
+  static std::shared_ptr<BlockingConnection> take_idle(Pool& pool);
+  std::shared_ptr<BlockingConnection> share(Pool& pool);
+  static void forget(Pool& pool, const BlockingConnection& connection);
 
   const std::string target_;
   const ChannelOptions options_;
   Status misuse_;
   std::shared_ptr<Connector> connector_;
 
-  std::mutex mutex_;
-  std::vector<Pooled> pool_;
-  /// Connections that are being made: they count.
-  std::size_t connecting_ = 0;
-  std::unordered_map<EventLoop*, std::shared_ptr<LoopConnection>> by_loop_;
+  /// Owned; replaced, once, by the first who asks in a forked child.
+  std::atomic<Pool*> pool_{new Pool};
 };
 
 }  // namespace nearcall::detail

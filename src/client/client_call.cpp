@@ -47,6 +47,7 @@ void ClientCall::open(ClientConnection& connection, LoopCore* loop, bool end_str
     grpc::append_request_call(outgoing.block(), timeout, request_metadata_);
   }
   http2::Session& session = connection.session();
+  output_position_ = session.output_position();
   http2::Stream& stream =
       session.open_stream(method_->head, outgoing.fields(), end_stream, &messages_);
   messages_.attach(session, stream, loop);
@@ -116,9 +117,8 @@ void ClientCall::on_output() {
 
 void ClientCall::on_reset(const http2::Event& event) {
   if (is_over()) return;
-  if (event.unprocessed) {
-    is_unprocessed_ = true;
-    return end(Status(StatusCode::unavailable, "the server did not take the call"));
+  if (event.unprocessed && !headers_came_) {
+    return on_not_begun(Status(StatusCode::unavailable, "the server did not take the call"));
   }
   if (event.local) {
     return end(Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
@@ -130,9 +130,19 @@ void ClientCall::on_lost(const Status& status) {
   if (!is_over()) end(status);
 }
 
-void ClientCall::on_unprocessed(Status status) {
-  is_unprocessed_ = true;
-  end(std::move(status));
+bool ClientCall::is_unsent() const noexcept {
+  return state_ == State::open && connection_->session().sent_position() <= output_position_;
+}
+
+void ClientCall::on_not_begun(const Status& status) {
+  if (is_over()) return;
+  if (state_ == State::open) {
+    state_ = State::idle;
+    release_stream();
+    connection_ = nullptr;
+    timeout_.reset();  // what is left of it is sent the next time
+  }
+  if (!begin_again()) end(status);
 }
 
 // ---- the end ------------------------------------------------------------------------------------

@@ -19,7 +19,11 @@ class ClientConnection;
 /// One call at the client, without a word about who waits for it.
 ///
 ///     idle ──open()──► open ──(status, reset, loss, finish())──► over
-///       └──────────────────────(loss, finish())──────────────────►
+///      │▲               │                                         ▲
+///      │└─(not begun)───┘                                         │
+///      └──────────────────────(loss, finish())────────────────────┘
+///
+/// A call that the server provably did not begin goes back to idle, if begin_again() says so.
 ///
 /// Thread safety: none; its connection's driver's.
 class ClientCall : public MessageStreamOwner, public ListHook {
@@ -32,8 +36,6 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   bool is_over() const noexcept { return state_ == State::over; }
   /// Headers have come, or never will.
   bool has_headers() const noexcept { return headers_came_ || is_over(); }
-  /// The server provably did not begin it: it may be repeated.
-  bool is_unprocessed() const noexcept { return is_unprocessed_; }
   const Status& status() const noexcept { return status_; }
   const Metadata& headers() const noexcept { return headers_; }
   const Metadata& trailers() const noexcept;
@@ -47,14 +49,17 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   bool half_close();
   /// Ends it from this side: CANCELLED, DEADLINE_EXCEEDED and the like. The stream is reset.
   void finish(Status status);
-  /// Its connection goes without it: before the stream exists.
-  void on_unprocessed(Status status);
 
   // From the connection.
+
+  /// The server provably did not begin it, nor ever will.
+  void on_not_begun(const Status& status);
 
   void on_headers(const http2::Event& event);
   void on_reset(const http2::Event& event);
   void on_lost(const Status& status);
+  /// Whether nothing of it has gone to the transport.
+  bool is_unsent() const noexcept;
 
   // MessageStreamOwner
 
@@ -66,6 +71,9 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   ~ClientCall();
   /// The state changed: headers came, or it is over.
   virtual void on_change() = 0;
+  /// The server provably did not begin it, and it is idle again: true if it will be opened once
+  /// more, false to let it end. Nothing may be opened or destroyed in here.
+  virtual bool begin_again() { return false; }
 
  private:
   enum class State : std::uint8_t { idle, open, over };
@@ -78,11 +86,12 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   MessageStream messages_;
   State state_ = State::idle;
   bool headers_came_ = false;
-  bool is_unprocessed_ = false;
   bool wants_half_close_ = false;
   std::optional<Duration> timeout_;
   TimePoint deadline_;
   ClientConnection* connection_ = nullptr;
+  /// Where its request begins in its connection's output.
+  std::uint64_t output_position_ = 0;
   Metadata request_metadata_;
   Metadata headers_;
   Metadata trailers_;

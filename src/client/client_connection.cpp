@@ -62,12 +62,18 @@ void ClientConnection::on_event(const http2::Event& event) {
   }
 }
 
-void ClientConnection::on_end(EndReason /*reason*/, std::string_view what) {
+void ClientConnection::on_end(EndReason reason, std::string_view what) {
   if (end_text_.empty()) end_text_ = what;
   const Status lost = lost_status();
-  pump_.session().for_each_stream([&lost](http2::Stream& stream) {
-    if (MessageStream* const messages = MessageStream::of(stream)) {
-      static_cast<ClientCall&>(messages->owner()).on_lost(lost);
+  const bool is_ours = reason == EndReason::cancelled;
+  pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
+    MessageStream* const messages = MessageStream::of(stream);
+    if (messages == nullptr) return;
+    auto& call = static_cast<ClientCall&>(messages->owner());
+    if (!is_ours && call.is_unsent()) {
+      call.on_not_begun(lost);
+    } else {
+      call.on_lost(lost);
     }
   });
   driver_->on_closing();

@@ -79,26 +79,18 @@ Status ClientStub::call_blocking(std::size_t method,
                                  const CallOptions& options,
                                  google::protobuf::MessageLite& reply) const {
   detail::ChannelCore& channel = methods_->channel();
-  const std::size_t most = channel.options().max_receive_message_size();
-  {
-    detail::BlockingCall call((*methods_)[method], options, most);
-    Status status = call.run_unary(channel, request, options, reply);
-    if (status.ok() || !call.may_be_repeated()) return status;
-  }
-  detail::BlockingCall again((*methods_)[method], options, most);
-  return again.run_unary(channel, request, options, reply);
+  detail::BlockingCall call((*methods_)[method], options,
+                            channel.options().max_receive_message_size());
+  return call.run_unary(channel, request, options, reply);
 }
 
 ClientStub::BlockingPtr ClientStub::start_blocking(std::size_t method,
                                                    const google::protobuf::MessageLite* request,
                                                    const CallOptions& options) const {
-  detail::ChannelCore& channel = methods_->channel();
-  for (int attempt = 0;; ++attempt) {
-    BlockingPtr call(new detail::BlockingCall((*methods_)[method], options,
-                                              channel.options().max_receive_message_size()));
-    call->start(channel, request, options);
-    if (attempt > 0 || !call->may_be_repeated()) return call;
-  }
+  const std::size_t most = methods_->channel().options().max_receive_message_size();
+  BlockingPtr call(new detail::BlockingCall((*methods_)[method], options, most));
+  call->start(methods_, request, options);
+  return call;
 }
 
 ClientStub::AsyncPtr ClientStub::start_async(std::size_t method,

@@ -25,7 +25,29 @@ void stop_loop(void* loop) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> connect_blocking(Connector& connector, ConnectContext context) {
+Task<Result<std::unique_ptr<Connection>>> try_connect(std::shared_ptr<Connector> connector,
+                                                      ConnectContext context) {
+  std::string failed = context.target();
+  try {
+    Task<Result<std::unique_ptr<Connection>>> task = connector->connect(std::move(context));
+    if (task) {
+      Result<std::unique_ptr<Connection>> made = co_await std::move(task);
+      if (!made || *made != nullptr) co_return made;
+      failed += ": the connector made no connection";
+    } else {
+      failed += ": the connector made no task";
+    }
+  } catch (const std::exception& error) {
+    failed += ": the connector threw: ";
+    failed += error.what();
+  } catch (...) {
+    failed += ": the connector threw";
+  }
+  co_return Status(StatusCode::unavailable, std::move(failed));
+}
+
+Result<std::unique_ptr<Connection>> connect_blocking(std::shared_ptr<Connector> connector,
+                                                     ConnectContext context) {
   struct Done {
     EventLoop* loop;
     bool is_done = false;
@@ -38,7 +60,7 @@ Result<std::unique_ptr<Connection>> connect_blocking(Connector& connector, Conne
   Task<Result<std::unique_ptr<Connection>>> task;
   {
     const LoopCore::Entry entry(loop.core());
-    task = connector.connect(std::move(context));
+    task = try_connect(std::move(connector), std::move(context));
     start(
         task,
         [](void* argument) noexcept {
@@ -54,16 +76,7 @@ Result<std::unique_ptr<Connection>> connect_blocking(Connector& connector, Conne
     const std::stop_callback<StopLoop> on_stop(stop, StopLoop{&loop});
     loop.run();
   }
-  if (done.is_done) {
-    try {
-      return take_result(task);
-    } catch (const std::exception& error) {
-      return Failure{
-          Status(StatusCode::unavailable, target + ": the connector threw: " + error.what())};
-    } catch (...) {
-      return Failure{Status(StatusCode::unavailable, target + ": the connector threw")};
-    }
-  }
+  if (done.is_done) return take_result(task);
   if (stop.stop_requested()) {
     return Failure{Status(StatusCode::cancelled, target + ": cancelled while connecting")};
   }

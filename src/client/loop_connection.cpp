@@ -4,14 +4,15 @@
 
 #include "client/async_call.hpp"
 #include "client/channel_core.hpp"
+#include "client/connect_attempt.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace nearcall::detail {
 
 LoopConnection::LoopConnection(ChannelCore& channel, EventLoop& loop)
-    : channel_(&channel),
+    : channel_(channel.weak_from_this()),
+      target_(channel.target()),
       loop_(&loop),
       anchor_(new Anchor(*this)),
       connect_timer_(loop.core(), &LoopConnection::on_connect_late, this) {
@@ -29,6 +30,7 @@ LoopConnection::~LoopConnection() {
     anchor_->detach();
     delete anchor_;
   }
+  give_up_attempt();
   if (client_ && !client_->pump().has_ended()) {
     client_->pump().end(EndReason::cancelled, "the channel closed it");
   }
@@ -41,37 +43,40 @@ LoopConnection::Anchor::~Anchor() {
 
 /// The loop is being destroyed: everything here that is on it has to leave.
 void LoopConnection::on_loop_gone() noexcept {
+  const std::shared_ptr<LoopConnection> alive = weak_from_this().lock();
   anchor_ = nullptr;
-  fail_waiting(Status(StatusCode::cancelled, "the EventLoop of the call went"));
-  connecting_ = {};
-  connect_timer_.clear();
-  open_waiting_.unlink();
-  if (client_) client_->pump().end(EndReason::cancelled, "the EventLoop went");
+  give_up_attempt();
   phase_ = Phase::closing;
+  const Status gone(StatusCode::cancelled, "the EventLoop of the call went");
+  fail(waiting_, gone);
+  fail(repeated_, gone);
+  go_on_.unlink();
+  if (client_) client_->pump().end(EndReason::cancelled, "the EventLoop went");
+  driver_.reset();
+  if (const std::shared_ptr<ChannelCore> channel = channel_.lock()) {
+    channel->forget(*loop_, *this);
+  }
 }
 
-void LoopConnection::submit(AsyncCall& call) {
-  waiting_.push_back(call);
-  if (phase_ == Phase::idle) return connect();
-  if (phase_ == Phase::connected) open_waiting();
-}
+// ---- connecting ---------------------------------------------------------------------------------
 
-void LoopConnection::connect() {
+void LoopConnection::connect(const ChannelCore& channel) {
   phase_ = Phase::connecting;
-  const TimePoint deadline = channel_->connect_deadline(no_deadline);
+  abandon_ = std::stop_source();
+  const TimePoint deadline = channel.connect_deadline(no_deadline);
   connect_timer_.set(deadline);
-  connecting_ = channel_->connector().connect(
-      ConnectContext(channel_->target(), deadline, abandon_.get_token()));
+  connecting_ =
+      try_connect(channel.connector(), ConnectContext(target_, deadline, abandon_.get_token()));
   start(connecting_, &LoopConnection::on_connect_done, this);
 }
 
 void LoopConnection::on_connect_late(void* self) noexcept {
   auto& connection = *static_cast<LoopConnection*>(self);
-  connection.connecting_ = {};
+  const std::shared_ptr<LoopConnection> alive = connection.weak_from_this().lock();
+  connection.give_up_attempt();
   connection.phase_ = Phase::closing;
-  connection.fail_waiting(
-      Status(StatusCode::unavailable,
-             connection.channel_->target() + ": the attempt to connect took too long"));
+  fail(connection.waiting_, Status(StatusCode::unavailable,
+                                   connection.target_ + ": the attempt to connect took too long"));
 }
 
 void LoopConnection::on_connect_done(void* self) noexcept {
@@ -79,35 +84,70 @@ void LoopConnection::on_connect_done(void* self) noexcept {
 }
 
 void LoopConnection::finish_connect() {
+  if (phase_ != Phase::connecting) return;  // it ended because it was given up
+  const std::shared_ptr<LoopConnection> alive = weak_from_this().lock();
   connect_timer_.clear();
-  Status failed;
-  try {
-    Result<std::unique_ptr<Connection>> transport = take_result(connecting_);
-    if (transport) {
-      client_.emplace(*std::move(transport), channel_->target(), *this);
-    } else {
-      failed = std::move(transport).error();
-    }
-  } catch (const std::exception& error) {
-    failed = Status(StatusCode::unavailable,
-                    channel_->target() + ": the connector threw: " + error.what());
-  } catch (...) {
-    failed = Status(StatusCode::unavailable, channel_->target() + ": the connector threw");
-  }
-  if (!failed.ok()) {
+  Result<std::unique_ptr<Connection>> transport = take_result(connecting_);
+  if (!transport) {
     phase_ = Phase::closing;
-    return fail_waiting(failed);
+    return fail(waiting_, transport.error());
   }
   phase_ = Phase::connected;
+  client_.emplace(*std::move(transport), target_, *this);
   driver_.emplace(loop_->core(), client_->pump());
   driver_->start();
   open_waiting();
 }
 
-void LoopConnection::fail_waiting(const Status& why) {
+/// Nobody wants it, or it is late: the connector is told, then its task is destroyed where it
+/// waits, and with it what it holds.
+void LoopConnection::give_up_attempt() {
+  if (phase_ != Phase::connecting) return;
+  phase_ = Phase::idle;
+  connect_timer_.clear();
+  abandon_.request_stop();
+  connecting_ = {};
+}
+
+// ---- calls --------------------------------------------------------------------------------------
+
+void LoopConnection::submit(AsyncCall& call, const ChannelCore& channel) {
+  waiting_.push_back(call);
+  if (phase_ == Phase::idle) return connect(channel);
+  if (phase_ == Phase::connected) open_waiting();
+}
+
+void LoopConnection::repeat(AsyncCall& call) {
+  repeated_.push_back(call);
+  ask_to_go_on();
+}
+
+void LoopConnection::on_call_over() {
+  if (phase_ == Phase::connecting && waiting_.empty()) ask_to_go_on();
+}
+
+void LoopConnection::ask_to_go_on() {
+  if (!go_on_.is_linked()) loop_->core().schedule(go_on_);
+}
+
+void LoopConnection::go_on() {
   const std::shared_ptr<LoopConnection> alive = weak_from_this().lock();
+  while (AsyncCall* const call = repeated_.pop_front())
+    call->submit();
+  if (phase_ == Phase::connecting && waiting_.empty()) return give_up_attempt();
+  open_waiting();
+}
+
+void LoopConnection::fail(IntrusiveList<AsyncCall>& calls, const Status& why) {
+  while (AsyncCall* const call = calls.pop_front())
+    call->on_lost(why);
+}
+
+void LoopConnection::hand_back_waiting() {
+  if (waiting_.empty()) return;
+  const Status why = client_->lost_status();
   while (AsyncCall* const call = waiting_.pop_front())
-    call->on_unprocessed(why);
+    call->on_not_begun(why);
 }
 
 void LoopConnection::open_waiting() {
@@ -120,9 +160,8 @@ void LoopConnection::open_waiting() {
         return;
       case http2::Session::OpenState::closed:
         phase_ = Phase::closing;
-        break;
+        return hand_back_waiting();
     }
-    fail_waiting(client_->lost_status());
   }
 }
 
@@ -131,13 +170,13 @@ void LoopConnection::on_output() {
 }
 
 void LoopConnection::on_room() {
-  if (!waiting_.empty() && !open_waiting_.is_linked()) loop_->core().schedule(open_waiting_);
+  if (!waiting_.empty()) ask_to_go_on();
 }
 
 void LoopConnection::on_closing() {
   phase_ = Phase::closing;
   if (client_->pump().has_ended() && driver_) driver_->stop();
-  if (!waiting_.empty()) fail_waiting(client_->lost_status());
+  hand_back_waiting();
 }
 
 }  // namespace nearcall::detail

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 namespace nearcall::detail {
 
@@ -26,7 +27,6 @@ class ChannelCore;
 class LoopConnection final : public ClientDriver,
                              public std::enable_shared_from_this<LoopConnection> {
  public:
-  /// `channel` outlives every call that is submitted.
   LoopConnection(ChannelCore& channel, EventLoop& loop);
   LoopConnection(const LoopConnection&) = delete;
   LoopConnection& operator=(const LoopConnection&) = delete;
@@ -35,10 +35,16 @@ class LoopConnection final : public ClientDriver,
   /// Lets go of a connection, from any thread: it goes on its loop's, if that is still there.
   static void dispose(std::shared_ptr<LoopConnection> connection);
   /// Opens `call` now, or when it is connected and there is room.
-  void submit(AsyncCall& call);
+  void submit(AsyncCall& call, const ChannelCore& channel);
+  /// Submits `call`, which was not begun here, once more, to the loop's connection of then: not
+  /// before the caller, who is handling what came, has returned.
+  void repeat(AsyncCall& call);
+  /// A call that was submitted here is over. An attempt to connect that nobody waits for any more
+  /// is given up.
+  void on_call_over();
   /// Takes no calls any more.
   bool is_closing() const noexcept { return phase_ == Phase::closing; }
-  EventLoop& loop() const noexcept { return *loop_; }
+  bool is_loop_gone() const noexcept { return anchor_ == nullptr; }
 
   void on_output() override;
   void on_room() override;
@@ -57,10 +63,10 @@ class LoopConnection final : public ClientDriver,
    private:
     LoopConnection* connection_;
   };
-  class OpenWaiting final : public Runnable {
+  class GoOn final : public Runnable {
    public:
-    explicit OpenWaiting(LoopConnection& connection) noexcept : connection_(&connection) {}
-    void run() noexcept override { connection_->open_waiting(); }
+    explicit GoOn(LoopConnection& connection) noexcept : connection_(&connection) {}
+    void run() noexcept override { connection_->go_on(); }
 
    private:
     LoopConnection* connection_;
@@ -68,20 +74,29 @@ class LoopConnection final : public ClientDriver,
 
   static void on_connect_done(void* self) noexcept;
   static void on_connect_late(void* self) noexcept;
-  void connect();
+  void connect(const ChannelCore& channel);
   void finish_connect();
-  void fail_waiting(const Status& why);
+  void give_up_attempt();
+  static void fail(IntrusiveList<AsyncCall>& calls, const Status& why);
+  /// None of those that wait here was begun.
+  void hand_back_waiting();
   void open_waiting();
+  /// What has to wait until nothing of the connection is on the stack.
+  void ask_to_go_on();
+  void go_on();
   void on_loop_gone() noexcept;
 
-  ChannelCore* channel_;
+  /// May be gone when nobody waits.
+  std::weak_ptr<ChannelCore> channel_;
+  const std::string target_;
   EventLoop* loop_;
   Anchor* anchor_;
   Phase phase_ = Phase::idle;
   std::optional<ClientConnection> client_;
   std::optional<LoopDriver> driver_;
   IntrusiveList<AsyncCall> waiting_;
-  OpenWaiting open_waiting_{*this};
+  IntrusiveList<AsyncCall> repeated_;
+  GoOn go_on_{*this};
   std::stop_source abandon_;
   Task<Result<std::unique_ptr<Connection>>> connecting_;
   Timer connect_timer_;

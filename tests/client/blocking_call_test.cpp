@@ -252,8 +252,7 @@ TEST_F(BlockingCallTest, AConnectTimeoutThatPassesWithTimeLeftIsUnavailable) {
   EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
 }
 
-// Disabled until BlockingCall::open() hands the stop token to ChannelCore::acquire().
-TEST_F(BlockingCallTest, DISABLED_AStopRequestEndsACallThatStillConnects) {
+TEST_F(BlockingCallTest, AStopRequestEndsACallThatStillConnects) {
   std::stop_source stop;
   Channel channel("mine", ChannelOptions().connect_callback([&stop](const ConnectContext&) {
     stop.request_stop();
@@ -265,6 +264,163 @@ TEST_F(BlockingCallTest, DISABLED_AStopRequestEndsACallThatStillConnects) {
           .status();
 
   EXPECT_EQ(status.code(), StatusCode::cancelled) << status.to_string();
+}
+
+TEST_F(BlockingCallTest, AStopRequestFromAnotherThreadEndsACallThatStillConnects) {
+  std::stop_source stop;
+  std::promise<std::stop_token> connecting;
+  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
+    connecting.set_value(context.cancellation());
+    return never_connect();
+  }));
+  std::stop_token seen;
+  const std::jthread stopper([&] {
+    seen = connecting.get_future().get();
+    stop.request_stop();
+  });
+
+  const Status status =
+      call_unary(ClientStub(channel, test_methods), patient().cancellation(stop.get_token()))
+          .status();
+
+  EXPECT_EQ(status.code(), StatusCode::cancelled) << status.to_string();
+  EXPECT_TRUE(seen.stop_requested());
+}
+
+TEST_F(BlockingCallTest, AStopThatWasRequestedBeforeConnectsNowhere) {
+  std::stop_source stop;
+  stop.request_stop();
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  const Status status =
+      call_unary(ClientStub(channel, test_methods), patient().cancellation(stop.get_token()))
+          .status();
+
+  EXPECT_EQ(status.code(), StatusCode::cancelled);
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+TEST_F(BlockingCallTest, ADeadlineThatHasPassedSendsNothing) {
+  ScriptedServer server({[](ScriptedPeer&) {}});
+  Channel channel("mine", server.options());
+
+  const Status status =
+      call_unary(ClientStub(channel, test_methods), CallOptions().timeout(0s)).status();
+
+  EXPECT_EQ(status.code(), StatusCode::deadline_exceeded);
+  EXPECT_EQ(server.connection_count(), 0U);
+}
+
+TEST_F(BlockingCallTest, AStopRequestEndsACallThatWaitsForRoom) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          http2::Stream* const warm = peer.next_call();
+                          ASSERT_NE(warm, nullptr);
+                          peer.answer(*warm, "warm");
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().streams_opened, 2U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options().max_connections(1));
+  const ClientStub stub(channel, test_methods);
+  ASSERT_TRUE(call_unary(stub).ok());
+  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  ASSERT_TRUE(first.write(text("hello")));
+  std::stop_source stop;
+
+  std::jthread stopper([&stop] { stop.request_stop(); });
+  const Status second = call_unary(stub, patient().cancellation(stop.get_token())).status();
+
+  EXPECT_EQ(second.code(), StatusCode::cancelled) << second.to_string();
+  EXPECT_TRUE(first.finish().ok());
+}
+
+TEST_F(BlockingCallTest, AServerStreamingCallThatIsRefusedOnceIsRepeatedByItsReader) {
+  for (const std::size_t size : {1U, 300'000U}) {
+    StringValue request = text(std::string(size, 'x'));
+    const std::size_t body = request.ByteSizeLong() + 5;
+    ScriptedServer server({[body](ScriptedPeer& peer) {
+      http2::Stream* const first = peer.next_call();
+      ASSERT_NE(first, nullptr);
+      peer.reset(*first, ErrorCode::refused_stream);
+      http2::Stream* const second = peer.next_call();
+      ASSERT_NE(second, nullptr);
+      EXPECT_EQ(peer.body_size(*second), body);
+      peer.answer(*second, "at last");
+      EXPECT_TRUE(peer.wait_for_end());
+    }});
+    Channel channel("mine", server.options());
+
+    auto call = ClientStub(channel, test_methods)
+                    .server_streaming<StringValue>(serve_method, request, patient());
+    request.Clear();
+    const std::optional<StringValue> reply = call.read();
+
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->value(), "at last");
+    EXPECT_TRUE(call.finish().ok());
+  }
+}
+
+TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.answer(*stream, "reply");
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  auto channel = std::make_unique<Channel>("mine", server.options());
+  {
+    auto call = ClientStub(*channel, test_methods)
+                    .server_streaming<StringValue>(serve_method, text("request"), patient());
+    channel.reset();
+
+    EXPECT_TRUE(call.read().has_value());
+    EXPECT_TRUE(call.finish().ok());
+  }
+}
+
+TEST_F(BlockingCallTest, CancelEndsARepeatThatStillConnects) {
+  std::promise<void> connecting;
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.session().send_goaway(ErrorCode::no_error, "restarting");
+    peer.reset(*stream, ErrorCode::refused_stream);
+  }});
+  int attempts = 0;
+  const ConnectCallback first = server.options().connect_callback();
+  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
+    if (++attempts == 1) return first(context);
+    connecting.set_value();
+    return never_connect();
+  }));
+  auto call = ClientStub(channel, test_methods)
+                  .server_streaming<StringValue>(serve_method, text("request"), patient());
+  const std::jthread canceller([&] {
+    connecting.get_future().wait();
+    call.cancel();
+  });
+
+  EXPECT_EQ(call.read(), std::nullopt);
+  EXPECT_EQ(call.finish().code(), StatusCode::cancelled);
+  EXPECT_EQ(attempts, 2);
+}
+
+TEST_F(BlockingCallTest, AStreamingCallThatWroteIsNotRepeated) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.reset(*stream, ErrorCode::refused_stream);
+    EXPECT_EQ(peer.next_headers(), nullptr);
+  }});
+  Channel channel("mine", server.options());
+  auto call = ClientStub(channel, test_methods)
+                  .client_streaming<StringValue, StringValue>(collect_method, patient());
+
+  EXPECT_TRUE(call.write(text("gone")));
+
+  EXPECT_EQ(call.finish().status().code(), StatusCode::unavailable);
 }
 
 TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <semaphore>
 #include <thread>
 
 namespace nearcall::test {
@@ -80,6 +80,77 @@ TEST_F(BlockingConnectionTest, WhatIsDoneAlreadyIsNotWaitedFor) {
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();
   EXPECT_TRUE(connection_->wait(lock, self, SteadyClock::now() - 1s, [] { return true; }));
+}
+
+/// A thread that waits on the connection until the test says that it is done.
+class Waiting {
+ public:
+  explicit Waiting(BlockingConnection& connection) : connection_(&connection) {
+    thread_ = std::jthread([this] {
+      BlockingConnection::Lock lock = connection_->lock();
+      in_time_ = connection_->wait(lock, self_, SteadyClock::now() + 10s, [this] {
+        looked_.release();
+        return is_done_ || connection_->client().open_state() == OpenState::closed;
+      });
+    });
+    // It looks with the mutex held, which it lets go of only when it sleeps or drives.
+    looked_.acquire();
+    const BlockingConnection::Lock lock = connection_->lock();
+  }
+  /// REQUIRES: the mutex is held.
+  void set_done() { is_done_ = true; }
+  void wake_up() { connection_->notify(self_); }
+  bool ends_in_time() {
+    thread_.join();
+    return in_time_;
+  }
+
+ private:
+  BlockingConnection* connection_;
+  detail::BlockedThread self_;
+  std::counting_semaphore<> looked_{0};
+  bool is_done_ = false;
+  bool in_time_ = false;
+  std::jthread thread_;
+};
+
+TEST_F(BlockingConnectionTest, WhoLeavesWhileItDrivesPassesTheRoleOn) {
+  EXPECT_TRUE(is_fit());
+  Waiting driver(*connection_);
+  Waiting sleeper(*connection_);
+  {
+    const BlockingConnection::Lock lock = connection_->lock();
+    driver.set_done();
+    driver.wake_up();
+  }
+  EXPECT_TRUE(driver.ends_in_time());
+
+  peer_->turn();
+  peer_->session().send_goaway(http2::ErrorCode::no_error, {});
+  peer_->flush();
+
+  EXPECT_TRUE(sleeper.ends_in_time());
+}
+
+TEST_F(BlockingConnectionTest, WhoIsWokenToDriveAndIsDoneAlreadyPassesTheRoleOn) {
+  EXPECT_TRUE(is_fit());
+  Waiting driver(*connection_);
+  Waiting done(*connection_);
+  Waiting sleeper(*connection_);
+  {
+    const BlockingConnection::Lock lock = connection_->lock();
+    driver.set_done();
+    done.set_done();  // but is not told: it learns of it when it is woken to drive
+    driver.wake_up();
+  }
+  EXPECT_TRUE(driver.ends_in_time());
+  EXPECT_TRUE(done.ends_in_time());
+
+  peer_->turn();
+  peer_->session().send_goaway(http2::ErrorCode::no_error, {});
+  peer_->flush();
+
+  EXPECT_TRUE(sleeper.ends_in_time());
 }
 
 /// A warm-up, so that the client knows how many calls the server takes.

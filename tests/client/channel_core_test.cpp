@@ -34,17 +34,17 @@ class KeepingConnector final : public Connector {
 
 class ChannelCoreTest : public test::LogCheckedTest {
  protected:
-  using Acquired = Result<std::shared_ptr<BlockingConnection>>;
-
   std::shared_ptr<ChannelCore> make(ChannelOptions options = ChannelOptions()) {
     return std::make_shared<ChannelCore>("mine", std::move(options.connector(connector_)));
   }
   std::shared_ptr<BlockingConnection> acquire(ChannelCore& core) {
-    Acquired acquired = core.acquire(no_deadline, {});
-    EXPECT_TRUE(acquired.ok()) << acquired.status().to_string();
-    return acquired.ok() ? *acquired : nullptr;
+    if (std::shared_ptr<BlockingConnection> taken = core.take()) return taken;
+    Result<std::shared_ptr<BlockingConnection>> made = core.connect(no_deadline, {});
+    EXPECT_TRUE(made.ok()) << made.status().to_string();
+    return made.ok() ? *made : nullptr;
   }
 
+  TimePoint now_ = SteadyClock::now();
   std::shared_ptr<KeepingConnector> connector_ = std::make_shared<KeepingConnector>();
 };
 
@@ -75,7 +75,7 @@ TEST_F(ChannelCoreTest, AnAttemptEndsAtTheEarlierOneOfDeadlineAndConnectTimeout)
 TEST_F(ChannelCoreTest, AConnectionThatWasPutBackIsTakenAgain) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> first = acquire(*core);
-  core->put_back(first);
+  core->put_back(first, now_);
 
   EXPECT_EQ(acquire(*core), first);
   EXPECT_EQ(connector_->attempts, 1);
@@ -85,8 +85,8 @@ TEST_F(ChannelCoreTest, TheOneThatWasPutBackLastIsTakenFirst) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> two = acquire(*core);
-  core->put_back(two);
-  core->put_back(one);
+  core->put_back(two, now_);
+  core->put_back(one, now_ + 1ns);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(acquire(*core), two);
@@ -110,8 +110,8 @@ TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(1));
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> again = acquire(*core);
-  core->put_back(one);
-  core->put_back(again);
+  core->put_back(one, now_);
+  core->put_back(again, now_);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(connector_->attempts, 1);
@@ -129,7 +129,7 @@ TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
     return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); });
   };
   for (std::shared_ptr<BlockingConnection>& one : taken)
-    core->put_back(std::move(one));
+    core->put_back(std::move(one), now_);
 
   EXPECT_EQ(open(), 4);
   EXPECT_FALSE(made.back().expired());
@@ -140,10 +140,27 @@ TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
   EXPECT_EQ(closed, 3);
 }
 
+TEST_F(ChannelCoreTest, IdleForThirtySecondsIsTooLong) {
+  const std::shared_ptr<ChannelCore> core = make();
+  std::shared_ptr<BlockingConnection> old = acquire(*core);
+  std::shared_ptr<BlockingConnection> used = acquire(*core);
+  const std::weak_ptr<BlockingConnection> watched = old;
+  core->put_back(std::move(old), now_);
+
+  core->put_back(used, now_ + 30s - 1ns);
+  EXPECT_FALSE(watched.expired());
+  EXPECT_EQ(acquire(*core), used);
+  core->put_back(std::move(used), now_ + 30s);
+
+  EXPECT_TRUE(watched.expired());
+  connector_->peers[0]->turn();
+  EXPECT_TRUE(connector_->peers[0]->has_ended());
+}
+
 TEST_F(ChannelCoreTest, OneThatDiedWhileIdleIsReplaced) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> dead = acquire(*core);
-  core->put_back(dead);
+  core->put_back(dead, now_);
   connector_->peers.clear();
 
   EXPECT_NE(acquire(*core), dead);
@@ -155,7 +172,7 @@ TEST_F(ChannelCoreTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
   const std::shared_ptr<BlockingConnection> told = acquire(*core);
   told->flush();
   connector_->peers[0]->turn();
-  core->put_back(told);
+  core->put_back(told, now_);
   connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
   connector_->peers[0]->flush();
 
@@ -172,7 +189,7 @@ TEST_F(ChannelCoreTest, OneThatDiedInUseIsNotKept) {
     BlockingConnection::Lock lock = dying->lock();
     EXPECT_FALSE(dying->is_fit(lock));
   }
-  core->put_back(std::move(dying));
+  core->put_back(std::move(dying), now_);
 
   EXPECT_TRUE(watched.expired());
   acquire(*core);
@@ -183,7 +200,8 @@ TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
   const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
   connector_->fails = true;
   for (int i = 0; i < 3; ++i) {
-    const Acquired failed = core->acquire(no_deadline, {});
+    ASSERT_EQ(core->take(), nullptr);
+    const Result<std::shared_ptr<BlockingConnection>> failed = core->connect(no_deadline, {});
     ASSERT_FALSE(failed.ok());
     EXPECT_EQ(failed.error(), Status(StatusCode::unavailable, "nobody there"));
   }
@@ -195,7 +213,7 @@ TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
 
 TEST_F(ChannelCoreTest, ClosesItsConnectionsWhenItGoes) {
   std::shared_ptr<ChannelCore> core = make();
-  core->put_back(acquire(*core));
+  core->put_back(acquire(*core), now_);
   core.reset();
 
   connector_->peers[0]->turn();

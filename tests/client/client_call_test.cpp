@@ -98,7 +98,7 @@ TEST(ClientCall, AResponseThatIsNotGrpcResetsTheStream) {
   direct.turn();
 
   EXPECT_EQ(call.status().code(), StatusCode::unavailable);
-  EXPECT_FALSE(call.is_unprocessed());
+  EXPECT_EQ(call.not_begun, 0);
   EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
 }
 
@@ -110,9 +110,9 @@ TEST(ClientCall, OnlyRefusedStreamSaysThatItWasNotBegun) {
   direct.peer().reset(direct.open(cancelled), ErrorCode::cancel);
   direct.turn();
 
-  EXPECT_TRUE(refused.is_unprocessed());
+  EXPECT_EQ(refused.not_begun, 1);
   EXPECT_EQ(refused.status().code(), StatusCode::unavailable);
-  EXPECT_FALSE(cancelled.is_unprocessed());
+  EXPECT_EQ(cancelled.not_begun, 0);
   EXPECT_EQ(cancelled.status().code(), StatusCode::cancelled);
 }
 
@@ -160,11 +160,57 @@ TEST(ClientCall, ACallThatGoesTakesItsStreamAlong) {
 TEST(ClientCall, OneThatWasNeverOpenedEndsUnprocessedWithoutAConnection) {
   DirectClient direct;
   DirectCall call(direct.method());
-  call.on_unprocessed(Status(StatusCode::unavailable, "no way"));
+  call.on_not_begun(Status(StatusCode::unavailable, "no way"));
 
   EXPECT_TRUE(call.is_over());
-  EXPECT_TRUE(call.is_unprocessed());
+  EXPECT_EQ(call.not_begun, 1);
   EXPECT_EQ(call.status().message(), "no way");
+}
+
+TEST(ClientCall, OneThatWasNotBegunCanBeOpenedOnceMore) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  call.wants_to_begin_again = true;
+  direct.peer().reset(direct.open(call), ErrorCode::refused_stream);
+  direct.turn();
+  ASSERT_EQ(call.not_begun, 1);
+  EXPECT_FALSE(call.is_over());
+  EXPECT_FALSE(call.is_open());
+
+  http2::Stream& again = direct.open(call);
+  EXPECT_NE(direct.peer().header("grpc-timeout"), "20S");  // what is left of it
+  direct.peer().answer(again, "reply");
+  direct.turn();
+
+  EXPECT_TRUE(call.is_over());
+  EXPECT_TRUE(call.status().ok()) << call.status().to_string();
+  EXPECT_EQ(direct.client().call_count(), 0U);
+}
+
+TEST(ClientCall, OneWhoseHeadersCameWasBegun) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  http2::Stream& stream = direct.open(call);
+  direct.peer().begin(stream);
+  direct.turn();
+  direct.peer().reset(stream, ErrorCode::refused_stream);
+  direct.turn();
+
+  EXPECT_EQ(call.status().code(), StatusCode::unavailable);
+  EXPECT_EQ(call.not_begun, 0);
+}
+
+TEST(ClientCall, OneThatIsOverIsNotBegunAgain) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  call.wants_to_begin_again = true;
+  http2::Stream& stream = direct.open(call);
+  direct.peer().reset(stream, ErrorCode::refused_stream);
+  call.finish(Status(StatusCode::cancelled, "the user did"));
+  direct.turn();
+
+  EXPECT_EQ(call.not_begun, 0);
+  EXPECT_EQ(call.status().code(), StatusCode::cancelled);
 }
 
 }  // namespace

@@ -92,7 +92,7 @@ TEST(ClientConnection, ACallAboveTheLastGoawayIdWasNotBegun) {
   direct.take_in();
 
   EXPECT_TRUE(call.is_over());
-  EXPECT_TRUE(call.is_unprocessed());
+  EXPECT_EQ(call.not_begun, 1);
   EXPECT_EQ(call.status().code(), StatusCode::unavailable);
 }
 
@@ -111,6 +111,47 @@ TEST(ClientConnection, ItsEndIsTheEndOfItsCallsAndSaysWhoWent) {
   EXPECT_EQ(direct.client().open_state(), OpenState::closed);
   EXPECT_EQ(direct.client().call_count(), 0U);
   EXPECT_EQ(direct.closings, 1);
+}
+
+TEST(ClientConnection, WhatNeverLeftWasNotBegun) {
+  DirectClient direct;
+  DirectCall sent(direct.method());
+  DirectCall unsent(direct.method());
+  direct.open(sent);
+  direct.close_peer();
+  unsent.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  direct.turn();
+
+  EXPECT_EQ(sent.status().code(), StatusCode::unavailable);
+  EXPECT_EQ(sent.not_begun, 0);
+  EXPECT_EQ(unsent.status().code(), StatusCode::unavailable);
+  EXPECT_EQ(unsent.not_begun, 1);
+}
+
+TEST(ClientConnection, WhatNeverLeftIsNotBegunAgainWhenItIsUsWhoClose) {
+  DirectClient direct;
+  DirectCall unsent(direct.method());
+  unsent.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  direct.client().pump().end(EndReason::cancelled, "the channel went");
+
+  EXPECT_TRUE(unsent.is_over());
+  EXPECT_EQ(unsent.not_begun, 0);
+}
+
+TEST(ClientConnection, AfterAFailedWriteItReadsWhatTheServerSaidBeforeItClosed) {
+  DirectClient direct;
+  DirectCall begun(direct.method());
+  direct.open(begun);
+  direct.peer().session().send_goaway(ErrorCode::no_error, "restarting");
+  direct.close_peer();
+  DirectCall late(direct.method());
+  late.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  direct.client().pump().flush(SteadyClock::now());  // EPIPE, with a GOAWAY still to be read
+
+  EXPECT_EQ(late.not_begun, 1);
+  EXPECT_EQ(begun.status().code(), StatusCode::unavailable);
+  EXPECT_NE(begun.status().message().find("restarting"), std::string::npos)
+      << begun.status().to_string();
 }
 
 TEST(ClientConnection, WhatTheServerDidWrongIsInTheStatus) {

@@ -91,7 +91,7 @@ TEST(ConnectAttempt, GivesTheConnectorTargetDeadlineAndCancellation) {
   std::string target;
   TimePoint seen_deadline{};
   std::stop_token seen_stop;
-  TestConnector connector([&](ConnectContext context) {
+  const auto connector = std::make_shared<TestConnector>([&](ConnectContext context) {
     target = context.target();
     seen_deadline = context.deadline();
     seen_stop = context.cancellation();
@@ -109,7 +109,8 @@ TEST(ConnectAttempt, GivesTheConnectorTargetDeadlineAndCancellation) {
 
 TEST(ConnectAttempt, AConnectorThatNeverWaitsIsEnough) {
   Held held;
-  TestConnector connector([&](const ConnectContext&) { return connect_at_once(held); });
+  const auto connector =
+      std::make_shared<TestConnector>([&](const ConnectContext&) { return connect_at_once(held); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 
@@ -120,7 +121,8 @@ TEST(ConnectAttempt, AConnectorThatNeverWaitsIsEnough) {
 
 TEST(ConnectAttempt, AConnectorMayWaitOnTheLoopItRunsOn) {
   Held held;
-  TestConnector connector([&](const ConnectContext&) { return connect_after_a_turn(held); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return connect_after_a_turn(held); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 
@@ -130,7 +132,8 @@ TEST(ConnectAttempt, AConnectorMayWaitOnTheLoopItRunsOn) {
 
 TEST(ConnectAttempt, AConnectorThatSucceedsInTimeDoesNotNeedTimeLeft) {
   Held held;
-  TestConnector connector([&](const ConnectContext&) { return connect_at_once(held); });
+  const auto connector =
+      std::make_shared<TestConnector>([&](const ConnectContext&) { return connect_at_once(held); });
 
   const Connected connected =
       connect_blocking(connector, ConnectContext("t", std::chrono::steady_clock::now(), {}));
@@ -140,7 +143,8 @@ TEST(ConnectAttempt, AConnectorThatSucceedsInTimeDoesNotNeedTimeLeft) {
 
 TEST(ConnectAttempt, OneThatIsLateIsDestroyedWhereItWaitsAndWhatItHeldIsClosed) {
   Held held;
-  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return never_connect(held.take()); });
 
   const Connected connected = connect_blocking(
       connector, ConnectContext("mine:slow", std::chrono::steady_clock::now() + 5ms, {}));
@@ -154,7 +158,8 @@ TEST(ConnectAttempt, OneThatIsLateIsDestroyedWhereItWaitsAndWhatItHeldIsClosed) 
 TEST(ConnectAttempt, OneThatIsNotWantedAnyMoreEndsAtOnceFromAnotherThread) {
   Held held;
   std::stop_source stop;
-  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return never_connect(held.take()); });
   std::jthread stopper([&stop] { stop.request_stop(); });
 
   const Connected connected =
@@ -169,7 +174,8 @@ TEST(ConnectAttempt, OneThatWasStoppedBeforehandEndsAtOnce) {
   Held held;
   std::stop_source stop;
   stop.request_stop();
-  TestConnector connector([&](const ConnectContext&) { return never_connect(held.take()); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return never_connect(held.take()); });
 
   const Connected connected =
       connect_blocking(connector, ConnectContext("t", far_away(), stop.get_token()));
@@ -182,7 +188,8 @@ TEST(ConnectAttempt, OneThatWasStoppedBeforehandEndsAtOnce) {
 TEST(ConnectAttempt, AFailureIsPassedOnAndTheHalfOpenConnectionIsClosed) {
   Held held;
   const Status why(StatusCode::permission_denied, "wrong user");
-  TestConnector connector([&](const ConnectContext&) { return refuse(held.take(), why); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return refuse(held.take(), why); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 
@@ -192,7 +199,8 @@ TEST(ConnectAttempt, AFailureIsPassedOnAndTheHalfOpenConnectionIsClosed) {
 }
 
 TEST(ConnectAttempt, AnExceptionIsUnavailableAndSaysWhatWasThrown) {
-  TestConnector connector([](const ConnectContext&) { return throw_at_once(); });
+  const auto connector =
+      std::make_shared<TestConnector>([](const ConnectContext&) { return throw_at_once(); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 
@@ -203,13 +211,53 @@ TEST(ConnectAttempt, AnExceptionIsUnavailableAndSaysWhatWasThrown) {
 
 TEST(ConnectAttempt, WhatIsThrownNeedNotBeAStandardException) {
   Held held;
-  TestConnector connector([&](const ConnectContext&) { return throw_a_number(held.take()); });
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return throw_a_number(held.take()); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 
   ASSERT_FALSE(connected.ok());
   EXPECT_EQ(connected.error().code(), StatusCode::unavailable);
   EXPECT_TRUE(held.is_closed());
+}
+
+TEST(ConnectAttempt, WhatIsThrownBeforeThereIsATaskIsUnavailableToo) {
+  const auto connector =
+      std::make_shared<TestConnector>([](const ConnectContext&) -> Task<Connected> {
+        throw std::runtime_error("no more sockets today");
+      });
+  const auto number =
+      std::make_shared<TestConnector>([](const ConnectContext&) -> Task<Connected> { throw 7; });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+  const Connected by_number = connect_blocking(number, ConnectContext("t", far_away(), {}));
+
+  EXPECT_EQ(connected.status(),
+            Status(StatusCode::unavailable, "t: the connector threw: no more sockets today"));
+  EXPECT_EQ(by_number.status(), Status(StatusCode::unavailable, "t: the connector threw"));
+}
+
+TEST(ConnectAttempt, NoTaskIsUnavailable) {
+  const auto connector =
+      std::make_shared<TestConnector>([](const ConnectContext&) { return Task<Connected>(); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  EXPECT_EQ(connected.status(), Status(StatusCode::unavailable, "t: the connector made no task"));
+}
+
+Task<Connected> make_nothing() {
+  co_return std::unique_ptr<Connection>();
+}
+
+TEST(ConnectAttempt, NoConnectionIsUnavailable) {
+  const auto connector =
+      std::make_shared<TestConnector>([](const ConnectContext&) { return make_nothing(); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  EXPECT_EQ(connected.status(),
+            Status(StatusCode::unavailable, "t: the connector made no connection"));
 }
 
 }  // namespace

@@ -9,16 +9,23 @@
 
 namespace nearcall::test {
 
-/// A call without anybody who waits: counts its changes.
+/// A call without anybody who waits: counts its changes, and how often it was told that it was not
+/// begun.
 class DirectCall final : public detail::ClientCall {
  public:
   explicit DirectCall(const detail::BoundMethod& method, const CallOptions& options = patient())
       : ClientCall(method, options, std::size_t{4} * 1024 * 1024) {}
 
   int changes = 0;
+  int not_begun = 0;
+  bool wants_to_begin_again = false;
 
  private:
   void on_change() override { ++changes; }
+  bool begin_again() override {
+    ++not_begun;
+    return wants_to_begin_again;
+  }
 };
 
 /// A ClientConnection whose other end is a ScriptedPeer; nothing happens but in turn().

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <stdexcept>
+#include <thread>
 
 namespace nearcall::test {
 namespace {
@@ -146,6 +148,29 @@ TEST_F(LoopConnectionTest, WhatAConnectorThrowsNeedNotBeAStandardException) {
   EXPECT_EQ(outcomes.at(0).code(), StatusCode::unavailable);
 }
 
+Task<Result<std::unique_ptr<Connection>>> make_nothing() {
+  co_return std::unique_ptr<Connection>();
+}
+
+TEST_F(LoopConnectionTest, AConnectorMayDoAnythingWrongAndTheCallIsUnavailable) {
+  using Attempt = Task<Result<std::unique_ptr<Connection>>>;
+  const std::pair<const char*, ConnectCallback> wrong[] = {
+      {"mine: the connector threw: at once",
+       [](const ConnectContext&) -> Attempt { throw std::runtime_error("at once"); }},
+      {"mine: the connector threw", [](const ConnectContext&) -> Attempt { throw 7; }},
+      {"mine: the connector made no task", [](const ConnectContext&) { return Attempt(); }},
+      {"mine: the connector made no connection",
+       [](const ConnectContext&) { return make_nothing(); }}};
+  for (const auto& [text, callback] : wrong) {
+    Channel channel("mine", ChannelOptions().connect_callback(callback));
+    const ClientStub stub(channel, test_methods);
+
+    const std::vector<Status> outcomes = sync_wait(call_together(stub, 2));
+
+    EXPECT_EQ(outcomes, std::vector<Status>(2, Status(StatusCode::unavailable, text)));
+  }
+}
+
 Task<Result<std::unique_ptr<Connection>>> never_connect(std::unique_ptr<Connection> half_open) {
   co_await sleep_for(1h);
   co_return std::move(half_open);
@@ -238,6 +263,154 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
 
   ASSERT_TRUE(kept.has_value());
   EXPECT_TRUE(kept->is_done());
+}
+
+/// Attempts to connect that take as long as they may, and what became of them.
+class SlowConnector final : public Connector {
+ public:
+  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+    Result<SocketPair> pair = make_socketpair();
+    tokens.push_back(context.cancellation());
+    ends.push_back(std::move(pair->second));
+    return never_connect(std::move(pair->first));
+  }
+  bool was_given_up(std::size_t attempt) {
+    return tokens.at(attempt).stop_requested() &&
+           read_kind(*ends.at(attempt)) == IoResult::Kind::end_of_stream;
+  }
+
+  std::vector<std::stop_token> tokens;
+  std::vector<std::unique_ptr<Connection>> ends;
+};
+
+class GivenUp : public LogCheckedTest {
+ protected:
+  std::shared_ptr<SlowConnector> connector_ = std::make_shared<SlowConnector>();
+  Channel channel_{"mine", ChannelOptions().connector(connector_)};
+  ClientStub stub_{channel_, test_methods};
+};
+
+Task<void> drop_cancel_and_be_late(const ClientStub& stub, SlowConnector& connector) {
+  {
+    auto dropped = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+    auto cancelled = stub.unary_async<StringValue>(unary_method, text("b"), patient());
+    auto late = stub.unary_async<StringValue>(unary_method, text("c"), CallOptions().timeout(5ms));
+    cancelled.cancel();
+    const Result<StringValue> reply = co_await late;
+    EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
+    EXPECT_FALSE(connector.was_given_up(0));  // one still waits
+  }
+  co_await sleep_for(1ms);
+  EXPECT_TRUE(connector.was_given_up(0));
+  EXPECT_EQ(connector.tokens.size(), 1U);
+
+  auto next = stub.unary_async<StringValue>(unary_method, text("d"), CallOptions().timeout(5ms));
+  const Result<StringValue> reply = co_await next;
+  EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
+  EXPECT_EQ(connector.tokens.size(), 2U);
+  EXPECT_FALSE(connector.tokens.at(1) == connector.tokens.at(0));
+}
+
+TEST_F(GivenUp, IsAnAttemptThatNoCallWaitsForAnyMore) {
+  sync_wait(drop_cancel_and_be_late(stub_, *connector_));
+}
+
+TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
+  std::optional<AsyncUnaryCall<StringValue>> kept;
+
+  sync_wait(leave_a_call_waiting(stub_, kept));
+
+  EXPECT_TRUE(connector_->was_given_up(0));
+  EXPECT_TRUE(kept->is_done());
+}
+
+Task<void> call_on_a_channel_that_goes(std::shared_ptr<SlowConnector> connector) {
+  {
+    Channel channel("mine", ChannelOptions().connector(connector));
+    auto call = ClientStub(channel, test_methods)
+                    .unary_async<StringValue>(unary_method, text("a"), patient());
+    EXPECT_FALSE(connector->was_given_up(0));
+  }
+  EXPECT_TRUE(connector->was_given_up(0));
+  co_return;
+}
+
+TEST_F(GivenUp, IsAnAttemptWhoseChannelGoes) {
+  sync_wait(call_on_a_channel_that_goes(connector_));
+}
+
+Task<Result<std::unique_ptr<Connection>>> connect_later(ScriptedServer& server) {
+  co_await sleep_for(20ms);
+  co_return server.accept();
+}
+
+Task<std::vector<Status>> call_hasty_and_patient(const ClientStub& stub) {
+  auto hasty = stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().timeout(5ms));
+  auto calm = stub.unary_async<StringValue>(unary_method, text("b"), patient());
+  const Result<StringValue> first = co_await hasty;
+  EXPECT_FALSE(calm.is_done());
+  const Result<StringValue> second = co_await calm;
+  std::vector<Status> outcomes{first.status(), second.status()};
+  co_return outcomes;
+}
+
+TEST_F(LoopConnectionTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadline) {
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  Channel channel("mine", ChannelOptions().connect_callback(
+                              [&server](const ConnectContext&) { return connect_later(server); }));
+
+  const std::vector<Status> outcomes =
+      sync_wait(call_hasty_and_patient(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(outcomes.at(0).code(), StatusCode::deadline_exceeded);
+  EXPECT_TRUE(outcomes.at(1).ok()) << outcomes.at(1).to_string();
+}
+
+Task<Status> call_until_cancelled(const ClientStub& stub, CallOptions options) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), options);
+  const Result<StringValue> reply = co_await call;
+  co_return reply.status();
+}
+
+TEST_F(LoopConnectionTest, AStopRequestEndsACallThatStillConnects) {
+  std::stop_source stop;
+  std::promise<void> connecting;
+  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext&) {
+    connecting.set_value();
+    return never_connect(nullptr);
+  }));
+  const std::jthread stopper([&] {
+    connecting.get_future().wait();
+    stop.request_stop();
+  });
+
+  const Status status = sync_wait(call_until_cancelled(ClientStub(channel, test_methods),
+                                                       patient().cancellation(stop.get_token())));
+
+  EXPECT_EQ(status.code(), StatusCode::cancelled) << status.to_string();
+}
+
+TEST_F(LoopConnectionTest, CallsThatWaitForRoomAreRepeatedWhenTheServerLeaves) {
+  const auto leave = [](ScriptedPeer& peer) {
+    http2::Stream* const warm = peer.next_call();
+    ASSERT_NE(warm, nullptr);
+    peer.answer(*warm, "reply");
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.session().send_goaway(http2::ErrorCode::no_error, "restarting");
+    peer.answer(*stream, "reply");
+    EXPECT_TRUE(peer.wait_for_end());
+  };
+  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
+  ScriptedServer server({leave, serve}, one_stream_at_a_time());
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(warm_up_and_call_together(stub, 5));
+
+  for (const Status& status : outcomes)
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(server.connection_count(), 2U);
 }
 
 }  // namespace
