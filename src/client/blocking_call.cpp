@@ -17,6 +17,11 @@ Status cancelled() {
   return Status(StatusCode::cancelled, "the call was cancelled");
 }
 
+bool has_passed(const CallOptions& options) {
+  if (options.timeout() && *options.timeout() <= Duration::zero()) return true;
+  return options.deadline() != no_deadline && options.deadline() <= SteadyClock::now();
+}
+
 /// Why a thread may not wait here, or OK.
 Status check_thread(const BoundMethod& method) {
   if (EventLoop::current() == nullptr) return Status();
@@ -65,7 +70,7 @@ bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
   Status refused = check_thread(method());
   if (refused.ok()) refused = options.misuse();
   if (refused.ok()) refused = channel.misuse();
-  if (refused.ok() && deadline() != no_deadline && deadline() <= SteadyClock::now()) {
+  if (refused.ok() && has_passed(options)) {
     refused = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
   }
   if (!refused.ok()) {

@@ -2,8 +2,6 @@
 // Whoever waits, drives.
 #include "client/blocking_connection.hpp"
 
-#include "base/check.hpp"
-
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -15,6 +13,13 @@
 #include <utility>
 
 namespace nearcall::detail {
+namespace {
+
+/// How often a thread that sleeps looks whether it is wanted, when there was no descriptor left to
+/// wake it with.
+constexpr Duration look_without_wake_up = std::chrono::milliseconds(10);
+
+}  // namespace
 
 BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
                                        std::string target,
@@ -37,7 +42,7 @@ BlockingConnection::Lock BlockingConnection::lock() {
 }
 
 void BlockingConnection::flush() {
-  has_output_ = false;
+  if (!client_.pump().has_output()) return;
   const bool was_blocked = client_.pump().is_write_blocked();
   client_.pump().flush(SteadyClock::now());
   if (!was_blocked && client_.pump().is_write_blocked()) interrupt();  // it must poll for writing
@@ -49,7 +54,7 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   const TimePoint now = SteadyClock::now();
   while (client_.pump().read(read_scratch(), now) == Pump::Progress::some) {
   }
-  if (client_.pump().has_output()) flush();  // of calls, and what the server is owed (PING's ACK)
+  flush();  // of calls, and what the server is owed (PING's ACK)
 }
 
 bool BlockingConnection::is_fit(Lock& lock) {
@@ -78,7 +83,7 @@ void BlockingConnection::wake_all() noexcept {
 // ---- waiting ------------------------------------------------------------------------------------
 
 bool BlockingConnection::wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline) {
-  if (SteadyClock::now() >= deadline) return false;
+  if (deadline != no_deadline && SteadyClock::now() >= deadline) return false;
   if (is_driven_) {
     sleeping_.push_back(thread);
     if (deadline == no_deadline) {
@@ -119,7 +124,7 @@ void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
   is_interrupted_ = false;
   flush();
   if (!spin(lock, deadline)) park(lock, deadline);
-  if (client_.pump().has_output()) flush();
+  flush();
 }
 
 bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
@@ -144,10 +149,7 @@ bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
 
 void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   Pump& pump = client_.pump();
-  if (!wake_) {
-    wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    CHECK(static_cast<bool>(wake_), errno);
-  }
+  if (!wake_) wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::array<pollfd, 3> polled = {pollfd{wake_.get(), POLLIN, 0}, {}, {}};
   nfds_t count = 1;
   if (!pump.session().should_pause_reading()) {
@@ -161,7 +163,8 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
     polled[count++] = {advice.fd(), advice.events(), 0};
   }
   const TimePoint before = SteadyClock::now();
-  const TimePoint until = std::min(deadline, pump.next_deadline());
+  TimePoint until = std::min(deadline, pump.next_deadline());
+  if (!wake_) until = std::min(until, before + look_without_wake_up);
   timespec timeout{};
   if (until != no_deadline) {
     const auto left = std::max(until - before, Duration::zero()).count();

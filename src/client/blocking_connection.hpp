@@ -70,12 +70,12 @@ class BlockingConnection final : public ClientDriver {
   void notify(BlockedThread& thread) noexcept;
   /// Sends what there is, and takes in what has arrived.
   void exchange(Lock& lock);
-  /// Sends what there is.
+  /// Sends what there is. Costs nothing if there is nothing.
   void flush();
   /// Whether it can take a call, after a look at what arrived while nobody drove it.
   bool is_fit(Lock& lock);
 
-  void on_output() override { has_output_ = true; }
+  void on_output() override {}  // whoever makes output flushes it
   void on_room() override;
   void on_closing() override;
 
@@ -98,7 +98,6 @@ class BlockingConnection final : public ClientDriver {
   ClientConnection client_;
   Spinner spinner_;
   std::size_t waiting_for_room_ = 0;
-  bool has_output_ = false;
   bool is_driven_ = false;
   bool is_parked_ = false;
   bool is_interrupted_ = false;

@@ -6,6 +6,7 @@
 #include "support/log_capture.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <semaphore>
 #include <thread>
@@ -74,6 +75,22 @@ TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();
   EXPECT_FALSE(connection_->wait(lock, self, SteadyClock::now() + 5ms, [] { return false; }));
+}
+
+TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};  // poll(2) itself wants room for what it is given
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  detail::BlockedThread self;
+  bool in_time = true;
+  {
+    BlockingConnection::Lock lock = connection_->lock();
+    in_time = connection_->wait(lock, self, SteadyClock::now() + 25ms, [] { return false; });
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+
+  EXPECT_FALSE(in_time);
 }
 
 TEST_F(BlockingConnectionTest, WhatIsDoneAlreadyIsNotWaitedFor) {
