@@ -35,7 +35,9 @@ void mixed_calls(const Echo::Client& echo, int seed) {
         auto call = echo.Chat(CallOptions().timeout(60s));
         ASSERT_TRUE(call.write(request_of("chat", 1)));
         ASSERT_TRUE(call.read().has_value());
-        call.cancel();
+        const std::jthread canceller([&call] { call.cancel(); });
+        ASSERT_FALSE(call.read().has_value());
+        ASSERT_EQ(call.finish().code(), StatusCode::cancelled);
         break;
       }
       default: {
