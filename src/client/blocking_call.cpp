@@ -146,7 +146,8 @@ void BlockingCall::send_request() {
   if (unary_request_ != nullptr) {
     messages().try_write(*unary_request_, /*end_stream=*/true);
   } else if (kept_request_.is_kept()) {
-    kept_request_.send(messages());
+    // Not shared with the session, which other threads may drive: a large one is copied.
+    messages().write_framed(kept_request_.bytes(), /*end_stream=*/true);
   }
   connection_->flush();
 }

@@ -45,10 +45,13 @@ class KeptRequest {
     return Status();
   }
   bool is_kept() const noexcept { return size_ != 0; }
-  /// As the only message of the call. REQUIRES: it is kept.
+  ByteSpan bytes() const noexcept {
+    return large_.empty() ? ByteSpan(small_).first(size_) : large_.span();
+  }
+  /// As the only message of the call. REQUIRES: it is kept, and the session stays on this thread.
   void send(MessageStream& to) const {
     if (large_.empty()) {
-      to.write_framed(ByteSpan(small_).first(size_), /*end_stream=*/true);
+      to.write_framed(bytes(), /*end_stream=*/true);
     } else {
       to.write_framed(large_, /*end_stream=*/true);
     }
