@@ -46,10 +46,10 @@ class HeaderBlock {
 
   std::vector<HeaderView> fields_;
   // Where scratch memory is taken from: inline_ first, then the last of chunks_.
+  std::array<char, inline_size> inline_;
   char* free_ = inline_.data();
   std::size_t free_size_ = inline_size;
   std::vector<std::unique_ptr<char[]>> chunks_;
-  std::array<char, inline_size> inline_;
 };
 
 }  // namespace nearcall::grpc
