@@ -3,7 +3,6 @@
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "server/server_core.hpp"
-#include "server/signal_watch.hpp"
 #include "transport/make_transport.hpp"
 
 #include <nearcall/server.hpp>
@@ -78,17 +77,14 @@ int Server::run() {
     log(LogLevel::error, core_->first_error().to_string());
     return 1;
   }
-  core_->start(/*drive_first=*/true);
-  const detail::SignalWatch signals(core_->first_loop().core(), [this] { core_->stop(); });
-  core_->first_loop().run();
-  core_->join();
+  core_->run();
   return 0;
 }
 
 Result<void> Server::start() {
   CHECK(!core_->is_started());
   if (!core_->first_error().ok()) return Failure{core_->first_error()};
-  core_->start(/*drive_first=*/false);
+  core_->start();
   return {};
 }
 

@@ -35,22 +35,50 @@ ServerCore::~ServerCore() {
 
 Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy policy) {
   CHECK(!is_started());
-  if (Result<void> bound = listener->bind(); !bound) return bound;
+  // A name that is seen is a server that can be told to stop.
+  if (has_own_threads() && !signals_) signals_.emplace();
+  if (Result<void> bound = listener->bind(); !bound) {
+    if (listening_.empty()) signals_.reset();
+    return bound;
+  }
   addresses_.push_back(listener->address());
   listening_.push_back({std::move(listener), policy});
   return {};
 }
 
-void ServerCore::start(bool drive_first) {
+void ServerCore::start() {
+  begin();
+  signals_.reset();
+  if (!has_own_threads()) return;
+  for (const auto& slot : loops_)
+    slot->run_on_thread();
+}
+
+void ServerCore::run() {
+  begin();
+  if (!signals_) signals_.emplace();
+  signals_->attach(first_loop().core(), [this] { stop(); });
+  for (std::size_t i = 1; i < loops_.size(); ++i)
+    loops_[i]->run_on_thread();
+  first_loop().run();
+  join();
+  signals_.reset();
+}
+
+void ServerCore::begin() {
   const std::size_t count = given_loop_ != nullptr ? 1 : shared_.options().threads();
   undrained_ = count;
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<Slot>(*this, given_loop_));
   }
-  open_ports();
-  if (given_loop_ != nullptr) return;
-  for (std::size_t i = drive_first ? 1 : 0; i < count; ++i)
-    loops_[i]->run_on_thread();
+  const std::lock_guard lock(mutex_);
+  const bool is_stopped = course_ == Course::stopped_while_idle;
+  course_ = is_stopped ? Course::draining : Course::begun;
+  if (is_stopped) {
+    drain();
+  } else {
+    open_ports();
+  }
 }
 
 /// The ports are on the first loop; they begin there.
@@ -86,7 +114,21 @@ void ServerCore::hand_over(std::unique_ptr<Connection> connection, ConnectionQuo
 }
 
 void ServerCore::stop() noexcept {
-  if (!is_started() || is_stopping_.exchange(true)) return;
+  const std::lock_guard lock(mutex_);
+  switch (course_) {
+    case Course::idle:
+      course_ = Course::stopped_while_idle;
+      return;
+    case Course::begun:
+      course_ = Course::draining;
+      return drain();
+    case Course::stopped_while_idle:
+    case Course::draining:
+      return;
+  }
+}
+
+void ServerCore::drain() {
   for (const auto& slot : loops_) {
     slot->event_loop().post([this, &slot, alive = std::weak_ptr<char>(alive_)] {
       if (alive.expired()) return;
@@ -110,6 +152,7 @@ void ServerCore::on_loop_drained() {
 /// On the first loop, when all have drained: the names go, and whoever waits is told.
 void ServerCore::complete() {
   ports_.clear();
+  listening_.clear();
   if (has_own_threads()) {
     for (const auto& slot : loops_)
       slot->event_loop().stop();

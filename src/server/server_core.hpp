@@ -5,12 +5,15 @@
 #include "server/listen_port.hpp"
 #include "server/server_loop.hpp"
 #include "server/server_shared.hpp"
+#include "server/signal_watch.hpp"
 
 #include <nearcall/server.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -21,6 +24,8 @@ namespace nearcall::detail {
 /// The loops, threads and listeners of a server.
 ///
 ///     idle ──start()──► serving ──stop()──► draining ──► stopped
+///
+/// A stop() before the start is remembered: then it takes no connection, and drains at once.
 ///
 /// Thread safety: stop() from any thread; the rest from the server's, or on its first loop.
 class ServerCore {
@@ -39,10 +44,11 @@ class ServerCore {
   }
   const Status& first_error() const noexcept { return first_error_; }
 
-  /// Starts on the loop that was given, or on loops of its own. With `drive_first` the first of
-  /// these has no thread: the caller runs it.
-  void start(bool drive_first);
-  EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
+  /// Starts on the loop that was given, or on loops of its own, one thread each.
+  void start();
+  /// Starts, and runs the first loop on the calling thread until all is drained, which SIGINT and
+  /// SIGTERM bring about.
+  void run();
   void stop() noexcept;
   void join();
   std::stop_token stopped() const noexcept { return stopped_.get_token(); }
@@ -72,7 +78,11 @@ class ServerCore {
     std::thread thread_;
   };
 
+  EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
+  void begin();
   void open_ports();
+  /// REQUIRES: mutex_ is held.
+  void drain();
   void hand_over(std::unique_ptr<Connection> connection, ConnectionQuota::Place place);
   void on_loop_drained();
   void complete();
@@ -87,8 +97,12 @@ class ServerCore {
   std::size_t next_loop_ = 0;
   /// Loops that have not drained yet.
   std::atomic<std::size_t> undrained_{0};
-  /// Set once, by the first stop().
-  std::atomic<bool> is_stopping_{false};
+  std::mutex mutex_;
+  /// Guarded by mutex_: begun → drained needs a stop(), which may come at any time.
+  enum class Course : std::uint8_t { idle, begun, stopped_while_idle, draining };
+  Course course_ = Course::idle;
+  /// From the first listen() of a server with threads of its own until start() or the end of run().
+  std::optional<SignalWatch> signals_;
   std::stop_source stopped_;
   /// What is posted to a loop does nothing once the core is gone.
   std::shared_ptr<char> alive_ = std::make_shared<char>();

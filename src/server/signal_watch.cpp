@@ -16,28 +16,55 @@ namespace {
 
 /// The eventfd of the one SignalWatch there is, or -1. Set and reset by it; read by the handler.
 std::atomic<int> watched_event{-1};
+/// The process of that SignalWatch. Set by it; read by the handler.
+std::atomic<pid_t> watching_process{0};
+/// 0: nobody has attached, and none came. A signal's number: it came, and waits. -1: somebody has
+/// attached. The handler moves 0 to a number, attach() anything to -1, a new SignalWatch all to 0.
+std::atomic<int> kept_signal{0};
 
-void on_signal_number(int /*number*/) {
+/// What would happen without us: the default is to end the process.
+void die_of(int number) noexcept {
+  ::signal(number, SIG_DFL);
+  ::raise(number);  // comes when the handler has returned
+}
+
+// Atomics without locks, write, signal, raise and getpid: all allowed in a handler.
+void on_signal_number(int number) {
   const int saved = errno;
   const int event = watched_event.load(std::memory_order_relaxed);
-  const std::uint64_t one = 1;
-  if (event >= 0) static_cast<void>(!::write(event, &one, sizeof one));
+  int kept = 0;
+  if (watching_process.load(std::memory_order_relaxed) != ::getpid()) {
+    die_of(number);
+  } else if (!kept_signal.compare_exchange_strong(kept, number) && kept > 0) {
+    die_of(number);
+  } else if (event >= 0) {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(event, &one, sizeof one));
+  }
   errno = saved;
+}
+
+bool is_ours(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == &on_signal_number;
+}
+
+bool is_default(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
 }
 
 }  // namespace
 
-SignalWatch::SignalWatch(LoopCore& core, std::function<void()> on_signal)
-    : core_(&core), on_signal_(std::move(on_signal)) {
+SignalWatch::SignalWatch() {
   UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   int none = -1;
   if (!event || !watched_event.compare_exchange_strong(none, event.get())) return;
   event_ = std::move(event);
-  if (core_->add(event_.get(), EPOLLIN, *this)) return;
+  watching_process.store(::getpid(), std::memory_order_relaxed);
+  kept_signal.store(0);
   constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
   for (std::size_t i = 0; i < signals.size(); ++i) {
     struct sigaction before {};
-    if (::sigaction(signals[i], nullptr, &before) != 0 || before.sa_handler != SIG_DFL) continue;
+    if (::sigaction(signals[i], nullptr, &before) != 0 || !is_default(before)) continue;
     struct sigaction ours {};
     ours.sa_handler = &on_signal_number;
     ours.sa_flags = SA_RESTART;
@@ -46,12 +73,24 @@ SignalWatch::SignalWatch(LoopCore& core, std::function<void()> on_signal)
 }
 
 SignalWatch::~SignalWatch() {
-  if (!event_) return;
+  if (!event_ || !fork_mark_.is_in_maker()) return;
   for (const Replaced& replaced : replaced_) {
-    if (replaced.signal != 0) ::sigaction(replaced.signal, &replaced.before, nullptr);
+    struct sigaction now {};
+    if (replaced.signal == 0 || ::sigaction(replaced.signal, nullptr, &now) != 0) continue;
+    if (is_ours(now)) ::sigaction(replaced.signal, &replaced.before, nullptr);
   }
-  core_->remove(event_.get(), *this);
+  if (core_ != nullptr) core_->remove(event_.get(), *this);
   watched_event.store(-1, std::memory_order_relaxed);
+  const int kept = kept_signal.exchange(0);
+  if (kept > 0) ::raise(kept);
+}
+
+void SignalWatch::attach(LoopCore& core, std::function<void()> on_signal) {
+  if (!event_) return;
+  on_signal_ = std::move(on_signal);
+  if (core.add(event_.get(), EPOLLIN, *this)) return;
+  core_ = &core;
+  kept_signal.store(-1);
 }
 
 void SignalWatch::on_fd_events(std::uint32_t /*epoll_events*/) {

@@ -3,24 +3,33 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 
 #include <signal.h>
 
 #include <array>
+#include <cstdint>
 #include <functional>
 
 namespace nearcall::detail {
 
-/// Calls `on_signal` on the loop when SIGINT or SIGTERM comes, as long as it lives. Signals that
-/// the program handles or ignores itself are left to it. One at a time in a process; a second one
-/// watches nothing.
+/// SIGINT and SIGTERM are kept from the moment that it is made: the first one waits for attach(),
+/// and is raised again if nobody attaches; a second one before that ends the program as ever.
+/// Attached, it calls `on_signal` on the loop, as long as it lives.
+///
+/// Signals that the program handles or ignores itself are left to it, and so are those of processes
+/// that it forks. One at a time in a process; a second one watches nothing. Thread safety: the
+/// loop's thread, or while there is none, that of its owner.
 class SignalWatch final : public FdWatcher {
  public:
-  SignalWatch(LoopCore& core, std::function<void()> on_signal);
+  SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
   ~SignalWatch();
+
+  /// From now on, and for what came before. REQUIRES: once; `core` outlives this.
+  void attach(LoopCore& core, std::function<void()> on_signal);
 
   void on_fd_events(std::uint32_t epoll_events) override;
 
@@ -30,8 +39,9 @@ class SignalWatch final : public FdWatcher {
     struct sigaction before {};
   };
 
-  LoopCore* core_;
+  LoopCore* core_ = nullptr;
   std::function<void()> on_signal_;
+  ForkMark fork_mark_;
   UniqueFd event_;
   std::array<Replaced, 2> replaced_;
 };

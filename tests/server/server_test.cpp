@@ -11,9 +11,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <future>
 #include <thread>
 
@@ -29,6 +31,30 @@ bool exists(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
 }
+
+/// Tells when a name appears in a folder.
+class NameWatch {
+ public:
+  explicit NameWatch(const std::string& folder) : notify_(::inotify_init1(IN_CLOEXEC)) {
+    EXPECT_GE(::inotify_add_watch(notify_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO), 0);
+  }
+  bool wait_for(const std::string& name) {
+    alignas(inotify_event) std::array<char, 4096> buffer{};
+    for (;;) {
+      const ssize_t count = ::read(notify_.get(), buffer.data(), buffer.size());
+      if (count <= 0) return false;
+      std::size_t at = 0;
+      while (at < static_cast<std::size_t>(count)) {
+        const auto& event = *reinterpret_cast<const inotify_event*>(buffer.data() + at);
+        if (event.len > 0 && name == event.name) return true;
+        at += sizeof(inotify_event) + event.len;
+      }
+    }
+  }
+
+ private:
+  UniqueFd notify_;
+};
 
 Result<Text> echo_over(const std::string& target) {
   Channel channel(target);
@@ -194,6 +220,74 @@ TEST_P(ServerSignalTest, EndsRunInGoodOrder) {
   EXPECT_FALSE(exists(folder_.file("s")));
 }
 
+/// The earliest that anybody can know of a server is when its name appears: wherever it is then on
+/// its way to run(), the signal is kept, the server drains and the name goes.
+TEST_P(ServerSignalTest, EndsRunInGoodOrderFromTheMomentThatTheNameIsSeen) {
+  constexpr int rounds = 20;
+  for (int round = 0; round < rounds; ++round) {
+    const std::string name = "s" + std::to_string(round);
+    NameWatch watch(folder_.path());
+    ChildProcess child([&] {
+      ::signal(SIGINT, SIG_DFL);
+      ::signal(SIGTERM, SIG_DFL);
+      Server server;
+      server.listen(target(name));
+      return server.run();
+    });
+    ASSERT_TRUE(watch.wait_for(name));
+
+    ASSERT_EQ(::kill(child.pid(), GetParam()), 0);
+
+    EXPECT_EQ(child.wait(), 0) << round;
+    EXPECT_FALSE(exists(folder_.file(name))) << round;
+  }
+}
+
+TEST_P(ServerSignalTest, BetweenListenAndRunIsKeptForRun) {
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    Server server;
+    server.listen(target());
+    ::raise(GetParam());
+    return exists(folder_.file("s")) ? server.run() : 99;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_P(ServerSignalTest, IsTheProgramsOwnBusinessOnceItStartsWithoutRun) {
+  for (const bool comes_before_start : {false, true}) {
+    const std::string name = comes_before_start ? "a" : "b";
+    ChildProcess child([&] {
+      ::signal(SIGINT, SIG_DFL);
+      ::signal(SIGTERM, SIG_DFL);
+      Server server;
+      server.listen(target(name));
+      if (comes_before_start) ::raise(GetParam());
+      if (!server.start()) return 1;
+      ::raise(GetParam());
+      return 0;
+    });
+
+    EXPECT_EQ(child.wait(), 128 + GetParam());
+  }
+}
+
+TEST_P(ServerSignalTest, EndsTheProgramAfterAListenThatFailed) {
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    Server server;
+    server.listen("unix:" + folder_.file("no such folder/s"));
+    ::raise(GetParam());
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Signals,
                          ServerSignalTest,
                          testing::Values(SIGINT, SIGTERM),
@@ -226,10 +320,9 @@ TEST_F(ServerTest, StoppingTakesNobodyNewAndLetsRunningCallsEnd) {
   EXPECT_EQ(late.error().code(), StatusCode::unavailable);
 }
 
-TEST_F(ServerTest, StoppingTwiceOrBeforeTheStartDoesNoHarm) {
+TEST_F(ServerTest, StoppingTwiceDoesNoHarm) {
   Server server;
   server.listen(target());
-  server.stop();
   ASSERT_TRUE(server.start());
 
   server.stop();
@@ -238,6 +331,61 @@ TEST_F(ServerTest, StoppingTwiceOrBeforeTheStartDoesNoHarm) {
   server.stop();
 
   EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_F(ServerTest, AStopBeforeRunEndsItAtOnce) {
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{3}}) {
+    Server server(ServerOptions().threads(threads));
+    server.add_service(service_);
+    server.listen(target());
+    const std::unique_ptr<Connection> early = connect_raw(folder_.file("s"));
+    server.stop();
+
+    EXPECT_EQ(server.run(), 0);
+
+    EXPECT_FALSE(exists(folder_.file("s")));
+    EXPECT_EQ(read_exactly(*early, 1), "") << "closed, and never served";
+  }
+}
+
+TEST_F(ServerTest, AStopBeforeTheStartIsNotForgotten) {
+  Server server;
+  server.listen(target());
+  server.stop();
+
+  ASSERT_TRUE(server.start());
+  server.wait();
+
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_F(ServerTest, AStopBeforeTheStartOnALoopOfTheCallersIsNotForgotten) {
+  EventLoop loop;
+  Server server(loop);
+  server.listen(target());
+  server.stop();
+  ASSERT_TRUE(server.start());
+  const auto main = [](Server& stopping, EventLoop& on) -> Task<void> {
+    co_await stopping.stopped();
+    on.stop();
+  };
+
+  spawn(loop, main(server, loop));
+  loop.run();
+
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_F(ServerTest, AStopAtAnyMomentOfTheStartEndsRun) {
+  for (int round = 0; round < 100; ++round) {
+    Server server(ServerOptions().threads(2));
+    server.listen(target());
+    std::thread stopper([&] { server.stop(); });
+
+    EXPECT_EQ(server.run(), 0);
+
+    stopper.join();
+  }
 }
 
 TEST_F(ServerTest, ADestructorWithoutAStopEndsWhatRuns) {

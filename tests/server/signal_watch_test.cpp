@@ -54,7 +54,8 @@ class SignalWatchTest : public testing::Test {
 };
 
 TEST_F(SignalWatchTest, EitherSignalIsAnEventOfTheLoop) {
-  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+  SignalWatch watch;
+  watch.attach(loop_.core(), [this] { ++calls_; });
   for (const int signal : {SIGINT, SIGTERM}) {
     calls_ = 0;
 
@@ -67,7 +68,8 @@ TEST_F(SignalWatchTest, EitherSignalIsAnEventOfTheLoop) {
 }
 
 TEST_F(SignalWatchTest, ASignalWakesALoopThatSleeps) {
-  const SignalWatch watch(loop_.core(), [this] {
+  SignalWatch watch;
+  watch.attach(loop_.core(), [this] {
     ++calls_;
     loop_.stop();
   });
@@ -79,9 +81,82 @@ TEST_F(SignalWatchTest, ASignalWakesALoopThatSleeps) {
   EXPECT_EQ(killer.wait(), 0);
 }
 
+TEST_F(SignalWatchTest, ASignalThatCameFirstWaitsForWhoeverAttaches) {
+  SignalWatch watch;
+  ::raise(SIGTERM);
+
+  watch.attach(loop_.core(), [this] { ++calls_; });
+  EXPECT_EQ(calls_, 0);
+  loop_.poll();
+
+  EXPECT_EQ(calls_, 1);
+}
+
+TEST_F(SignalWatchTest, ASignalThatNobodyAttachedForIsRaisedAgain) {
+  test::ChildProcess child([] {
+    std::optional<SignalWatch> watch(std::in_place);
+    ::raise(SIGINT);
+    watch.reset();
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + SIGINT);
+}
+
+TEST_F(SignalWatchTest, ASecondSignalBeforeAnybodyAttachedEndsTheProgram) {
+  test::ChildProcess child([] {
+    const SignalWatch watch;
+    ::raise(SIGTERM);
+    ::raise(SIGTERM);
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + SIGTERM);
+}
+
+TEST_F(SignalWatchTest, ASignalAfterItHasGoneEndsTheProgram) {
+  test::ChildProcess child([] {
+    EventLoop loop;
+    {
+      SignalWatch watch;
+      watch.attach(loop.core(), [] {});
+      ::raise(SIGTERM);
+      loop.poll();
+    }
+    ::raise(SIGTERM);
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + SIGTERM);
+}
+
+TEST_F(SignalWatchTest, AProcessThatWasForkedFromItIsNotWatched) {
+  SignalWatch watch;
+  watch.attach(loop_.core(), [this] { ++calls_; });
+
+  test::ChildProcess child([] {
+    ::raise(SIGTERM);
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + SIGTERM);
+  loop_.poll();
+  EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(SignalWatchTest, AHandlerThatTheProgramSetMeanwhileStays) {
+  {
+    SignalWatch watch;
+    watch.attach(loop_.core(), [] {});
+    ::signal(SIGTERM, &count_signal);
+  }
+
+  EXPECT_EQ(handler_of(SIGTERM), &count_signal);
+}
+
 TEST_F(SignalWatchTest, PutsTheDefaultBackWhenItGoes) {
   {
-    const SignalWatch watch(loop_.core(), [] {});
+    const SignalWatch watch;
     EXPECT_NE(handler_of(SIGINT), SIG_DFL);
     EXPECT_NE(handler_of(SIGTERM), SIG_DFL);
   }
@@ -92,7 +167,8 @@ TEST_F(SignalWatchTest, PutsTheDefaultBackWhenItGoes) {
 
 TEST_F(SignalWatchTest, ASignalThatTheProgramHandlesIsLeftToIt) {
   const ScopedHandler own(SIGTERM, &count_signal);
-  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+  SignalWatch watch;
+  watch.attach(loop_.core(), [this] { ++calls_; });
   signals_of_the_program = 0;
 
   ::raise(SIGTERM);
@@ -104,7 +180,8 @@ TEST_F(SignalWatchTest, ASignalThatTheProgramHandlesIsLeftToIt) {
 
 TEST_F(SignalWatchTest, ASignalThatTheProgramIgnoresStaysIgnored) {
   const ScopedHandler own(SIGINT, SIG_IGN);
-  const SignalWatch watch(loop_.core(), [this] { ++calls_; });
+  SignalWatch watch;
+  watch.attach(loop_.core(), [this] { ++calls_; });
 
   ::raise(SIGINT);
   loop_.poll();
@@ -115,9 +192,11 @@ TEST_F(SignalWatchTest, ASignalThatTheProgramIgnoresStaysIgnored) {
 
 TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
   int second_calls = 0;
-  std::optional<SignalWatch> first(std::in_place, loop_.core(), [this] { ++calls_; });
+  std::optional<SignalWatch> first(std::in_place);
+  first->attach(loop_.core(), [this] { ++calls_; });
   {
-    const SignalWatch second(loop_.core(), [&] { ++second_calls; });
+    SignalWatch second;
+    second.attach(loop_.core(), [&] { ++second_calls; });
     ::raise(SIGTERM);
     loop_.poll();
     EXPECT_EQ(calls_, 1);
@@ -126,7 +205,8 @@ TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
   EXPECT_NE(handler_of(SIGTERM), SIG_DFL) << "the second one's end takes nothing from the first";
 
   first.reset();
-  const SignalWatch third(loop_.core(), [&] { ++second_calls; });
+  SignalWatch third;
+  third.attach(loop_.core(), [&] { ++second_calls; });
   ::raise(SIGTERM);
   loop_.poll();
 
