@@ -131,7 +131,7 @@ void LoopCore::open_or_abort() {
 void LoopCore::show_pending() noexcept {
   if (!poller_.is_open()) return;
   poller_.arm(timers_.next_deadline(), SteadyClock::now());
-  if (has_ready_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
+  if (has_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
 }
 
 void LoopCore::work_came_from_outside() noexcept {
@@ -140,6 +140,11 @@ void LoopCore::work_came_from_outside() noexcept {
 
 void LoopCore::schedule(Runnable& work) {
   ready_.push_back(work);
+  work_came_from_outside();
+}
+
+void LoopCore::schedule_next_turn(Runnable& work) {
+  next_turn_.push_back(work);
   work_came_from_outside();
 }
 
@@ -174,12 +179,16 @@ void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
 
 void LoopCore::turn(bool may_block) {
   refresh_now();
+  const bool others_are_due = !next_turn_.empty();
+  while (Runnable* const work = next_turn_.pop_front())
+    ready_.push_back(*work);
   bool is_busy = run_posted();
   is_busy |= run_timers();
   is_busy |= has_ready_work();
   if (may_block && !is_busy) {
     wait_for_work();
-  } else if (!may_block || now_ >= next_descriptor_poll_) {
+  } else if (!may_block || others_are_due || now_ >= next_descriptor_poll_) {
+    poll_hot_sources();
     poll_descriptors();
   }
   run_ready();
@@ -213,6 +222,13 @@ bool LoopCore::poll_descriptors() {
   return poller_.dispatch();
 }
 
+/// Nothing else tells of their news, however busy the loop is.
+void LoopCore::poll_hot_sources() {
+  if (hot_.empty()) return;
+  hot_.begin(now_);
+  hot_.poll(now_, spinner_.max_budget());
+}
+
 void LoopCore::wait_for_work() {
   if (!spin()) park();
 }
@@ -240,7 +256,7 @@ bool LoopCore::spin() {
 /// Sleeps until something happens, unless there is something already.
 void LoopCore::park() {
   open_or_abort();
-  if (!hot_.park() || has_ready_work()) return;
+  if (!hot_.park() || has_work()) return;
   poller_.arm(timers_.next_deadline(), now_);
   if (!inbox_.prepare_sleep()) return;
   poller_.wait(/*may_block=*/true);

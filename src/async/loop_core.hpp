@@ -79,6 +79,9 @@ class LoopCore {
   /// Resumes `ready` after this turn's events. REQUIRES: it is not destroyed before; use a Runnable
   /// member where it may be.
   void schedule(std::coroutine_handle<> ready);
+  /// Runs `work` in the next turn, after posted work, timers and events of that turn: for whoever
+  /// has had its share of this one. Otherwise as schedule().
+  void schedule_next_turn(Runnable& work);
   /// Calls `hook` at the end of this turn, once. Leaves when destroyed.
   void request_turn_end(TurnEndHook& hook);
 
@@ -140,11 +143,13 @@ class LoopCore {
   void show_pending() noexcept;
   void work_came_from_outside() noexcept;
   bool has_ready_work() const noexcept { return !ready_.empty() || !hooks_.empty(); }
+  bool has_work() const noexcept { return has_ready_work() || !next_turn_.empty(); }
 
   void turn(bool may_block);
   bool run_posted();
   bool run_timers();
   bool poll_descriptors();
+  void poll_hot_sources();
   void wait_for_work();
   bool spin();
   void park();
@@ -160,6 +165,7 @@ class LoopCore {
   Inbox inbox_;
   TimerQueue timers_;
   IntrusiveList<Runnable> ready_;
+  IntrusiveList<Runnable> next_turn_;
   IntrusiveList<TurnEndHook> hooks_;
   IntrusiveList<LoopOwned> owned_;
   HotSources hot_;

@@ -40,10 +40,12 @@ void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
 
 void LoopDriver::read_all() {
   constexpr int reads_per_turn = 8;
+  pump_->begin_turn();
   for (int reads = 0; reads < reads_per_turn; ++reads) {
     switch (pump_->read(read_scratch(), core_->now())) {
       case Pump::Progress::some:
         request_flush();
+        if (pump_->is_turn_over()) return read_on();
         continue;
       case Pump::Progress::ended:
         return;
@@ -52,12 +54,17 @@ void LoopDriver::read_all() {
     }
     if (core_->mark_hot(*this) || park_reads()) return;
   }
-  if (!read_on_.is_linked()) core_->schedule(read_on_);
+  read_on();
+}
+
+void LoopDriver::read_on() {
+  if (!read_on_.is_linked()) core_->schedule_next_turn(read_on_);
 }
 
 /// Whether the loop will be told of what comes next; false: something is there already.
 bool LoopDriver::park_reads() {
   if (pump_->has_ended() || pump_->session().should_pause_reading()) return true;
+  if (pump_->has_unread()) return false;
   const WaitAdvice advice = pump_->transport().prepare_wait(Interest::read);
   if (advice.is_ready()) return false;
   watch(advice.fd(), advice.events());
@@ -65,8 +72,12 @@ bool LoopDriver::park_reads() {
 }
 
 bool LoopDriver::spin_once() {
+  pump_->begin_turn();
   const Pump::Progress progress = pump_->read(read_scratch(), core_->now());
-  if (progress == Pump::Progress::some) request_flush();
+  if (progress == Pump::Progress::some) {
+    request_flush();
+    if (pump_->has_unread()) read_on();
+  }
   return progress == Pump::Progress::some;
 }
 
@@ -79,9 +90,7 @@ void LoopDriver::on_turn_end() {
   const Pump::Progress progress = pump_->flush(core_->now());
   if (progress == Pump::Progress::ended) return;
   if (progress == Pump::Progress::none) wait_for_write();
-  if (was_paused && !pump_->session().should_pause_reading() && !read_on_.is_linked()) {
-    core_->schedule(read_on_);
-  }
+  if (was_paused && !pump_->session().should_pause_reading()) read_on();
   set_timer();
 }
 

@@ -52,6 +52,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
 
   static void on_timer(void* self) noexcept;
   void read_all();
+  void read_on();
   bool park_reads();
   void wait_for_write();
   /// Watches `fd` for `events` besides what it is watched for.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 namespace nearcall::detail {
@@ -22,7 +23,11 @@ Pump::Pump(std::unique_ptr<Connection> transport,
            const http2::SessionOptions& options,
            PumpHandler& handler,
            TimePoint now)
-    : handler_(&handler), transport_(std::move(transport)), session_(role, options, now) {
+    : handler_(&handler),
+      transport_(std::move(transport)),
+      session_(role, options, now),
+      max_new_streams_(role == http2::Role::server ? options.limits.max_new_streams_per_turn
+                                                   : std::numeric_limits<std::uint32_t>::max()) {
 }
 
 bool Pump::reads_into_message() {
@@ -32,6 +37,11 @@ bool Pump::reads_into_message() {
 Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   if (has_ended()) return Progress::ended;
   if (session_.should_pause_reading()) return Progress::none;
+  if (is_turn_over()) return Progress::some;
+  if (has_unread()) {
+    dispatch_events(now);
+    return after_input(now);
+  }
   const http2::Session::DirectRead direct = session_.direct_read();
   if (direct.bytes > 0) {
     MessageStream* const messages = MessageStream::of(*direct.stream);
@@ -57,7 +67,7 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
       return Progress::none;
     case IoResult::Kind::bytes:
       session_.receive(bytes, now);
-      dispatch_events();
+      dispatch_events(now);
       return after_input(now);
     case IoResult::Kind::end_of_stream:
       end(session_.is_drained() ? EndReason::drained : EndReason::peer_closed,
@@ -70,10 +80,23 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
   return Progress::none;
 }
 
-void Pump::dispatch_events() {
-  for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
-       event = session_.next_event()) {
+void Pump::dispatch_events(TimePoint now) {
+  while (!is_turn_over()) {
+    const http2::Event event = session_.next_event();
+    if (event.kind == http2::Event::Kind::none) break;
     dispatch(event);
+  }
+  keep_unread(now);
+}
+
+/// What is left lies in the driver's buffer, or, after the first time, in ours.
+void Pump::keep_unread(TimePoint now) {
+  const ByteSpan left = session_.unread();
+  if (left.empty()) {
+    unread_ = {};
+  } else if (unread_.empty()) {
+    unread_.assign(left.begin(), left.end());
+    session_.receive(unread_, now);
   }
 }
 
@@ -91,6 +114,9 @@ void Pump::dispatch(const http2::Event& event) {
       is_broken_ = true;
       violation_ = event.what;
       return;
+    case http2::Event::Kind::headers:
+      if (messages == nullptr) --new_streams_left_;
+      return handler_->on_event(event);
     default:
       handler_->on_event(event);
   }
@@ -122,7 +148,7 @@ Pump::Progress Pump::flush(TimePoint now) {
       return Progress::ended;
     }
   }
-  dispatch_events();  // streams that became writable
+  dispatch_events(now);  // streams that became writable
   if (session_.is_drained() && !session_.has_output()) {
     end(EndReason::drained, "all calls are over");
     return Progress::ended;
@@ -143,7 +169,7 @@ void Pump::end_after_write_failure(std::error_code error) {
 void Pump::on_time(TimePoint now) {
   if (has_ended()) return;
   session_.on_time(now);
-  dispatch_events();
+  dispatch_events(now);
   after_input(now);
 }
 

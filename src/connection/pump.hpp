@@ -9,10 +9,12 @@
 
 #include <nearcall/transport.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nearcall::detail {
 
@@ -45,13 +47,21 @@ class Pump {
   Pump& operator=(const Pump&) = delete;
   ~Pump() = default;
 
-  /// One read from the transport, and the events of what it brought. `scratch` is where bytes go
-  /// that no message waits for; what is in it afterwards is of no use.
+  /// A driver with other connections calls it before it comes to this one: up to
+  /// Limits::max_new_streams_per_turn new streams are taken from now on.
+  void begin_turn() noexcept { new_streams_left_ = max_new_streams_; }
+  /// That many were: read() does nothing until the next turn begins.
+  bool is_turn_over() const noexcept { return new_streams_left_ == 0; }
+  /// One read from the transport, unless something that an earlier one brought is still to be
+  /// taken, and the events of that. `scratch` is where bytes go that no message waits for; what is
+  /// in it afterwards is of no use.
   Progress read(MutableByteSpan scratch, TimePoint now);
   /// Whether the next read() goes into a message, and so must not be done without the driver's
   /// lock.
   bool reads_into_message();
-  /// The events of bytes that the driver read itself.
+  /// Whether read() has something to do without a read from the transport.
+  bool has_unread() const noexcept { return !session_.unread().empty(); }
+  /// The events of bytes that the driver read itself. REQUIRES: nothing is unread.
   Progress feed(const IoResult& result, ByteSpan bytes, TimePoint now);
   /// Writes what there is to write; some: all is out, none: the transport takes no more now.
   Progress flush(TimePoint now);
@@ -73,7 +83,8 @@ class Pump {
   const PeerIdentity& peer() const noexcept { return transport_->peer(); }
 
  private:
-  void dispatch_events();
+  void dispatch_events(TimePoint now);
+  void keep_unread(TimePoint now);
   void dispatch(const http2::Event& event);
   Progress after_input(TimePoint now);
   void end_after_write_failure(std::error_code error);
@@ -81,6 +92,10 @@ class Pump {
   PumpHandler* handler_;
   std::unique_ptr<Connection> transport_;
   http2::Session session_;
+  const std::uint32_t max_new_streams_;
+  std::uint32_t new_streams_left_ = max_new_streams_;
+  /// What was read in a turn that ended before all of it was taken.
+  std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;
   bool is_write_blocked_ = false;
   bool write_has_failed_ = false;

@@ -43,6 +43,8 @@ class FrameReader {
 
   /// Bytes that arrived. They stay valid until next() has answered need_input.
   void feed(ByteSpan bytes) noexcept { input_ = bytes; }
+  /// What next() has not come to yet.
+  ByteSpan unread() const noexcept { return input_; }
   /// Gives the front of the input to the one who reads the client's preface.
   PrefaceReader::State read_preface(PrefaceReader& preface) noexcept {
     return preface.read(input_);

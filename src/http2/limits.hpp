@@ -16,6 +16,9 @@ struct Limits {
   /// Inbound streams at a time. A slot is free when the owner calls release(), whatever frames said
   /// before: rapid reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671).
   std::uint32_t max_concurrent_streams = 1000;
+  /// New streams that a driver takes from one connection before the others have their turn; what
+  /// was read beyond them waits. Fairness under floods of requests.
+  std::uint32_t max_new_streams_per_turn = 32;
   /// Streams that a reset ended and whose owner has not released them yet; then ENHANCE_YOUR_CALM.
   /// The same attacks, where there are many slots.
   std::uint32_t max_resets_outstanding = 1000;

@@ -66,6 +66,9 @@ class Session {
   /// Hands over bytes that arrived; they stay valid until next_event() has answered `none`. What is
   /// left of an unfinished frame is kept inside (a frame header, or a payload under its limits).
   void receive(ByteSpan bytes, TimePoint now);
+  /// What next_event() has not come to. An owner that stops asking before `none` may move these
+  /// bytes, and gives them to receive() again.
+  ByteSpan unread() const noexcept { return reader_.unread(); }
   /// The next event of these bytes. After connection_error it answers `none` for ever. Also to be
   /// asked after output_sent() (`writable`) and on_time().
   Event next_event();

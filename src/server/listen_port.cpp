@@ -59,7 +59,9 @@ void ListenPort::accept_all() {
     if (*next == nullptr) return wait_for_more();
     take(*std::move(next));
   }
-  if (!is_unbound_ && watched_fd_ < 0 && !accept_on_.is_linked()) core_->schedule(accept_on_);
+  if (!is_unbound_ && watched_fd_ < 0 && !accept_on_.is_linked()) {
+    core_->schedule_next_turn(accept_on_);
+  }
 }
 
 void ListenPort::take(std::unique_ptr<Connection> connection) {
@@ -81,7 +83,7 @@ void ListenPort::take(std::unique_ptr<Connection> connection) {
 void ListenPort::wait_for_more() {
   const WaitAdvice advice = listener_->prepare_wait();
   if (advice.is_ready()) {
-    if (!accept_on_.is_linked()) core_->schedule(accept_on_);
+    if (!accept_on_.is_linked()) core_->schedule_next_turn(accept_on_);
     return;
   }
   if (watched_fd_ == advice.fd()) return;

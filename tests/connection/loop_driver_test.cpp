@@ -5,6 +5,7 @@
 #include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
 #include "support/fragmenting_connection.hpp"
+#include "support/frames.hpp"
 #include "support/io.hpp"
 #include "transport/inproc_pipe.hpp"
 #include "transport/unix_socket.hpp"
@@ -195,6 +196,97 @@ TEST_P(LoopDriverTest, OnceStoppedItHearsNothingMore) {
 
   EXPECT_EQ(server.events, 0);
   EXPECT_FALSE(server.pump().has_ended());
+}
+
+/// Requests of one peer, and one request of another that comes in their midst.
+class FloodTest : public testing::Test {
+ protected:
+  explicit FloodTest(SpinPolicy spin = SpinPolicy::off()) : loop_(spin) {}
+
+  static std::string requests(int count) {
+    http2::Session client(http2::Role::client, http2::SessionOptions(), SteadyClock::now());
+    std::string preface = test::take_output(client);
+    const std::string settings =
+        test::frames::settings({{http2::SettingId::max_concurrent_streams, 1000}});
+    client.receive(as_bytes(settings), SteadyClock::now());
+    while (client.next_event().kind != http2::Event::Kind::none) {
+    }
+    for (int i = 0; i < count; ++i) {
+      client.open_stream(test::no_stable_fields(), test::request_fields(), /*end_stream=*/true,
+                         nullptr);
+    }
+    return preface + test::take_output(client);
+  }
+
+  EventLoop loop_;
+};
+
+/// Counts requests, and answers none.
+class Counter final : public PumpHandler {
+ public:
+  Counter(EventLoop& loop, std::unique_ptr<Connection> transport)
+      : pump_(std::move(transport),
+              http2::Role::server,
+              http2::SessionOptions(),
+              *this,
+              SteadyClock::now()),
+        driver_(loop.core(), pump_) {}
+
+  void start() { driver_.start(); }
+  void on_event(const http2::Event& event) override {
+    if (event.kind != http2::Event::Kind::headers) return;
+    ++count;
+    on_request();
+  }
+  void on_end(EndReason /*reason*/, std::string_view /*what*/) override { driver_.stop(); }
+
+  int count = 0;
+  std::function<void()> on_request = [] {};
+
+ private:
+  Pump pump_;
+  LoopDriver driver_;
+};
+
+void serve_one_among(EventLoop& loop, const std::string& flood, const std::string& request) {
+  constexpr int sent_after = 40;
+  constexpr int streams_per_turn = http2::Limits().max_new_streams_per_turn;
+  auto [flooding, flooded] = make_sockets();
+  auto [modest, served] = make_sockets();
+  Counter victim(loop, std::move(flooded));
+  Counter other(loop, std::move(served));
+  int flood_when_served = 0;
+  victim.on_request = [&, &modest = modest] {
+    if (victim.count == sent_after) {
+      ASSERT_TRUE(test::write_all(*modest, request));
+    }
+    if (victim.count == 1000) loop.stop();
+  };
+  other.on_request = [&] { flood_when_served = victim.count; };
+  victim.start();
+  other.start();
+  loop.poll();
+  ASSERT_TRUE(test::write_all(*flooding, flood));
+
+  loop.run();
+
+  EXPECT_EQ(victim.count, 1000);
+  EXPECT_EQ(other.count, 1);
+  EXPECT_GE(flood_when_served, sent_after);
+  EXPECT_LE(flood_when_served, sent_after + streams_per_turn);
+}
+
+TEST_F(FloodTest, OthersAreServedWithinThirtyTwoRequestsOfAFlood) {
+  serve_one_among(loop_, requests(1000), requests(1));
+}
+
+class SpinningFloodTest : public FloodTest {
+ protected:
+  SpinningFloodTest() : FloodTest(SpinPolicy::adaptive()) {}
+};
+
+TEST_F(SpinningFloodTest, OthersAreServedWithinThirtyTwoRequestsOfAFlood) {
+  serve_one_among(loop_, requests(1000), requests(1));
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports,

@@ -136,6 +136,94 @@ TEST_F(PumpTest, BytesThatTheDriverReadItselfAreTheSame) {
   EXPECT_NE(stream_, nullptr);
 }
 
+// ---- turns --------------------------------------------------------------------------------------
+
+constexpr std::uint32_t streams_per_turn = http2::Limits().max_new_streams_per_turn;
+
+class PumpTurnTest : public PumpTest, public testing::WithParamInterface<std::uint32_t> {
+ protected:
+  /// A pump whose peer knows how many streams it may open, and opens so many.
+  void make_with_requests(std::uint32_t count) {
+    make();
+    send_output();
+    read_all();
+    EXPECT_EQ(pump_->flush(now()), Progress::some);
+    receive();
+    for (std::uint32_t i = 0; i < count; ++i)
+      open();
+    send_output();
+  }
+  std::uint32_t new_streams() const {
+    return static_cast<std::uint32_t>(std::count(saw_.begin(), saw_.end(), Kind::headers));
+  }
+  /// One turn of one read, after which the driver's buffer holds something else.
+  Progress take_turn() {
+    pump_->begin_turn();
+    const Progress progress = read();
+    std::ranges::fill(read_scratch(), std::byte{0xff});
+    return progress;
+  }
+};
+
+TEST_P(PumpTurnTest, TakesNoMoreNewStreamsThanTheLimitInATurn) {
+  make_with_requests(GetParam());
+
+  EXPECT_EQ(take_turn(), Progress::some);
+
+  EXPECT_EQ(new_streams(), std::min(GetParam(), streams_per_turn));
+  EXPECT_EQ(pump_->is_turn_over(), GetParam() >= streams_per_turn);
+  EXPECT_EQ(pump_->has_unread(), GetParam() > streams_per_turn);
+}
+
+TEST_P(PumpTurnTest, TakesTheRestInTheTurnsAfter) {
+  make_with_requests(GetParam());
+
+  std::uint32_t turns = 0;
+  while (take_turn() == Progress::some)
+    ++turns;
+
+  EXPECT_EQ(new_streams(), GetParam());
+  EXPECT_EQ(turns, (GetParam() + streams_per_turn - 1) / streams_per_turn);
+  EXPECT_FALSE(pump_->has_unread());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Streams,
+    PumpTurnTest,
+    testing::Values(streams_per_turn - 1, streams_per_turn, streams_per_turn + 1, 1000));
+
+TEST_F(PumpTurnTest, ReadsNothingOnceItsTurnIsOver) {
+  make_with_requests(streams_per_turn + 1);
+  ASSERT_EQ(take_turn(), Progress::some);
+
+  EXPECT_EQ(read(), Progress::some);
+  EXPECT_EQ(pump_->flush(now()), Progress::some);
+
+  EXPECT_EQ(new_streams(), streams_per_turn);
+}
+
+TEST_F(PumpTurnTest, TheEndOfTheConnectionComesAfterWhatWasSentBefore) {
+  make_with_requests(streams_per_turn + 1);
+  peer_.reset();
+
+  EXPECT_EQ(take_turn(), Progress::some);
+  EXPECT_EQ(take_turn(), Progress::some);
+  EXPECT_EQ(new_streams(), streams_per_turn + 1);
+  EXPECT_EQ(take_turn(), Progress::ended);
+
+  EXPECT_EQ(reason_, EndReason::peer_closed);
+}
+
+TEST_F(PumpTurnTest, AViolationBehindTheLimitEndsItWhenItIsReached) {
+  make_with_requests(streams_per_turn + 1);
+  ASSERT_TRUE(test::write_all(*peer_, std::string("\0\0\4\x8\0\0\0\0\0\0\0\0\0", 13)));
+
+  EXPECT_EQ(take_turn(), Progress::some) << "WINDOW_UPDATE by 0 is still unread";
+  EXPECT_EQ(take_turn(), Progress::ended);
+
+  EXPECT_EQ(reason_, EndReason::protocol_violation);
+}
+
 TEST_F(PumpTest, EndsWhenThePeerCloses) {
   make();
   peer_.reset();
