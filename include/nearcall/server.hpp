@@ -61,6 +61,12 @@ class ServerOptions {
     max_streams_ = count < 1 ? 1 : (count > 1'000'000 ? 1'000'000 : count);
     return *this;
   }
+  /// What keeps a loop from everything else for as long is logged, with the method whose handler it
+  /// was; 100 ms by default.
+  ServerOptions& busy_handler_warning(std::chrono::nanoseconds duration) {
+    busy_handler_warning_ = duration;
+    return *this;
+  }
   /// Whether its own loops spin before they sleep.
   ServerOptions& spin(SpinPolicy policy) {
     spin_ = policy;
@@ -73,6 +79,7 @@ class ServerOptions {
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
   std::uint32_t max_concurrent_streams() const noexcept { return max_streams_; }
+  std::chrono::nanoseconds busy_handler_warning() const noexcept { return busy_handler_warning_; }
   SpinPolicy spin() const noexcept { return spin_; }
 
  private:
@@ -82,6 +89,7 @@ class ServerOptions {
   std::size_t max_connections_ = 1024;
   std::size_t max_connections_per_uid_ = 256;
   std::uint32_t max_streams_ = 1000;
+  std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };
 

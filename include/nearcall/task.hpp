@@ -360,7 +360,7 @@ class ResumeOnAwaiter {
   void await_resume() const noexcept {}
 
  private:
-  static constexpr std::size_t storage_size = 64;
+  static constexpr std::size_t storage_size = 80;
 
   EventLoop* loop_ = nullptr;
   ThreadPool* pool_ = nullptr;

@@ -22,13 +22,6 @@ constexpr Duration descriptor_poll_interval = std::chrono::microseconds(20);
 
 constinit thread_local EventLoop* current_loop = nullptr;
 
-/// A few milliseconds coarse, but four times cheaper than the exact time.
-TimePoint coarse_now() noexcept {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
-
 class PostedFunction final : public Runnable {
  public:
   explicit PostedFunction(std::function<void()> work) : work_(std::move(work)) {}
@@ -43,6 +36,12 @@ class PostedFunction final : public Runnable {
 };
 
 }  // namespace
+
+TimePoint coarse_now() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
 
 /// A bare handle's place among the ready; used again and again.
 class LoopCore::HandleRunnable final : public Runnable {
@@ -88,10 +87,13 @@ LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_l
   current_loop = core.owner_;
   core.inbox_.wake_up();
   core.refresh_now();
+  core.busy_meter_.begin(core.now_);
 }
 
 LoopCore::Entry::~Entry() {
   core_->hot_.park();
+  core_->refresh_now();
+  core_->report_busy(core_->busy_meter_.look(core_->now_));
   core_->is_running_ = false;
   core_->show_pending();
   current_loop = outer_;
@@ -179,6 +181,7 @@ void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
 
 void LoopCore::turn(bool may_block) {
   refresh_now();
+  report_busy(busy_meter_.look(now_));
   const bool others_are_due = !next_turn_.empty();
   while (Runnable* const work = next_turn_.pop_front())
     ready_.push_back(*work);
@@ -244,6 +247,7 @@ bool LoopCore::spin() {
     }
     if (spinner_.are_polls_cheap()) relax_processor();
     refresh_now();
+    report_busy(busy_meter_.look(now_));
     if (timers_.next_deadline() <= now_) return true;
     if (now_ >= next_descriptor_poll_ && poll_descriptors()) {
       spinner_.paid();
@@ -263,6 +267,7 @@ void LoopCore::park() {
   inbox_.wake_up();
   const TimePoint slept_since = now_;
   refresh_now();
+  busy_meter_.begin(now_);
   next_descriptor_poll_ = now_ + descriptor_poll_interval;
   spinner_.slept(now_ - slept_since);
   run_posted();
@@ -272,17 +277,21 @@ void LoopCore::park() {
 
 void LoopCore::run_ready() {
   if (ready_.empty()) return;
-  TimePoint before = coarse_now();
+  TimePoint before = clocks_.coarse();
+  if (before > now_) {
+    refresh_now();
+    report_busy(busy_meter_.look(now_));
+  }
   for (int count = 0; count < max_ready_per_turn; ++count) {
     Runnable* const next = ready_.pop_front();
     if (next == nullptr) break;
-    busy_label_ = {};
+    BusyMeter::forget_labels();
     next->run();
-    const TimePoint after = coarse_now();
+    const TimePoint after = clocks_.coarse();
     if (after == before) continue;
-    refresh_now();
-    if (after - before >= busy_threshold_) report_busy(after - before, busy_label_);
     before = after;
+    refresh_now();
+    report_busy(busy_meter_.look(now_, "a coroutine"));
   }
 }
 
@@ -295,12 +304,11 @@ void LoopCore::run_hooks() {
     hook->on_turn_end();
 }
 
-void LoopCore::report_busy(Duration duration, std::string_view label) {
+void LoopCore::report_busy(const std::optional<std::string>& report) {
+  if (!report) return;
   const auto swallowed = busy_limiter_.admit(now_);
   if (!swallowed) return;
-  log(LogLevel::warning, "event loop occupied for ",
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(), " ms by ",
-      label.empty() ? "a coroutine" : label, "; nothing else ran on it meanwhile (", *swallowed,
+  log(LogLevel::warning, *report, "; nothing else ran on it meanwhile (", *swallowed,
       " more such since the last line)");
 }
 

@@ -2,6 +2,7 @@
 // LoopCore: what the library's layers see of an EventLoop: descriptors, timers, ready coroutines.
 #pragma once
 
+#include "async/busy_meter.hpp"
 #include "async/hot_sources.hpp"
 #include "async/inbox.hpp"
 #include "async/intrusive_list.hpp"
@@ -18,7 +19,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -39,13 +41,16 @@ class LoopOwned : public ListHook {
   virtual ~LoopOwned() = default;
 };
 
+/// A few milliseconds coarse, but four times cheaper than the exact time.
+TimePoint coarse_now() noexcept;
+
 /// The parts of one EventLoop and the order in which they run. A turn is: posted work, due timers,
 /// events of descriptors, ready coroutines, turn-end hooks; each bounded, so that none starves the
 /// others. What is scheduled on the way runs in the same turn if its part is still to come, and
 /// before the loop sleeps in any case.
 ///
-/// Handlers of events, timers and hooks are the library's; they never run users' code but schedule
-/// it, so that it runs on a flat stack.
+/// Handlers of events, timers and hooks are the library's. They schedule users' coroutines that go
+/// on, so that these run on a flat stack; only the handler of a new call starts right there.
 ///
 /// Thread safety: post(), cancel_posted() and stop() from any thread; the rest from the thread that
 /// runs the loop, or, while none does, from the one that will.
@@ -59,7 +64,7 @@ class LoopCore {
   EventLoop& owner() const noexcept { return *owner_; }
   bool is_in_this_thread() const noexcept { return EventLoop::current() == owner_; }
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
-  TimePoint now() const noexcept { return is_running_ ? now_ : SteadyClock::now(); }
+  TimePoint now() const noexcept { return is_running_ ? now_ : clocks_.exact(); }
   SpinPolicy spin_policy() const noexcept { return spin_policy_; }
 
   // Descriptors; see Poller.
@@ -104,10 +109,16 @@ class LoopCore {
 
   // Who keeps the loop from turning.
 
-  /// Names what the ready coroutine that runs now works on, for the warning that is logged if it
-  /// takes longer than the threshold. The text must outlive the turn: a method's name.
-  void set_busy_label(std::string_view label) noexcept { busy_label_ = label; }
-  void set_busy_threshold(Duration threshold) noexcept { busy_threshold_ = threshold; }
+  /// What takes as long as this or longer on the loop is logged, by its BusyLabel.
+  void set_busy_threshold(Duration threshold) noexcept { busy_meter_.set_threshold(threshold); }
+
+  /// What time it is. A few milliseconds coarse will do for the second one, if it is cheaper.
+  struct Clocks {
+    TimePoint (*exact)() noexcept = &SteadyClock::now;
+    TimePoint (*coarse)() noexcept = &coarse_now;
+  };
+  /// For tests. REQUIRES: the loop does not run.
+  void set_clocks(Clocks clocks) noexcept { clocks_ = clocks; }
 
   /// Takes `owned` over: it is deleted with the loop, or deletes itself before that.
   void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
@@ -137,7 +148,7 @@ class LoopCore {
   class HandleRunnable;
 
   void set_timer(TimerNode& node, TimePoint deadline);
-  void refresh_now() noexcept { now_ = SteadyClock::now(); }
+  void refresh_now() noexcept { now_ = clocks_.exact(); }
   void open_or_abort();
   /// Makes what is left to do show up as readiness of fd().
   void show_pending() noexcept;
@@ -155,7 +166,7 @@ class LoopCore {
   void park();
   void run_ready();
   void run_hooks();
-  void report_busy(Duration duration, std::string_view label);
+  void report_busy(const std::optional<std::string>& report);
 
   EventLoop* owner_;
   SpinPolicy spin_policy_;
@@ -176,8 +187,8 @@ class LoopCore {
   std::vector<std::unique_ptr<HandleRunnable>> handle_runnables_;
   IntrusiveList<Runnable> free_handle_runnables_;
 
-  std::string_view busy_label_;
-  Duration busy_threshold_ = std::chrono::milliseconds(100);
+  Clocks clocks_;
+  BusyMeter busy_meter_;
   LogLimiter busy_limiter_;
 };
 

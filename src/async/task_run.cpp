@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // spawn(), sync_wait() and resume_on(): where tasks run.
+#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
 #include "base/log.hpp"
@@ -145,7 +146,7 @@ class PostedResume final : public Runnable {
  private:
   EventLoop* loop_;
   ThreadPool* pool_;
-  std::coroutine_handle<> moving_;
+  Suspended moving_;
   bool is_pending_ = true;
 };
 

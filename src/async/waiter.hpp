@@ -2,6 +2,7 @@
 // Waiter: what a suspended sleep_for() or wait_readable() has registered with its loop.
 #pragma once
 
+#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
 
@@ -39,7 +40,7 @@ class Waiter final : public FdWatcher {
     void run() noexcept override { waiting_.resume(); }
 
    private:
-    std::coroutine_handle<> waiting_;
+    Suspended waiting_;
   };
   class Stopped final : public Runnable {
    public:

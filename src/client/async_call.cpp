@@ -112,7 +112,7 @@ void AsyncCall::wait(CallAwaiter& awaiter,
   Resume& resume = waiting_[static_cast<std::size_t>(until)];
   CHECK(resume.awaiter == nullptr && "one coroutine at a time");
   resume.awaiter = &awaiter;
-  resume.handle = waiting;
+  resume.coroutine = Suspended(waiting);
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {

@@ -69,8 +69,8 @@ class AsyncCall final : public ClientCall {
   };
   class Resume final : public Runnable {
    public:
-    void run() noexcept override { std::exchange(handle, {}).resume(); }
-    std::coroutine_handle<> handle;
+    void run() noexcept override { coroutine.resume(); }
+    Suspended coroutine;
     CallAwaiter* awaiter = nullptr;
   };
 

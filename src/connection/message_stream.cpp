@@ -296,7 +296,7 @@ void ReadAwaiter::await_suspend(std::coroutine_handle<> reader) {
   CHECK(stream_->reader_ == nullptr && "one read at a time");
   is_waiting_ = true;
   stream_->reader_ = this;
-  stream_->resume_reader_.handle = reader;
+  stream_->resume_reader_.coroutine = Suspended(reader);
 }
 
 void ReadAwaiter::leave() noexcept {
@@ -321,7 +321,7 @@ void WriteAwaiter::await_suspend(std::coroutine_handle<> writer) {
   CHECK(stream_->writer_ == nullptr && "one write at a time");
   is_waiting_ = true;
   stream_->writer_ = this;
-  stream_->resume_writer_.handle = writer;
+  stream_->resume_writer_.coroutine = Suspended(writer);
 }
 
 void WriteAwaiter::leave() noexcept {

@@ -2,6 +2,7 @@
 // MessageStream: the messages of one call in both directions, on one HTTP/2 stream.
 #pragma once
 
+#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
 #include "base/bytes.hpp"
@@ -124,8 +125,8 @@ class MessageStream {
 
   class Resume final : public Runnable {
    public:
-    void run() noexcept override { std::exchange(handle, {}).resume(); }
-    std::coroutine_handle<> handle;
+    void run() noexcept override { coroutine.resume(); }
+    Suspended coroutine;
   };
 
   void deliver();

@@ -2,6 +2,7 @@
 // A call's way from its request to its answer.
 #include "server/server_call.hpp"
 
+#include "async/busy_meter.hpp"
 #include "base/check.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/metadata_codec.hpp"
@@ -44,7 +45,9 @@ ServerCall::ServerCall(ServerConnection& connection, std::size_t max_message_siz
 }
 
 ServerCall::~ServerCall() {
-  if (handler_ == Handler::running) method_.handler->destroy(*this);
+  if (handler_ != Handler::running) return;
+  const BusyLabel label(method());
+  method_.handler->destroy(*this);
 }
 
 void ServerCall::begin(http2::Stream& stream,
@@ -88,7 +91,7 @@ void ServerCall::on_input() {
 
 void ServerCall::start_handler() {
   handler_ = Handler::running;
-  connection_->loop_core().set_busy_label(method());
+  const BusyLabel label(method());
   method_.handler->start(*method_.service, *this);
 }
 
@@ -214,7 +217,9 @@ void ServerCall::abandon() {
 
 void ServerCall::cancel() {
   is_cancelled_ = true;
-  if (handler_ == Handler::running && cancellation_.stop_possible()) cancellation_.request_stop();
+  if (handler_ != Handler::running || !cancellation_.stop_possible()) return;
+  const BusyLabel label(method());  // callbacks of the handler's run right here
+  cancellation_.request_stop();
 }
 
 void ServerCall::on_deadline(void* self) noexcept {

@@ -15,6 +15,7 @@ ServerCore::Slot::Slot(ServerCore& core, EventLoop* given)
       loop_(given == nullptr ? own_.get() : given),
       server_loop_(
           std::make_unique<ServerLoop>(core.shared_, *loop_, [&core] { core.on_loop_drained(); })) {
+  loop_->core().set_busy_threshold(core.shared().options().busy_handler_warning());
 }
 
 ServerCore::ServerCore(EventLoop* loop, const ServerOptions& options)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// LoopCore: the order of a turn, descriptors, hooks, spinning, and who is blamed for a long turn.
+// LoopCore: the order of a turn, descriptors, hooks, spinning, and fairness.
 #include "async/loop_core.hpp"
 
-#include "base/unique_fd.hpp"
+#include "async/loop_core_fixture.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/log.hpp>
@@ -28,61 +28,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-using testing::HasSubstr;
-
-class CallRunnable final : public Runnable {
- public:
-  explicit CallRunnable(std::function<void()> call) : call_(std::move(call)) {}
-  void run() noexcept override { call_(); }
-
- private:
-  std::function<void()> call_;
-};
-
-class CallHook final : public TurnEndHook {
- public:
-  explicit CallHook(std::function<void()> call) : call_(std::move(call)) {}
-  void on_turn_end() override { call_(); }
-
- private:
-  std::function<void()> call_;
-};
-
-/// An eventfd that is readable, with a watcher.
-class CallWatcher final : public FdWatcher {
- public:
-  CallWatcher(LoopCore& core, std::function<void()> call, std::uint32_t events = EPOLLIN | EPOLLET)
-      : core_(&core), call_(std::move(call)), fd_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    EXPECT_FALSE(core_->add(fd_.get(), events, *this));
-  }
-  CallWatcher(const CallWatcher&) = delete;
-  CallWatcher& operator=(const CallWatcher&) = delete;
-  ~CallWatcher() { remove(); }
-
-  void on_fd_events(std::uint32_t /*epoll_events*/) override { call_(); }
-  void remove() {
-    if (fd_) core_->remove(fd_.get(), *this);
-    fd_.reset();
-  }
-  int fd() const { return fd_.get(); }
-
- private:
-  LoopCore* core_;
-  std::function<void()> call_;
-  UniqueFd fd_;
-};
-
-class LoopCoreTest : public testing::Test {
- protected:
-  bool is_readable() {
-    pollfd look{loop_.fd(), POLLIN, 0};
-    return ::poll(&look, 1, 0) == 1;
-  }
-
-  EventLoop loop_;
-  LoopCore& core_ = loop_.core();
-  std::vector<std::string> events_;
-};
 
 TEST_F(LoopCoreTest, TurnIsPostedThenTimersThenDescriptorsThenReadyThenHooks) {
   CallHook hook([&] { events_.emplace_back("hook"); });
@@ -396,57 +341,66 @@ TEST(LoopCoreSpin, IdleLoopBurnsNoProcessorTime) {
   EXPECT_FALSE(source.is_hot());
 }
 
-class BusyTest : public LoopCoreTest {
- protected:
-  void SetUp() override {
-    set_log_handler([this](LogLevel, std::string_view line) { events_.emplace_back(line); });
+// ---- fairness -----------------------------------------------------------------------------------
+
+TEST_F(LoopCoreTest, WorkForTheNextTurnComesAfterTheEventsOfThatTurn) {
+  std::vector<std::string> order;
+  std::unique_ptr<CallWatcher> watcher;
+  CallRunnable again([&] { order.emplace_back("again"); });
+  CallRunnable first([&] {
+    order.emplace_back("first");
+    core_.schedule_next_turn(again);
+    watcher = std::make_unique<CallWatcher>(core_, [&] { order.emplace_back("event"); });
+  });
+  core_.schedule(first);
+
+  loop_.poll();
+  EXPECT_THAT(order, ElementsAre("first"));
+  EXPECT_TRUE(is_readable()) << "a loop around this one is told";
+  loop_.poll();
+
+  EXPECT_THAT(order, ElementsAre("first", "event", "again"));
+}
+
+TEST_F(LoopCoreTest, WorkForTheNextTurnLeavesWhenItIsDestroyed) {
+  int calls = 0;
+  {
+    CallRunnable gone([&] { ++calls; });
+    core_.schedule_next_turn(gone);
   }
-  void TearDown() override { set_log_handler({}); }
-  static void occupy() {
-    const TimePoint end = SteadyClock::now() + 20ms;
-    while (SteadyClock::now() < end) {
+
+  loop_.poll();
+
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(LoopCoreTest, AHotSourceIsPolledHoweverBusyTheLoopIs) {
+  class Source final : public SpinSource {
+   public:
+    bool spin_once() override {
+      ++polls;
+      return false;
     }
-  }
-};
-
-TEST_F(BusyTest, CoroutineThatOccupiesTheLoopIsNamedOnceASecond) {
-  core_.set_busy_threshold(1ms);
-  CallRunnable busy([&] {
-    core_.set_busy_label("/greet.Greeter/SayHello");
-    occupy();
+    bool prepare_park() override { return false; }
+    int polls = 0;
+  };
+  Source source;
+  int rounds = 0;
+  std::function<void()> go_on;
+  CallRunnable work([&] { go_on(); });
+  CallRunnable start([&] {
+    EXPECT_TRUE(core_.mark_hot(source));
+    core_.schedule_next_turn(work);
   });
-  CallRunnable again([&] { occupy(); });
-  core_.schedule(busy);
-  core_.schedule(again);
+  go_on = [&] {
+    if (source.polls > 0 || ++rounds == 1000) return loop_.stop();
+    core_.schedule_next_turn(work);
+  };
+  core_.schedule(start);
 
-  loop_.poll();
+  loop_.run();
 
-  EXPECT_THAT(events_, ElementsAre(HasSubstr("ms by /greet.Greeter/SayHello;")));
-}
-
-TEST_F(BusyTest, ShortTurnsAreNotWorthALine) {
-  CallRunnable busy([&] { occupy(); });
-  core_.schedule(busy);
-
-  loop_.poll();
-
-  EXPECT_THAT(events_, ElementsAre());
-}
-
-TEST_F(BusyTest, TimeMovesOnWithinATurnThatTakesLong) {
-  TimePoint before{};
-  TimePoint after{};
-  CallRunnable busy([&] {
-    before = core_.now();
-    occupy();
-  });
-  CallRunnable next([&] { after = core_.now(); });
-  core_.schedule(busy);
-  core_.schedule(next);
-
-  loop_.poll();
-
-  EXPECT_GE(after - before, 15ms);
+  EXPECT_EQ(rounds, 0) << "the loop is never idle, and looks at it before it goes on";
 }
 
 }  // namespace

@@ -2,10 +2,14 @@
 // ServerCall: from the request to the answer, and the requests that get another one.
 #include "server/server_call.hpp"
 
+#include "server/manual_server.hpp"
 #include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
 
+#include <gmock/gmock.h>
+
 #include <future>
+#include <optional>
 
 namespace nearcall::test {
 namespace {
@@ -53,6 +57,47 @@ TEST_F(ServerCallTest, AnExceptionIsUnknownToTheClientAndTextInTheLog) {
   EXPECT_TRUE(log_capture().take("/test.Wrapper/Echo: the handler threw: the secret reason"));
   service_.on_echo = nullptr;
   EXPECT_TRUE(is_serving());
+}
+
+class BusyServerTest : public ManualServerTest {
+ protected:
+  BusyServerTest() {
+    start(ServerOptions().busy_handler_warning(50ms));
+    peer_.emplace(path());
+    peer_->say_hello();
+    settle();
+  }
+
+  std::optional<FramePeer> peer_;
+};
+
+TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopIsLoggedWithItsMethodAndTime) {
+  Duration takes = 49ms;
+  service_.on_echo = [&](ServerContext&, const Text& request) -> Result<Text> {
+    time_ += takes;
+    return request;
+  };
+  peer_->ask_whole(1, "/test.Wrapper/Echo");
+  settle();
+  EXPECT_THAT(log_capture().lines(), testing::IsEmpty());
+
+  takes = 50ms;
+  peer_->ask_whole(3, "/test.Wrapper/Echo");
+  settle();
+
+  EXPECT_TRUE(log_capture().take("event loop occupied for 50 ms by /test.Wrapper/Echo;"));
+}
+
+TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopLaterOnIsLoggedToo) {
+  service_.on_chat = [] { time_ += 70ms; };
+  peer_->ask(1, "/test.Wrapper/Chat");
+  settle();
+  EXPECT_THAT(log_capture().lines(), testing::IsEmpty());
+
+  peer_->say(frames::data(1, framed(text_of("x"))));
+  settle();
+
+  EXPECT_TRUE(log_capture().take("event loop occupied for 70 ms by /test.Wrapper/Chat;"));
 }
 
 TEST_F(ServerCallTest, ACallWithoutARequestIsUnimplemented) {

@@ -79,6 +79,8 @@ class WrapperService final : public Service {
 
   /// What Echo does. Set it before the call.
   std::function<Result<Text>(ServerContext& call, const Text& request)> on_echo;
+  /// What Chat does with each request, before it answers.
+  std::function<void()> on_chat;
   Occasions started;
   Occasions cancelled;
   Occasions destroyed;
@@ -116,6 +118,7 @@ class WrapperService final : public Service {
     started.add();
     Text request;
     while (co_await requests.read(request)) {
+      if (on_chat) on_chat();
       if (!co_await replies.write(request)) break;
     }
     if (call.is_cancelled()) cancelled.add();

@@ -14,7 +14,8 @@
 namespace nearcall::test {
 
 /// Takes the log lines of the whole process as long as it lives. In the end each warning or error
-/// that was neither taken nor allowed fails the test.
+/// that was neither taken nor allowed fails the test. That a loop was occupied is always allowed:
+/// on a machine with other work to do, any line of a handler can take that long.
 /// Thread safety: lines may come from any thread; one capture at a time.
 class LogCapture {
  public:
@@ -40,7 +41,7 @@ class LogCapture {
 
   mutable std::mutex mutex_;
   std::vector<Line> lines_;
-  std::vector<std::string> allowed_;
+  std::vector<std::string> allowed_{"event loop occupied for "};
 };
 
 /// A fixture whose tests fail on unexpected warnings and errors.

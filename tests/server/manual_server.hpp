@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// ManualServer: a server whose turns and whose time the test moves, and a peer that speaks frames.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "server/raw_client.hpp"
+#include "server/wrapper_service.hpp"
+#include "support/frames.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nearcall::test {
+
+/// A frame that the server sent.
+struct SentFrame {
+  http2::FrameHeader header;
+  std::string payload;
+
+  /// GOAWAY: the last id it names.
+  http2::StreamId last_id() const {
+    return load_be32(reinterpret_cast<const std::byte*>(payload.data()));
+  }
+};
+
+/// A peer that says what the test says, in frames.
+class FramePeer {
+ public:
+  explicit FramePeer(const std::string& path) : connection_(connect_raw(path)) {}
+
+  void say(std::string_view bytes) { EXPECT_TRUE(write_all(*connection_, bytes)); }
+  void say_hello(std::initializer_list<http2::Setting> settings = {}) {
+    say(frames::preface() + frames::settings(settings) + frames::settings_ack());
+  }
+  /// Asks for a call of WrapperService's.
+  void ask(http2::StreamId stream, std::string_view path, std::uint8_t flags = 0) {
+    const std::string block = frames::block({{":method", "POST"},
+                                             {":scheme", "http"},
+                                             {":path", path},
+                                             {"te", "trailers"},
+                                             {"content-type", "application/grpc"}});
+    say(frames::headers(stream, block, frames::flag::end_headers | flags));
+  }
+  void ask_whole(http2::StreamId stream, std::string_view path, const Text& request = Text()) {
+    ask(stream, path);
+    say(frames::data(stream, framed(request), frames::flag::end_stream));
+  }
+  /// Takes what has come up to now.
+  void listen() {
+    for (;;) {
+      IoResult::Kind kind{};
+      const std::string bytes = read_once(*connection_, &kind);
+      if (kind != IoResult::Kind::bytes) {
+        has_ended_ |= kind != IoResult::Kind::would_block;
+        return;
+      }
+      heard_ += bytes;
+    }
+  }
+  bool has_ended() {
+    listen();
+    return has_ended_;
+  }
+  /// All frames of that type that came up to now.
+  std::vector<SentFrame> heard(http2::FrameType type) {
+    listen();
+    std::vector<SentFrame> found;
+    for (std::size_t at = 0; at + http2::frame_header_size <= heard_.size();) {
+      const auto header =
+          http2::load_frame_header(reinterpret_cast<const std::byte*>(heard_.data()) + at);
+      at += http2::frame_header_size;
+      if (header.type == type) found.push_back({header, heard_.substr(at, header.length)});
+      at += header.length;
+    }
+    return found;
+  }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  std::string heard_;
+  bool has_ended_ = false;
+};
+
+/// A server on the test's own thread, for which time stands still until the test moves it.
+class ManualServerTest : public LogCheckedTest {
+ protected:
+  ManualServerTest() {
+    time_ = TimePoint(std::chrono::hours(1));
+    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+  }
+
+  void start(const ServerOptions& options = ServerOptions()) {
+    server_.emplace(loop_, options);
+    server_->add_service(service_);
+    server_->listen(target());
+    ASSERT_TRUE(server_->start());
+    settle();
+  }
+  /// Begins to stop.
+  void stop() {
+    server_->stop();
+    settle();
+  }
+  std::string path() const { return folder_.file("s"); }
+  std::string target() const { return "unix:" + path(); }
+
+  /// Turns the loop until nothing more is due now.
+  void settle() {
+    pollfd look{loop_.fd(), POLLIN, 0};
+    do {
+      loop_.poll();
+    } while (::poll(&look, 1, 0) == 1);
+  }
+  void advance(Duration duration) {
+    time_ += duration;
+    settle();
+  }
+  bool has_stopped() const { return ::access(path().c_str(), F_OK) != 0; }
+
+  static inline TimePoint time_;
+  TempDir folder_;
+  WrapperService service_;
+  EventLoop loop_{SpinPolicy::off()};
+  std::optional<Server> server_;
+};
+
+}  // namespace nearcall::test
