@@ -2,11 +2,17 @@
 // ServerConnection: requests that name nothing, peers that speak something else, and the drain.
 #include "server/server_connection.hpp"
 
+#include "server/manual_server.hpp"
 #include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
 
+#include <gmock/gmock.h>
+
 namespace nearcall::test {
 namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
 
 constexpr const char* unimplemented = "12";
 
@@ -170,6 +176,190 @@ TEST_F(ServerConnectionTest, AConnectionThatNeverSaidAnythingDoesNotHoldUpTheSto
   stop();
 
   EXPECT_EQ(read_exactly(*silent, 100), "");
+}
+
+// ---- time, and the two phases of a stop ---------------------------------------------------------
+
+class ServerConnectionTimeTest : public ManualServerTest {
+ protected:
+  std::vector<http2::StreamId> goaways(FramePeer& peer) {
+    std::vector<http2::StreamId> last_ids;
+    for (const SentFrame& frame : peer.heard(http2::FrameType::goaway))
+      last_ids.push_back(frame.last_id());
+    return last_ids;
+  }
+  /// The PING that the server wants an answer to.
+  std::string drain_ping(FramePeer& peer) {
+    const std::vector<SentFrame> pings = peer.heard(http2::FrameType::ping);
+    EXPECT_EQ(pings.size(), 1U);
+    return pings.empty() ? std::string() : pings.front().payload;
+  }
+};
+
+TEST_F(ServerConnectionTimeTest, APeerThatSaysNothingIsClosedAfterFiveSeconds) {
+  start();
+  FramePeer silent(path());
+  FramePeer half(path());
+  half.say(frames::preface());
+  settle();
+
+  advance(4999ms);
+  EXPECT_FALSE(silent.has_ended());
+  EXPECT_FALSE(half.has_ended());
+  advance(1ms);
+
+  EXPECT_TRUE(silent.has_ended());
+  EXPECT_TRUE(half.has_ended()) << "a preface without SETTINGS";
+  EXPECT_TRUE(log_capture().take("handshake_timeout"));
+}
+
+TEST_F(ServerConnectionTimeTest, APeerThatHasSaidHelloMayBeSilent) {
+  start();
+  FramePeer idle(path());
+  idle.say_hello();
+  settle();
+
+  advance(24h);
+
+  EXPECT_FALSE(idle.has_ended());
+}
+
+TEST_F(ServerConnectionTimeTest, AHeaderBlockThatStaysOpenIsClosedAfterFiveSeconds) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.say(frames::headers(1, frames::request_block(), /*flags=*/0));
+  settle();
+
+  advance(4999ms);
+  EXPECT_FALSE(peer.has_ended());
+  advance(1ms);
+
+  EXPECT_TRUE(peer.has_ended());
+  EXPECT_TRUE(log_capture().take("header_block_timeout"));
+}
+
+TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask(1, "/test.Wrapper/Chat");
+  settle();
+
+  stop();
+  EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id));
+  advance(99ms);
+  EXPECT_EQ(goaways(peer).size(), 1U);
+  advance(1ms);
+
+  EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
+  EXPECT_FALSE(peer.has_ended()) << "a call is under way";
+}
+
+TEST_F(ServerConnectionTimeTest, AnAnswerToThePingBringsTheSecondPhaseAtOnce) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask(1, "/test.Wrapper/Chat");
+  settle();
+  stop();
+
+  peer.say(frames::ping("another!", frames::flag::ack));
+  settle();
+  EXPECT_EQ(goaways(peer).size(), 1U) << "not that PING";
+  peer.say(frames::ping(drain_ping(peer), frames::flag::ack));
+  settle();
+
+  EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
+}
+
+TEST_F(ServerConnectionTimeTest, ACallThatWasOnItsWayWhenTheStopBeganIsServed) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  settle();
+  stop();
+
+  peer.ask_whole(1, "/test.Wrapper/Echo");
+  settle();
+  peer.say(frames::ping(drain_ping(peer), frames::flag::ack));
+  settle();
+
+  EXPECT_EQ(peer.heard(http2::FrameType::data).size(), 1U);
+  EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
+  EXPECT_TRUE(peer.has_ended()) << "no stream is left";
+  EXPECT_TRUE(has_stopped());
+}
+
+TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask(1, "/test.Wrapper/Chat");
+  settle();
+  stop();
+  advance(100ms);
+
+  peer.ask_whole(3, "/test.Wrapper/Echo");
+  settle();
+
+  EXPECT_TRUE(peer.heard(http2::FrameType::data).empty());
+  EXPECT_FALSE(peer.has_ended());
+}
+
+TEST_F(ServerConnectionTimeTest, TheNameStaysUntilTheLastCallIsOver) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask(1, "/test.Wrapper/Chat");
+  settle();
+  stop();
+  advance(10s);
+  EXPECT_FALSE(has_stopped());
+
+  peer.say(frames::data(1, "", frames::flag::end_stream));
+  settle();
+
+  EXPECT_TRUE(peer.has_ended());
+  EXPECT_TRUE(has_stopped());
+}
+
+TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThirtySeconds) {
+  constexpr std::uint32_t window = 8 * 1024 * 1024;
+  service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
+    return text_of(std::string(2'000'000, 'x'));
+  };
+  start(ServerOptions().drain_timeout(1h));
+  FramePeer peer(path());
+  peer.say_hello({{http2::SettingId::initial_window_size, window}});
+  peer.say(frames::window_update(0, window));
+  peer.ask_whole(1, "/test.Wrapper/Echo");
+  settle();
+  stop();
+
+  advance(29'999ms);
+  EXPECT_FALSE(has_stopped());
+  advance(1ms);
+
+  EXPECT_TRUE(has_stopped());
+  EXPECT_TRUE(log_capture().take("stall_timeout"));
+}
+
+TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsWhatIsLeft) {
+  start(ServerOptions().drain_timeout(10s));
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask(1, "/test.Wrapper/Chat");
+  settle();
+  stop();
+  advance(9999ms);
+  EXPECT_FALSE(peer.has_ended());
+
+  advance(1ms);
+
+  EXPECT_TRUE(peer.has_ended());
+  EXPECT_TRUE(service_.cancelled.wait_for(1));
+  EXPECT_TRUE(has_stopped());
 }
 
 }  // namespace
