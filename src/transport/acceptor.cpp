@@ -5,8 +5,10 @@
 #include "transport/system_error.hpp"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace nearcall {
@@ -39,6 +41,16 @@ bool is_of_that_connection(int number) noexcept {
   }
 }
 
+/// How many descriptors connections leave to the rest of the program, where there are enough.
+constexpr rlim_t reserve = 32;
+
+/// The kernel hands out the lowest number that is free, so the highest ones are the reserve.
+bool is_of_the_reserve(int fd) noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  return static_cast<rlim_t>(fd) >= limit.rlim_cur - std::min(reserve, limit.rlim_cur / 2);
+}
+
 bool is_shortage(int number) noexcept {
   return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
 }
@@ -56,6 +68,11 @@ Acceptor::~Acceptor() {
 Result<UniqueFd> Acceptor::try_accept(const std::string& subject) {
   for (;;) {
     UniqueFd accepted = accept_once(listening_.get());
+    if (accepted && is_of_the_reserve(accepted.get())) {
+      return Status(StatusCode::resource_exhausted,
+                    subject + ": accept (one connection closed): the last " +
+                        std::to_string(reserve) + " descriptors are left to others");
+    }
     if (accepted) return accepted;
     const int reason = errno;
     if (reason == EAGAIN) return UniqueFd();

@@ -13,9 +13,10 @@ namespace nearcall {
 
 /// A listening socket, and one spare descriptor.
 ///
-/// When the process has no descriptor left, a connection would wait in the backlog unanswered and
-/// keep the socket readable. The spare one is given up to accept and close it, and taken back.
-/// Thread safety: none.
+/// Connections leave 32 descriptors to the rest of the program (half of them, where the limit is
+/// below 64). When the process has no descriptor left, a connection would wait in the backlog
+/// unanswered and keep the socket readable. The spare one is given up to accept and close it, and
+/// taken back. Thread safety: none.
 class Acceptor {
  public:
   explicit Acceptor(UniqueFd listening) noexcept;

@@ -96,9 +96,34 @@ TEST_F(AcceptorTest, AcceptsAgainWhenDescriptorsAreBack) {
     std::vector<UniqueFd> hoard;
     if (!use_up_descriptors(hoard)) return 1;
     if (acceptor_.try_accept("x")) return 2;
-    hoard.pop_back();
+    hoard.clear();
     const auto accepted = acceptor_.try_accept("x");
     return accepted && *accepted && !has_ended(second.get()) ? 0 : 3;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(AcceptorTest, ConnectionsLeaveThirtyTwoDescriptorsToOthers) {
+  test::ChildProcess child([this] {
+    const UniqueFd last = test::connected_to(path_);
+    const UniqueFd beyond = test::connected_to(path_);
+    const UniqueFd later = test::connected_to(path_);
+    const rlimit limit{100, 100};
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+    std::vector<UniqueFd> hoard;
+    do {
+      hoard.emplace_back(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    } while (hoard.back().get() < 66);
+
+    const auto at_the_limit = acceptor_.try_accept("unix:x");
+    if (!at_the_limit || at_the_limit->get() != 67) return 2;
+    const auto refused = acceptor_.try_accept("unix:x");
+    if (refused || refused.error().code() != StatusCode::resource_exhausted) return 3;
+    if (refused.error().message().find("the last 32 descriptors") == std::string::npos) return 4;
+    if (!has_ended(beyond.get()) || has_ended(later.get())) return 5;
+    hoard.pop_back();
+    return acceptor_.try_accept("unix:x") ? 0 : 6;
   });
 
   EXPECT_EQ(child.wait(), 0);
