@@ -148,7 +148,8 @@ class Server {
   explicit Server(EventLoop& loop, ServerOptions options = ServerOptions());
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  /// Ends what still runs: calls are cancelled, connections closed, socket files removed.
+  /// Ends what still runs: calls are cancelled, connections closed, socket files removed. Waits for
+  /// handlers that resume_on() took to another thread.
   ~Server();
 
   /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.

@@ -40,16 +40,21 @@ class HandlerCall {
   virtual void finish_thrown() noexcept = 0;
   /// The handler has returned: the call may go once it was answered. Last use of the call.
   virtual void handler_returned() noexcept = 0;
+  /// Runs `go_on` on the call's loop. Last use of the call on another thread.
+  virtual void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept = 0;
+  /// Where the handler belongs.
+  TaskHome& home() noexcept { return home_; }
 
   /// Keeps the running handler and its stream ends.
   static constexpr std::size_t storage_size = 8 * sizeof(void*);
   void* storage() noexcept { return storage_; }
 
  protected:
-  HandlerCall() = default;
+  explicit HandlerCall(LoopCore& loop) noexcept : home_(loop) {}
   ~HandlerCall() = default;
 
  private:
+  TaskHome home_;
   alignas(std::max_align_t) std::byte storage_[storage_size];
 };
 
@@ -68,9 +73,19 @@ struct MethodHandler {
 template <class Outcome, class... Ends>
 class RunningHandler {
  public:
-  static RunningHandler& make(HandlerCall& call) {
+  /// Runs the task that `invoke(RunningHandler&)` makes.
+  template <class Invoke>
+  static void start(HandlerCall& call, Invoke&& invoke) {
     static_assert(sizeof(RunningHandler) <= HandlerCall::storage_size);
-    return *::new (call.storage()) RunningHandler(call);
+    RunningHandler& self = *::new (call.storage()) RunningHandler(call);
+    try {
+      self.task_ = invoke(self);
+    } catch (...) {  // a handler that is no coroutine
+      call.finish_thrown();
+      self.~RunningHandler();
+      return call.handler_returned();
+    }
+    detail::start(self.task_, &RunningHandler::on_done, &call, &call.home());
   }
   static RunningHandler& of(HandlerCall& call) noexcept {
     return *std::launder(reinterpret_cast<RunningHandler*>(call.storage()));
@@ -80,10 +95,6 @@ class RunningHandler {
   template <class End>
   End& end() noexcept {
     return static_cast<Holder<End>&>(ends_).end;
-  }
-  void run(Task<Outcome> task) noexcept {
-    task_ = std::move(task);
-    detail::start(task_, &RunningHandler::on_done, call_);
   }
 
  private:
@@ -96,10 +107,14 @@ class RunningHandler {
     explicit EndSet([[maybe_unused]] MessageStream& stream) noexcept : Holder<Ends>(stream)... {}
   };
 
-  explicit RunningHandler(HandlerCall& call) : call_(&call), ends_(call.stream()) {}
+  explicit RunningHandler(HandlerCall& call) : ends_(call.stream()) {}
 
   static void on_done(void* argument) noexcept {
     auto& call = *static_cast<HandlerCall*>(argument);
+    if (!call.home().is_here()) return call.go_on_at_home(&RunningHandler::complete);
+    complete(call);
+  }
+  static void complete(HandlerCall& call) noexcept {
     RunningHandler& self = of(call);
     if (detail::has_thrown(self.task_)) {
       self.answer_exception(call);
@@ -128,7 +143,6 @@ class RunningHandler {
   }
   static void answer(HandlerCall& call, const Status& outcome) { call.finish(outcome); }
 
-  HandlerCall* call_;
   [[no_unique_address]] EndSet ends_;
   Task<Outcome> task_;
 };
@@ -139,8 +153,9 @@ struct UnaryHandler {
   static void start(Service& service, HandlerCall& call) {
     Request request;
     if (!call.take_request(request)) return call.handler_returned();
-    Running& running = Running::make(call);
-    running.run((static_cast<ServiceType&>(service).*Handler)(call.context(), std::move(request)));
+    Running::start(call, [&](Running&) {
+      return (static_cast<ServiceType&>(service).*Handler)(call.context(), std::move(request));
+    });
   }
 };
 
@@ -150,9 +165,10 @@ struct ServerStreamingHandler {
   static void start(Service& service, HandlerCall& call) {
     Request request;
     if (!call.take_request(request)) return call.handler_returned();
-    Running& running = Running::make(call);
-    running.run((static_cast<ServiceType&>(service).*Handler)(
-        call.context(), std::move(request), running.template end<ServerWriter<Reply>>()));
+    Running::start(call, [&](Running& running) {
+      return (static_cast<ServiceType&>(service).*Handler)(
+          call.context(), std::move(request), running.template end<ServerWriter<Reply>>());
+    });
   }
 };
 
@@ -160,9 +176,10 @@ template <class ServiceType, class Request, class Reply, auto Handler>
 struct ClientStreamingHandler {
   using Running = RunningHandler<Result<Reply>, ServerReader<Request>>;
   static void start(Service& service, HandlerCall& call) {
-    Running& running = Running::make(call);
-    running.run((static_cast<ServiceType&>(service).*Handler)(
-        call.context(), running.template end<ServerReader<Request>>()));
+    Running::start(call, [&](Running& running) {
+      return (static_cast<ServiceType&>(service).*Handler)(
+          call.context(), running.template end<ServerReader<Request>>());
+    });
   }
 };
 
@@ -170,10 +187,11 @@ template <class ServiceType, class Request, class Reply, auto Handler>
 struct BidiStreamingHandler {
   using Running = RunningHandler<Status, ServerReader<Request>, ServerWriter<Reply>>;
   static void start(Service& service, HandlerCall& call) {
-    Running& running = Running::make(call);
-    running.run((static_cast<ServiceType&>(service).*Handler)(
-        call.context(), running.template end<ServerReader<Request>>(),
-        running.template end<ServerWriter<Reply>>()));
+    Running::start(call, [&](Running& running) {
+      return (static_cast<ServiceType&>(service).*Handler)(
+          call.context(), running.template end<ServerReader<Request>>(),
+          running.template end<ServerWriter<Reply>>());
+    });
   }
 };
 

@@ -33,6 +33,47 @@ namespace detail {
 void* allocate_frame(std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
 
+class LoopCore;
+class PostedResume;
+class Runnable;
+
+/// The loop that a tree of tasks belongs to, for an owner who may have to destroy the tree: that
+/// must not happen while resume_on() has taken it to another thread.
+///
+///     at home ──resume_on(elsewhere)──► away ──resume_on(its loop), or its end──► at home
+///
+/// Thread safety: is_here() and bring_home() from any thread that runs the tree; await_return() and
+/// the destructor from the loop's, or while nobody runs the loop.
+class TaskHome {
+ public:
+  explicit TaskHome(LoopCore& loop) noexcept : loop_(&loop) {}
+  TaskHome(const TaskHome&) = delete;
+  TaskHome& operator=(const TaskHome&) = delete;
+  ~TaskHome() {
+    if (travels_ != nullptr) forget_travels();
+  }
+
+  bool is_here() const noexcept;
+  bool is(const EventLoop& loop) const noexcept;
+  /// Runs `work` on the loop; from now on nobody but the loop has a part in the tree.
+  void bring_home(Runnable& work) noexcept;
+  /// Returns when the tree is at home; takes it back from a queue, if it waits in one.
+  void await_return() noexcept;
+
+ private:
+  friend PostedResume;
+  struct Travels;
+
+  void depart(PostedResume& on) noexcept;
+  void arrive() noexcept;
+  void give_up() noexcept;
+  void forget_travels() noexcept;
+
+  LoopCore* loop_;
+  /// Made by the first departure.
+  Travels* travels_ = nullptr;
+};
+
 /// What every task's promise has, whatever it yields.
 ///
 /// A parent is told of its child's end in one of two ways. A child that ends inside the parent's
@@ -74,13 +115,24 @@ class TaskPromiseBase {
   /// Starts the task for a parent that awaits it; false if it has finished already.
   static bool start_child(std::coroutine_handle<> child,
                           TaskPromiseBase& promise,
-                          std::coroutine_handle<> parent) noexcept;
+                          std::coroutine_handle<> parent,
+                          TaskHome* home) noexcept;
   /// Starts the task; calls on_done(argument) where and when it ends, perhaps before this returns.
   /// on_done may destroy the task.
   static void start(std::coroutine_handle<> task,
                     TaskPromiseBase& promise,
                     OnDone on_done,
-                    void* argument) noexcept;
+                    void* argument,
+                    TaskHome* home = nullptr) noexcept;
+  /// The home of the coroutine, if it is a task and has one.
+  template <class Promise>
+  static TaskHome* home_of(std::coroutine_handle<Promise> coroutine) noexcept {
+    if constexpr (std::derived_from<Promise, TaskPromiseBase>) {
+      return coroutine.promise().home_;
+    } else {
+      return nullptr;
+    }
+  }
 
  protected:
   enum class State : std::uint8_t { lazy, running, returned, threw };
@@ -99,6 +151,8 @@ class TaskPromiseBase {
   std::coroutine_handle<> finish() noexcept;
 
   OnDone on_done_ = nullptr;
+  /// Where the root of this tree of tasks belongs; null if its owner does not care.
+  TaskHome* home_ = nullptr;
   /// The argument of on_done_, or without it the address of the parent that awaits.
   void* continuation_ = nullptr;
   std::exception_ptr exception_;
@@ -180,8 +234,10 @@ class [[nodiscard]] Task {
    public:
     explicit Awaiter(std::coroutine_handle<promise_type> child) noexcept : child_(child) {}
     bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> parent) const noexcept {
-      return detail::TaskPromiseBase::start_child(child_, child_.promise(), parent);
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> parent) const noexcept {
+      return detail::TaskPromiseBase::start_child(child_, child_.promise(), parent,
+                                                  detail::TaskPromiseBase::home_of(parent));
     }
     T await_resume() const { return child_.promise().take(); }
 
@@ -229,9 +285,12 @@ struct TaskAccess {
 /// Runs `task` without a coroutine that awaits it: calls on_done(argument) where and when it ends,
 /// perhaps before this returns. on_done may destroy the task, or take_result() first.
 template <class T>
-void start(Task<T>& task, void (*on_done)(void*) noexcept, void* argument) noexcept {
+void start(Task<T>& task,
+           void (*on_done)(void*) noexcept,
+           void* argument,
+           TaskHome* home = nullptr) noexcept {
   const auto handle = TaskAccess::handle(task);
-  TaskPromiseBase::start(handle, handle.promise(), on_done, argument);
+  TaskPromiseBase::start(handle, handle.promise(), on_done, argument, home);
 }
 /// What a task that is done returned, once; throws what it threw.
 template <class T>
@@ -344,8 +403,6 @@ class FdAwaiter final : public WaitAwaiter {
   }
 };
 
-class PostedResume;
-
 /// Moves the awaiting coroutine to a loop or to a pool.
 class ResumeOnAwaiter {
  public:
@@ -356,11 +413,16 @@ class ResumeOnAwaiter {
   ~ResumeOnAwaiter();
 
   bool await_ready() const noexcept;
-  void await_suspend(std::coroutine_handle<> moving);
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> moving) {
+    suspend(moving, TaskPromiseBase::home_of(moving));
+  }
   void await_resume() const noexcept {}
 
  private:
   static constexpr std::size_t storage_size = 80;
+
+  void suspend(std::coroutine_handle<> moving, TaskHome* home);
 
   EventLoop* loop_ = nullptr;
   ThreadPool* pool_ = nullptr;
@@ -396,7 +458,8 @@ detail::FdAwaiter wait_writable(
 inline detail::ResumeOnAwaiter resume_on(EventLoop& loop) noexcept {
   return detail::ResumeOnAwaiter(loop);
 }
-/// `co_await resume_on(pool);` goes on on a thread of the pool.
+/// `co_await resume_on(pool);` goes on on a thread of the pool. A handler of a server is brought
+/// back to its loop when it ends; until then its call, and so the server, waits for it.
 inline detail::ResumeOnAwaiter resume_on(ThreadPool& pool) noexcept {
   return detail::ResumeOnAwaiter(pool);
 }

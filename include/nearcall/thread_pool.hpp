@@ -36,8 +36,8 @@ class ThreadPool {
 
   /// For the library's own layers. Throws std::system_error if no thread can be started.
   void post(detail::Runnable& work);
-  /// Takes `work` back if it has not begun to run.
-  void cancel(detail::Runnable& work) noexcept;
+  /// Takes `work` back if it has not begun to run; whether it did.
+  bool cancel(detail::Runnable& work) noexcept;
 
  private:
   std::unique_ptr<detail::PoolCore> core_;

@@ -10,9 +10,11 @@ void Inbox::post(Runnable& work) noexcept {
   announce();
 }
 
-void Inbox::cancel(Runnable& work) noexcept {
+bool Inbox::cancel(Runnable& work) noexcept {
   const std::lock_guard lock(mutex_);
+  const bool was_here = work.is_linked();
   work.unlink();
+  return was_here;
 }
 
 void Inbox::request_stop() noexcept {

@@ -27,8 +27,8 @@ class Inbox {
 
   /// REQUIRES: `work` is in no queue, and lives until it has run, was discarded or cancelled.
   void post(Runnable& work) noexcept;
-  /// Takes `work` back if it has not left the inbox yet.
-  void cancel(Runnable& work) noexcept;
+  /// Takes `work` back if it has not left the inbox yet; whether it did.
+  bool cancel(Runnable& work) noexcept;
   void request_stop() noexcept;
 
   // From the loop's thread.

@@ -95,8 +95,8 @@ class LoopCore {
   /// Runs `work` in one of the next turns. REQUIRES: it is in no queue.
   void post(Runnable& work) noexcept { inbox_.post(work); }
   void post(std::function<void()> work);
-  /// Takes `work` back if it was posted and has not begun to run.
-  void cancel_posted(Runnable& work) noexcept { inbox_.cancel(work); }
+  /// Takes `work` back if it was posted and has not begun to run; whether it did.
+  bool cancel_posted(Runnable& work) noexcept { return inbox_.cancel(work); }
   void stop() noexcept { inbox_.request_stop(); }
 
   // Spinning.

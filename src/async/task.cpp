@@ -25,8 +25,10 @@ void TaskPromiseBase::begin() noexcept {
 // coroutine's frame, which another thread may have freed by the time that resume() returns here.
 [[gnu::noinline]] bool TaskPromiseBase::start_child(std::coroutine_handle<> child,
                                                     TaskPromiseBase& promise,
-                                                    std::coroutine_handle<> parent) noexcept {
+                                                    std::coroutine_handle<> parent,
+                                                    TaskHome* home) noexcept {
   promise.begin();
+  promise.home_ = home;
   promise.continuation_ = parent.address();
   StartScope scope{&promise, innermost_start, /*has_finished=*/false};
   innermost_start = &scope;
@@ -38,8 +40,10 @@ void TaskPromiseBase::begin() noexcept {
 void TaskPromiseBase::start(std::coroutine_handle<> task,
                             TaskPromiseBase& promise,
                             OnDone on_done,
-                            void* argument) noexcept {
+                            void* argument,
+                            TaskHome* home) noexcept {
   promise.begin();
+  promise.home_ = home;
   promise.on_done_ = on_done;
   promise.continuation_ = argument;
   task.resume();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // spawn(), sync_wait() and resume_on(): where tasks run.
-#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
+#include "async/posted_resume.hpp"
 #include "async/runnable.hpp"
 #include "base/log.hpp"
 
@@ -114,42 +114,6 @@ void SyncWaitLoop::drive(std::coroutine_handle<> task, TaskPromiseBase& promise)
   if (!finish.is_done()) loop_->run();
 }
 
-/// One way of a coroutine to another thread; lives inside a ResumeOnAwaiter.
-class PostedResume final : public Runnable {
- public:
-  PostedResume(EventLoop* loop, ThreadPool* pool, std::coroutine_handle<> moving) noexcept
-      : loop_(loop), pool_(pool), moving_(moving) {}
-  PostedResume(const PostedResume&) = delete;
-  PostedResume& operator=(const PostedResume&) = delete;
-  ~PostedResume() {
-    if (!is_pending_) return;
-    if (loop_ != nullptr) {
-      loop_->core().cancel_posted(*this);
-    } else {
-      pool_->cancel(*this);
-    }
-  }
-
-  void post() {
-    if (loop_ != nullptr) {
-      loop_->core().post(*this);
-    } else {
-      pool_->post(*this);
-    }
-  }
-  void run() noexcept override {
-    is_pending_ = false;
-    moving_.resume();
-  }
-  void discard() noexcept override { is_pending_ = false; }
-
- private:
-  EventLoop* loop_;
-  ThreadPool* pool_;
-  Suspended moving_;
-  bool is_pending_ = true;
-};
-
 ResumeOnAwaiter::~ResumeOnAwaiter() {
   if (posted_ != nullptr) std::destroy_at(posted_);
 }
@@ -159,9 +123,10 @@ bool ResumeOnAwaiter::await_ready() const noexcept {
 }
 
 // From the moment that it is posted, another thread may have resumed and destroyed all of this.
-[[gnu::noinline]] void ResumeOnAwaiter::await_suspend(std::coroutine_handle<> moving) {
+[[gnu::noinline]] void ResumeOnAwaiter::suspend(std::coroutine_handle<> moving, TaskHome* home) {
   static_assert(sizeof(PostedResume) <= storage_size);
-  posted_ = ::new (static_cast<void*>(storage_)) PostedResume(loop_, pool_, moving);
+  PostedResume::Queue queue{loop_, pool_};
+  posted_ = ::new (static_cast<void*>(storage_)) PostedResume(queue, moving, home);
   posted_->post();
 }
 

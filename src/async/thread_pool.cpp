@@ -43,7 +43,7 @@ class PoolCore {
 
   bool try_post(std::function<void()> work);
   void post(Runnable& work);
-  void cancel(Runnable& work) noexcept;
+  bool cancel(Runnable& work) noexcept;
   // Out of line: a coroutine that moves between threads must not keep a thread_local's address.
   [[gnu::noinline]] bool is_in_this_thread() const noexcept { return current_pool == this; }
 
@@ -109,11 +109,12 @@ void PoolCore::post(Runnable& work) {
   has_work_.notify_one();
 }
 
-void PoolCore::cancel(Runnable& work) noexcept {
+bool PoolCore::cancel(Runnable& work) noexcept {
   const std::lock_guard lock(mutex_);
-  if (!work.is_linked()) return;
+  if (!work.is_linked()) return false;
   work.unlink();
   --queued_;
+  return true;
 }
 
 void PoolCore::ensure_thread() {
@@ -162,8 +163,8 @@ void ThreadPool::post(detail::Runnable& work) {
   core_->post(work);
 }
 
-void ThreadPool::cancel(detail::Runnable& work) noexcept {
-  core_->cancel(work);
+bool ThreadPool::cancel(detail::Runnable& work) noexcept {
+  return core_->cancel(work);
 }
 
 }  // namespace nearcall

@@ -259,6 +259,7 @@ MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLit
     return Write::over;
   }
   owner_->before_message();
+  if (output_is_over_) return Write::over;  // that could not be sent
   const std::size_t framed = grpc::message_prefix_size + size;
   const auto serialise = [&](std::byte* to) {
     grpc::write_prefix(to, grpc::uncompressed_flag, static_cast<std::uint32_t>(size));

@@ -130,6 +130,8 @@ class Session {
   /// open is reset (client CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The
   /// reference is invalid afterwards, and no event names the stream any more.
   void release(Stream& stream);
+  /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
+  std::size_t peer_max_header_list_size() const noexcept { return peer_.max_header_list_size; }
   /// Streams that take a slot: not released, or released and not yet sent.
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.

@@ -11,6 +11,8 @@
 #include "server/server_connection.hpp"
 
 #include <exception>
+#include <limits>
+#include <string>
 
 namespace nearcall::detail {
 namespace {
@@ -26,6 +28,10 @@ const http2::HeaderTemplate& ok_trailers() {
   return fields;
 }
 
+// What these two count against the peer's limit (RFC 9113 6.5.2).
+constexpr std::size_t response_head_size = (7 + 3 + 32) + (12 + 16 + 32);
+constexpr std::size_t ok_trailers_size = 11 + 1 + 32;
+
 const http2::HeaderTemplate& no_fields() {
   static const http2::HeaderTemplate fields(std::span<const http2::HeaderField>{});
   return fields;
@@ -39,13 +45,16 @@ Status unimplemented(const Method& method) {
 }
 
 ServerCall::ServerCall(ServerConnection& connection, std::size_t max_message_size)
-    : connection_(&connection),
+    : HandlerCall(connection.loop_core()),
+      connection_(&connection),
       messages_(*this, max_message_size),
       timer_(connection.loop_core(), &ServerCall::on_deadline, this) {
 }
 
 ServerCall::~ServerCall() {
   if (handler_ != Handler::running) return;
+  home().await_return();
+  if (homecoming_.go_on != nullptr) connection_->loop_core().cancel_posted(homecoming_);
   const BusyLabel label(method());
   method_.handler->destroy(*this);
 }
@@ -132,12 +141,28 @@ Result<void> ServerCall::add_trailer(std::string_view key, std::string_view valu
 
 void ServerCall::send_headers() {
   if (answer_ != Answer::open) return;
-  answer_ = Answer::begun;
   OutgoingFields& outgoing = OutgoingFields::fresh();
-  if (!headers_.empty()) grpc::append_metadata(outgoing.block(), headers_);
+  if (!headers_.empty()) {
+    grpc::append_metadata(outgoing.block(), headers_);
+    if (response_head_size + outgoing.list_size() > most_metadata()) {
+      headers_ = Metadata();
+      return cut_short(too_large("response headers"));
+    }
+  }
+  answer_ = Answer::begun;
   connection_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
                                       /*end_stream=*/false);
   on_output();
+}
+
+std::size_t ServerCall::most_metadata() const noexcept {
+  return connection_->session().peer_max_header_list_size();
+}
+
+Status ServerCall::too_large(const char* what) const {
+  return Status(StatusCode::resource_exhausted,
+                std::string("the ") + what + " are larger than the " +
+                    std::to_string(most_metadata()) + " bytes that the client takes");
 }
 
 void ServerCall::finish(const google::protobuf::MessageLite& reply) {
@@ -164,27 +189,35 @@ void ServerCall::finish_thrown() noexcept {
 
 void ServerCall::answer(const Status& status) {
   if (answer_ == Answer::over) return;
-  http2::Session& session = connection_->session();
-  OutgoingFields& outgoing = OutgoingFields::fresh();
   // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
   if (answer_ == Answer::open && (status.ok() || !headers_.empty())) send_headers();
-  if (answer_ == Answer::begun) {
-    outgoing.block().clear();
-    if (status.ok()) {
-      if (!trailers_.empty()) grpc::append_metadata(outgoing.block(), trailers_);
-      session.send_headers(messages_.stream(), ok_trailers(), outgoing.fields(),
-                           /*end_stream=*/true);
-    } else {
-      grpc::append_trailers(outgoing.block(), status, trailers_);
-      session.send_headers(messages_.stream(), no_fields(), outgoing.fields(),
-                           /*end_stream=*/true);
-    }
-  } else {
-    grpc::append_trailers_only(outgoing.block(), status, trailers_);
-    session.send_headers(messages_.stream(), no_fields(), outgoing.fields(), /*end_stream=*/true);
+  if (answer_ == Answer::over) return;  // they were too large
+  if (!send_trailers(status, most_metadata())) {
+    trailers_ = Metadata();
+    send_trailers(too_large("trailers"), std::numeric_limits<std::size_t>::max());
   }
   on_output();
   end_answer();
+}
+
+/// False, and nothing is sent, if they count more than `most`.
+bool ServerCall::send_trailers(const Status& status, std::size_t most) {
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  const http2::HeaderTemplate* head = &no_fields();
+  std::size_t size = 0;
+  if (answer_ == Answer::open) {
+    grpc::append_trailers_only(outgoing.block(), status, trailers_);
+  } else if (status.ok()) {
+    head = &ok_trailers();
+    size = ok_trailers_size;
+    if (!trailers_.empty()) grpc::append_metadata(outgoing.block(), trailers_);
+  } else {
+    grpc::append_trailers(outgoing.block(), status, trailers_);
+  }
+  if (size + outgoing.list_size() > most) return false;
+  connection_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
+                                      /*end_stream=*/true);
+  return true;
 }
 
 void ServerCall::end_answer() {
@@ -230,6 +263,11 @@ void ServerCall::on_deadline(void* self) noexcept {
 void ServerCall::handler_returned() noexcept {
   handler_ = Handler::returned;
   go_if_done();
+}
+
+void ServerCall::go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept {
+  homecoming_.go_on = go_on;
+  home().bring_home(homecoming_);
 }
 
 void ServerCall::go_if_done() {

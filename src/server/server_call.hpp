@@ -75,6 +75,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   void finish(const Status& status) override;
   void finish_thrown() noexcept override;
   void handler_returned() noexcept override;
+  void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept override;
 
   // MessageStreamOwner
 
@@ -87,10 +88,26 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   enum class Handler : std::uint8_t { waiting, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
+  /// A handler that ended on another thread.
+  class Homecoming final : public Runnable {
+   public:
+    explicit Homecoming(ServerCall& call) noexcept : call_(&call) {}
+    void run() noexcept override { std::exchange(go_on, nullptr)(*call_); }
+
+    void (*go_on)(HandlerCall&) noexcept = nullptr;
+
+   private:
+    ServerCall* call_;
+  };
+
   static void on_deadline(void* self) noexcept;
   bool has_one_request() const noexcept;
   void start_handler();
   void answer(const Status& status);
+  bool send_trailers(const Status& status, std::size_t most);
+  /// How large a header list the client takes.
+  std::size_t most_metadata() const noexcept;
+  Status too_large(const char* what) const;
   /// No answer can be given any more.
   void end_answer();
   void cancel();
@@ -107,6 +124,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   bool is_held_ = false;
   TimePoint deadline_ = no_deadline;
   Timer timer_;
+  Homecoming homecoming_{*this};
   std::string authority_;
   Metadata metadata_;
   Metadata headers_;

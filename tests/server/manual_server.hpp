@@ -72,19 +72,28 @@ class FramePeer {
   }
   /// All frames of that type that came up to now.
   std::vector<SentFrame> heard(http2::FrameType type) {
+    return heard_such([type](const http2::FrameHeader& header) { return header.type == type; });
+  }
+  /// All frames of that stream that came up to now.
+  std::vector<SentFrame> heard_on(http2::StreamId id) {
+    return heard_such([id](const http2::FrameHeader& header) { return header.stream == id; });
+  }
+
+ private:
+  template <class Matches>
+  std::vector<SentFrame> heard_such(Matches matches) {
     listen();
     std::vector<SentFrame> found;
     for (std::size_t at = 0; at + http2::frame_header_size <= heard_.size();) {
       const auto header =
           http2::load_frame_header(reinterpret_cast<const std::byte*>(heard_.data()) + at);
       at += http2::frame_header_size;
-      if (header.type == type) found.push_back({header, heard_.substr(at, header.length)});
+      if (matches(header)) found.push_back({header, heard_.substr(at, header.length)});
       at += header.length;
     }
     return found;
   }
 
- private:
   std::unique_ptr<Connection> connection_;
   std::string heard_;
   bool has_ended_ = false;
