@@ -48,6 +48,14 @@ class [[nodiscard]] Result {
     if (error.ok()) detail::fail_precondition("Result made of an OK Status without a value");
     std::construct_at(&error_, std::move(error));
   }
+  /// What converts to a value: `co_return std::make_unique<MyConnection>(…);`.
+  template <class U>
+  requires(std::is_convertible_v<U, T> && !std::is_convertible_v<U, E> &&
+           !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Result>) Result(U&& value)
+      : has_value_(true) {
+    std::construct_at(&value_, std::forward<U>(value));
+  }
   Result(Result&& other) noexcept : has_value_(other.has_value_) { take(std::move(other)); }
   Result(const Result& other) : has_value_(other.has_value_) {
     if (has_value_) {

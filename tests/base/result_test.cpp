@@ -35,6 +35,35 @@ TEST(Result, MovesAValueThatCannotBeCopied) {
   EXPECT_EQ(*taken, 7);
 }
 
+struct Base {
+  virtual ~Base() = default;
+};
+struct Derived final : Base {};
+
+Result<std::unique_ptr<Base>> make_derived() {
+  return std::make_unique<Derived>();
+}
+
+Result<std::unique_ptr<Base>> make_none() {
+  return nullptr;
+}
+
+TEST(Result, IsMadeOfWhatConvertsToItsValue) {
+  EXPECT_NE(dynamic_cast<Derived*>(make_derived()->get()), nullptr);
+  EXPECT_EQ(*make_none(), nullptr);
+  EXPECT_EQ(*Result<std::string>("text"), "text");
+}
+
+TEST(Result, WhatConvertsToAnErrorIsNoValue) {
+  static_assert(!std::is_constructible_v<Result<int>, std::string>);
+  static_assert(std::is_convertible_v<Status, Result<int>>);
+  static_assert(!std::is_convertible_v<std::unique_ptr<Base>, Result<std::unique_ptr<Derived>>>);
+
+  const Result<bool> result = Status(StatusCode::aborted, "not true");
+
+  EXPECT_FALSE(result.ok());
+}
+
 TEST(Result, AssignmentReplacesAnErrorByAValueAndBack) {
   Result<std::string> result = Status(StatusCode::aborted, "first");
 
