@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bidirectional call: one coroutine writes requests while another one reads replies.
+#include "greet.nearcall.hpp"
+
+#include <nearcall/channel.hpp>
+#include <nearcall/server.hpp>
+
+#include <cstdio>
+
+using nearcall::Status;
+using nearcall::Task;
+using Chat = nearcall::AsyncDuplexStreamingCall<greet::HelloRequest, greet::HelloReply>;
+
+class GreeterService final : public greet::Greeter::Service {
+  Task<Status> Chat(ServerContext&,
+                    ServerReader<greet::HelloRequest>& requests,
+                    ServerWriter<greet::HelloReply>& replies) override {
+    greet::HelloRequest request;
+    greet::HelloReply reply;
+    while (co_await requests.read(request)) {
+      reply.set_message("Hello " + request.name());
+      if (!co_await replies.write(reply)) break;  // waits while the client is too slow
+    }
+    co_return Status();
+  }
+};
+
+Task<void> write_names(Chat& call) {
+  greet::HelloRequest request;
+  for (const char* name : {"one", "two", "three"}) {
+    request.set_name(name);
+    if (!co_await call.write(request)) co_return;  // the call is over
+  }
+  call.writes_done();
+}
+
+Task<Status> chat(greet::Greeter::Client& greeter) {
+  Chat call = greeter.ChatAsync();
+  nearcall::spawn(write_names(call));
+  int total = 0;
+  while (std::optional<greet::HelloReply> reply = co_await call.read()) {
+    std::printf("%s\n", reply->message().c_str());
+    ++total;
+  }
+  std::printf("total: %d\n", total);
+  Status status = co_await call.finish();
+  co_return status;
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  GreeterService service;
+  nearcall::Server server;
+  server.add_service(service).listen(argv[1]);
+  if (!server.start()) return 1;
+  nearcall::Channel channel(argv[1]);
+  greet::Greeter::Client greeter(channel);
+  return nearcall::sync_wait(chat(greeter)).ok() ? 0 : 1;
+}
