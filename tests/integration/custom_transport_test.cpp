@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transport of examples/custom_transport under both drivers, and connecting that comes to
+// nothing.
+#include "../examples/custom_transport/plugin_transport.hpp"
+#include "base/unique_fd.hpp"
+#include "integration/both_drivers.hpp"
+
+#include <utility>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Connected = Result<std::unique_ptr<Connection>>;
+using plugin_transport::PassedSocket;
+using plugin_transport::StdinListener;
+
+constexpr Conversation plan{/*rounds=*/100, /*big_size=*/1'000'000, /*replies=*/500, /*bound=*/20s};
+
+std::pair<UniqueFd, UniqueFd> socket_pair() {
+  int fds[2] = {-1, -1};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+class CustomTransport : public testing::TestWithParam<ClientDriver> {
+ protected:
+  LogCapture log_;
+  EchoService service_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Drivers,
+                         CustomTransport,
+                         testing::Values(ClientDriver::blocking, ClientDriver::loop),
+                         driver_name);
+
+Task<Connected> hand_over(UniqueFd& socket) {
+  char ready = 0;
+  if (::recv(socket.get(), &ready, 1, 0) != 1) {
+    co_return Status(StatusCode::unavailable, "the socket was handed over before");
+  }
+  co_return std::make_unique<PassedSocket>(socket.release());
+}
+
+TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
+  auto [ours, theirs] = socket_pair();
+  Server server(ServerOptions().drain_timeout(1s));
+  server.add_service(service_).listen(
+      std::make_unique<StdinListener>(theirs.release(), [&server] { server.stop(); }));
+  ASSERT_TRUE(server.start());
+  {
+    UniqueFd& socket = ours;
+    Channel channel("http://localhost", ChannelOptions().max_connections(1).connect_callback(
+                                            [&socket](const auto&) { return hand_over(socket); }));
+
+    const Status status = converse(GetParam(), Echo::Client(channel), plan);
+
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  }
+  server.wait();  // without stop(): the end of its only connection stops it
+}
+
+}  // namespace
+}  // namespace nearcall::test
