@@ -3,7 +3,8 @@
 """Runs the gRPC interop cases between real programs over Unix sockets and prints the matrix.
 
 Each pair gets a fresh server process on a socket in a fresh directory; each case is one run of the
-client program. The last column says whether the server then stopped cleanly on SIGTERM.
+client program. The last column says whether the server then stopped cleanly on SIGTERM. With
+--rows a run leaves its rows in a folder, and --show makes one table of all that are there.
 Exit code: 0 all ok, 1 something failed, 77 nothing could be run.
 """
 
@@ -190,13 +191,31 @@ def run_pair(programs, client, server, options):
             yield STOPS, running.stop()
 
 
+class Rows:
+    """A folder with a file for each pair: its row of the table, for a later --show."""
+
+    def __init__(self, folder):
+        self._folder = pathlib.Path(folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, client, server, row):
+        (self._folder / f"{server}.{client}").write_text(row + "\n", encoding="utf-8")
+
+    def all(self):
+        """The rows, nearcall's own first."""
+        files = sorted(self._folder.iterdir(),
+                       key=lambda path: ("nearcall" not in path.name, path.name))
+        return [path.read_text(encoding="utf-8").rstrip("\n") for path in files]
+
+
 class Matrix:
     """The table on stdout, a row at a time, and what is said below it."""
 
     WIDTH = 5
 
-    def __init__(self, cases):
+    def __init__(self, cases, rows=None):
         self._cases = cases
+        self._rows = rows
         self._failures = []
         self._notes = []
         self.ran = 0
@@ -213,18 +232,26 @@ class Matrix:
         print(f"\n{'client → server':<20}{columns}  {STOPS}     s")
 
     def row(self, client, server, results):
-        pair = f"{client} → {server}"
-        print(f"{pair:<20}", end="", flush=True)
+        row = f"{f'{client} → {server}':<20}"
+        print(row, end="", flush=True)
+        if self._rows:
+            self._rows.put(client, server, row + "FAIL: did not finish".rjust(self.WIDTH))
         started = time.monotonic()
         for case, failure in results:
-            print(self._verdict(client, server, case, failure).rjust(self.WIDTH),
-                  end="", flush=True)
+            verdict = self._verdict(client, server, case, failure).rjust(self.WIDTH)
+            print(verdict, end="", flush=True)
+            row += verdict
             self.ran += 1
-        print(f"  {time.monotonic() - started:6.1f}")
+        took = f"  {time.monotonic() - started:6.1f}"
+        print(took)
+        if self._rows:
+            self._rows.put(client, server, row + took)
 
     def skip(self, client, server, reason, is_failure):
         pair = f"{client} → {server}"
         print(f"{pair:<20} skip: {reason}")
+        if self._rows:
+            self._rows.put(client, server, f"{pair:<20} skip: {reason}")
         if is_failure:
             self._failures.append(f"{pair}: skipped, and skips are not allowed")
 
@@ -268,14 +295,28 @@ def parse_flags():
     flags.add_argument("--nearcall-server", help="this program instead of the one in programs-dir")
     flags.add_argument("--nearcall-client", help="this program instead of the one in programs-dir")
     flags.add_argument("--timeout", type=float, default=20, help="seconds for one case")
+    flags.add_argument("--rows", type=Rows, metavar="DIR", help="a folder for the rows of the table")
+    flags.add_argument("--show", action="store_true", help="only print the table of --rows")
     flags.add_argument("--no-skips", action="store_true", help="a missing peer is a failure")
     return flags.parse_args()
+
+
+def show(matrix, rows):
+    """Prints the table of what other runs have left."""
+    if not rows:
+        return NOTHING_RAN
+    matrix.header()
+    for row in rows:
+        print(row)
+    return 1 if any(" FAIL" in row for row in rows) else 0
 
 
 def main():
     options = parse_flags()
     programs = Programs(options)
-    matrix = Matrix(options.cases)
+    matrix = Matrix(options.cases, options.rows)
+    if options.show:
+        return show(matrix, options.rows.all())
     matrix.header()
     for server in options.servers:
         for client in options.clients:

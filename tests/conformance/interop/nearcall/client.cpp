@@ -6,11 +6,12 @@
 
 #include <nearcall/channel.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <string>
+#include <string_view>
 
 namespace pb = grpc::testing;
 using namespace std::chrono_literals;
@@ -230,46 +231,85 @@ Difference cancel_after_first_response(Client& client) {
   return expect_code(call.finish(), StatusCode::cancelled);
 }
 
-const std::map<std::string, Difference (*)(Client&)>& cases() {
-  static const std::map<std::string, Difference (*)(Client&)> all = {
-      {"empty_unary", empty_unary},
-      {"large_unary", large_unary},
-      {"client_streaming", client_streaming},
-      {"server_streaming", server_streaming},
-      {"ping_pong", ping_pong},
-      {"empty_stream", empty_stream},
-      {"custom_metadata", custom_metadata},
-      {"status_code_and_message", status_code_and_message},
-      {"special_status_message", special_status_message},
-      {"unimplemented_method", unimplemented_method},
-      {"timeout_on_sleeping_server", timeout_on_sleeping_server},
-      {"cancel_after_begin", cancel_after_begin},
-      {"cancel_after_first_response", cancel_after_first_response},
-  };
-  return all;
+Difference unimplemented_service(nearcall::Channel& channel) {
+  const pb::UnimplementedService::Client client(channel);
+  return expect_code(client.UnimplementedCall(pb::Empty(), in_time()).status(),
+                     StatusCode::unimplemented);
+}
+
+template <Difference (*test)(Client&)>
+Difference on_test_service(nearcall::Channel& channel) {
+  Client client(channel);
+  return test(client);
+}
+
+struct Case {
+  std::string_view name;
+  Difference (*run)(nearcall::Channel&);
+};
+
+constexpr std::array<Case, 14> cases = {{
+    {"empty_unary", on_test_service<empty_unary>},
+    {"large_unary", on_test_service<large_unary>},
+    {"client_streaming", on_test_service<client_streaming>},
+    {"server_streaming", on_test_service<server_streaming>},
+    {"ping_pong", on_test_service<ping_pong>},
+    {"empty_stream", on_test_service<empty_stream>},
+    {"custom_metadata", on_test_service<custom_metadata>},
+    {"status_code_and_message", on_test_service<status_code_and_message>},
+    {"special_status_message", on_test_service<special_status_message>},
+    {"unimplemented_method", on_test_service<unimplemented_method>},
+    {"unimplemented_service", unimplemented_service},
+    {"timeout_on_sleeping_server", on_test_service<timeout_on_sleeping_server>},
+    {"cancel_after_begin", on_test_service<cancel_after_begin>},
+    {"cancel_after_first_response", on_test_service<cancel_after_first_response>},
+}};
+
+constexpr const char* usage =
+    "usage: nearcall_interop_client --address=TARGET --test_case=NAME [--use_tls=false]\n"
+    "       nearcall_interop_client --server_host=HOST --server_port=PORT --test_case=NAME\n"
+    "\n"
+    "Runs one of gRPC's interop cases: exits with 0, or says what differed and exits with 1.\n"
+    "\n"
+    "  --address=TARGET   unix:PATH, unix-abstract:NAME, ipv4:ADDRESS:PORT or ipv6:[ADDRESS]:PORT\n"
+    "  --server_host=HOST an IP address; localhost, the default, is 127.0.0.1\n"
+    "  --use_tls=false    is accepted; there is no TLS\n"
+    "  --test_case=NAME   one of:\n";
+
+int show_help() {
+  std::fputs(usage, stdout);
+  for (const Case& each : cases)
+    std::printf("      %s\n", std::string(each.name).c_str());
+  return 0;
+}
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "nearcall_interop_client: %s; --help says more\n", why.c_str());
+  return 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::optional<std::string> address = interop::flag(argc, argv, "address");
-  const std::optional<std::string> name = interop::flag(argc, argv, "test_case");
-  if (!address || !name) {
-    std::fputs("usage: nearcall_interop_client --address=unix:PATH --test_case=NAME\n", stderr);
-    return 2;
+  const interop::Flags flags(
+      argc, argv, {"address", "server_host", "server_port", "test_case", "use_tls", "help"});
+  if (flags.wants_help()) return show_help();
+  if (!flags.error().empty()) return fail(flags.error());
+  std::optional<std::string> address = flags.get("address");
+  if (const auto port = flags.get("server_port"); !address && port) {
+    address = interop::tcp_target(flags.get("server_host").value_or("localhost"), *port);
   }
+  if (!address) return fail("--address or --server_port is missing");
+  if (const auto parsed = nearcall::Endpoint::parse(*address); !parsed) {
+    return fail(parsed.error().message());
+  }
+  const std::optional<std::string> name = flags.get("test_case");
+  if (!name) return fail("--test_case is missing");
+  const auto* const found = std::ranges::find(cases, *name, &Case::name);
+  if (found == cases.end()) return fail("there is no test case " + *name);
+
   nearcall::Channel channel(*address);
-  Difference difference;
-  if (*name == "unimplemented_service") {
-    const pb::UnimplementedService::Client client(channel);
-    difference = expect_code(client.UnimplementedCall(pb::Empty(), in_time()).status(),
-                             StatusCode::unimplemented);
-  } else if (const auto found = cases().find(*name); found != cases().end()) {
-    Client client(channel);
-    difference = found->second(client);
-  } else {
-    difference = "there is no such case";
-  }
+  const Difference difference = found->run(channel);
   if (difference.empty()) return 0;
   std::fprintf(stderr, "%s: %s\n", name->c_str(), difference.c_str());
   return 1;

@@ -90,21 +90,41 @@ class TestService final : public pb::TestService::Service {
   }
 };
 
+constexpr const char* usage =
+    "usage: nearcall_interop_server --address=TARGET | --port=PORT [--use_tls=false]\n"
+    "\n"
+    "Serves grpc.testing.TestService as gRPC's interop tests want it, until SIGINT or SIGTERM.\n"
+    "Prints READY on a line of its own once it listens.\n"
+    "\n"
+    "  --address=TARGET  unix:PATH, unix-abstract:NAME, ipv4:ADDRESS:PORT or ipv6:[ADDRESS]:PORT;\n"
+    "                    a unix:PATH admits its own user and root, the others anyone\n"
+    "  --port=PORT       the same as --address=ipv4:127.0.0.1:PORT; 0: any\n"
+    "  --use_tls=false   is accepted; there is no TLS\n";
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "nearcall_interop_server: %s; --help says more\n", why.c_str());
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::optional<std::string> address = interop::flag(argc, argv, "address");
-  if (!address) {
-    std::fputs("usage: nearcall_interop_server --address=unix:PATH\n", stderr);
-    return 2;
-  }
+  const interop::Flags flags(argc, argv, {"address", "port", "use_tls", "help"});
+  if (flags.wants_help()) return std::fputs(usage, stdout) < 0 ? 1 : 0;
+  if (!flags.error().empty()) return fail(flags.error());
+  std::optional<std::string> address = flags.get("address");
+  if (!address && flags.get("port")) address = "ipv4:127.0.0.1:" + *flags.get("port");
+  if (!address) return fail("--address or --port is missing");
+
   TestService service;
   nearcall::Server server(nearcall::ServerOptions().drain_timeout(std::chrono::seconds(1)));
   server.add_service(service);
-  server.listen(*address);
-  if (!server.addresses().empty()) {
-    std::puts("READY");
-    std::fflush(stdout);
+  nearcall::ListenOptions options;
+  if (!address->starts_with("unix:")) options.policy(nearcall::untrusted::anyone());
+  if (nearcall::Result<void> listening = server.try_listen(*address, options); !listening) {
+    return fail(listening.error().message());
   }
+  std::printf("listening on %s\nREADY\n", server.addresses().front().c_str());
+  std::fflush(stdout);
   return server.run();
 }
