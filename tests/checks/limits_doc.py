@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that docs/limits.md lists every budget, with its default, and none that is not there."""
+import re
+
+import tree
+
+DOCUMENT = "docs/limits.md"
+LIMITS = "src/http2/limits.hpp"
+OPTIONS = {"ServerOptions": "include/nearcall/server.hpp",
+           "ChannelOptions": "include/nearcall/channel.hpp"}
+
+MEMBER = re.compile(r"^  [\w:]+ (\w+) = (.+);$", re.MULTILINE)
+ROW = re.compile(r"^\| `([\w:()]+)` \| ([^|]*) \|", re.MULTILINE)
+SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
+# Options that are no budget.
+NOT_BUDGETS = {"connect_callback", "connector", "authority", "spin", "threads"}
+
+
+def check(root):
+    rows = dict(ROW.findall((root / DOCUMENT).read_text(encoding="utf-8")))
+    budgets = _budgets(root)
+    findings = [f"{DOCUMENT}: `{name}` is missing" for name in budgets if name not in rows]
+    findings += [f"{DOCUMENT}: there is no `{name}`" for name in rows if name not in budgets]
+    findings += [f"{DOCUMENT}: `{name}` is {default}, not {rows[name]}"
+                 for name, default in budgets.items()
+                 if name in rows and default is not None and _number(rows[name]) != default]
+    return findings
+
+
+def _budgets(root):
+    """Name → default as a number, or None where the header keeps it elsewhere."""
+    limits = (root / LIMITS).read_text(encoding="utf-8")
+    found = {name: _value(text) for name, text in MEMBER.findall(limits)}
+    for options, header in OPTIONS.items():
+        text = (root / header).read_text(encoding="utf-8")
+        body = text[text.index(f"class {options} {{"):].split("\n};")[0]
+        for name in re.findall(rf"{options}& (\w+)\(", body):
+            if name not in NOT_BUDGETS:
+                found[f"{options}::{name}"] = None
+    return found
+
+
+def _value(text):
+    if seconds := SECONDS.fullmatch(text):
+        return int(seconds[1])
+    product = 1
+    for factor in re.sub(r"std::size_t\{(\d+)\}", r"\1", text).replace("'", "").split("*"):
+        product *= int(factor)
+    return product
+
+
+def _number(text):
+    """"16 KiB" → 16384, "20,000" → 20000, "5 s" → 5; None if it does not start with a number."""
+    match = re.match(r"([\d,]+)(?: (KiB|MiB|s)\b)?", text)
+    if not match:
+        return None
+    return int(match[1].replace(",", "")) * {"KiB": 1024, "MiB": 1024 * 1024}.get(match[2], 1)
+
+
+if __name__ == "__main__":
+    tree.main(check)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that code in README.md stands in the example that is named before it, so it compiles.
+
+Each block of C++, CMake or proto in README.md is a part of the file that was linked last before it,
+under the same heading. In docs/*.md a block is held to that by the line `<!-- from PATH -->` above it.
+Lines are compared as they are, but for the indentation that a block has in its file.
+"""
+import re
+import textwrap
+
+import tree
+
+CHECKED = {"cpp", "cmake", "proto"}
+MARK = re.compile(r"<!-- from (\S+) -->")
+LINK = re.compile(r"\]\(([\w./]+\.(?:cpp|hpp|proto|txt|cmake))\)")
+
+
+def check(root):
+    findings = []
+    documents = [root / "README.md"] + sorted((root / "docs").rglob("*.md"))
+    for path in documents:
+        if path.exists():
+            is_readme = path.name == "README.md"
+            text = path.read_text(encoding="utf-8")
+            findings += [f"{path.relative_to(root)}:{number}: {problem}"
+                         for number, problem in _document_findings(root, text, is_readme)]
+    return findings
+
+
+def _document_findings(root, text, is_readme):
+    source, block, language, start = None, None, "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if block is not None:
+            if line.startswith("```"):
+                problem = _block_problem(root, source, block)
+                if language in CHECKED and (is_readme or source) and problem:
+                    yield start, problem
+                block = None
+                source = source if is_readme else None
+            else:
+                block.append(line)
+        elif line.startswith("```"):
+            language, block, start = line[3:].strip(), [], number
+        elif line.startswith("#"):
+            source = None
+        elif named := MARK.findall(line) + (LINK.findall(line) if is_readme else []):
+            source = named[-1]
+
+
+def _block_problem(root, source, block):
+    """Why the lines of `block` are not a part of the file `source`, or None."""
+    if source is None:
+        return "no file is named before this code: link the example that it is from"
+    if not (root / source).is_file():
+        return f"there is no {source}"
+    lines = (root / source).read_text(encoding="utf-8").splitlines()
+    wanted = _dedented(block)
+    if any(_dedented(lines[at:at + len(block)]) == wanted
+           for at in range(len(lines) - len(block) + 1)):
+        return None
+    return f"this code is not in {source}: {block[0].strip() if block else 'it is empty'}"
+
+
+def _dedented(lines):
+    return textwrap.dedent("\n".join(line.rstrip() for line in lines))
+
+
+if __name__ == "__main__":
+    tree.main(check)
