@@ -94,11 +94,10 @@ void ClientCall::on_headers(const http2::Event& event) {
 
 void ClientCall::on_trailers(std::span<const HeaderView> fields) {
   Status status = grpc::parse_trailers(fields);
-  if (status.ok()) {
-    if (Result<Metadata> trailers = grpc::parse_metadata(fields)) trailers_ = *std::move(trailers);
-  }
-  messages_.end_input();
-  end(std::move(status));
+  if (!status.ok()) return end(std::move(status));
+  if (Result<Metadata> trailers = grpc::parse_metadata(fields)) trailers_ = *std::move(trailers);
+  messages_.end_input();  // which finds a message that was cut off, if somebody reads
+  if (!is_over()) end(Status());
 }
 
 void ClientCall::on_input() {
@@ -108,7 +107,11 @@ void ClientCall::on_input() {
 }
 
 void ClientCall::on_bad_input(Status why) {
-  finish(std::move(why));
+  if (is_over() && status_.ok()) {
+    status_ = std::move(why);  // the server said OK behind what cannot be read
+  } else {
+    finish(std::move(why));
+  }
 }
 
 void ClientCall::on_output() {
@@ -121,7 +124,11 @@ void ClientCall::on_reset(const http2::Event& event) {
     return on_not_begun(Status(StatusCode::unavailable, "the server did not take the call"));
   }
   if (event.local) {
-    return end(Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
+    const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;
+    return end(is_over_a_limit ? Status(StatusCode::resource_exhausted,
+                                        "the server went over a limit: " + std::string(event.what))
+                               : Status(StatusCode::internal,
+                                        "the server broke HTTP/2: " + std::string(event.what)));
   }
   end(grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
 }
