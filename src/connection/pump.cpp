@@ -108,6 +108,7 @@ void Pump::dispatch(const http2::Event& event) {
       if (messages != nullptr) return messages->on_data(event.data, event.end_stream);
       return;
     case http2::Event::Kind::writable:
+      if (event.stream == nullptr) return handler_->on_event(event);
       if (messages != nullptr) messages->on_writable();
       return;
     case http2::Event::Kind::connection_error:

@@ -22,7 +22,8 @@ struct Event {
     data,             // a piece of a DATA payload (padding is gone and credited); may be empty
     reset,            // the stream is over: by RST_STREAM, by a fault of the peer's (`local`) or
                       // because GOAWAY says that it was never begun (`unprocessed`)
-    writable,         // is_writable() said no and would say yes now
+    writable,         // is_writable() said no and would say yes now; without a stream:
+                      // has_room_for_calls()
     settings,         // the peer's SETTINGS were applied (slots may be free: see open_state())
     unknown_setting,  // id and value, before `settings`; ignored unless somebody knows it
     settings_ack,     // the peer has our SETTINGS

@@ -66,6 +66,8 @@ struct Limits {
   /// queue one message, so that slow streams do not stop the others.
   std::size_t max_buffered_output_stream = std::size_t{1024} * 1024;
   std::size_t max_buffered_output = std::size_t{4} * 1024 * 1024;
+  /// Beyond this no handler is begun: each could queue a large message at once.
+  std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
 
   /// From the start to the peer's preface and SETTINGS: silent connections.
   Duration handshake_timeout = std::chrono::seconds(5);

@@ -129,6 +129,11 @@ bool Session::is_writable(Stream& stream) noexcept {
   return can_send(stream) && scheduler_.is_writable(stream);
 }
 
+bool Session::has_room_for_calls() noexcept {
+  room_is_awaited_ = !has_room();
+  return !room_is_awaited_;
+}
+
 void Session::consumed(Stream& stream, std::size_t count) {
   budget_.useful(count);
   inbound_.consume(stream, count);

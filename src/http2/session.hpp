@@ -114,6 +114,9 @@ class Session {
   /// Whether the next message may be handed over (limits.hpp: buffered output). After a no, a
   /// `writable` event comes.
   bool is_writable(Stream& stream) noexcept;
+  /// Whether a new call may begin to answer (limits.hpp). After a no, a `writable` event without a
+  /// stream comes.
+  bool has_room_for_calls() noexcept;
   /// The owner has let go of `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
   /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
@@ -238,6 +241,9 @@ class Session {
   void destroy(Stream& stream) noexcept;
   void settle_orphan(Stream& stream);
   bool is_stalled_output() const noexcept;
+  bool has_room() const noexcept {
+    return scheduler_.buffered() < options_.limits.max_buffered_output_of_new_calls;
+  }
 
   const Role role_;
   bool is_broken_ = false;
@@ -248,6 +254,7 @@ class Session {
   bool shutdown_announced_ = false;
   bool goaway_sent_ = false;
   bool goaway_received_ = false;
+  bool room_is_awaited_ = false;  // has_room_for_calls() said no
   SessionOptions options_;
   PeerSettings peer_;
   std::optional<Violation> failure_;  // to be told by next_event()

@@ -40,6 +40,12 @@ Event Session::next_event() {
         return event;
       }
     }
+    if (room_is_awaited_ && has_room()) {
+      room_is_awaited_ = false;
+      Event event;
+      event.kind = Event::Kind::writable;
+      return event;
+    }
     if (in_settings_) return next_setting();
     if (!preface_read_ && !read_preface()) {
       if (failure_) continue;

@@ -78,11 +78,8 @@ void ServerCall::begin(http2::Stream& stream,
     if (end_stream) messages_.on_data({}, /*end_stream=*/true);
     return;
   }
-  is_held_ = true;
   if (end_stream) messages_.on_data({}, /*end_stream=*/true);
-  start_handler();
-  is_held_ = false;
-  go_if_done();
+  begin_handler();
 }
 
 // ---- the request --------------------------------------------------------------------------------
@@ -91,17 +88,24 @@ void ServerCall::on_input() {
   if (handler_ != Handler::waiting || answer_ == Answer::over) return;
   const MethodKind kind = method_.handler->method.kind;
   if (kind != MethodKind::unary && kind != MethodKind::server_streaming) return;
-  if (!messages_.has_ended()) return;
-  is_held_ = true;
-  start_handler();
-  is_held_ = false;
-  go_if_done();
+  if (messages_.has_ended()) begin_handler();
 }
 
-void ServerCall::start_handler() {
+void ServerCall::begin_handler() {
+  handler_ = Handler::ready;
+  if (connection_->session().has_room_for_calls()) return on_room();
+  connection_->hold(*this);
+}
+
+void ServerCall::on_room() {
   handler_ = Handler::running;
-  const BusyLabel label(method());
-  method_.handler->start(*method_.service, *this);
+  is_held_ = true;
+  {
+    const BusyLabel label(method());
+    method_.handler->start(*method_.service, *this);
+  }
+  is_held_ = false;
+  go_if_done();
 }
 
 bool ServerCall::take_request(google::protobuf::MessageLite& into) {

@@ -22,7 +22,7 @@ class ServerConnection;
 /// One call at the server. Goes when its answer is given and its handler has returned, whichever is
 /// later; until then it keeps its slot, whatever the peer says.
 ///
-///     handler:  waiting ──(the request is whole)──► running ──► returned
+///     handler:  waiting ──(request is whole)──► ready ──(output has room)──► running ──► returned
 ///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
 ///
 /// Thread safety: the loop's thread.
@@ -47,6 +47,8 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   void on_trailers() { messages_.on_data({}, /*end_stream=*/true); }
   /// The stream was reset. May go.
   void on_reset();
+  /// There is room in the output, which it waited for: its handler begins. May go.
+  void on_room();
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May go.
   void abandon();
   /// Answers with `status`, while the handler may go on to run. May go.
@@ -85,7 +87,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   void on_output() override;
 
  private:
-  enum class Handler : std::uint8_t { waiting, running, returned };
+  enum class Handler : std::uint8_t { waiting, ready, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
   /// A handler that ended on another thread.
@@ -102,7 +104,8 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
 
   static void on_deadline(void* self) noexcept;
   bool has_one_request() const noexcept;
-  void start_handler();
+  /// The request is here: begins now, or when the output has room. May go.
+  void begin_handler();
   void answer(const Status& status);
   bool send_trailers(const Status& status, std::size_t most);
   /// How large a header list the client takes.

@@ -44,8 +44,10 @@ ServerConnection::ServerConnection(ServerLoop& loop,
 
 ServerConnection::~ServerConnection() {
   pump_.end(EndReason::cancelled, "the server went");
-  while (ServerCall* const call = calls_.pop_front())
-    delete call;
+  for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_}) {
+    while (ServerCall* const call = calls->pop_front())
+      delete call;
+  }
   sweep();
 }
 
@@ -83,6 +85,8 @@ void ServerConnection::on_event(const http2::Event& event) {
         pump_.session().release(*event.stream);
       }
       return;
+    case http2::Event::Kind::writable:
+      return begin_held();
     case http2::Event::Kind::ping_ack:
       if (event.number == drain_ping) finish_drain();
       return;
@@ -114,6 +118,20 @@ void ServerConnection::on_request(const http2::Event& event) {
   auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
   calls_.push_back(*call);
   call->begin(*event.stream, method, *head, std::move(*metadata), event.end_stream);
+}
+
+void ServerConnection::hold(ServerCall& call) {
+  call.ListHook::unlink();
+  held_.push_back(call);
+}
+
+void ServerConnection::begin_held() {
+  while (ServerCall* const call = held_.front()) {
+    if (!pump_.session().has_room_for_calls()) return;
+    call->ListHook::unlink();
+    calls_.push_back(*call);
+    call->on_room();
+  }
 }
 
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {

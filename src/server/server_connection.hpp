@@ -35,7 +35,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
   /// Answers every call with UNAVAILABLE, and ends.
   void cut_short();
   /// May be destroyed: it has ended, and no handler runs.
-  bool is_done() const noexcept { return pump_.has_ended() && calls_.empty(); }
+  bool is_done() const noexcept { return pump_.has_ended() && calls_.empty() && held_.empty(); }
 
   // For its calls.
 
@@ -46,6 +46,8 @@ class ServerConnection final : public PumpHandler, public ListHook {
   void request_flush() {
     if (!pump_.has_ended()) driver_.request_flush();
   }
+  /// The handler of `call` begins when the output has room.
+  void hold(ServerCall& call);
   /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
   void release(ServerCall& call);
 
@@ -67,6 +69,8 @@ class ServerConnection final : public PumpHandler, public ListHook {
 
   static void on_drain_timer(void* self) noexcept;
   void on_request(const http2::Event& event);
+  /// The output has room again.
+  void begin_held();
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
   void finish_drain();
   void sweep() noexcept;
@@ -78,6 +82,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
   Pump pump_;
   LoopDriver driver_;
   IntrusiveList<ServerCall> calls_;
+  IntrusiveList<ServerCall> held_;  // whose requests are here, and which wait for room
   IntrusiveList<ServerCall> over_;
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
