@@ -223,7 +223,8 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
   if (!has_connection()) return false;
   Lock lock = connection_->lock();
   using Read = MessageStream::Read;
-  Read outcome = messages().try_read(into);
+  const Read outcome = messages().try_read(into);
+  connection_->flush_credit();  // nobody else may do it before the server needs it
   if (outcome != Read::pending) return outcome == Read::message;
   messages().set_blocking_reader(&into);
   wait(lock, reader_, [this] { return !messages().has_blocking_reader(); });

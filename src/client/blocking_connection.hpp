@@ -72,6 +72,10 @@ class BlockingConnection final : public ClientDriver {
   void exchange(Lock& lock);
   /// Sends what there is. Costs nothing if there is nothing.
   void flush();
+  /// Sends what a call has put out since, unless it waits for the transport anyway.
+  void flush_credit() {
+    if (has_output_ && !client_.pump().is_write_blocked()) flush();
+  }
   /// Whether it can take a call, after a look at what arrived while nobody drove it.
   bool is_fit(Lock& lock);
 

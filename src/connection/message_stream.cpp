@@ -97,11 +97,14 @@ void MessageStream::keep_fragment() {
 void MessageStream::ask_for_more() {
   if (stream_ != nullptr && assembler_.missing() > 0) {
     session_->needs(*stream_, assembler_.missing());
+    if (session_->has_credit()) owner_->on_output();
   }
 }
 
 void MessageStream::consumed(std::size_t count) {
-  if (stream_ != nullptr && count > 0) session_->consumed(*stream_, count);
+  if (stream_ == nullptr || count == 0) return;
+  session_->consumed(*stream_, count);
+  if (session_->has_credit()) owner_->on_output();
 }
 
 Step MessageStream::next_message() {

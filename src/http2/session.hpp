@@ -122,6 +122,8 @@ class Session {
   /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
   /// cover it, within the connection's budget; beyond the budget only the oldest is served.
   void needs(Stream& stream, std::size_t remaining);
+  /// Whether window is to be given back by the next output().
+  bool has_credit() const noexcept { return inbound_.has_updates(); }
   /// The bytes of the last data event completed a message, whether anybody has read it or not: what
   /// a tiny DATA frame was charged (limits.hpp) is given back. consumed() does the same when it
   /// leaves nothing unconsumed.

@@ -102,6 +102,19 @@ TEST_F(MessageStreamTest, NothingIsThereBeforeAMessageIsWhole) {
   EXPECT_EQ(read_outcome(), Read::pending);
 }
 
+TEST_F(MessageStreamTest, ReadingWhatWasKeptAsksForTheOutputThatGivesWindowBack) {
+  const std::string large = framed(text_of(std::string(100'000, 'x')));
+  for (int i = 0; i < 8; ++i)
+    send(large);
+  sessions_->exchange();
+  outputs_ = 0;
+
+  while (read()) {
+  }
+
+  EXPECT_GT(outputs_, 0);
+}
+
 TEST_F(MessageStreamTest, EveryWayToCutTwoMessagesGivesTheSameTwo) {
   const std::string both = framed(text_of("first")) + framed(text_of("second"));
   for (std::size_t cut = 0; cut <= both.size(); ++cut) {
