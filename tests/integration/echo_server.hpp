@@ -3,6 +3,7 @@
 #pragma once
 
 #include "echo.nearcall.hpp"
+#include "support/child_process.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 
@@ -25,7 +26,10 @@ class Counter {
     const std::lock_guard lock(mutex_);
     ++count_;
     changed_.notify_all();
+    if (other_ != nullptr && count_ <= most_told) other_->raise();
   }
+  /// Another process waits for it, too: for the first thousand.
+  void tell(ProcessSignal& other) noexcept { other_ = &other; }
   /// Waits until it is at least `wanted`, for ten seconds at most; whether it is.
   bool reaches(int wanted) {
     std::unique_lock lock(mutex_);
@@ -33,8 +37,11 @@ class Counter {
   }
 
  private:
+  static constexpr int most_told = 1000;  // a full pipe would stop the server
+
   std::mutex mutex_;
   std::condition_variable changed_;
+  ProcessSignal* other_ = nullptr;
   int count_ = 0;
 };
 
@@ -42,11 +49,14 @@ class EchoService final : public Echo::Service {
  public:
   Counter started;
   Counter cancelled;
+  /// Lets go of handlers that hold their thread.
+  Counter let_go;
 
  private:
   Task<Result<EchoReply>> Unary(ServerContext& call, EchoRequest request) override {
     started.add();
     if (request.throw_exception()) throw std::runtime_error("as the test asked");
+    if (request.hold_thread()) let_go.reaches(1);
     echo_metadata(call);
     if (request.wait_for_cancel()) {
       co_await call.cancelled();
@@ -56,8 +66,8 @@ class EchoService final : public Echo::Service {
     if (request.code() != 0) {
       co_return Status(static_cast<StatusCode>(request.code()), request.message());
     }
-    EchoReply reply;
-    reply.set_payload(request.payload());
+    EchoReply reply = reply_to(request);
+    if (request.show_authority()) reply.set_payload(std::string(call.authority()));
     co_return reply;
   }
 
@@ -85,6 +95,7 @@ class EchoService final : public Echo::Service {
     while (co_await requests.read(request)) {
       reply.set_number(reply.number() + 1);
       size += request.payload().size();
+      if (request.pause()) co_await sleep_for(std::chrono::nanoseconds(1));
     }
     if (call.is_cancelled()) cancelled.add();
     reply.set_payload(std::to_string(size));
@@ -105,9 +116,15 @@ class EchoService final : public Echo::Service {
     co_return Status();
   }
 
-  static Task<Status> answer(const EchoRequest& request, ServerWriter<EchoReply>& replies) {
+  static EchoReply reply_to(const EchoRequest& request) {
     EchoReply reply;
-    reply.set_payload(request.payload());
+    reply.set_payload(request.reply_size() > 0 ? std::string(request.reply_size(), 'r')
+                                               : request.payload());
+    return reply;
+  }
+
+  static Task<Status> answer(const EchoRequest& request, ServerWriter<EchoReply>& replies) {
+    EchoReply reply = reply_to(request);
     for (std::uint32_t i = 0; i < request.replies(); ++i) {
       reply.set_number(i);
       if (!co_await replies.write(reply)) break;

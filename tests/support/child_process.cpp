@@ -3,6 +3,7 @@
 #include "support/child_process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,15 @@ bool ProcessSignal::wait() noexcept {
     count = ::read(read_.get(), &byte, 1);
   } while (count < 0 && errno == EINTR);
   return count == 1;
+}
+
+bool ProcessSignal::wait_for(int seconds) noexcept {
+  pollfd watched{read_.get(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&watched, 1, seconds * 1000);
+  } while (ready < 0 && errno == EINTR);
+  return ready == 1 && wait();
 }
 
 }  // namespace nearcall::test

@@ -41,6 +41,8 @@ class ProcessSignal {
   void raise() noexcept;
   /// Blocks until raise(); false if nobody is left who could.
   bool wait() noexcept;
+  /// The same for `seconds` at most; false too if they passed.
+  bool wait_for(int seconds) noexcept;
   /// This process will not raise it. Call it in the process that waits.
   void leave_raising_to_others() noexcept { write_.reset(); }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Peers that make a server keep bytes: within the budgets, while others are served at full speed.
+#include "integration/server_process.hpp"
+#include "integration/wire.hpp"
+
+#include <chrono>
+
+namespace nearcall::test {
+namespace {
+
+using http2::SettingId;
+using http2::StreamId;
+namespace flag = http2::frame_flag;
+
+class MemoryBudget : public ServerProcessTest {
+ protected:
+  void SetUp() override {
+    ServerProcessTest::SetUp();
+    ASSERT_TRUE(serves());
+    memory_before_ = resident_bytes(server_.pid());
+  }
+  std::size_t memory_growth() {
+    const std::size_t now = resident_bytes(server_.pid());
+    const std::size_t growth = now > memory_before_ ? now - memory_before_ : 0;
+    RecordProperty("memory_growth_kib", static_cast<int>(growth / 1024));
+    return growth;
+  }
+  void expect_growth_below(std::size_t limit) {
+    const std::size_t growth = memory_growth();
+    if (!is_sanitized) {
+      EXPECT_LE(growth, limit);
+    }
+  }
+  /// Honest calls, one after the other, on a connection of their own: how long they take.
+  std::chrono::duration<double> time_of_honest_calls() {
+    Channel channel(server_.target());
+    const Echo::Client echo(channel);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 2'000; ++i) {
+      const Result<EchoReply> reply =
+          echo.Unary(request_of("honest"), CallOptions().timeout(std::chrono::seconds(20)));
+      EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+      if (!reply.ok()) break;
+    }
+    return std::chrono::steady_clock::now() - begin;
+  }
+
+  std::size_t memory_before_ = 0;
+};
+
+std::string asking_for(unsigned replies, unsigned size) {
+  EchoRequest request;
+  request.set_replies(replies);
+  request.set_reply_size(size);
+  return request.SerializeAsString();
+}
+
+TEST_F(MemoryBudget, OfAPeerThatStopsReadingHoldsItsStreamsAndNobodyElse) {
+  const auto alone = time_of_honest_calls();
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet());
+  std::string calls;
+  for (StreamId id = 1; id < 200; id += 2)
+    calls += whole_call(id, expand_path, asking_for(100'000, 10'000));
+
+  peer.say_deaf(calls);
+
+  const auto beside = time_of_honest_calls();
+  expect_growth_below(4 * mebibyte + 4 * mebibyte);
+  EXPECT_LT(beside.count(), 5 * alone.count() + 0.5);
+}
+
+TEST_F(MemoryBudget, OfOneHundredCallsAndAWindowOfZeroIsThatOfTheOutput) {
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet({{SettingId::initial_window_size, 0}}));
+  std::string calls;
+  for (StreamId id = 1; id < 200; id += 2)
+    calls += whole_call(id, expand_path, asking_for(100'000, 16'000));
+
+  EXPECT_TRUE(peer.say(calls));
+  EXPECT_TRUE(peer.hear_until([&] { return peer.streams().size() >= 100; })) << "all have headers";
+
+  time_of_honest_calls();
+  expect_growth_below(4 * mebibyte + 100 * 16'000 + 4 * mebibyte);
+}
+
+TEST_F(MemoryBudget, OfOneHundredLargeRepliesAndAWindowOfZeroIsThatOfTheOutput) {
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet({{SettingId::initial_window_size, 0}}));
+  std::string calls;
+  for (StreamId id = 1; id < 200; id += 2)
+    calls += whole_call(id, unary_path, asking_for(0, 4'000'000));
+
+  EXPECT_TRUE(peer.say(calls));
+
+  time_of_honest_calls();
+  expect_growth_below(64 * mebibyte);
+}
+
+TEST_F(MemoryBudget, OfAThousandMessagesWithoutTheirLastByteIsThatOfTheInput) {
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet());
+  EchoRequest request;
+  request.set_payload(std::string(60'000, 'x'));
+  const std::string body = framed(request.SerializeAsString());
+  const std::string_view most = std::string_view(body).substr(0, body.size() - 1);
+  std::string calls;
+  for (StreamId id = 1; id < 2'000; id += 2) {
+    calls += frames::headers(id, request_to(unary_path));
+    for (std::size_t at = 0; at < most.size(); at += 16'384)
+      calls += frames::data(id, most.substr(at, 16'384));
+  }
+  peer.hear_until([&] { return peer.frames_heard(http2::FrameType::window_update) > 0; });
+
+  // What it says beyond the window ends the connection; so it says what the window allows.
+  peer.say(std::string_view(calls).substr(0, 15 * mebibyte));
+
+  const auto beside = time_of_honest_calls();
+  expect_growth_below(16 * mebibyte + 8 * mebibyte);
+  EXPECT_LT(beside.count(), 10.0);
+  peer.say(calls);
+}
+
+TEST_F(MemoryBudget, OfAThousandAnnouncedMessagesIsNotWhatWasAnnounced) {
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet());
+  std::string calls;
+  for (StreamId id = 1; id < 2'000; id += 2) {
+    calls += frames::headers(id, request_to(unary_path)) +
+             frames::data(id, std::string(1, '\0') + frames::be32(4'000'000) + "x");
+  }
+
+  EXPECT_TRUE(peer.say(calls));
+
+  time_of_honest_calls();
+  expect_growth_below(16 * mebibyte);
+}
+
+TEST_F(MemoryBudget, OfAThousandCallsThatNeverSayAnythingIsSmall) {
+  Wire peer(server_.path());
+  ASSERT_TRUE(peer.greet());
+  std::string calls;
+  for (StreamId id = 1; id < 2'000; id += 2)
+    calls += frames::headers(id, request_to(chat_path));
+
+  EXPECT_TRUE(peer.say(calls));
+
+  time_of_honest_calls();
+  expect_growth_below(8 * mebibyte);
+}
+
+}  // namespace
+}  // namespace nearcall::test
