@@ -87,6 +87,21 @@ TEST_F(Flood, OfResetsOfCallsWhoseHandlersWaitLeavesAllOfThemCancelled) {
   expect_unharmed();
 }
 
+TEST_F(Flood, OfResetsOfCallsWhoseHandlersDoNotListenEndsTheConnection) {
+  EchoRequest deaf;
+  deaf.set_wait_for_stop(true);
+  const std::string message = deaf.SerializeAsString();
+  std::string bytes;
+  for (StreamId id = 1; id < 2 * many; id += 2) {
+    bytes += whole_call(id, unary_path, message) + frames::rst_stream(id, ErrorCode::cancel);
+  }
+
+  peer_.say(bytes);
+
+  expect_end(ErrorCode::enhance_your_calm);
+  expect_unharmed();
+}
+
 TEST_F(Flood, OfRequestsThatMakeUsResetThemIsHeldToTheRefusals) {
   std::string bytes;  // MadeYouReset: WINDOW_UPDATE by 0 on a stream that is good so far
   for (StreamId id = 1; id < 2 * many; id += 2) {

@@ -76,6 +76,7 @@ TEST_F(ForeignProtocol, ManyOfThemAtOnceAreNotOneLogLineEach) {
 }
 
 TEST_F(ForeignProtocol, APeerThatLeavesInTheMiddleOfThePrefaceIsForgotten) {
+  ASSERT_TRUE(serves()) << "after this the server has what it needs itself";
   const std::size_t before = open_descriptors(server_.pid());
   for (const std::size_t cut : {0U, 1U, 10U, 23U, 24U, 30U}) {
     Wire peer(server_.path());
