@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases that are measured over time, and the options that tell a client of them."""
+import dataclasses
+
+SIZES = (0, 64, 1024, 4096, 16384, 65536, 262144, 1 << 20, 4 << 20, 16 << 20)
+QUICK_SIZES = (64, 16384, 1 << 20)
+IN_FLIGHT = (1, 4, 16, 64, 256)
+QUICK_IN_FLIGHT = (1, 64)
+CONNECTIONS = (1, 64, 1000, 10_000)
+QUICK_CONNECTIONS = (1, 64, 1000)
+MiB = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One line of the comparison."""
+    name: str
+    title: str
+    client: str  # the case as the clients know it
+    options: tuple = ()
+    server_options: tuple = ()
+    size: int = 64
+    unit: str = "calls"  # or "messages"
+    connections: int = 1
+    peers: tuple = ()  # empty: all that have it
+
+    def bytes_per_unit(self):
+        """Payload that crosses the socket for each call or message."""
+        both_ways = self.unit == "calls" or self.client == "flood"
+        return self.size * (2 if both_ways else 1)
+
+
+def _text(size):
+    for unit, name in ((MiB, "MiB"), (1024, "KiB")):
+        if size >= unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
+def _unary(size):
+    return Case(f"unary-{size}", f"unary {_text(size)}, one at a time", "unary",
+                ("--size", size), size=size)
+
+
+def _in_flight(count):
+    return Case(f"inflight-{count}", f"unary 64 B, {count} in flight on one connection",
+                "pipelined", ("--inflight", count))
+
+
+def _threads(count):
+    return Case(f"threads-{count}", f"unary 64 B, {count} blocking threads on one channel",
+                "unary", ("--threads", count))
+
+
+def _stream(client, title):
+    return Case(client, title, client, unit="messages")
+
+
+def _connections(count):
+    where = "1 connection" if count == 1 else f"{count:,} connections"
+    return Case(f"connections-{count}", f"unary 64 B, 64 in flight over {where}",
+                "pipelined", ("--inflight", 64, "--connections", count), connections=count)
+
+
+OURS = ("nearcall", "nearcall-park")
+
+
+def all_cases(quick):
+    """In the order in which they are measured and shown."""
+    sizes = QUICK_SIZES if quick else SIZES
+    in_flight = QUICK_IN_FLIGHT if quick else IN_FLIGHT
+    connections = QUICK_CONNECTIONS if quick else CONNECTIONS
+    threads = (8,) if quick else (1, 2, 8)
+    yield from map(_unary, sizes)
+    yield from map(_in_flight, in_flight)
+    yield from map(_threads, threads)
+    yield _stream("expand", "server stream, 64 B")
+    yield _stream("collect", "client stream, 64 B")
+    yield _stream("flood", "bidirectional stream, 64 B, echoed")
+    yield Case("chat", "bidirectional stream, 64 B, ping-pong", "chat")
+    yield from map(_connections, connections)
+    yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
+               ("--streams", 0), peers=OURS)
+    yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",
+               ("--streams", 10_000), peers=OURS)
+    yield Case("methods-4", "unary 64 B, 4 methods registered", "unary", peers=OURS)
+    yield Case("methods-1004", "unary 64 B, 1,004 methods registered", "unary",
+               server_options=("--methods", 1000), peers=OURS)

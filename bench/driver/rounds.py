@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interleaved rounds: within a case the peers take turns, so that what the machine does hits all."""
+import json
+import statistics
+import sys
+import time
+
+from peers import ClientFailed, Server, run_client
+
+
+class ServerPark:
+    """Servers that are kept for the whole run: one for each peer and set of options."""
+
+    def __init__(self, programs):
+        self._programs = programs
+        self._servers = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self._servers.values():
+            server.stop()
+
+    def get(self, peer, options):
+        key = (peer.name, options)
+        if key not in self._servers:
+            self._servers[key] = Server(self._programs, peer, *options)
+        return self._servers[key]
+
+    def drop(self, peer, options):
+        """After a failure: the next case gets a fresh server."""
+        server = self._servers.pop((peer.name, options), None)
+        if server is not None:
+            server.stop()
+
+
+def measure(programs, park, case, chosen, effort):
+    """All rounds of one case: {peer name: what was measured}."""
+    rounds = {peer.name: [] for peer in chosen}
+    errors = {}
+    for _ in range(effort.rounds):
+        for peer in chosen:
+            if peer.name not in errors and rounds[peer.name] is not None:
+                _one_round(programs, park, case, peer, effort, rounds, errors)
+    results = {name: _summary(case, runs) for name, runs in rounds.items() if runs}
+    return results | {name: {"error": text} for name, text in errors.items()}
+
+
+def _one_round(programs, park, case, peer, effort, rounds, errors):
+    if (case.peers and peer.name not in case.peers) or case.connections > peer.max_connections:
+        rounds[peer.name] = None
+        return
+    try:
+        server = park.get(peer, case.server_options)
+        output = run_client(
+            programs, peer, server, case.client, *case.options, "--server-pid", server.pid,
+            "--seconds", effort.seconds, "--warmup", max(peer.warmup * effort.warmup, 0.05))
+    except ClientFailed as error:
+        errors[peer.name] = str(error)
+        park.drop(peer, case.server_options)
+        print(f"  {error}", file=sys.stderr)
+        return
+    if output is None:
+        rounds[peer.name] = None
+    else:
+        rounds[peer.name].append(json.loads(output))
+
+
+def _summary(case, runs):
+    """The median over the rounds of each figure, and how far they lie apart."""
+    figures = [_figures(run) for run in runs]
+    summary = {key: statistics.median(figure[key] for figure in figures) for key in figures[0]}
+    for key in ("p50_us", "per_second"):
+        summary[f"{key}_spread"] = [min(figure[key] for figure in figures),
+                                    max(figure[key] for figure in figures)]
+    summary["bytes_per_second"] = summary["per_second"] * case.bytes_per_unit()
+    return summary | {"unit": case.unit, "rounds": len(runs)}
+
+
+def _figures(run):
+    count = max(run["count"], 1)
+    return {
+        "p50_us": run["p50_ns"] / 1e3,
+        "p99_us": run["p99_ns"] / 1e3,
+        "per_second": run["count"] / run["seconds"],
+        "cpu_client_us": run["cpu_client_ns"] / count / 1e3,
+        "cpu_server_us": run["cpu_server_ns"] / count / 1e3,
+    }
+
+
+def all_rounds(programs, chosen, cases, effort):
+    """{case name: {peer name: figures}}; says on stderr where it is."""
+    results = {}
+    with ServerPark(programs) as park:
+        for case in cases:
+            started = time.monotonic()
+            results[case.name] = measure(programs, park, case, chosen, effort)
+            print(f"  {case.title}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    return results
+
+

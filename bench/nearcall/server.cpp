@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// nearcall's server in the comparison.
+#include "common/options.hpp"
+#include "echo.nearcall.hpp"
+#include "nearcall/filler.hpp"
+
+#include <nearcall/server.hpp>
+
+#include <chrono>
+
+namespace {
+
+class EchoService final : public bench::Echo::Service {
+  Task<Result<bench::Message>> Unary(ServerContext&, bench::Message request) override {
+    bench::Message reply;
+    reply.set_payload(std::move(*request.mutable_payload()));
+    co_return reply;
+  }
+
+  Task<Status> Expand(ServerContext&,
+                      bench::ExpandRequest request,
+                      ServerWriter<bench::Message>& replies) override {
+    bench::Message reply;
+    reply.set_payload(std::string(request.size(), 'x'));
+    for (std::uint64_t i = 0; i < request.messages(); ++i) {
+      if (!co_await replies.write(reply)) break;
+    }
+    co_return Status();
+  }
+
+  Task<Result<bench::Message>> Collect(ServerContext&,
+                                       ServerReader<bench::Message>& requests) override {
+    bench::Message request;
+    while (co_await requests.read(request)) {
+    }
+    co_return bench::Message();
+  }
+
+  Task<Status> Chat(ServerContext&,
+                    ServerReader<bench::Message>& requests,
+                    ServerWriter<bench::Message>& replies) override {
+    bench::Message message;
+    while (co_await requests.read(message)) {
+      if (!co_await replies.write(message)) break;
+    }
+    co_return Status();
+  }
+};
+
+nearcall::ServerOptions server_options(const bench::Options& options) {
+  nearcall::ServerOptions result;
+  result.max_receive_message_size(std::size_t{64} << 20U)
+      .max_connections(100'000)
+      .max_connections_per_uid(100'000)
+      .max_concurrent_streams(100'000)
+      .drain_timeout(std::chrono::seconds(1))
+      .threads(options.threads);
+  if (options.mode == "park") result.spin(nearcall::SpinPolicy::off());
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bench::raise_descriptor_limit();
+  const bench::Options options = bench::parse_options(argc, argv);
+  EchoService echo;
+  std::vector<std::unique_ptr<bench::FillerService>> fillers;
+  nearcall::Server server(server_options(options));
+  server.add_service(echo);
+  for (std::size_t i = 0; i < options.methods; ++i) {
+    fillers.push_back(std::make_unique<bench::FillerService>(i));
+    server.add_service(*fillers.back());
+  }
+  server.listen(options.address);
+  if (!server.addresses().empty()) bench::say_ready();
+  return server.run();
+}
