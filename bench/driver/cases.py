@@ -23,6 +23,7 @@ class Case:
     unit: str = "calls"  # or "messages"
     connections: int = 1
     peers: tuple = ()  # empty: all that have it
+    is_busy: bool = False  # while other programs keep every processor busy
 
     def bytes_per_unit(self):
         """Payload that crosses the socket for each call or message."""
@@ -79,6 +80,8 @@ def all_cases(quick):
     yield _stream("flood", "bidirectional stream, 64 B, echoed")
     yield Case("chat", "bidirectional stream, 64 B, ping-pong", "chat")
     yield from map(_connections, connections)
+    yield Case("busy", "unary 64 B, one at a time, while every processor is kept busy by others",
+               "unary", is_busy=True)
     yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
                ("--streams", 0), peers=OURS)
     yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",

@@ -35,7 +35,7 @@ def describe(root):
         "nearcall": _output("git", "-C", str(root), "describe", "--always", "--dirty"),
         "processor": f"{_processor()}, {os.cpu_count()} logical",
         "kernel": platform.release(),
-        "virtual machine": _output("systemd-detect-virt"),
+        "virtual machine": _output("systemd-detect-virt", "--vm"),
         "load before": load,
         "compiler": _output("c++", "--version"),
         "protobuf": _package("libprotobuf-dev"),

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 class Effort:
     """How long things are measured. `warmup` scales what each peer needs."""
     rounds: int = 5
-    seconds: float = 1.0
+    seconds: float = 0.5
     warmup: float = 1.5
     idle_seconds: float = 10
     idle_connections: int = 1000

@@ -10,7 +10,7 @@ import tempfile
 
 NO_SUCH_CASE = 77
 START_TIMEOUT = 30
-CLIENT_TIMEOUT = 120
+CLIENT_TIMEOUT = 60
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interleaved rounds: within a case the peers take turns, so that what the machine does hits all."""
+import contextlib
 import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -33,6 +36,19 @@ class ServerPark:
         server = self._servers.pop((peer.name, options), None)
         if server is not None:
             server.stop()
+
+
+@contextlib.contextmanager
+def busy_processors():
+    """A program on each processor that does nothing but compute."""
+    command = [sys.executable, "-c", "while True: pass"]
+    burners = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
 
 
 def measure(programs, park, case, chosen, effort):
@@ -95,7 +111,8 @@ def all_rounds(programs, chosen, cases, effort):
     with ServerPark(programs) as park:
         for case in cases:
             started = time.monotonic()
-            results[case.name] = measure(programs, park, case, chosen, effort)
+            with busy_processors() if case.is_busy else contextlib.nullcontext():
+                results[case.name] = measure(programs, park, case, chosen, effort)
             print(f"  {case.title}: {time.monotonic() - started:.1f} s", file=sys.stderr)
     return results
 

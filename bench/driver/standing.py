@@ -65,24 +65,27 @@ def _timed(command):
 
 # "% time  seconds  usecs/call  calls  [errors]  syscall"
 STRACE_LINE = re.compile(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:(\d+)\s+)?([a-z]\w+)$")
-FEW, MANY = 1000, 3000
 
 
-def system_calls(programs, peer, effort):  # pylint: disable=unused-argument
+def system_calls(size, few, many):
     """System calls of each side for one unary call, one at a time: the difference between a run of
     many and one of few, so that start and exit cancel out. Those that failed (looks at an empty
     socket) are told apart. A traced process is slow: one that spins looks fewer times than else."""
-    runs = [_traced_run(programs, peer, calls) for calls in (FEW, MANY)]
-    return {side: _difference(runs[0][side], runs[1][side]) for side in ("client", "server")}
+    def count(programs, peer, _):
+        runs = [_traced_run(programs, peer, size, calls) for calls in (few, many)]
+        return {side: _difference(runs[0][side], runs[1][side], many - few)
+                for side in ("client", "server")}
+    return count
 
 
-def _traced_run(programs, peer, calls):
+def _traced_run(programs, peer, size, calls):
     with tempfile.TemporaryDirectory(prefix="nearcall-bench-") as folder:
         def trace(name):
             return ["strace", "-f", "-c", "-o", f"{folder}/{name}"]
         server = Server(programs, peer, prefix=trace("server"))
         try:
-            run_client(programs, peer, server, "unary", "--calls", calls, prefix=trace("client"))
+            run_client(programs, peer, server, "unary", "--size", size, "--calls", calls,
+                       prefix=trace("client"))
         finally:
             server.stop(_child_of(server.pid))
         return {side: _parse(pathlib.Path(folder, side).read_text()) for side in ("client", "server")}
@@ -103,9 +106,8 @@ def _parse(text):
     return counts
 
 
-def _difference(few, many):
+def _difference(few, many, calls):
     """{system call: [successful, failed] for each call}, those that matter, the commonest first."""
-    calls = MANY - FEW
     result = {}
     for name, counts in many.items():
         base = few.get(name, (0, 0))
@@ -119,7 +121,8 @@ STANDING = {
     "idle": idle_server,
     "idle-connection": idle_connection,
     "start": start_and_exit,
-    "system-calls": system_calls,
+    "system-calls": system_calls(size=64, few=1000, many=3000),
+    "system-calls-1MiB": system_calls(size=1 << 20, few=100, many=300),
 }
 
 
@@ -129,7 +132,7 @@ def all_standing(programs, chosen, names, effort):
     for name in names:
         results[name] = {}
         for peer in chosen:
-            if peer.is_floor and name != "system-calls":
+            if peer.is_floor and not name.startswith("system-calls"):
                 continue
             try:
                 results[name][peer.name] = STANDING[name](programs, peer, effort)

@@ -87,17 +87,17 @@ def _standing(results):
 def _calls(side):
     parts = []
     for name, (good, failed) in side.items():
-        parts.append(f"{name} {good:g}" if good else "")
-        parts.append(f"{name} (in vain) {failed:g}" if failed else "")
-    return ", ".join(part for part in parts if part) or "none"
+        parts += [f"{text} {count:.3g}" for text, count in ((name, good), (f"{name} (in vain)", failed))
+                  if count >= 0.05]
+    return ", ".join(parts) or "none"
 
 
-def _system_calls(results):
+def _system_calls(results, size):
     rows = [[peer, _calls(figures["client"]), _calls(figures["server"])]
             for peer, figures in results.items() if "error" not in figures]
     if not rows:
         return []
-    return ["### System calls of one unary call of 64 B, one at a time", "",
+    return [f"### System calls of one unary call of {size}, one at a time", "",
             "Traced by strace, which slows the spinning: those in vain are fewer than else.", "",
             *_table(["", "client", "server"], rows)]
 
@@ -116,5 +116,6 @@ def markdown(report, cases, peers):
         if report["cases"].get(case.name):
             lines += _case(case, report["cases"][case.name])
     lines += _standing(report["standing"])
-    lines += _system_calls(report["standing"].get("system-calls", {}))
+    lines += _system_calls(report["standing"].get("system-calls", {}), "64 B")
+    lines += _system_calls(report["standing"].get("system-calls-1MiB", {}), "1 MiB")
     return "\n".join(lines)

@@ -63,6 +63,8 @@ def _latency(figures):
     yield Target("unary 64 B, spinning off", "CPU ÷ grpc++ (its best)",
                  _ratio(cpu("unary-64", "nearcall-park"),
                         figures.best(cpu, "unary-64", GRPCPP, min)), 1 / 2, True)
+    yield Target("unary 64 B, processors kept busy", "rate ÷ that with spinning off",
+                 _ratio(figures.rate("busy"), figures.rate("busy", "nearcall-park")), 1 / 1.2, False)
     mib = "unary-1048576"
     yield Target("unary 1 MiB", "p50, µs", p50(mib), 400, True)
     yield Target("unary 1 MiB", "p50 ÷ spinning socket", _ratio(p50(mib), p50(mib, "raw-spin")),

@@ -68,6 +68,11 @@ inline int connect_to(const std::string& path) {
   return fd;
 }
 
+/// The bytes of a message: something has to go, where an RPC of an empty payload has a head.
+inline std::size_t message_size(const Options& options) {
+  return std::max<std::size_t>(options.size, 1);
+}
+
 /// How one side waits for bytes.
 enum class Wait : std::uint8_t { spin, block };
 
