@@ -105,18 +105,21 @@ void pipelined(const Options& options) {
   meter.print();
 }
 
+/// Counts what the server pushes, and tells when that is enough.
 class Counter final : public Sink::Server {
  public:
-  explicit Counter(Meter& meter) : meter_(meter) {}
+  Counter(Meter& meter, kj::Own<kj::PromiseFulfiller<void>> enough)
+      : meter_(meter), enough_(kj::mv(enough)) {}
 
  private:
   kj::Promise<void> push(PushContext) override {
-    if (++seen_ % 64 == 0) meter_.messages_done(64);
+    if (++seen_ % 64 == 0 && !meter_.messages_done(64)) enough_->fulfill();
     return kj::READY_NOW;
   }
   kj::Promise<void> done(DoneContext) override { return kj::READY_NOW; }
 
   Meter& meter_;
+  kj::Own<kj::PromiseFulfiller<void>> enough_;
   std::uint64_t seen_ = 0;
 };
 
@@ -128,8 +131,9 @@ void expand(const Options& options) {
     auto request = peer.echo.expandRequest();
     request.setMessages(options.messages);
     request.setSize(static_cast<std::uint32_t>(options.size));
-    request.setSink(kj::heap<Counter>(meter));
-    request.send().ignoreResult().wait(io.waitScope);
+    auto enough = kj::newPromiseAndFulfiller<void>();
+    request.setSink(kj::heap<Counter>(meter, kj::mv(enough.fulfiller)));
+    request.send().ignoreResult().exclusiveJoin(kj::mv(enough.promise)).wait(io.waitScope);
   }
   meter.print();
 }
@@ -141,7 +145,7 @@ void collect(const Options& options) {
   while (!meter.is_over()) {
     auto collecting = peer.echo.collectRequest().send().wait(io.waitScope);
     Sink::Client sink = collecting.getSink();
-    for (std::uint64_t i = 1; i <= options.messages; ++i) {
+    for (std::uint64_t i = 1; i <= options.messages && !meter.is_over(); ++i) {
       auto request = sink.pushRequest();
       memset(request.initPayload(static_cast<unsigned>(options.size)).begin(), 'x', options.size);
       request.send().wait(io.waitScope);

@@ -104,13 +104,16 @@ class Meter {
   /// A call, or an exchange in a stream, that began at `started` is over at `now`. Returns whether
   /// another one is to begin.
   bool call_done(Clock::time_point started, Clock::time_point now) {
-    return count(1, started, now, /*has_latency=*/true);
+    return add(1, started, now, /*has_latency=*/true);
   }
   /// `count` more messages of a stream have passed.
   bool messages_done(std::uint64_t count) {
-    return this->count(count, begin_, Clock::now(), /*has_latency=*/false);
+    return add(count, begin_, Clock::now(), /*has_latency=*/false);
   }
   bool is_over() const { return phase_ == Phase::over; }
+  /// Calls, or messages, of the window.
+  std::uint64_t count() const { return calls_; }
+  const Histogram& latencies() const { return latencies_; }
 
   void merge(const Meter& other) {
     latencies_.merge(other.latencies_);
@@ -135,10 +138,13 @@ class Meter {
 
   static unsigned long long ull(std::uint64_t value) { return value; }
 
-  bool count(std::uint64_t count, Clock::time_point started, Clock::time_point now, bool latency) {
+  bool add(std::uint64_t count,
+           Clock::time_point started,
+           Clock::time_point now,
+           bool has_latency) {
     if (phase_ == Phase::counting) {
       calls_ += count;
-      if (latency && started >= opened_) latencies_.add((now - started).count());
+      if (has_latency && started >= opened_) latencies_.add((now - started).count());
       if (options_.calls > 0 ? calls_ >= options_.calls : now >= end_) close(now);
     } else if (phase_ == Phase::warming && now >= begin_) {
       open(now);

@@ -142,9 +142,9 @@ internal sealed class EchoClient(Options options)
             using var call = echo.Expand(request);
             while (await call.ResponseStream.MoveNext(CancellationToken.None))
             {
-                if (++seen % 64 == 0)
+                if (++seen % 64 == 0 && !meter.MessagesDone(64))
                 {
-                    meter.MessagesDone(64);
+                    break; // leaving the call cancels it
                 }
             }
         }
@@ -158,7 +158,7 @@ internal sealed class EchoClient(Options options)
         while (!meter.IsOver)
         {
             using var call = echo.Collect();
-            for (var i = 1; i <= options.Messages; ++i)
+            for (var i = 1; i <= options.Messages && !meter.IsOver; ++i)
             {
                 await call.RequestStream.WriteAsync(_request);
                 if (i % 64 == 0)

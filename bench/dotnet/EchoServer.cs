@@ -38,7 +38,7 @@ internal sealed class EchoService : Echo.EchoBase
         IServerStreamWriter<Message> replies, ServerCallContext context)
     {
         var reply = new Message { Payload = ByteString.CopyFrom(new byte[(int)request.Size]) };
-        for (ulong i = 0; i < request.Messages; ++i)
+        for (ulong i = 0; i < request.Messages && !context.CancellationToken.IsCancellationRequested; ++i)
         {
             await replies.WriteAsync(reply);
         }

@@ -122,7 +122,7 @@ STANDING = {
     "idle-connection": idle_connection,
     "start": start_and_exit,
     "system-calls": system_calls(size=64, few=1000, many=3000),
-    "system-calls-1MiB": system_calls(size=1 << 20, few=100, many=300),
+    "system-calls-1MiB": system_calls(size=1 << 20, few=20, many=60),
 }
 
 

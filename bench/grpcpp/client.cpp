@@ -81,9 +81,10 @@ void expand(const Options& options) {
     grpc::ClientContext context;
     const auto call = stub->Expand(&context, expand_request(options));
     while (call->Read(&reply)) {
-      if (++seen % 64 == 0) meter.messages_done(64);
+      if (++seen % 64 == 0 && !meter.messages_done(64)) context.TryCancel();
     }
-    check(call->Finish());
+    const grpc::Status status = call->Finish();
+    if (!meter.is_over()) check(status);
   }
   meter.print();
 }
@@ -96,7 +97,7 @@ void collect(const Options& options) {
     grpc::ClientContext context;
     bench::Message reply;
     const auto call = stub->Collect(&context, &reply);
-    for (std::uint64_t i = 1; i <= options.messages; ++i) {
+    for (std::uint64_t i = 1; i <= options.messages && !meter.is_over(); ++i) {
       bench::require(call->Write(request), "a write was refused");
       if (i % 64 == 0) meter.messages_done(64);
     }

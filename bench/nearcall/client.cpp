@@ -98,9 +98,10 @@ void expand(const Options& options) {
   while (!meter.is_over()) {
     auto call = peer.echo.Expand(expand_request(options));
     while (call.read(reply)) {
-      if (++seen % 64 == 0) meter.messages_done(64);
+      if (++seen % 64 == 0 && !meter.messages_done(64)) call.cancel();
     }
-    check(call.finish());
+    const Status status = call.finish();
+    if (!meter.is_over()) check(status);
   }
   meter.print();
 }
@@ -111,7 +112,7 @@ void collect(const Options& options) {
   const bench::Message request = message_of(options.size);
   while (!meter.is_over()) {
     auto call = peer.echo.Collect();
-    for (std::uint64_t i = 1; i <= options.messages; ++i) {
+    for (std::uint64_t i = 1; i <= options.messages && !meter.is_over(); ++i) {
       bench::require(call.write(request), "a write was refused");
       if (i % 64 == 0) meter.messages_done(64);
     }
