@@ -76,6 +76,11 @@ class Targets(unittest.TestCase):
             found = report({"unary-64": {"nearcall": figures(p50), "raw-spin": figures(3.0)}})
             self.assertEqual(verdict(found, case, what), wanted)
 
+    def test_know_a_floor_that_is_none(self):
+        found = report({"unary-64": {"nearcall": figures(4.0), "raw-spin": figures(30_000.0)}})
+
+        self.assertEqual(verdict(found, "unary 64 B", "p50 ÷ spinning socket"), "not measured")
+
     def test_hold_nearcall_against_the_better_of_two_peers(self):
         found = report({"threads-8": {"nearcall": figures(per_second=500.0),
                                       "grpc++-sync": figures(per_second=100.0),
