@@ -6,6 +6,7 @@
 #include "grpc/header_name.hpp"
 #include "grpc/quote.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,12 @@ Result<Metadata> parse_metadata(std::span<const HeaderView> fields) {
     }
   }
   return metadata;
+}
+
+bool has_metadata(std::span<const HeaderView> fields) noexcept {
+  return std::ranges::any_of(fields, [](const HeaderView& field) {
+    return header_name(field.name) == HeaderName::custom;
+  });
 }
 
 void append_metadata(HeaderBlock& to, const Metadata& metadata) {

@@ -19,6 +19,9 @@ namespace nearcall::grpc {
 /// Not called unless someone asks for metadata: request heads and trailers are read without it.
 Result<Metadata> parse_metadata(std::span<const HeaderView> fields);
 
+/// Whether any of `fields` is metadata.
+bool has_metadata(std::span<const HeaderView> fields) noexcept;
+
 /// Appends `metadata`, with `-bin` values in base64. Other keys and values are views of `metadata`.
 void append_metadata(HeaderBlock& to, const Metadata& metadata);
 

@@ -59,20 +59,16 @@ ServerCall::~ServerCall() {
   method_.handler->destroy(*this);
 }
 
-void ServerCall::begin(http2::Stream& stream,
-                       ServedMethod method,
-                       const grpc::RequestHead& head,
-                       Metadata metadata,
-                       bool end_stream) {
-  method_ = method;
-  authority_ = head.authority;
-  metadata_ = std::move(metadata);
+void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_stream) {
+  method_ = request.method;
+  authority_ = request.head.authority;
+  metadata_ = std::move(request.metadata);
   messages_.attach(connection_->session(), stream, &connection_->loop_core());
-  if (head.timeout) {
-    deadline_ = deadline_after(connection_->loop_core().now(), *head.timeout);
+  if (request.head.timeout) {
+    deadline_ = deadline_after(connection_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
   }
-  const MethodKind kind = method.handler->method.kind;
+  const MethodKind kind = method_.handler->method.kind;
   if (kind == MethodKind::unary || kind == MethodKind::server_streaming) {
     messages_.expect_one();
     if (end_stream) messages_.on_data({}, /*end_stream=*/true);

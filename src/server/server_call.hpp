@@ -4,8 +4,7 @@
 
 #include "async/loop_core.hpp"
 #include "connection/message_stream.hpp"
-#include "grpc/request_head.hpp"
-#include "server/service_registry.hpp"
+#include "server/request_reader.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/service.hpp>
@@ -38,11 +37,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
   /// The request's headers have come, and name a method. May answer and go: not to be used after.
-  void begin(http2::Stream& stream,
-             ServedMethod method,
-             const grpc::RequestHead& head,
-             Metadata metadata,
-             bool end_stream);
+  void begin(http2::Stream& stream, ServedRequest& request, bool end_stream);
   /// The request ended with trailers, which say nothing.
   void on_trailers() { messages_.on_data({}, /*end_stream=*/true); }
   /// The stream was reset. May go.

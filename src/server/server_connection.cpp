@@ -4,7 +4,6 @@
 
 #include "base/log.hpp"
 #include "connection/outgoing_fields.hpp"
-#include "grpc/metadata_codec.hpp"
 #include "server/server_loop.hpp"
 
 #include <string>
@@ -33,6 +32,7 @@ ServerConnection::ServerConnection(ServerLoop& loop,
                                    ConnectionQuota::Place place)
     : loop_(&loop),
       place_(std::move(place)),
+      requests_(loop.shared().registry()),
       pump_(std::move(transport),
             http2::Role::server,
             session_options(loop.shared().options()),
@@ -96,28 +96,11 @@ void ServerConnection::on_event(const http2::Event& event) {
 }
 
 void ServerConnection::on_request(const http2::Event& event) {
-  const std::span<const HeaderView> fields = event.headers->fields();
-  const Result<grpc::RequestHead, grpc::Rejection> head = grpc::parse_request_head(fields);
-  if (!head) return reject(*event.stream, head.error());
-  const ServiceRegistry& registry = loop_->shared().registry();
-  const ServedMethod method = registry.find(head->path);
-  if (method.handler == nullptr) {
-    std::string message =
-        registry.has_service(head->service) ? "unknown method " : "unknown service ";
-    message += registry.has_service(head->service) ? head->path : head->service;
-    grpc::Rejection rejection;
-    rejection.status = Status(StatusCode::unimplemented, std::move(message));
-    return reject(*event.stream, rejection);
-  }
-  Result<Metadata> metadata = grpc::parse_metadata(fields);
-  if (!metadata) {
-    grpc::Rejection rejection;
-    rejection.status = metadata.error();
-    return reject(*event.stream, rejection);
-  }
+  const Result<ServedRequest*, grpc::Rejection> request = requests_.read(*event.headers);
+  if (!request) return reject(*event.stream, request.error());
   auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
   calls_.push_back(*call);
-  call->begin(*event.stream, method, *head, std::move(*metadata), event.end_stream);
+  call->begin(*event.stream, **request, event.end_stream);
 }
 
 void ServerConnection::hold(ServerCall& call) {

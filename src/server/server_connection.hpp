@@ -6,6 +6,7 @@
 #include "connection/loop_driver.hpp"
 #include "connection/pump.hpp"
 #include "server/connection_quota.hpp"
+#include "server/request_reader.hpp"
 #include "server/server_call.hpp"
 
 #include <memory>
@@ -79,6 +80,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
 
   ServerLoop* loop_;
   ConnectionQuota::Place place_;
+  RequestReader requests_;
   Pump pump_;
   LoopDriver driver_;
   IntrusiveList<ServerCall> calls_;

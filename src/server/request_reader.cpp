@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a request's headers to the method that serves it.
+#include "server/request_reader.hpp"
+
+#include "grpc/metadata_codec.hpp"
+
+#include <string>
+#include <utility>
+
+namespace nearcall::detail {
+
+Result<ServedRequest*, grpc::Rejection> RequestReader::read(const http2::HeaderList& list) {
+  Known* const known = remember(list);
+  const bool is_head_alone = known != nullptr && list.size() == list.head_count();
+  if (is_head_alone && known->is_whole) return &known->whole;
+
+  const std::size_t seen = known != nullptr ? list.head_count() : 0;
+  grpc::RequestHeadParser parser = known != nullptr ? known->parser : grpc::RequestHeadParser();
+  for (const HeaderView& field : list.fields().subspan(seen)) {
+    parser.add(field);
+  }
+  Result<grpc::RequestHead, grpc::Rejection> head = parser.finish();
+  if (!head) return Failure{std::move(head).error()};
+  const Result<ServedMethod, grpc::Rejection> method = find_method(*head);
+  if (!method) return Failure{method.error()};
+  const bool is_metadata_behind = known != nullptr && !known->has_metadata;
+  Result<Metadata> metadata =
+      grpc::parse_metadata(list.fields().subspan(is_metadata_behind ? seen : 0));
+  if (!metadata) {
+    grpc::Rejection rejection;
+    rejection.status = std::move(metadata).error();
+    return Failure{std::move(rejection)};
+  }
+  current_ = {*head, *method, *std::move(metadata)};
+  if (is_head_alone && !known->has_metadata) {
+    known->whole = current_;
+    known->is_whole = true;
+  }
+  return &current_;
+}
+
+/// What is known of the fields that the list begins with; null where they are not repeated.
+RequestReader::Known* RequestReader::remember(const http2::HeaderList& list) {
+  if (list.head_token() == 0) return nullptr;
+  if (Known* const known = known_.find(list)) return known;
+  Known known;
+  const std::span<const HeaderView> head = list.fields().first(list.head_count());
+  for (const HeaderView& field : head) {
+    known.parser.add(field);
+  }
+  known.has_metadata = grpc::has_metadata(head);
+  return &known_.keep(list, std::move(known));
+}
+
+Result<ServedMethod, grpc::Rejection> RequestReader::find_method(
+    const grpc::RequestHead& head) const {
+  const ServedMethod method = registry_->find(head.path);
+  if (method.handler != nullptr) return method;
+  const bool has_service = registry_->has_service(head.service);
+  std::string message = has_service ? "unknown method " : "unknown service ";
+  message += has_service ? head.path : head.service;
+  grpc::Rejection rejection;
+  rejection.status = Status(StatusCode::unimplemented, std::move(message));
+  return Failure{std::move(rejection)};
+}
+
+}  // namespace nearcall::detail

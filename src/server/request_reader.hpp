@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// RequestReader: which call a request's headers ask for, or why it is refused.
+#pragma once
+
+#include "connection/head_memory.hpp"
+#include "grpc/request_head.hpp"
+#include "server/service_registry.hpp"
+
+#include <nearcall/metadata.hpp>
+#include <nearcall/result.hpp>
+
+#include <cstddef>
+
+namespace nearcall::detail {
+
+/// A call that a request asks for. Views of the header list that it was read from.
+struct ServedRequest {
+  grpc::RequestHead head;
+  ServedMethod method;
+  Metadata metadata;
+};
+
+/// Reads the requests of one connection. Requests for one method begin with the same fields, so
+/// what these say is remembered, and a request with nothing else is not looked at again.
+///
+/// Thread safety: none; its connection's driver's.
+class RequestReader {
+ public:
+  explicit RequestReader(const ServiceRegistry& registry) noexcept : registry_(&registry) {}
+
+  /// Good until the next read(); the metadata may be moved out of it.
+  Result<ServedRequest*, grpc::Rejection> read(const http2::HeaderList& list);
+
+ private:
+  struct Known {
+    grpc::RequestHeadParser parser;
+    bool has_metadata = false;
+    /// Whether a list of these fields alone was read: it comes to `whole`.
+    bool is_whole = false;
+    ServedRequest whole;
+  };
+
+  Known* remember(const http2::HeaderList& list);
+  Result<ServedMethod, grpc::Rejection> find_method(const grpc::RequestHead& head) const;
+
+  const ServiceRegistry* registry_;
+  HeadMemory<Known> known_;
+  ServedRequest current_;
+};
+
+}  // namespace nearcall::detail
