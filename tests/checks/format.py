@@ -5,7 +5,7 @@ import sys
 
 import tree
 
-FOLDERS = ("include", "src", "tests", "fuzz", "bench", "examples")
+FOLDERS = ("include", "src", "tests", "bench", "examples")
 
 
 def check(root):
