@@ -74,7 +74,7 @@ class BlockingConnection final : public ClientDriver {
   void flush();
   /// Sends what a call has put out since, unless it waits for the transport anyway.
   void flush_credit() {
-    if (has_output_ && !client_.pump().is_write_blocked()) flush();
+    if (!client_.pump().is_write_blocked()) flush();
   }
   /// Whether it can take a call, after a look at what arrived while nobody drove it.
   bool is_fit(Lock& lock);
