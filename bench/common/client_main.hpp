@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -19,8 +20,8 @@ using Cases = std::map<std::string, std::function<void(const Options&)>>;
 /// The exit status of a client that does not have the case.
 inline constexpr int exit_no_such_case = 77;
 
-inline void require(bool condition, const std::string& what) {
-  if (!condition) throw std::runtime_error(what);
+inline void require(bool condition, std::string_view what) {
+  if (!condition) throw std::runtime_error(std::string(what));
 }
 
 inline int client_main(int argc, char** argv, const Cases& cases) {

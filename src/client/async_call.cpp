@@ -51,7 +51,7 @@ AsyncCall::~AsyncCall() {
   ListHook::unlink();
   for (Resume& resume : waiting_)
     resume.awaiter = nullptr;
-  finish(Status(StatusCode::cancelled, "the call was dropped"));
+  if (!is_over()) finish(Status(StatusCode::cancelled, "the call was dropped"));
 }
 
 void AsyncCall::submit() {

@@ -69,33 +69,47 @@ bool ClientCall::half_close() {
 
 void ClientCall::on_headers(const http2::Event& event) {
   if (is_over()) return;
-  const std::span<const HeaderView> fields = event.headers->fields();
-  if (headers_came_) return on_trailers(fields);
-  grpc::ResponseHead head = grpc::parse_response_head(fields, event.end_stream);
+  const http2::HeaderList& list = *event.headers;
+  const PlainBlock plain = connection_->plain_block(list);
+  if (headers_came_) return plain == PlainBlock::ok_trailers ? on_ok() : on_trailers(list);
+  if (plain == PlainBlock::headers && !event.end_stream) return on_response();
+  grpc::ResponseHead head = grpc::parse_response_head(list.fields(), event.end_stream);
   switch (head.kind) {
     case grpc::ResponseHead::Kind::interim:
       return;
     case grpc::ResponseHead::Kind::refused:
       return finish(std::move(head.status));
     case grpc::ResponseHead::Kind::ended:
-      if (Result<Metadata> trailers = grpc::parse_metadata(fields)) {
+      if (Result<Metadata> trailers = grpc::parse_metadata(list.fields())) {
         trailers_ = *std::move(trailers);
       }
       return end(std::move(head.status));
     case grpc::ResponseHead::Kind::begun:
       break;
   }
-  Result<Metadata> headers = grpc::parse_metadata(fields);
+  Result<Metadata> headers = grpc::parse_metadata(list.fields());
   if (!headers) return finish(std::move(headers).error());
   headers_ = *std::move(headers);
+  if (headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
+  on_response();
+}
+
+void ClientCall::on_response() {
   headers_came_ = true;
   on_change();
 }
 
-void ClientCall::on_trailers(std::span<const HeaderView> fields) {
-  Status status = grpc::parse_trailers(fields);
+void ClientCall::on_trailers(const http2::HeaderList& list) {
+  Status status = grpc::parse_trailers(list.fields());
   if (!status.ok()) return end(std::move(status));
-  if (Result<Metadata> trailers = grpc::parse_metadata(fields)) trailers_ = *std::move(trailers);
+  if (Result<Metadata> trailers = grpc::parse_metadata(list.fields())) {
+    trailers_ = *std::move(trailers);
+    if (trailers_.empty()) connection_->note_plain_block(list, PlainBlock::ok_trailers);
+  }
+  on_ok();
+}
+
+void ClientCall::on_ok() {
   messages_.end_input();  // which finds a message that was cut off, if somebody reads
   if (!is_over()) end(Status());
 }

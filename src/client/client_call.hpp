@@ -78,7 +78,9 @@ class ClientCall : public MessageStreamOwner, public ListHook {
  private:
   enum class State : std::uint8_t { idle, open, over };
 
-  void on_trailers(std::span<const HeaderView> fields);
+  void on_response();
+  void on_trailers(const http2::HeaderList& list);
+  void on_ok();
   void end(Status status);
   void release_stream();
 

@@ -4,8 +4,10 @@
 
 #include "async/intrusive_list.hpp"
 #include "client/client_call.hpp"
+#include "connection/head_memory.hpp"
 #include "connection/pump.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +25,13 @@ class ClientDriver {
 
  protected:
   ~ClientDriver() = default;
+};
+
+/// A header block that says nothing but what most calls hear.
+enum class PlainBlock : std::uint8_t {
+  none,
+  headers,      // of a response that goes on, without metadata
+  ok_trailers,  // without metadata
 };
 
 /// The client's end of a connection: events to calls.
@@ -44,6 +53,14 @@ class ClientConnection final : public PumpHandler {
 
   void on_output() { driver_->on_output(); }
   void release(http2::Stream& stream);
+  /// What was noted of a block that is all head (HeadMemory): it need not be read again.
+  PlainBlock plain_block(const http2::HeaderList& list) noexcept {
+    const PlainBlock* const known = plain_blocks_.find(list);
+    return known != nullptr && list.size() == list.head_count() ? *known : PlainBlock::none;
+  }
+  void note_plain_block(const http2::HeaderList& list, PlainBlock block) {
+    if (list.head_token() != 0 && list.size() == list.head_count()) plain_blocks_.keep(list, block);
+  }
 
   void on_event(const http2::Event& event) override;
   void on_end(EndReason reason, std::string_view what) override;
@@ -52,6 +69,7 @@ class ClientConnection final : public PumpHandler {
   const std::string target_;
   ClientDriver* driver_;
   std::string end_text_;
+  HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;
 };
 
