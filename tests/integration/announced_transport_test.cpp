@@ -54,11 +54,13 @@ INSTANTIATE_TEST_SUITE_P(Drivers,
                          driver_name);
 
 TEST_P(AnnouncedTransport, BothSidesSleepAndNoWakeUpIsMissed) {
-  run(GetParam(), SpinPolicy::off(), SpinPolicy::off());
-
-  // Each round of ping-pong puts each side to sleep, unless the other was quicker this time.
-  EXPECT_GT(requests_->wakes(Interest::read), 0U) << "the server never slept";
-  EXPECT_GT(replies_->wakes(Interest::read), 0U) << "the client never slept";
+  // Each round of ping-pong puts each side to sleep, unless the other was quicker; on a loaded
+  // machine it may be quicker each time.
+  for (int tries = 0; tries < 20; ++tries) {
+    run(GetParam(), SpinPolicy::off(), SpinPolicy::off());
+    if (requests_->wakes(Interest::read) > 0 && replies_->wakes(Interest::read) > 0) return;
+  }
+  FAIL() << "one side never slept";
 }
 
 TEST_F(AnnouncedTransportTest, AWriterThatSleepsIsWokenByTheReader) {
