@@ -200,7 +200,7 @@ Task<void> start_read_and_drop(const ClientStub& stub, std::promise<void>& dropp
 
 TEST_F(AsyncCallTest, DroppingACallResetsItsStream) {
   std::promise<void> dropped;
-  ScriptedServer server({[&dropped](ScriptedPeer& peer) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
