@@ -3,6 +3,7 @@
 #pragma once
 
 #include "integration/echo_server.hpp"
+#include "support/sanitized.hpp"
 
 #include <sys/types.h>
 
@@ -12,19 +13,6 @@
 #include <utility>
 
 namespace nearcall::test {
-
-/// Whether this is a build with sanitizers, where memory is no measure and loads are smaller.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool is_sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 inline constexpr std::size_t mebibyte = std::size_t{1024} * 1024;
 

@@ -70,9 +70,10 @@ class Server:
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
     def __enter__(self):
-        if self._process.stdout.readline() != b"READY\n":
-            raise RuntimeError("the server did not start")
-        return self
+        for line in self._process.stdout:  # what it says before, where it listens, is for people
+            if line == b"READY\n":
+                return self
+        raise RuntimeError("the server did not start")
 
     def __exit__(self, *_):
         if self._process.poll() is None:
