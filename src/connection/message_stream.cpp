@@ -83,15 +83,21 @@ void MessageStream::keep_fragment() {
     }
   }
   if (!fragment_.empty()) {
-    if (kept_begin_ == kept_.size() && !has_parked_) {
-      kept_.clear();
-      kept_begin_ = 0;
-    }
+    forget_what_was_read();
     const bool parked_is_kept = has_parked_ && parked_.data() == kept_.data();
     kept_.insert(kept_.end(), fragment_.begin(), fragment_.end());
     if (parked_is_kept) parked_ = ByteSpan(kept_).first(parked_.size());  // it may have moved
     fragment_ = {};
   }
+}
+
+/// A reader may be behind for as long as the stream lasts, so this does not wait for the end of
+/// what is kept. Moves no more bytes than have been read.
+void MessageStream::forget_what_was_read() {
+  const std::size_t unread = kept_.size() - kept_begin_;
+  if (has_parked_ || kept_begin_ < unread) return;
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_begin_));
+  kept_begin_ = 0;
 }
 
 void MessageStream::ask_for_more() {

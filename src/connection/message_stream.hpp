@@ -98,6 +98,8 @@ class MessageStream {
   /// Whether the peer has ended its messages (there may be unread ones).
   bool has_ended() const noexcept { return input_ == Input::ended; }
   bool has_unread() const noexcept;
+  /// How much memory is held for what nobody has read.
+  std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
   /// Serialises a message into the session's output, if there is room.
   Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
   /// A message that was serialised before, with its prefix. Goes whatever is queued.
@@ -131,6 +133,7 @@ class MessageStream {
 
   void deliver();
   void keep_fragment();
+  void forget_what_was_read();
   /// Parses for the one who waits, if there is one.
   void serve_reader();
   void wake_reader(bool has_message);

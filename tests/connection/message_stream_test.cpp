@@ -248,6 +248,23 @@ TEST_F(MessageStreamTest, AReaderThatIsSlowStopsItsStreamAndThenGetsItAll) {
   EXPECT_EQ(read_outcome(), Read::ended);
 }
 
+TEST_F(MessageStreamTest, AReaderThatIsAlwaysBehindCostsNoMoreThanWhatItHasNotRead) {
+  constexpr int behind = 50;
+  const std::string kilobyte = framed(text_of(std::string(1000, 'x')));
+  for (int i = 0; i < behind; ++i)
+    send(kilobyte);
+
+  for (int i = 0; i < 10'000; ++i) {
+    send(kilobyte);
+    ASSERT_TRUE(read());
+  }
+
+  EXPECT_LT(messages_->capacity(), 10 * behind * kilobyte.size());
+  for (int i = 0; i < behind; ++i)
+    EXPECT_TRUE(read());
+  EXPECT_FALSE(read());
+}
+
 TEST_F(MessageStreamTest, AMessageLargerThanTheWindowComesThrough) {
   http2::SessionOptions small;
   small.initial_window_size = 65'535;
