@@ -51,7 +51,12 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
       const IoResult result = transport_->try_read(tail);
       if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
       const http2::Event event = session_.direct_received(result.count(), now);
-      messages->on_direct_data(result.count(), event.end_stream);
+      if (event.kind == http2::Event::Kind::reset) {  // the frame ended the stream, but too early
+        dispatch(event);
+      } else {
+        messages->on_direct_data(result.count(), event.end_stream);
+      }
+      dispatch_events(now);  // such as a budget that the end of the frame exceeded
       return after_input(now);
     }
   }

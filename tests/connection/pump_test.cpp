@@ -5,6 +5,7 @@
 #include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
 #include "support/failing_connection.hpp"
+#include "support/frames.hpp"
 #include "support/io.hpp"
 #include "transport/inproc_pipe.hpp"
 
@@ -401,6 +402,61 @@ TEST_F(PumpTest, TheRestOfALargeMessageIsReadStraightIntoIt) {
   EXPECT_EQ(text.value(), large);
   EXPECT_TRUE(was_direct);
   EXPECT_FALSE(pump_->has_ended());
+}
+
+// What a frame does when its last bytes are read straight into a message.
+class PumpDirectReadTest : public PumpTest {
+ protected:
+  PumpDirectReadTest() {
+    takes_messages_ = true;
+    messages_.expect_one();
+    make();
+  }
+  void open_with(http2::HeaderField field) {
+    std::vector<http2::HeaderField> fields = test::request_fields();
+    fields.push_back(field);
+    client_.open_stream(test::no_stable_fields(), fields, /*end_stream=*/false, nullptr);
+    send_output();
+    read_all();
+  }
+  void say(std::string_view bytes) {
+    ASSERT_TRUE(test::write_all(*peer_, bytes));
+    read_all();
+  }
+  static std::string prefix(std::uint32_t length) {
+    return std::string(1, '\0') + test::frames::be32(length);
+  }
+};
+
+TEST_F(PumpDirectReadTest, ThatEndsShortOfTheContentLengthIsAReset) {
+  open_with({"content-length", "1000"});
+  const std::string frame =
+      test::frames::data(1, prefix(100) + std::string(50, 'x'), http2::frame_flag::end_stream);
+
+  say(std::string_view(frame).substr(0, 20));
+  ASSERT_TRUE(pump_->reads_into_message());
+  say(std::string_view(frame).substr(20));
+
+  EXPECT_EQ(std::count(saw_.begin(), saw_.end(), Kind::reset), 1);
+  EXPECT_FALSE(messages_.has_ended());
+  EXPECT_FALSE(pump_->has_ended());
+}
+
+TEST_F(PumpDirectReadTest, ThatExceedsABudgetEndsTheConnection) {
+  open_with({"x", "y"});
+  const std::uint32_t most = http2::Limits().max_overhead_frames;
+  const std::string tiny = test::frames::data(1, "1234567890");
+  say(test::frames::data(1, prefix(10 * (most + 2))));
+
+  for (std::uint32_t i = 1; i < most; ++i)  // the prefix was the first
+    say(tiny);
+  EXPECT_FALSE(pump_->has_ended());
+  say(std::string_view(tiny).substr(0, 12));
+  ASSERT_TRUE(pump_->reads_into_message());
+  say(std::string_view(tiny).substr(12));
+
+  EXPECT_EQ(reason_, EndReason::protocol_violation);
+  EXPECT_NE(what_.find("max_overhead_frames"), std::string::npos) << what_;
 }
 
 }  // namespace
