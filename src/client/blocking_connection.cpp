@@ -19,6 +19,10 @@ namespace {
 /// wake it with.
 constexpr Duration look_without_wake_up = std::chrono::milliseconds(10);
 
+/// Reads of one look at what has arrived: a server that sends faster than we read must not hold a
+/// call, and the mutex that its cancel() needs, beyond the deadline.
+constexpr int reads_of_one_look = 16;
+
 }  // namespace
 
 BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
@@ -52,7 +56,8 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   flush();
   if (is_driven_) return;
   const TimePoint now = SteadyClock::now();
-  while (client_.pump().read(read_scratch(), now) == Pump::Progress::some) {
+  for (int reads = 0; reads < reads_of_one_look; ++reads) {
+    if (client_.pump().read(read_scratch(), now) != Pump::Progress::some) break;
   }
   flush();  // of calls, and what the server is owed (PING's ACK)
 }

@@ -3,13 +3,17 @@
 #include "client/blocking_connection.hpp"
 
 #include "client/scripted_server.hpp"
+#include "support/frames.hpp"
 #include "support/log_capture.hpp"
 #include "support/sanitized.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <semaphore>
+#include <string>
+#include <string_view>
 #include <thread>
 
 namespace nearcall::test {
@@ -70,6 +74,42 @@ TEST_F(BlockingConnectionTest, SaysGoawayWhenItIsClosed) {
   peer_->turn();
   EXPECT_TRUE(peer_->has_goaway());
   EXPECT_TRUE(peer_->has_ended());
+}
+
+/// A server that sends frames of an unknown type as fast as anybody reads them.
+class FloodingServer final : public Connection {
+ public:
+  explicit FloodingServer(int* reads) : reads_(reads) {}
+  IoResult try_read(std::span<std::byte> into) override {
+    constexpr int enough_to_see_it = 10'000;
+    if (*reads_ == enough_to_see_it) return IoResult::would_block();
+    const std::string_view next = (*reads_)++ == 0 ? settings_ : unknown_;
+    std::ranges::copy(as_bytes(next), into.begin());
+    return IoResult::bytes(next.size());
+  }
+  IoResult try_write(std::span<const iovec> from) override {
+    return IoResult::bytes(from.front().iov_len);
+  }
+  WaitAdvice prepare_wait(Interest) override { return WaitAdvice::ready_now(); }
+  void abort(std::error_code) noexcept override {}
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+ private:
+  const std::string settings_ = frames::settings();
+  const std::string unknown_ = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
+  const PeerIdentity peer_;
+  int* reads_;
+};
+
+TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
+  int reads = 0;
+  connection_ = std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads),
+                                                     "mine", SpinPolicy::off());
+
+  EXPECT_TRUE(is_fit());
+
+  EXPECT_GT(reads, 1);
+  EXPECT_LT(reads, 100);
 }
 
 TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
