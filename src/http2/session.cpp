@@ -271,9 +271,12 @@ void Session::trim() noexcept {
 
 // ---- time ---------------------------------------------------------------------------------------
 
-/// Output that waits and belongs to no live call.
+/// Output that waits and belongs to no stream. What a released stream has left is its call's: the
+/// reader may pause, but a drain does not wait for it.
 bool Session::is_stalled_output() const noexcept {
-  return has_output() && streams_.size() == orphans_;
+  if (streams_.size() == 0) return has_output();
+  const bool is_draining = shutdown_announced_ || goaway_sent_;
+  return is_draining && streams_.size() == orphans_;
 }
 
 TimePoint Session::next_deadline() const noexcept {

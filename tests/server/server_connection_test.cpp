@@ -345,6 +345,49 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThir
   EXPECT_TRUE(log_capture().take("stall_timeout"));
 }
 
+TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfterThirtySeconds) {
+  start(ServerOptions().drain_timeout(1h));
+  FramePeer peer(path());
+  peer.say_hello({{http2::SettingId::initial_window_size, 0}});
+  peer.ask_whole(1, "/test.Wrapper/Echo", text_of("hello"));
+  settle();
+  stop();
+  advance(100ms);  // the second GOAWAY is progress
+
+  advance(29'999ms);
+  EXPECT_FALSE(has_stopped());
+  advance(1ms);
+
+  EXPECT_TRUE(has_stopped());
+  EXPECT_TRUE(log_capture().take("stall_timeout"));
+}
+
+TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsAll) {
+  constexpr std::uint32_t window = 8 * 1024 * 1024;
+  constexpr std::size_t size = 2'000'000;
+  service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
+    return text_of(std::string(size, 'x'));
+  };
+  start();
+  FramePeer peer(path());
+  peer.say_hello({{http2::SettingId::initial_window_size, window}});
+  peer.say(frames::window_update(0, window));
+  peer.ask_whole(1, "/test.Wrapper/Echo");
+  settle();
+
+  advance(1h);
+  std::size_t came = 0;
+  for (int round = 0; round < 1000 && came < size && !peer.has_ended(); ++round) {
+    settle();
+    came = 0;
+    for (const SentFrame& data : peer.heard(http2::FrameType::data))
+      came += data.payload.size();
+  }
+
+  EXPECT_GT(came, size);
+  EXPECT_FALSE(peer.has_ended());
+}
+
 TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsWhatIsLeft) {
   start(ServerOptions().drain_timeout(10s));
   FramePeer peer(path());
