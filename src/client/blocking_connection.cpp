@@ -76,6 +76,7 @@ void BlockingConnection::on_closing() {
 }
 
 void BlockingConnection::wake_all() noexcept {
+  if (is_driven_) interrupt();
   IntrusiveList<BlockedThread> woken;
   while (BlockedThread* const thread = sleeping_.pop_front()) {
     thread->wake_up().notify_one();

@@ -93,6 +93,7 @@ class BlockingConnection final : public ClientDriver {
   /// drive itself, and found its call done.
   void pass_role_on() noexcept;
   void interrupt() noexcept;
+  /// Everybody looks again, whoever drives included.
   void wake_all() noexcept;
 
   const ForkMark made_in_;

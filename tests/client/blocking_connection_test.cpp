@@ -212,6 +212,43 @@ TEST_F(BlockingConnectionTest, WhoIsWokenToDriveAndIsDoneAlreadyPassesTheRoleOn)
   EXPECT_TRUE(sleeper.ends_in_time());
 }
 
+TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
+  const LogCapture log;
+  Result<SocketPair> pair = make_socketpair();
+  ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
+  BlockingConnection connection(std::move(pair->first), "mine", SpinPolicy::off());
+  http2::Stream* only = nullptr;
+  {
+    BlockingConnection::Lock lock = connection.lock();
+    ASSERT_TRUE(connection.is_fit(lock));  // which sends the preface
+    peer.turn();
+    ASSERT_TRUE(connection.is_fit(lock));  // which reads SETTINGS
+    const http2::HeaderTemplate head{{":path", "/test.Script/Chat"}};
+    only = &connection.client().session().open_stream(head, {}, /*end_stream=*/false, nullptr);
+    ASSERT_EQ(connection.client().open_state(), OpenState::full);
+  }
+  std::binary_semaphore looked{0};
+  std::binary_semaphore has_room{0};
+  const std::jthread waiting([&] {
+    detail::BlockedThread self;
+    BlockingConnection::Lock lock = connection.lock();
+    bool is_first_look = true;
+    connection.wait_for_room(lock, self, SteadyClock::now() + 10s, [&] {
+      if (std::exchange(is_first_look, false)) looked.release();
+      return false;
+    });
+    has_room.release();
+  });
+  looked.acquire();  // with the mutex held, which it lets go of when it drives
+
+  {
+    const BlockingConnection::Lock lock = connection.lock();
+    connection.client().release(*only);
+  }
+
+  EXPECT_TRUE(has_room.try_acquire_for(5s));  // and not when its deadline makes it look
+}
+
 /// A warm-up, so that the client knows how many calls the server takes.
 void serve_warm_up(ScriptedPeer& peer) {
   http2::Stream* const stream = peer.next_call();
