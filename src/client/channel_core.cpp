@@ -75,15 +75,50 @@ std::shared_ptr<BlockingConnection> ChannelCore::take() {
 
 Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadline,
                                                                  std::stop_token stop) {
-  Result<std::unique_ptr<Connection>> transport = connect_blocking(
-      connector_, ConnectContext(target_, connect_deadline(deadline), std::move(stop)));
   Pool& here = pool();
+  Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
+  if (!others || *others != nullptr) return others;
+  Result<std::unique_ptr<Connection>> transport =
+      connect_blocking(connector_, ConnectContext(target_, connect_deadline(deadline), stop));
+  const bool is_given_up = stop.stop_requested() || SteadyClock::now() >= deadline;
   const std::lock_guard lock(here.mutex);
   --here.connecting;
-  if (!transport) return Failure{std::move(transport).error()};
+  here.has_connected.notify_all();
+  if (!transport) {
+    if (!is_given_up) {
+      ++here.failures;
+      here.failure = transport.error();
+    }
+    return Failure{std::move(transport).error()};
+  }
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_.spin());
   here.connections.push_back({made, 1, {}});
   return made;
+}
+
+/// Another call's connection, or null and a place for one more. While there is neither, those that
+/// are being made may become one: waits for them, and fails as they do.
+Result<std::shared_ptr<BlockingConnection>> ChannelCore::share_or_reserve(Pool& pool,
+                                                                          TimePoint deadline,
+                                                                          std::stop_token stop) {
+  const TimePoint until = connect_deadline(deadline);
+  std::unique_lock lock(pool.mutex);
+  const std::size_t failures = pool.failures;
+  const bool has_one = pool.has_connected.wait_until(lock, std::move(stop), until, [&] {
+    return has_place(pool) || !pool.connections.empty() || pool.failures != failures;
+  });
+  if (!has_one) {
+    return Failure{Status(StatusCode::unavailable,
+                          target_ + ": other calls' attempts to connect took too long")};
+  }
+  if (!has_place(pool) && !pool.connections.empty()) return share_least_used(pool);
+  if (pool.failures != failures) return Failure{pool.failure};
+  ++pool.connecting;
+  return std::shared_ptr<BlockingConnection>();
+}
+
+bool ChannelCore::has_place(const Pool& pool) const {
+  return pool.connections.size() + pool.connecting < options_.max_connections();
 }
 
 std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
@@ -99,15 +134,15 @@ std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
   return best->connection;
 }
 
-/// A connection that is in use, when there may not be more; else null, and one may be made.
+/// A connection that is in use, when there may not be more.
 std::shared_ptr<BlockingConnection> ChannelCore::share(Pool& pool) {
   const std::lock_guard lock(pool.mutex);
-  std::vector<Pooled>& made = pool.connections;
-  if (made.size() + pool.connecting < options_.max_connections() || made.empty()) {
-    ++pool.connecting;
-    return nullptr;
-  }
-  Pooled& least = *std::ranges::min_element(made, {}, &Pooled::users);
+  if (has_place(pool) || pool.connections.empty()) return nullptr;
+  return share_least_used(pool);
+}
+
+std::shared_ptr<BlockingConnection> ChannelCore::share_least_used(Pool& pool) {
+  Pooled& least = *std::ranges::min_element(pool.connections, {}, &Pooled::users);
   ++least.users;
   return least.connection;
 }

@@ -10,6 +10,7 @@
 #include <nearcall/event_loop.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -47,7 +48,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
 
   /// A connection for one blocking call, to be put back; null: the caller has to connect() one.
   std::shared_ptr<BlockingConnection> take();
-  /// After take() gave none: makes one, on this thread.
+  /// After take() gave none: makes one, on this thread, or waits for those that other calls make
+  /// if there may not be more.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
   void put_back(std::shared_ptr<BlockingConnection> connection, TimePoint now);
 
@@ -70,6 +72,11 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     std::vector<Pooled> connections;
     /// Those that are being made: they count.
     std::size_t connecting = 0;
+    /// Attempts that failed, and why the last one did; not those whose call gave them up.
+    std::size_t failures = 0;
+    Status failure;
+    /// An attempt has ended, well or not.
+    std::condition_variable_any has_connected;
     std::unordered_map<EventLoop*, std::shared_ptr<LoopConnection>> by_loop;
   };
 
@@ -81,6 +88,11 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   static void leave_to_parent(Pool* pool);
   static std::shared_ptr<BlockingConnection> take_idle(Pool& pool);
   std::shared_ptr<BlockingConnection> share(Pool& pool);
+  static std::shared_ptr<BlockingConnection> share_least_used(Pool& pool);
+  Result<std::shared_ptr<BlockingConnection>> share_or_reserve(Pool& pool,
+                                                               TimePoint deadline,
+                                                               std::stop_token stop);
+  bool has_place(const Pool& pool) const;
   static void forget(Pool& pool, const BlockingConnection& connection);
 
   const std::string target_;

@@ -7,6 +7,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <thread>
+
 namespace nearcall::detail {
 namespace {
 
@@ -209,6 +215,93 @@ TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
 
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   EXPECT_NE(acquire(*core), one);
+}
+
+/// Another thread's call, made while this connector connects.
+class OverlappedConnector final : public Connector {
+ public:
+  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext /*context*/) override {
+    if (++attempts == 1) meanwhile();
+    if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
+    Result<SocketPair> pair = make_socketpair();
+    peer = std::move(pair->second);
+    std::unique_ptr<Connection> ours = std::move(pair->first);
+    co_return ours;
+  }
+
+  std::function<void()> meanwhile;
+  bool fails = false;
+  std::atomic<int> attempts = 0;
+  std::unique_ptr<Connection> peer;
+};
+
+class OneConnectionThatIsBeingMade : public test::LogCheckedTest {
+ protected:
+  using Taken = Result<std::shared_ptr<BlockingConnection>>;
+
+  std::shared_ptr<OverlappedConnector> connector_ = std::make_shared<OverlappedConnector>();
+  std::shared_ptr<ChannelCore> core_ = std::make_shared<ChannelCore>(
+      "mine", ChannelOptions().connector(connector_).max_connections(1));
+};
+
+TEST_F(OneConnectionThatIsBeingMade, IsWaitedForAndNoSecondOneIsMade) {
+  Taken second = Failure{Status(StatusCode::unknown, "not called")};
+  connector_->meanwhile = [&] {
+    std::jthread([&] {
+      EXPECT_EQ(core_->take(), nullptr);
+      second = core_->connect(SteadyClock::now() + 5ms, {});
+    }).join();
+  };
+
+  const Taken first = core_->connect(no_deadline, {});
+
+  EXPECT_TRUE(first.ok());
+  EXPECT_EQ(second.status().code(), StatusCode::unavailable);
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+TEST_F(OneConnectionThatIsBeingMade, IsSharedOnceItIsThere) {
+  Taken second = Failure{Status(StatusCode::unknown, "not called")};
+  std::jthread other;
+  connector_->meanwhile = [&] {
+    other = std::jthread([&] { second = core_->connect(no_deadline, {}); });
+  };
+
+  const Taken first = core_->connect(no_deadline, {});
+  other.join();
+
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(*first, *second);
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+TEST_F(OneConnectionThatIsBeingMade, IsNotWaitedForOnceTheCallIsCancelled) {
+  std::stop_source stop;
+  Taken second = Failure{Status(StatusCode::unknown, "not called")};
+  connector_->meanwhile = [&] {
+    std::jthread other([&] { second = core_->connect(no_deadline, stop.get_token()); });
+    stop.request_stop();
+  };
+
+  EXPECT_TRUE(core_->connect(no_deadline, {}).ok());
+
+  EXPECT_FALSE(second.ok());
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+TEST_F(OneConnectionThatIsBeingMade, MayFailAndTheNextCallTriesAgain) {
+  connector_->fails = true;
+  std::jthread other;
+  connector_->meanwhile = [&] {
+    other = std::jthread(
+        [&] { EXPECT_EQ(core_->connect(no_deadline, {}).status().message(), "nobody there"); });
+  };
+
+  EXPECT_EQ(core_->connect(no_deadline, {}).status().message(), "nobody there");
+  other.join();
+  connector_->fails = false;
+
+  EXPECT_TRUE(core_->connect(no_deadline, {}).ok());
 }
 
 TEST_F(ChannelCoreTest, ClosesItsConnectionsWhenItGoes) {
