@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/heap_block.hpp"
 
 #include <cstddef>
 #include <cstring>
@@ -17,8 +18,7 @@ namespace nearcall {
 class OwnedBytes {
  public:
   OwnedBytes() noexcept = default;
-  explicit OwnedBytes(std::size_t size)
-      : bytes_((::new (::operator new(sizeof(Block) + size)) Block)->bytes()), size_(size) {}
+  explicit OwnedBytes(std::size_t size) : bytes_(make(sizeof(Block) + size)), size_(size) {}
   OwnedBytes(OwnedBytes&& other) noexcept
       : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   OwnedBytes& operator=(OwnedBytes&& other) noexcept {
@@ -27,7 +27,7 @@ class OwnedBytes {
     return *this;
   }
   ~OwnedBytes() {
-    if (bytes_ != nullptr && --block()->owners == 0) ::operator delete(block());
+    if (bytes_ != nullptr && --block()->owners == 0) let_go();
   }
 
   static OwnedBytes copy_of(ByteSpan bytes) {
@@ -56,8 +56,23 @@ class OwnedBytes {
   /// What lies before the bytes.
   struct alignas(std::max_align_t) Block {
     std::size_t owners = 1;
+    std::size_t heap_block = 0;  // its size, if it is one
     std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
+
+  static std::byte* make(std::size_t size) {
+    if (size < HeapBlock::large) return (::new (::operator new(size)) Block)->bytes();
+    HeapBlock memory(size);
+    const std::size_t whole = memory.size();
+    return (::new (memory.release()) Block{1, whole})->bytes();
+  }
+  void let_go() noexcept {
+    if (const std::size_t size = block()->heap_block; size > 0) {
+      HeapBlock::adopt(reinterpret_cast<std::byte*>(block()), size);
+    } else {
+      ::operator delete(block());
+    }
+  }
 
   Block* block() const noexcept { return std::launder(reinterpret_cast<Block*>(bytes_) - 1); }
 

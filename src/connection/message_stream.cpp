@@ -134,6 +134,7 @@ MessageStream::Read MessageStream::try_read(google::protobuf::MessageLite& into)
   switch (step.kind) {
     case Kind::message: {
       const bool is_message = parse(step.message, into);
+      assembler_.let_go();
       consumed(step.message.size() + grpc::message_prefix_size);
       return is_message ? Read::message : Read::ended;
     }

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/heap_block.hpp"
 
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
+#include <utility>
 
 namespace nearcall::grpc {
 
@@ -14,17 +14,27 @@ namespace nearcall::grpc {
 ///
 /// Memory follows what has arrived, never what was announced: a peer that promises 4 MiB and sends
 /// nothing costs nothing, and at any moment
-///     capacity() <= max(first_capacity, 2 * size()).
+///     capacity() <= max(first_capacity, 2 * size()),
+/// except that it may be a block that this thread has kept from an earlier message: that costs
+/// nothing either, and the bytes of a large message need no second place while they come.
 /// Bytes come in by append(), or are read by the caller straight into free_tail().
 ///
 /// Thread safety: none. Views end with the next call that is not const.
 class ArrivalBuffer {
  public:
-  static constexpr std::size_t first_capacity = std::size_t{64} * 1024;
+  static constexpr std::size_t first_capacity = HeapBlock::large;
 
   ArrivalBuffer() noexcept = default;
-  ArrivalBuffer(ArrivalBuffer&& other) noexcept;
-  ArrivalBuffer& operator=(ArrivalBuffer&& other) noexcept;
+  ArrivalBuffer(ArrivalBuffer&& other) noexcept
+      : block_(std::move(other.block_)),
+        size_(std::exchange(other.size_, 0)),
+        length_(std::exchange(other.length_, 0)) {}
+  ArrivalBuffer& operator=(ArrivalBuffer&& other) noexcept {
+    block_ = std::move(other.block_);
+    size_ = std::exchange(other.size_, 0);
+    length_ = std::exchange(other.length_, 0);
+    return *this;
+  }
   ~ArrivalBuffer() = default;
 
   /// Starts over with a message of `length` bytes. Keeps the memory of the last one for it, up to
@@ -40,23 +50,17 @@ class ArrivalBuffer {
   /// Counts `count` bytes written to free_tail() as arrived. REQUIRES: count <= its size.
   void advance(std::size_t count);
 
-  ByteSpan bytes() const noexcept { return {data_.get(), size_}; }
+  ByteSpan bytes() const noexcept { return {block_.data(), size_}; }
   std::size_t size() const noexcept { return size_; }
   std::size_t missing() const noexcept { return length_ - size_; }
   std::size_t length() const noexcept { return length_; }
-  std::size_t capacity() const noexcept { return capacity_; }
+  std::size_t capacity() const noexcept { return block_.size(); }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { std::free(memory); }
-  };
-
   /// Makes room for `arrived` bytes and, below the announced length, for some that follow.
   void grow(std::size_t arrived);
 
-  // From malloc, so that growth is a realloc: a large block is moved by the kernel, not copied.
-  std::unique_ptr<std::byte, Free> data_;
-  std::size_t capacity_ = 0;
+  HeapBlock block_;
   std::size_t size_ = 0;
   std::size_t length_ = 0;
 };

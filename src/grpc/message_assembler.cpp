@@ -17,8 +17,7 @@ MessageAssembler::Step MessageAssembler::next_slowly(ByteSpan& input) {
     case State::body:
       return take_body(input);
     case State::delivered:
-      buffer_.expect(0);
-      state_ = State::boundary;
+      let_go();
       [[fallthrough]];
     case State::boundary:
     case State::prefix: {

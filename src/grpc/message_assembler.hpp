@@ -63,6 +63,13 @@ class MessageAssembler {
   /// Counts bytes written to free_tail() as arrived. REQUIRES: count <= its size.
   void advance(std::size_t count);
 
+  /// The caller is done with the last message, whose memory goes if it is large.
+  void let_go() noexcept {
+    if (state_ != State::delivered) return;
+    buffer_.expect(0);
+    state_ = State::boundary;
+  }
+
   /// Whether the end of the stream would cut a message in two.
   bool is_mid_message() const noexcept {
     return state_ == State::prefix || (state_ == State::body && buffer_.missing() != 0);

@@ -38,6 +38,7 @@ TEST(ArrivalBuffer, AnAnnouncedLengthCostsNothing) {
 TEST(ArrivalBuffer, CapacityFollowsWhatArrivedAtEveryStep) {
   for (const std::size_t step : {1000U, 65'536U, 100'000U}) {
     const std::vector<std::byte> message = pattern(1'000'000);
+    HeapBlock::trim();
     ArrivalBuffer buffer;
     buffer.expect(message.size());
     for (std::size_t at = 0; at < message.size(); at += step) {
@@ -50,6 +51,7 @@ TEST(ArrivalBuffer, CapacityFollowsWhatArrivedAtEveryStep) {
 
 TEST(ArrivalBuffer, TheFreeTailIsNeverEmptyWhileBytesAreMissing) {
   const std::vector<std::byte> message = pattern(700'000);
+  HeapBlock::trim();
   ArrivalBuffer buffer;
   buffer.expect(message.size());
 
@@ -65,6 +67,36 @@ TEST(ArrivalBuffer, TheFreeTailIsNeverEmptyWhileBytesAreMissing) {
 
   EXPECT_TRUE(buffer.free_tail().empty());
   EXPECT_TRUE(holds(buffer, message));
+}
+
+TEST(ArrivalBuffer, ALargeMessageUsesTheBlockOfTheOneBefore) {
+  const std::vector<std::byte> message = pattern(700'000);
+  ArrivalBuffer buffer;
+  buffer.expect(message.size());
+  buffer.append(message);
+  const std::byte* const block = buffer.bytes().data();
+
+  buffer.expect(message.size());
+  buffer.append(ByteSpan(message).first(100));
+
+  EXPECT_EQ(buffer.bytes().data(), block);
+  EXPECT_EQ(buffer.free_tail().size(), message.size() - 100);
+}
+
+TEST(ArrivalBuffer, AnnouncedLengthsTakeNoMoreThanWhatWasKept) {
+  HeapBlock::trim();
+  { const HeapBlock block(1'000'000); }
+  const std::size_t kept = HeapBlock::kept_bytes();
+  std::vector<ArrivalBuffer> buffers(10);
+  std::size_t taken = 0;
+
+  for (ArrivalBuffer& buffer : buffers) {
+    buffer.expect(1'000'000);
+    buffer.append(pattern(1));
+    taken += buffer.capacity();
+  }
+
+  EXPECT_EQ(taken, kept + 9 * first_capacity);
 }
 
 TEST(ArrivalBuffer, TakesNoMoreThanTheMessage) {
