@@ -177,9 +177,9 @@ void InboundWindow::refresh(Stream& stream) noexcept {
   const Stream::ReceiveSide& receive = stream.receive_;
   const std::int64_t window = receive.window.size();
   const std::int64_t growth = target_of(stream) - window;
-  // A stream in a message gets more when half of what it still needs (or of what it may have at a
-  // time) is used, any other when it is worth a frame.
-  const bool is_short = may_serve(stream) && growth >= window;
+  // A stream in a message gets more when that is the last it needs, or when half of what it may
+  // have at a time is used; any other when it is worth a frame.
+  const bool is_short = may_serve(stream) && (growth >= window || receive.needed <= initial_);
   if (growth > 0 && (growth * 2 >= base() || is_short)) {
     credited_.push(stream);
   } else {

@@ -14,7 +14,8 @@ MutableByteSpan SendScheduler::reserve(Stream& stream, std::size_t size) {
   reserved_ = 0;
   if (stream.send_.queued > 0 || !ready_.empty()) return {};
   if (!stream.send_.window.covers(size) || !window_.covers(size)) return {};
-  if (size > max_frame_size_ || output_.size() + size > high_water) return {};
+  if (size > max_reserved || size > max_frame_size_ || output_.size() + size > high_water)
+    return {};
   reserved_in_tail_ = tail_stream_ == stream.id_ && output_.is_unsent(tail_mark_) &&
                       tail_mark_ + frame_header_size + tail_payload_ == output_.end_mark() &&
                       tail_payload_ + size <= max_frame_size_;

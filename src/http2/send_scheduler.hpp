@@ -25,9 +25,11 @@ class SendScheduler {
  public:
   /// fill() begins below the first and stops at the second.
   static constexpr std::size_t low_water = std::size_t{512} * 1024;
-  static constexpr std::size_t high_water = std::size_t{1024} * 1024;
+  static constexpr std::size_t high_water = std::size_t{1024 + 128} * 1024;
   /// What a stream may send in its turn when others wait.
   static constexpr std::size_t turn = std::size_t{64} * 1024;
+  /// What reserve() gives at most: the output's buffer stays small, whatever goes through it.
+  static constexpr std::size_t max_reserved = std::size_t{64} * 1024;
   /// Queued bytes up to this many are copied into the output: cheaper than another iovec.
   static constexpr std::size_t max_copied = 2048;
 

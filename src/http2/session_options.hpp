@@ -12,10 +12,11 @@ namespace nearcall::http2 {
 
 enum class Role : std::uint8_t { client, server };
 
-/// Sized for the memory of one machine: no stall below 1 MiB, and a large message is one frame.
+/// Sized for the memory of one machine: a message of 1 MiB, with what protobuf and gRPC put around
+/// it, is one frame and waits for no window.
 struct SessionOptions {
-  std::uint32_t initial_window_size = 1024 * 1024;
-  std::uint32_t max_frame_size = 1024 * 1024;
+  std::uint32_t initial_window_size = (1024 + 64) * 1024;
+  std::uint32_t max_frame_size = (1024 + 64) * 1024;
   /// Settings of extensions, announced behind the others. REQUIRES: no id of SettingId.
   std::vector<Setting> extra_settings;
   Limits limits;

@@ -18,6 +18,35 @@ namespace {
 
 constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
+/// What a Unix socket may hold of what its peer has not read: a message of 1 MiB, so that its
+/// reader copies it while it is being written, and needs not be waited for. The kernel counts its
+/// own overhead in, and so doubles what it is asked for (socket(7)).
+constexpr int wanted_send_buffer = 1024 * 1024;
+
+int option_of(int fd, int name) noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
+}
+
+/// TCP finds the size of its buffers by itself.
+void enlarge_send_buffer(int fd) noexcept {
+  if (option_of(fd, SO_DOMAIN) != AF_UNIX) return;
+  if (option_of(fd, SO_SNDBUF) >= 2 * wanted_send_buffer) return;
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted_send_buffer, sizeof wanted_send_buffer);
+}
+
+/// More than this is worth a larger buffer: it may not fit into the one that sockets begin with.
+constexpr std::size_t small_write = std::size_t{64} * 1024;
+
+std::size_t total_size(std::span<const iovec> pieces) noexcept {
+  std::size_t total = 0;
+  for (const iovec& piece : pieces) {
+    total += piece.iov_len;
+  }
+  return total;
+}
+
 ssize_t send_pieces(int fd, std::span<const iovec> from) noexcept {
   if (from.size() == 1) return ::send(fd, from[0].iov_base, from[0].iov_len, send_flags);
   msghdr message{};
@@ -49,6 +78,10 @@ IoResult SocketConnection::try_read(std::span<std::byte> into) {
 
 IoResult SocketConnection::try_write(std::span<const iovec> from) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
+  if (!has_large_buffer_ && total_size(from) > small_write) {
+    has_large_buffer_ = true;
+    enlarge_send_buffer(fd_.get());
+  }
   for (;;) {
     const ssize_t count = send_pieces(fd_.get(), from);
     if (count > 0) return IoResult::bytes(static_cast<std::size_t>(count));

@@ -45,6 +45,7 @@ class SocketConnection final : public Connection {
 
   const UniqueFd fd_;
   const ForkMark made_in_;
+  bool has_large_buffer_ = false;  // the first large write asks for it
   AbortReason abort_reason_;
   const PeerIdentity peer_;
 };

@@ -100,6 +100,16 @@ TEST(SendScheduler, SendsALargeMessageAsOneFrameWithoutACopy) {
   EXPECT_EQ(pieces[1].iov_len, 900'000U);
 }
 
+TEST(SendScheduler, ReservesNoMoreInTheOutputThanItsLimit) {
+  Answering peer(
+      {{SettingId::initial_window_size, 2'000'000}, {SettingId::max_frame_size, 2'000'000}});
+  peer.says(frames::window_update(0, 2'000'000));
+  constexpr std::size_t limit = SendScheduler::max_reserved;
+
+  EXPECT_EQ(peer.session().reserve_data(peer.stream(1), limit).size(), limit);
+  EXPECT_TRUE(peer.session().reserve_data(peer.stream(1), limit + 1).empty());
+}
+
 TEST(SendScheduler, KeepsBytesOfAResetStreamUntilTheirFrameIsSent) {
   Answering peer;
   peer.send(std::string(20'000, 'x'));

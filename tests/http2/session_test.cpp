@@ -66,8 +66,8 @@ TEST(Session, ClientOpensWithPrefaceSettingsAndAConnectionWindow) {
   const auto frames = ScriptedPeer::parse(opening);
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_EQ(frames[0].payload, frames::settings({{SettingId::enable_push, 0},
-                                                 {SettingId::initial_window_size, 1U << 20U},
-                                                 {SettingId::max_frame_size, 1U << 20U},
+                                                 {SettingId::initial_window_size, 1088U << 10U},
+                                                 {SettingId::max_frame_size, 1088U << 10U},
                                                  {SettingId::max_header_list_size, 16U << 10U}})
                                    .substr(frame_header_size));
   EXPECT_EQ(frames[1].header.type, FrameType::window_update);
@@ -83,8 +83,8 @@ TEST(Session, ServerSaysNothingBeforeThePreface) {
   const auto frames = peer.hears();
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_EQ(frames[0].payload, frames::settings({{SettingId::max_concurrent_streams, 1000},
-                                                 {SettingId::initial_window_size, 1U << 20U},
-                                                 {SettingId::max_frame_size, 1U << 20U},
+                                                 {SettingId::initial_window_size, 1088U << 10U},
+                                                 {SettingId::max_frame_size, 1088U << 10U},
                                                  {SettingId::max_header_list_size, 16U << 10U}})
                                    .substr(frame_header_size));
 }

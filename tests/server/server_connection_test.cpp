@@ -327,7 +327,7 @@ TEST_F(ServerConnectionTimeTest, TheNameStaysUntilTheLastCallIsOver) {
 TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThirtySeconds) {
   constexpr std::uint32_t window = 8 * 1024 * 1024;
   service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
-    return text_of(std::string(2'000'000, 'x'));
+    return text_of(std::string(3'500'000, 'x'));
   };
   start(ServerOptions().drain_timeout(1h));
   FramePeer peer(path());

@@ -10,10 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
+#include <vector>
 
 namespace nearcall {
 namespace {
@@ -66,6 +70,42 @@ TEST_F(SocketConnectionTest, DescriptorsSentAlongAreNotReceived) {
 
   EXPECT_EQ(test::read_once(*here_), "x");
   EXPECT_EQ(open_descriptors(), before);
+}
+
+int send_buffer_of(const SocketConnection& connection) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+  return size;
+}
+
+IoResult write_bytes(Connection& connection, std::size_t count) {
+  std::vector<std::byte> bytes(count);
+  const iovec piece{bytes.data(), bytes.size()};
+  return connection.try_write({&piece, 1});
+}
+
+TEST_F(SocketConnectionTest, TheFirstLargeWriteEnlargesTheSendBuffer) {
+  constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+  int most = 0;
+  std::ifstream("/proc/sys/net/core/wmem_max") >> most;
+  const int before = send_buffer_of(*here_);
+  const int wanted = std::max(before, 2 * std::min(most, static_cast<int>(mebibyte)));
+
+  write_bytes(*here_, 1000);
+  EXPECT_EQ(send_buffer_of(*here_), before);
+  write_bytes(*here_, mebibyte);
+  EXPECT_EQ(send_buffer_of(*here_), wanted);
+}
+
+TEST_F(SocketConnectionTest, ALargerSendBufferStaysAsItIs) {
+  constexpr int larger = 1'500'000;
+  ::setsockopt(here_->fd(), SOL_SOCKET, SO_SNDBUF, &larger, sizeof larger);
+  const int before = send_buffer_of(*here_);
+
+  write_bytes(*here_, 1'000'000);
+
+  EXPECT_GE(send_buffer_of(*here_), before);
 }
 
 TEST_F(SocketConnectionTest, UnreadBytesOfOursDoNotHideWhatThePeerSaid) {
