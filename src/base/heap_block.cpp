@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <new>
 #include <span>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define NEARCALL_POISON_KEPT 1
@@ -38,6 +39,7 @@ struct Stock {
   std::size_t count;
   std::size_t bytes;
   State state;
+  bool was_used;  // since the last trim_unused()
 
   std::span<Kept> all() noexcept { return std::span(blocks).first(count); }
 
@@ -52,6 +54,7 @@ struct Stock {
     return taken;
   }
   void put(Kept block) noexcept {
+    was_used = true;
     while (count == blocks.size() || bytes + block.size > HeapBlock::max_kept_bytes) {
       free_oldest();
     }
@@ -109,6 +112,7 @@ HeapBlock HeapBlock::kept(std::size_t size) noexcept {
   });
   if (smallest == all.end() || smallest->size < size) return {};
   if (smallest->size > most_times * rounded(size)) return {};
+  stock.was_used = true;
   const Kept block = stock.take(static_cast<std::size_t>(smallest - all.begin()));
   return adopt(block.data, block.size);
 }
@@ -131,6 +135,10 @@ void HeapBlock::let_go(std::byte* data, std::size_t size) noexcept {
 
 void HeapBlock::trim() noexcept {
   stock.free_all();
+}
+
+void HeapBlock::trim_unused() noexcept {
+  if (!std::exchange(stock.was_used, false)) stock.free_all();
 }
 
 std::size_t HeapBlock::kept_bytes() noexcept {

@@ -40,6 +40,8 @@ class HeapBlock {
   static HeapBlock kept(std::size_t size) noexcept;
   /// Frees what this thread has kept.
   static void trim() noexcept;
+  /// The same if none of it came or went since the last call, for whoever calls it now and then.
+  static void trim_unused() noexcept;
   /// How much that is.
   static std::size_t kept_bytes() noexcept;
 

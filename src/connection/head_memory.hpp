@@ -36,6 +36,7 @@ class HeadMemory {
     slot->meaning = std::move(meaning);
     return slot->meaning;
   }
+  void clear() noexcept { slots_ = {}; }
 
  private:
   static constexpr std::size_t slot_count = 16;

@@ -2,10 +2,13 @@
 // When a connection on a loop reads, writes, spins and parks.
 #include "connection/loop_driver.hpp"
 
+#include "base/heap_block.hpp"
 #include "base/log.hpp"
 
 #include <poll.h>
 #include <sys/epoll.h>
+
+#include <algorithm>
 
 namespace nearcall::detail {
 
@@ -44,6 +47,7 @@ void LoopDriver::read_all() {
   for (int reads = 0; reads < reads_per_turn; ++reads) {
     switch (pump_->read(read_scratch(), core_->now())) {
       case Pump::Progress::some:
+        note_use();
         request_flush();
         if (pump_->is_turn_over()) return read_on();
         continue;
@@ -75,6 +79,7 @@ bool LoopDriver::spin_once() {
   pump_->begin_turn();
   const Pump::Progress progress = pump_->read(read_scratch(), core_->now());
   if (progress == Pump::Progress::some) {
+    note_use();
     request_flush();
     if (pump_->has_unread()) read_on();
   }
@@ -130,9 +135,27 @@ void LoopDriver::watch(int fd, short events) {
   }
 }
 
+void LoopDriver::note_use() noexcept {
+  if (use_ == Use::trimmed) idle_at_ = core_->now() + idle_time;
+  use_ = Use::active;
+}
+
+void LoopDriver::look_for_idleness() {
+  if (core_->now() < idle_at_) return;
+  HeapBlock::trim_unused();
+  if (use_ == Use::active) {
+    use_ = Use::quiet;
+    idle_at_ = core_->now() + idle_time;
+  } else {
+    pump_->trim();
+    use_ = Use::trimmed;
+    idle_at_ = no_deadline;
+  }
+}
+
 /// The timer is moved only to be earlier; one that fires too early looks again.
 void LoopDriver::set_timer() {
-  const TimePoint deadline = pump_->next_deadline();
+  const TimePoint deadline = std::min(pump_->next_deadline(), idle_at_);
   if (deadline >= timer_at_) return;
   timer_at_ = deadline;
   timer_.set(deadline);
@@ -143,6 +166,7 @@ void LoopDriver::on_timer(void* self) noexcept {
   driver.timer_at_ = no_deadline;
   driver.pump_->on_time(driver.core_->now());
   if (driver.pump_->has_ended()) return;
+  driver.look_for_idleness();
   driver.request_flush();
   driver.set_timer();
 }

@@ -5,6 +5,7 @@
 #include "async/loop_core.hpp"
 #include "connection/pump.hpp"
 
+#include <chrono>
 #include <cstdint>
 
 namespace nearcall::detail {
@@ -19,6 +20,9 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   LoopDriver(const LoopDriver&) = delete;
   LoopDriver& operator=(const LoopDriver&) = delete;
   ~LoopDriver();
+
+  /// A connection on which nothing came for that long, or twice as long, gives memory back.
+  static constexpr Duration idle_time = std::chrono::seconds(1);
 
   /// Reads and writes what is there already, then waits for more.
   void start();
@@ -50,8 +54,15 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
     std::uint32_t events = 0;
   };
 
+  /// trimmed ──(bytes came)──► active ◄──(bytes came)── quiet ──(idle_time)──► trimmed
+  ///                             └──────(idle_time)───────►┘
+  enum class Use : std::uint8_t { trimmed, active, quiet };
+
   static void on_timer(void* self) noexcept;
   void read_all();
+  void note_use() noexcept;
+  /// Gives memory back where nothing came for one to two idle_times.
+  void look_for_idleness();
   void read_on();
   bool park_reads();
   void wait_for_write();
@@ -64,6 +75,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   Watch watches_[2];
   Timer timer_;
   TimePoint timer_at_ = no_deadline;
+  TimePoint idle_at_ = no_deadline;
+  Use use_ = Use::trimmed;
   ReadOn read_on_{*this};
 };
 

@@ -179,6 +179,12 @@ void Pump::on_time(TimePoint now) {
   after_input(now);
 }
 
+void Pump::trim() noexcept {
+  session_.trim();
+  handler_->on_idle();
+  if (!has_unread()) unread_ = std::vector<std::byte>();
+}
+
 void Pump::end(EndReason reason, std::string_view what) {
   if (has_ended()) return;
   end_reason_ = reason;

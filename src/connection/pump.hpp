@@ -25,6 +25,8 @@ class PumpHandler {
   virtual void on_event(const http2::Event& event) = 0;
   /// The connection has ended; called once. Every stream is still there to be released.
   virtual void on_end(EndReason reason, std::string_view what) = 0;
+  /// Nothing came for a while: what is only there to be faster may go.
+  virtual void on_idle() noexcept {}
 
  protected:
   ~PumpHandler() = default;
@@ -67,6 +69,9 @@ class Pump {
   Progress flush(TimePoint now);
   /// Time-outs of the session.
   void on_time(TimePoint now);
+
+  /// Gives memory back that an idle connection does not need.
+  void trim() noexcept;
 
   bool is_write_blocked() const noexcept { return is_write_blocked_; }
   bool has_output() const noexcept { return !has_ended() && session_.has_output(); }

@@ -43,7 +43,7 @@ OutputQueue::~OutputQueue() {
 }
 
 void OutputQueue::make_room(std::size_t size) {
-  static constexpr std::size_t min_capacity = 512;
+  static constexpr std::size_t min_capacity = 256;
   const std::size_t held = end_ - begin_;
   if (held <= begin_ && capacity_ - held >= size) {
     std::memcpy(buffer_.get(), buffer_.get() + begin_, held);

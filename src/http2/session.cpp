@@ -264,6 +264,8 @@ void Session::trim() noexcept {
   streams_.trim();
   rules_.trim();
   templates_.trim();
+  decoder_.trim();
+  headers_.trim();
   if (block_stream_ == 0) block_in_ = std::vector<std::byte>();
   block_out_ = std::vector<std::byte>();
   fields_out_ = std::vector<HeaderField>();

@@ -176,7 +176,8 @@ class Session {
   TimePoint next_deadline() const noexcept;
   void on_time(TimePoint now);  // may make next_event() answer connection_error
   SessionStats stats() const noexcept;
-  /// Gives memory back that an idle session does not need; worth it after a burst.
+  /// Gives memory back that an idle session does not need; worth it after a burst. Ends the life of
+  /// what events showed.
   void trim() noexcept;
 
  private:

@@ -10,9 +10,9 @@
 namespace nearcall::http2 {
 namespace {
 
-constexpr std::size_t first_block = 4;
+constexpr std::size_t first_block = 1;
 constexpr std::size_t largest_block = 256;
-constexpr std::size_t first_entries = 16;
+constexpr std::size_t first_entries = 4;
 
 }  // namespace
 

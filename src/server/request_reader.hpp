@@ -30,6 +30,11 @@ class RequestReader {
 
   /// Good until the next read(); the metadata may be moved out of it.
   Result<ServedRequest*, grpc::Rejection> read(const http2::HeaderList& list);
+  /// Gives back what is remembered.
+  void trim() noexcept {
+    known_.clear();
+    current_ = ServedRequest();
+  }
 
  private:
   struct Known {

@@ -54,6 +54,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
 
   void on_event(const http2::Event& event) override;
   void on_end(EndReason reason, std::string_view what) override;
+  void on_idle() noexcept override { requests_.trim(); }
 
  private:
   /// Deletes calls that are over, later in the turn.

@@ -76,6 +76,17 @@ TEST_F(HeapBlocks, NoMoreThanTheLimitsAreKept) {
   EXPECT_EQ(HeapBlock::kept_bytes(), HeapBlock::max_kept_bytes);
 }
 
+TEST_F(HeapBlocks, OnlyWhatWasNotUsedSinceTheLastLookIsTrimmed) {
+  { const HeapBlock block(mebibyte); }
+  HeapBlock::trim_unused();
+  { const HeapBlock block(mebibyte); }
+  HeapBlock::trim_unused();
+  EXPECT_EQ(HeapBlock::kept_bytes(), mebibyte);
+
+  HeapBlock::trim_unused();
+  EXPECT_EQ(HeapBlock::kept_bytes(), 0U);
+}
+
 TEST_F(HeapBlocks, GrowsWithWhatIsInIt) {
   HeapBlock block(10);
   std::memcpy(block.data(), "123456789", 10);

@@ -156,6 +156,20 @@ TEST_F(RequestReaderTest, ABadTimeoutBehindARepeatedHeadIsRefused) {
   EXPECT_TRUE(read(request_to("/test.Clock/Set")));
 }
 
+TEST_F(RequestReaderTest, AfterATrimRequestsAreReadAsBefore) {
+  for (int round = 0; round < 3; ++round) {
+    for (const char* const path : {"/test.Clock/Set", "/test.Clock/Get"}) {
+      repeat(request_to(path));
+      const auto request = read(request_to(path));
+      ASSERT_TRUE(request);
+      EXPECT_STREQ((*request)->method.handler->method.path, path);
+      decoder_.trim();
+      list_.trim();
+      reader_.trim();
+    }
+  }
+}
+
 TEST_F(RequestReaderTest, ATableThatChangesForgetsWhatItMeant) {
   repeat(request_to("/test.Clock/Set"));
   // Pushes all of it out of the table; the same bytes mean other fields afterwards.

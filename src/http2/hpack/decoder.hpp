@@ -45,6 +45,9 @@ class HpackDecoder {
   /// encoder uses, its next block must begin with a size update (RFC 9113 section 4.3.1).
   void set_max_table_size(std::uint32_t size) noexcept;
 
+  /// Gives memory back that the peer's next blocks can do without.
+  void trim() noexcept { heads_.trim(); }
+
   const DynamicTable& table() const noexcept { return table_; }
 
  private:

@@ -12,6 +12,12 @@ void HeaderList::clear() noexcept {
   is_truncated_ = false;
 }
 
+void HeaderList::trim() noexcept {
+  clear();
+  fields_ = std::vector<HeaderView>();
+  arena_ = TextArena();
+}
+
 void HeaderList::start_with(const HeadRef& head) {
   if (head_.get() == head.get()) {  // they are there already, in front
     fields_.resize(head->fields().size());

@@ -47,6 +47,8 @@ class HeaderList {
   std::size_t head_count() const noexcept { return head_ ? head_->fields().size() : 0; }
 
   void clear() noexcept;
+  /// The same, and gives its memory back.
+  void trim() noexcept;
 
  private:
   friend class BlockDecoder;

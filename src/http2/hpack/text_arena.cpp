@@ -15,7 +15,7 @@ std::string_view TextArena::copy(std::string_view text) {
 }
 
 void TextArena::add_chunk(std::size_t size) {
-  constexpr std::size_t first_size = 512;
+  constexpr std::size_t first_size = 256;
   const std::size_t doubled = chunks_.empty() ? first_size : 2 * chunks_.back().size;
   const std::size_t chunk_size = std::max(size, doubled);
   chunks_.push_back({std::make_unique_for_overwrite<char[]>(chunk_size), chunk_size});

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one more idle connection costs the server, by the bytes that it has allocated.
+#include "connection/loop_driver.hpp"
+#include "server/manual_server.hpp"
+
+#include <malloc.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace {
+/// What is allocated now, with what malloc itself needs.
+constinit thread_local std::ptrdiff_t allocated = 0;
+
+std::ptrdiff_t cost_of(void* memory) {
+  return static_cast<std::ptrdiff_t>(::malloc_usable_size(memory) + sizeof(std::size_t));
+}
+}  // namespace
+
+// Not inlined: else g++ sees malloc() meet delete, or new meet free(), and warns.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  allocated += cost_of(memory);
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  if (memory != nullptr) allocated -= cost_of(memory);
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+  if (memory != nullptr) allocated -= cost_of(memory);
+  std::free(memory);
+}
+
+namespace nearcall::detail {
+namespace {
+
+constexpr int connections = 64;
+constexpr std::ptrdiff_t most_of_one = 4096;
+
+class IdleMemoryTest : public test::ManualServerTest {
+ protected:
+  /// Connections that have said hello and made that many calls each, which the server has not seen.
+  void connect(int calls) {
+    for (int i = 0; i < connections; ++i) {
+      peers_.push_back(std::make_unique<test::FramePeer>(path()));
+      peers_.back()->say_hello();
+      for (int call = 0; call < calls; ++call) {
+        peers_.back()->ask_whole(static_cast<http2::StreamId>(2 * call + 1), "/test.Wrapper/Echo");
+      }
+    }
+  }
+  void go_idle() {
+    for (int i = 0; i < 3; ++i) {
+      advance(LoopDriver::idle_time);
+    }
+  }
+  void answer_all(int calls) {
+    for (const auto& peer : peers_) {
+      EXPECT_EQ(peer->heard(http2::FrameType::data).size(), static_cast<std::size_t>(calls));
+    }
+  }
+
+  std::vector<std::unique_ptr<test::FramePeer>> peers_;
+  bool is_warm_ = false;
+};
+
+TEST_F(IdleMemoryTest, OneMoreIdleConnectionCostsLessThanFourKibibytes) {
+  start();
+  for (const int calls : {20, 0, 1, 3, 20}) {
+    connect(calls);
+    const std::ptrdiff_t before = allocated;
+
+    settle();
+    const std::ptrdiff_t busy = (allocated - before) / connections;
+    go_idle();
+    const std::ptrdiff_t idle = (allocated - before) / connections;
+
+    EXPECT_LT(idle, busy);
+    // The first time the thread's frames are counted, which stay.
+    if (!is_warm_) {
+      is_warm_ = true;
+    } else {
+      EXPECT_LE(idle, most_of_one) << "after " << calls << " calls";
+    }
+    answer_all(calls);
+    peers_.clear();
+    settle();
+  }
+}
+
+TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
+  start();
+  test::FramePeer peer(path());
+  peer.say_hello();
+  for (int round = 0; round < 6; ++round) {
+    const auto id = static_cast<http2::StreamId>(2 * round + 1);
+    peer.ask_whole(id, "/test.Wrapper/Echo", test::text_of("hello"));
+    settle();
+    EXPECT_EQ(peer.heard_on(id).size(), 3U) << "headers, a message and trailers";
+    if (round % 2 == 1) go_idle();
+  }
+}
+
+}  // namespace
+}  // namespace nearcall::detail
