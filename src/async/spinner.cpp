@@ -17,7 +17,7 @@ unsigned usable_processors() noexcept {
 }
 
 bool Spinner::begin(TimePoint now) noexcept {
-  if (max_ <= Duration::zero()) return false;
+  if (is_off()) return false;
   if (processors_ == 0) processors_ = count_();
   if (processors_ == 1) return false;
   if (skips_left_ > 0) {

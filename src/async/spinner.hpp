@@ -60,6 +60,7 @@ class Spinner {
 
   /// Whether the last poll took so little that the processor should rest before the next.
   bool are_polls_cheap() const noexcept { return poll_took_ < cheap_poll; }
+  bool is_off() const noexcept { return max_ <= Duration::zero(); }
   Duration max_budget() const noexcept { return max_; }
   /// What the next wait may spend, if it may spend anything.
   Duration budget() const noexcept { return budget_; }

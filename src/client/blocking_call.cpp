@@ -41,14 +41,14 @@ BlockingCall::BlockingCall(const BoundMethod& method,
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
-  if (!has_connection()) return;
-  {
-    Lock lock = connection_->lock();
-    messages().set_blocking_reader(nullptr);
-    ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
-    connection_->flush();
-  }
-  give_back();
+  if (has_connection()) leave(connection_->lock());
+}
+
+void BlockingCall::leave(Lock lock) {
+  messages().set_blocking_reader(nullptr);
+  ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
+  connection_->flush();
+  give_back(lock);
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
@@ -62,7 +62,8 @@ void BlockingCall::start(std::shared_ptr<const BoundMethods> methods,
       return ClientCall::finish(std::move(refused));
     }
   }
-  if (prepare(methods_->channel(), options)) begin();
+  Lock lock;
+  if (prepare(methods_->channel(), options)) begin(lock);
 }
 
 bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
@@ -83,19 +84,19 @@ bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
   return true;
 }
 
-void BlockingCall::begin() {
-  while (open()) {
+void BlockingCall::begin(Lock& lock) {
+  while (open(lock)) {
     repeat_ = Repeat::spent;
-    give_back();
+    give_back(lock);
   }
 }
 
-bool BlockingCall::open() {
+bool BlockingCall::open(Lock& lock) {
   if (was_cancelled()) {
     ClientCall::finish(cancelled());
     return false;
   }
-  std::shared_ptr<BlockingConnection> taken = channel_->take();
+  std::shared_ptr<BlockingConnection> taken = channel_->take(lock);
   if (taken == nullptr) {
     Result<std::shared_ptr<BlockingConnection>> made = connect();
     if (!made) {
@@ -105,12 +106,13 @@ bool BlockingCall::open() {
     taken = *std::move(made);
   }
   bool is_cancelled = false;
+  if (is_shared() && lock) lock.unlock();
   {
-    const std::lock_guard guard(place_);
+    const auto guard = lock_place();
     connection_ = std::move(taken);
     is_cancelled = is_cancelled_;
   }
-  Lock lock = connection_->lock();
+  if (!lock) lock = connection_->lock();
   if (is_cancelled) ClientCall::finish(cancelled());
   if (!connection_->wait_for_room(lock, reader_, deadline(), [this] { return is_over(); })) {
     ClientCall::finish(late());
@@ -125,7 +127,7 @@ bool BlockingCall::open() {
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
   std::stop_source attempt;
   {
-    const std::lock_guard guard(place_);
+    const auto guard = lock_place();
     attempt_ = attempt;
     if (is_cancelled_) attempt.request_stop();
   }
@@ -159,13 +161,15 @@ bool BlockingCall::begin_again() {
   return true;
 }
 
-void BlockingCall::give_back() {
+void BlockingCall::give_back(Lock& lock) {
+  const http2::Session::OpenState state = connection_->client().open_state();
+  lock.unlock();
   std::shared_ptr<BlockingConnection> used;
   {
-    const std::lock_guard guard(place_);
+    const auto guard = lock_place();
     used = std::move(connection_);
   }
-  channel_->put_back(std::move(used), SteadyClock::now());
+  channel_->put_back(std::move(used), state, SteadyClock::now());
 }
 
 bool BlockingCall::has_connection() {
@@ -189,11 +193,9 @@ void BlockingCall::wait(Lock& lock, BlockedThread& thread, const Done& is_done) 
     }
     if (is_over() || repeat_ != Repeat::wanted) return;
     repeat_ = Repeat::spent;
-    lock.unlock();
-    give_back();
-    if (!is_over()) begin();
+    give_back(lock);
+    if (!is_over()) begin(lock);
     if (connection_ == nullptr) return;  // it is over
-    lock = connection_->lock();
   }
 }
 
@@ -205,10 +207,11 @@ Status BlockingCall::run_unary(ChannelCore& channel,
   messages().set_blocking_reader(&reply);
   unary_request_ = &request;
   if (!prepare(channel, options)) return status();
-  begin();
+  Lock lock;
+  begin(lock);
   if (connection_ == nullptr) return status();
-  Lock lock = connection_->lock();
   wait(lock, reader_, [this] { return is_over(); });
+  if (connection_ != nullptr && !is_shared()) leave(std::move(lock));
   if (!status().ok()) return status();
   if (!messages().take_blocking_read()) {
     return Status(StatusCode::unimplemented, "the server sent no reply message");
@@ -290,9 +293,13 @@ void BlockingCall::cancel() noexcept {
   attempt.request_stop();
 }
 
-bool BlockingCall::was_cancelled() noexcept {
-  const std::lock_guard guard(place_);
+bool BlockingCall::was_cancelled() {
+  const auto guard = lock_place();
   return is_cancelled_;
+}
+
+std::unique_lock<std::mutex> BlockingCall::lock_place() {
+  return is_shared() ? std::unique_lock(place_) : std::unique_lock<std::mutex>();
 }
 
 void BlockingCall::on_change() {

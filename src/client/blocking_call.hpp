@@ -67,9 +67,10 @@ class BlockingCall final : private ClientCall {
   /// False if it is over before it began.
   bool prepare(ChannelCore& channel, const CallOptions& options);
   /// Opens it, and once more if that is wanted at once.
-  void begin();
+  /// `lock` is that of the connection, if there is one afterwards.
+  void begin(Lock& lock);
   /// One attempt on one connection; whether there has to be another one.
-  bool open();
+  bool open(Lock& lock);
   Result<std::shared_ptr<BlockingConnection>> connect();
   void send_request();
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
@@ -77,8 +78,15 @@ class BlockingCall final : private ClientCall {
   bool has_connection();
   template <class Done>
   void wait(Lock& lock, BlockedThread& thread, const Done& is_done);
-  void give_back();
-  bool was_cancelled() noexcept;
+  /// Leaves the connection, the call being over.
+  void leave(Lock lock);
+  /// Takes the lock back, too.
+  void give_back(Lock& lock);
+  /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
+  bool is_shared() const noexcept { return methods_ != nullptr || cancellation_.has_value(); }
+  /// Empty if nobody else can have it.
+  std::unique_lock<std::mutex> lock_place();
+  bool was_cancelled();
 
   /// Null in a unary call, which its stub waits for.
   std::shared_ptr<const BoundMethods> methods_;
@@ -88,7 +96,8 @@ class BlockingCall final : private ClientCall {
   KeptRequest kept_request_;
   Repeat repeat_ = Repeat::allowed;
 
-  /// For cancel(): held while the three below change. Comes before the lock of the connection.
+  /// For cancel(): held while the three below change, if is_shared(). Comes before the lock of the
+  /// connection.
   std::mutex place_;
   std::shared_ptr<BlockingConnection> connection_;
   /// While it connects.

@@ -39,8 +39,10 @@ BlockingConnection::~BlockingConnection() {
 }
 
 BlockingConnection::Lock BlockingConnection::lock() {
+  Lock lock(mutex_, std::try_to_lock);
+  if (lock) return lock;
   contenders_.fetch_add(1, std::memory_order_relaxed);
-  Lock lock(mutex_);
+  lock.lock();
   contenders_.fetch_sub(1, std::memory_order_relaxed);
   return lock;
 }
@@ -57,9 +59,16 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   if (is_driven_) return;
   const TimePoint now = SteadyClock::now();
   for (int reads = 0; reads < reads_of_one_look; ++reads) {
-    if (client_.pump().read(read_scratch(), now) != Pump::Progress::some) break;
+    if (read(now) != Pump::Progress::some) break;
   }
   flush();  // of calls, and what the server is owed (PING's ACK)
+}
+
+Pump::Progress BlockingConnection::read(TimePoint now) {
+  Pump& pump = client_.pump();
+  const Pump::Progress progress = pump.read(read_scratch(), now);
+  is_drained_ = progress == Pump::Progress::none && !pump.session().should_pause_reading();
+  return progress;
 }
 
 bool BlockingConnection::is_fit(Lock& lock) {
@@ -134,23 +143,31 @@ void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
 }
 
 bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
-  Pump& pump = client_.pump();
+  if (is_drained_ && spinner_.is_off()) return false;
   TimePoint now = SteadyClock::now();
-  if (pump.read(read_scratch(), now) != Pump::Progress::none) return true;
+  if (!is_drained_ && read(now) != Pump::Progress::none) return true;
   if (!spinner_.begin(now)) return false;
   do {
     lock.unlock();
     if (spinner_.are_polls_cheap()) relax_processor();
-    while (contenders_.load(std::memory_order_relaxed) > 0)
-      relax_processor();
+    make_room();
     lock.lock();
-    if (is_interrupted_ || pump.read(read_scratch(), now) != Pump::Progress::none) {
+    if (is_interrupted_ || read(now) != Pump::Progress::none) {
       spinner_.paid();
       return true;
     }
     now = SteadyClock::now();
   } while (now < deadline && spinner_.keep_on(now));
   return false;
+}
+
+/// Those who want the mutex are to have it before it is taken again. They may not even run, where
+/// threads are more than processors.
+void BlockingConnection::make_room() const noexcept {
+  for (int rounds = 0; rounds < 1000; ++rounds) {
+    if (contenders_.load(std::memory_order_relaxed) == 0) return;
+    relax_processor();
+  }
 }
 
 void BlockingConnection::park(Lock& lock, TimePoint deadline) {
@@ -160,6 +177,7 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   nfds_t count = 1;
   if (!pump.session().should_pause_reading()) {
     const WaitAdvice advice = pump.transport().prepare_wait(Interest::read);
+    is_drained_ = !advice.is_ready();
     if (advice.is_ready()) return;
     polled[count++] = {advice.fd(), advice.events(), 0};
   }
@@ -168,7 +186,9 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
     if (advice.is_ready()) return;
     polled[count++] = {advice.fd(), advice.events(), 0};
   }
-  const TimePoint before = SteadyClock::now();
+  const bool is_timed = !spinner_.is_off() || deadline != no_deadline ||
+                        pump.next_deadline() != no_deadline || !wake_;
+  const TimePoint before = is_timed ? SteadyClock::now() : TimePoint{};
   TimePoint until = std::min(deadline, pump.next_deadline());
   if (!wake_) until = std::min(until, before + look_without_wake_up);
   timespec timeout{};
@@ -189,7 +209,7 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   const TimePoint now = SteadyClock::now();
   spinner_.slept(now - before);
   if (now >= pump.next_deadline()) pump.on_time(now);
-  pump.read(read_scratch(), now);
+  read(now);
 }
 
 }  // namespace nearcall::detail

@@ -84,10 +84,12 @@ class BlockingConnection final : public ClientDriver {
   void on_closing() override;
 
  private:
+  Pump::Progress read(TimePoint now);
   bool wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline);
   void drive(Lock& lock, TimePoint deadline);
   /// Polls without sleeping; whether something came, or somebody interrupts.
   bool spin(Lock& lock, TimePoint deadline);
+  void make_room() const noexcept;
   void park(Lock& lock, TimePoint deadline);
   /// Whoever leaves while nobody drives wakes one of those who wait: it may have been woken to
   /// drive itself, and found its call done.
@@ -104,6 +106,8 @@ class BlockingConnection final : public ClientDriver {
   Spinner spinner_;
   std::size_t waiting_for_room_ = 0;
   bool is_driven_ = false;
+  /// The transport said that there was nothing to read, and nothing was since.
+  bool is_drained_ = false;
   bool is_parked_ = false;
   bool is_interrupted_ = false;
   IntrusiveList<BlockedThread> sleeping_;

@@ -59,18 +59,17 @@ TimePoint ChannelCore::connect_deadline(TimePoint deadline) const {
 
 // ---- blocking calls -----------------------------------------------------------------------------
 
-std::shared_ptr<BlockingConnection> ChannelCore::take() {
+std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& lock) {
   Pool& here = pool();
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
-    BlockingConnection::Lock lock = idle->lock();
-    if (idle->is_fit(lock)) {
-      lock.unlock();
-      return idle;
-    }
+    lock = idle->lock();
+    if (idle->is_fit(lock)) return idle;
     lock.unlock();
     forget(here, *idle);
   }
-  return share(here);
+  std::shared_ptr<BlockingConnection> shared = share(here);
+  if (shared != nullptr) lock = shared->lock();
+  return shared;
 }
 
 Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadline,
@@ -158,15 +157,12 @@ void ChannelCore::forget(Pool& pool, const BlockingConnection& connection) {
   pool.connections.erase(found);
 }
 
-void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection, TimePoint now) {
+void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection,
+                           http2::Session::OpenState state,
+                           TimePoint now) {
   if (!connection->is_in_maker()) return;
   Pool& here = pool();
-  bool is_fit = false;
-  {
-    const BlockingConnection::Lock lock = connection->lock();
-    is_fit = connection->client().open_state() != http2::Session::OpenState::closed;
-  }
-  if (!is_fit) return forget(here, *connection);
+  if (state == http2::Session::OpenState::closed) return forget(here, *connection);
   std::vector<std::shared_ptr<BlockingConnection>> closed;  // go after the lock
   const std::lock_guard lock(here.mutex);
   std::size_t idle = 0;

@@ -46,12 +46,16 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;
 
-  /// A connection for one blocking call, to be put back; null: the caller has to connect() one.
-  std::shared_ptr<BlockingConnection> take();
+  /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
+  /// connect() one. REQUIRES: `lock` holds none.
+  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock);
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
   /// if there may not be more.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
-  void put_back(std::shared_ptr<BlockingConnection> connection, TimePoint now);
+  /// `state` is that of the connection.
+  void put_back(std::shared_ptr<BlockingConnection> connection,
+                http2::Session::OpenState state,
+                TimePoint now);
 
   /// The connection of `loop`, which is the current one.
   std::shared_ptr<LoopConnection> on_loop(EventLoop& loop);

@@ -44,10 +44,17 @@ class ChannelCoreTest : public test::LogCheckedTest {
     return std::make_shared<ChannelCore>("mine", std::move(options.connector(connector_)));
   }
   std::shared_ptr<BlockingConnection> acquire(ChannelCore& core) {
-    if (std::shared_ptr<BlockingConnection> taken = core.take()) return taken;
+    BlockingConnection::Lock lock;
+    if (std::shared_ptr<BlockingConnection> taken = core.take(lock)) return taken;
     Result<std::shared_ptr<BlockingConnection>> made = core.connect(no_deadline, {});
     EXPECT_TRUE(made.ok()) << made.status().to_string();
     return made.ok() ? *made : nullptr;
+  }
+  static void put_back(ChannelCore& core,
+                       std::shared_ptr<BlockingConnection> connection,
+                       TimePoint now) {
+    const auto state = connection->client().open_state();
+    core.put_back(std::move(connection), state, now);
   }
 
   TimePoint now_ = SteadyClock::now();
@@ -81,7 +88,7 @@ TEST_F(ChannelCoreTest, AnAttemptEndsAtTheEarlierOneOfDeadlineAndConnectTimeout)
 TEST_F(ChannelCoreTest, AConnectionThatWasPutBackIsTakenAgain) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> first = acquire(*core);
-  core->put_back(first, now_);
+  put_back(*core, first, now_);
 
   EXPECT_EQ(acquire(*core), first);
   EXPECT_EQ(connector_->attempts, 1);
@@ -91,8 +98,8 @@ TEST_F(ChannelCoreTest, TheOneThatWasPutBackLastIsTakenFirst) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> two = acquire(*core);
-  core->put_back(two, now_);
-  core->put_back(one, now_ + 1ns);
+  put_back(*core, two, now_);
+  put_back(*core, one, now_ + 1ns);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(acquire(*core), two);
@@ -116,8 +123,8 @@ TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(1));
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> again = acquire(*core);
-  core->put_back(one, now_);
-  core->put_back(again, now_);
+  put_back(*core, one, now_);
+  put_back(*core, again, now_);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(connector_->attempts, 1);
@@ -135,7 +142,7 @@ TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
     return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); });
   };
   for (std::shared_ptr<BlockingConnection>& one : taken)
-    core->put_back(std::move(one), now_);
+    put_back(*core, std::move(one), now_);
 
   EXPECT_EQ(open(), 4);
   EXPECT_FALSE(made.back().expired());
@@ -151,12 +158,12 @@ TEST_F(ChannelCoreTest, IdleForThirtySecondsIsTooLong) {
   std::shared_ptr<BlockingConnection> old = acquire(*core);
   std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::weak_ptr<BlockingConnection> watched = old;
-  core->put_back(std::move(old), now_);
+  put_back(*core, std::move(old), now_);
 
-  core->put_back(used, now_ + 30s - 1ns);
+  put_back(*core, used, now_ + 30s - 1ns);
   EXPECT_FALSE(watched.expired());
   EXPECT_EQ(acquire(*core), used);
-  core->put_back(std::move(used), now_ + 30s);
+  put_back(*core, std::move(used), now_ + 30s);
 
   EXPECT_TRUE(watched.expired());
   connector_->peers[0]->turn();
@@ -166,7 +173,7 @@ TEST_F(ChannelCoreTest, IdleForThirtySecondsIsTooLong) {
 TEST_F(ChannelCoreTest, OneThatDiedWhileIdleIsReplaced) {
   const std::shared_ptr<ChannelCore> core = make();
   const std::shared_ptr<BlockingConnection> dead = acquire(*core);
-  core->put_back(dead, now_);
+  put_back(*core, dead, now_);
   connector_->peers.clear();
 
   EXPECT_NE(acquire(*core), dead);
@@ -178,7 +185,7 @@ TEST_F(ChannelCoreTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
   const std::shared_ptr<BlockingConnection> told = acquire(*core);
   told->flush();
   connector_->peers[0]->turn();
-  core->put_back(told, now_);
+  put_back(*core, told, now_);
   connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
   connector_->peers[0]->flush();
 
@@ -195,7 +202,7 @@ TEST_F(ChannelCoreTest, OneThatDiedInUseIsNotKept) {
     BlockingConnection::Lock lock = dying->lock();
     EXPECT_FALSE(dying->is_fit(lock));
   }
-  core->put_back(std::move(dying), now_);
+  put_back(*core, std::move(dying), now_);
 
   EXPECT_TRUE(watched.expired());
   acquire(*core);
@@ -206,7 +213,8 @@ TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
   const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
   connector_->fails = true;
   for (int i = 0; i < 3; ++i) {
-    ASSERT_EQ(core->take(), nullptr);
+    BlockingConnection::Lock lock;
+    ASSERT_EQ(core->take(lock), nullptr);
     const Result<std::shared_ptr<BlockingConnection>> failed = core->connect(no_deadline, {});
     ASSERT_FALSE(failed.ok());
     EXPECT_EQ(failed.error(), Status(StatusCode::unavailable, "nobody there"));
@@ -306,7 +314,7 @@ TEST_F(OneConnectionThatIsBeingMade, MayFailAndTheNextCallTriesAgain) {
 
 TEST_F(ChannelCoreTest, ClosesItsConnectionsWhenItGoes) {
   std::shared_ptr<ChannelCore> core = make();
-  core->put_back(acquire(*core), now_);
+  put_back(*core, acquire(*core), now_);
   core.reset();
 
   connector_->peers[0]->turn();
