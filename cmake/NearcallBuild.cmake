@@ -37,7 +37,7 @@ endfunction()
 # nearcall_test(NAME SOURCES … [LIBRARIES …]): one GoogleTest binary; each test is a ctest test, whose
 # name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
 function(nearcall_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "ALONE" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
   target_include_directories(${name} PRIVATE
@@ -46,5 +46,6 @@ function(nearcall_test name)
   if(NEARCALL_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)  # -O1 takes g++ four times as long here
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
+    PROPERTIES RUN_SERIAL ${arg_ALONE})
 endfunction()

@@ -35,11 +35,17 @@ inline void relax_processor() noexcept {
 /// and a wait that ends for a reason of its own (a deadline) just stops calling.
 ///
 /// A wait that pays doubles the budget, up to the policy's maximum; one that does not halves it,
-/// down to an eighth. After four that did not pay in a row, or at once when two polls are so far
-/// apart that another thread must have run in between, the budget collapses: the next waits sleep
-/// at once, eight of them at first, then one more probe with the whole budget; each probe that does
-/// not pay doubles that number, up to 1024. A short sleep, where spinning would have paid, counts
-/// as eight of them. On one processor nothing ever spins.
+/// down to an eighth. After four that did not pay in a row the budget collapses: the next waits
+/// sleep at once, eight of them at first, then one more probe with the whole budget; each probe
+/// that does not pay doubles that number, up to 1024. A short sleep, where spinning would have
+/// paid, counts as eight of them.
+///
+/// When two polls are so far apart that another thread must have run in between, there are more of
+/// them than processors. Who spins then spends its share of the processor, and waits for the others
+/// to spend theirs when it has news; who sleeps is served at once. So waits sleep for a
+/// millisecond; if it happens again soon after, for twice as long, up to a quarter of a second.
+/// Time counts here, not waits that pay: while it runs, they all do. On one processor nothing ever
+/// spins.
 ///
 /// Thread safety: none.
 class Spinner {
@@ -68,19 +74,27 @@ class Spinner {
  private:
   static constexpr Duration cheap_poll = std::chrono::nanoseconds(150);
   /// Polls further apart than this had another thread in between.
-  static constexpr Duration descheduled_after = std::chrono::microseconds(200);
+  static constexpr Duration descheduled_after = std::chrono::microseconds(50);
+  static constexpr Duration first_truce = std::chrono::milliseconds(1);
+  static constexpr Duration longest_truce = std::chrono::milliseconds(256);
+  /// How many truces after the end of one it is forgotten.
+  static constexpr int truces_remembered = 16;
   static constexpr std::uint32_t max_fruitless = 4;
   static constexpr std::uint32_t first_skips = 8;
   static constexpr std::uint32_t max_skips = 1024;
   static constexpr std::uint32_t skips_per_short_sleep = 8;
 
   void collapse() noexcept;
+  void call_truce(TimePoint now) noexcept;
 
   Duration max_;
   Duration budget_;
   Duration poll_took_{};
   TimePoint last_poll_{};
   TimePoint give_up_{};
+  /// Until when waits sleep because threads are more than processors, and for how long that is.
+  TimePoint truce_end_{};
+  Duration truce_{};
   ProcessorCount count_;
   /// 0: not asked yet.
   unsigned processors_ = 0;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace nearcall::detail {
 namespace {
 
@@ -48,6 +50,18 @@ class SpinnerTest : public testing::Test {
   void collapse() {
     while (wait(1ms) > 0ns) {
     }
+  }
+
+  void be_descheduled() {
+    ASSERT_TRUE(spinner_.begin(now_));
+    now_ += 3ms;
+    ASSERT_FALSE(spinner_.keep_on(now_));
+  }
+  Duration time_until_spinning() {
+    const TimePoint since = now_;
+    while (!spinner_.begin(now_))
+      now_ += 250us;
+    return now_ - since;
   }
 
   Duration poll_ = 500ns;
@@ -127,9 +141,47 @@ TEST_F(SpinnerTest, CollapsesAtOnceWhenAnotherThreadRanInBetween) {
   ASSERT_TRUE(spinner_.begin(now_));
   EXPECT_TRUE(spinner_.keep_on(now_ + 1us));
 
-  EXPECT_FALSE(spinner_.keep_on(now_ + 300us));
+  EXPECT_FALSE(spinner_.keep_on(now_ + 60us));
 
-  EXPECT_FALSE(spinner_.begin(now_ + 301us));
+  EXPECT_FALSE(spinner_.begin(now_ + 61us));
+}
+
+TEST_F(SpinnerTest, WhatHappenedOnceIsOverAfterAMillisecond) {
+  be_descheduled();
+
+  EXPECT_EQ(time_until_spinning(), 1ms);
+}
+
+TEST_F(SpinnerTest, SleepsForLongerEachTimeWhereThreadsAreMoreThanProcessors) {
+  std::vector<Duration> truces;
+  for (int times = 0; times < 10; ++times) {
+    be_descheduled();
+    truces.push_back(time_until_spinning());
+    EXPECT_EQ(wait(3us), 3us);  // that spinning pays meanwhile makes no difference
+  }
+
+  EXPECT_EQ(truces,
+            (std::vector<Duration>{1ms, 2ms, 4ms, 8ms, 16ms, 32ms, 64ms, 128ms, 256ms, 256ms}));
+}
+
+TEST_F(SpinnerTest, ForgetsThatThreadsWereMoreThanProcessors) {
+  be_descheduled();
+  time_until_spinning();
+  be_descheduled();
+  time_until_spinning();
+  now_ += 16 * 2ms;
+
+  be_descheduled();
+
+  EXPECT_EQ(time_until_spinning(), 1ms);
+}
+
+TEST_F(SpinnerTest, ShortSleepsDoNotEndTheTruce) {
+  be_descheduled();
+  for (int sleeps = 0; sleeps < 100; ++sleeps)
+    spinner_.slept(10us);
+
+  EXPECT_EQ(time_until_spinning(), 1ms);
 }
 
 TEST_F(SpinnerTest, NeverSpinsOnOneProcessor) {
