@@ -18,6 +18,8 @@
 
 namespace nearcall::detail {
 
+struct PooledConnection;
+
 /// A thread that waits for its call on a BlockingConnection.
 class BlockedThread : public ListHook {
  public:
@@ -40,6 +42,10 @@ class BlockingConnection final : public ClientDriver {
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;
   ~BlockingConnection();
+
+  /// Where it is in its channel's pool; set once, before others know it.
+  PooledConnection* place() const noexcept { return place_; }
+  void set_place(PooledConnection& place) noexcept { place_ = &place; }
 
   /// Takes the mutex; a thread that spins with it makes room.
   Lock lock();
@@ -99,6 +105,7 @@ class BlockingConnection final : public ClientDriver {
   void wake_all() noexcept;
 
   const ForkMark made_in_;
+  PooledConnection* place_ = nullptr;
   std::mutex mutex_;
   /// Threads that want the mutex; the spinning one waits until they had it.
   std::atomic<int> contenders_{0};

@@ -14,6 +14,14 @@ namespace {
 
 constexpr std::size_t most_idle = 4;
 constexpr Duration longest_idle = std::chrono::seconds(30);
+constexpr Duration sweep_interval = std::chrono::seconds(1);
+
+/// Small, and another one for each thread.
+std::size_t thread_number() {
+  static constinit std::atomic<std::size_t> count{0};
+  thread_local const std::size_t mine = count.fetch_add(1, std::memory_order_relaxed);
+  return mine;
+}
 
 /// A user's function as a connector.
 class CallbackConnector final : public Connector {
@@ -65,7 +73,7 @@ std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& 
     lock = idle->lock();
     if (idle->is_fit(lock)) return idle;
     lock.unlock();
-    forget(here, *idle);
+    give_up(here, *idle->place());
   }
   std::shared_ptr<BlockingConnection> shared = share(here);
   if (shared != nullptr) lock = shared->lock();
@@ -91,7 +99,11 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadl
     return Failure{std::move(transport).error()};
   }
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_.spin());
-  here.connections.push_back({made, 1, {}});
+  PooledConnection& place = vacancy(here);
+  made->set_place(place);
+  place.connection = made;
+  place.is_going = false;
+  place.users.store(1, std::memory_order_release);
   return made;
 }
 
@@ -103,58 +115,79 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::share_or_reserve(Pool& 
   const TimePoint until = connect_deadline(deadline);
   std::unique_lock lock(pool.mutex);
   const std::size_t failures = pool.failures;
+  Pool::Live live;
+  const auto has_place = [&] { return live.count + pool.connecting < options_.max_connections(); };
   const bool has_one = pool.has_connected.wait_until(lock, std::move(stop), until, [&] {
-    return has_place(pool) || !pool.connections.empty() || pool.failures != failures;
+    live = pool.live();
+    return has_place() || live.count > 0 || pool.failures != failures;
   });
   if (!has_one) {
     return Failure{Status(StatusCode::unavailable,
                           target_ + ": other calls' attempts to connect took too long")};
   }
-  if (!has_place(pool) && !pool.connections.empty()) return share_least_used(pool);
+  if (!has_place() && live.count > 0) {
+    live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
+    return live.least_used->connection;
+  }
   if (pool.failures != failures) return Failure{pool.failure};
   ++pool.connecting;
   return std::shared_ptr<BlockingConnection>();
 }
 
-bool ChannelCore::has_place(const Pool& pool) const {
-  return pool.connections.size() + pool.connecting < options_.max_connections();
+ChannelCore::Pool::Live ChannelCore::Pool::live() const noexcept {
+  Live live;
+  for (const auto& place : places) {
+    if (place->is_vacant() || place->is_going) continue;
+    ++live.count;
+    PooledConnection*& least = live.least_used;
+    if (least == nullptr || place->users.load() < least->users.load()) least = place.get();
+  }
+  return live;
+}
+
+std::atomic<PooledConnection*>& ChannelCore::Pool::last_used_here() {
+  return last_used[thread_number() % last_used.size()].place;
 }
 
 std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
+  PooledConnection* const mine = pool.last_used_here().load(std::memory_order_acquire);
+  if (mine != nullptr && mine->try_take()) return mine->connection;
   const std::lock_guard lock(pool.mutex);
-  Pooled* best = nullptr;  // the one that was used last: the others can grow old
-  for (Pooled& pooled : pool.connections) {
-    if (pooled.users == 0 && (best == nullptr || pooled.idle_since > best->idle_since)) {
-      best = &pooled;
+  for (;;) {
+    PooledConnection* best = nullptr;  // the one that was used last: the others can grow old
+    for (const auto& place : pool.places) {
+      if (place->users.load(std::memory_order_acquire) != 0) continue;
+      if (best == nullptr || place->idle_since.load() > best->idle_since.load()) best = place.get();
     }
+    if (best == nullptr) return nullptr;
+    if (best->try_take()) return best->connection;
   }
-  if (best == nullptr) return nullptr;
-  best->users = 1;
-  return best->connection;
 }
 
 /// A connection that is in use, when there may not be more.
 std::shared_ptr<BlockingConnection> ChannelCore::share(Pool& pool) {
   const std::lock_guard lock(pool.mutex);
-  if (has_place(pool) || pool.connections.empty()) return nullptr;
-  return share_least_used(pool);
+  const Pool::Live live = pool.live();
+  if (live.least_used == nullptr || live.count + pool.connecting < options_.max_connections()) {
+    return nullptr;
+  }
+  live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
+  return live.least_used->connection;
 }
 
-std::shared_ptr<BlockingConnection> ChannelCore::share_least_used(Pool& pool) {
-  Pooled& least = *std::ranges::min_element(pool.connections, {}, &Pooled::users);
-  ++least.users;
-  return least.connection;
+PooledConnection& ChannelCore::vacancy(Pool& pool) {
+  for (const auto& place : pool.places) {
+    if (place->is_vacant()) return *place;
+  }
+  return *pool.places.emplace_back(std::make_unique<PooledConnection>());
 }
 
-void ChannelCore::forget(Pool& pool, const BlockingConnection& connection) {
+void ChannelCore::give_up(Pool& pool, PooledConnection& place) {
   std::shared_ptr<BlockingConnection> gone;  // goes after the lock
   const std::lock_guard lock(pool.mutex);
-  const auto found = std::ranges::find_if(pool.connections, [&](const Pooled& pooled) {
-    return pooled.connection.get() == &connection;
-  });
-  if (found == pool.connections.end()) return;
-  gone = std::move(found->connection);
-  pool.connections.erase(found);
+  place.is_going = true;
+  place.users.fetch_sub(1, std::memory_order_acq_rel);
+  if (place.try_vacate()) gone = std::move(place.connection);
 }
 
 void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection,
@@ -162,21 +195,28 @@ void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection,
                            TimePoint now) {
   if (!connection->is_in_maker()) return;
   Pool& here = pool();
-  if (state == http2::Session::OpenState::closed) return forget(here, *connection);
+  PooledConnection& place = *connection->place();
+  if (state == http2::Session::OpenState::closed) return give_up(here, place);
+  std::atomic<PooledConnection*>& last = here.last_used_here();
+  if (last.load(std::memory_order_relaxed) != &place) last.store(&place, std::memory_order_release);
+  place.idle_since.store(now, std::memory_order_relaxed);
+  place.users.fetch_sub(1, std::memory_order_acq_rel);
+  if (now >= here.next_sweep.load(std::memory_order_relaxed)) sweep(here, now);
+}
+
+void ChannelCore::sweep(Pool& pool, TimePoint now) {
   std::vector<std::shared_ptr<BlockingConnection>> closed;  // go after the lock
-  const std::lock_guard lock(here.mutex);
-  std::size_t idle = 0;
-  for (Pooled& pooled : here.connections) {
-    if (pooled.connection == connection && --pooled.users == 0) pooled.idle_since = now;
-    if (pooled.users == 0) ++idle;
-  }
-  std::erase_if(here.connections, [&](Pooled& pooled) {
-    if (pooled.users != 0 || pooled.connection == connection) return false;
-    if (idle <= most_idle && now - pooled.idle_since < longest_idle) return false;
+  const std::lock_guard lock(pool.mutex);
+  pool.next_sweep.store(now + sweep_interval, std::memory_order_relaxed);
+  auto idle = static_cast<std::size_t>(std::ranges::count_if(
+      pool.places, [](const auto& place) { return place->users.load() == 0; }));
+  for (const auto& place : pool.places) {
+    const Duration age = now - place->idle_since.load();
+    const Duration most = idle > most_idle ? sweep_interval : longest_idle;
+    if (age < most || !place->try_vacate()) continue;
+    closed.push_back(std::move(place->connection));
     --idle;
-    closed.push_back(std::move(pooled.connection));
-    return true;
-  });
+  }
 }
 
 // ---- awaited calls ------------------------------------------------------------------------------
@@ -213,7 +253,7 @@ ChannelCore::Pool& ChannelCore::pool_after_fork(Pool* of_parent) {
 /// parent had the mutex at the fork: that thread is not here to set things right.
 void ChannelCore::leave_to_parent(Pool* pool) {
   if (!pool->mutex.try_lock()) return;
-  pool->connections.clear();
+  pool->places.clear();
   pool->mutex.unlock();
 }
 

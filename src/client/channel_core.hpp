@@ -9,6 +9,7 @@
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -23,10 +24,39 @@ namespace nearcall::detail {
 
 class LoopConnection;
 
+/// A connection's place in the pool; it stays when the connection goes, for another one.
+struct alignas(64) PooledConnection {
+  static constexpr int vacant = -1;
+
+  /// From 0 to `vacant`, and back to 1 with another connection: by who has the mutex of the pool.
+  /// Else how many calls use it: up and down by anybody, but only from 0 to 1 without the mutex.
+  std::atomic<int> users{vacant};
+  /// Of whoever was its only user.
+  std::atomic<TimePoint> idle_since{TimePoint{}};
+  /// Changes when it becomes vacant, and when it no longer is.
+  std::shared_ptr<BlockingConnection> connection;
+  /// Takes no more calls, and goes with its last user. For who has the mutex.
+  bool is_going = false;
+
+  bool is_vacant() const noexcept { return users.load(std::memory_order_relaxed) == vacant; }
+  /// Whether it was idle, and is the caller's now.
+  bool try_take() noexcept { return try_move(0, 1); }
+  bool try_vacate() noexcept { return try_move(0, vacant); }
+
+ private:
+  bool try_move(int from, int to) noexcept {
+    return users.compare_exchange_strong(from, to, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+  }
+};
+
 /// Where a channel leads, and its connections: a pool for blocking calls, one for each loop.
 ///
 /// A connection of the pool has one user at a time, until max_connections() are in use; from then
-/// on they are shared. Idle ones beyond four, or unused for 30 s, are closed when one is put back.
+/// on they are shared. Once a second, when one is put back, those are closed that were not used for
+/// 30 s, and beyond four for a second.
+///
+/// A thread finds the connection that it used last without a lock, and puts it back so.
 ///
 /// A forked child leaves them to its parent and makes connections of its own.
 ///
@@ -63,17 +93,17 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   void forget(EventLoop& loop, const LoopConnection& connection);
 
  private:
-  struct Pooled {
-    std::shared_ptr<BlockingConnection> connection;
-    std::size_t users = 0;
-    TimePoint idle_since{};
+  struct alignas(64) LastUsed {
+    std::atomic<PooledConnection*> place{nullptr};
   };
+  /// Threads beyond that number share; their second look takes the mutex.
+  static constexpr std::size_t last_used_count = 32;
 
   /// The connections of one process.
   struct Pool {
     const ForkMark made_in;
     std::mutex mutex;
-    std::vector<Pooled> connections;
+    std::vector<std::unique_ptr<PooledConnection>> places;
     /// Those that are being made: they count.
     std::size_t connecting = 0;
     /// Attempts that failed, and why the last one did; not those whose call gave them up.
@@ -82,6 +112,16 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     /// An attempt has ended, well or not.
     std::condition_variable_any has_connected;
     std::unordered_map<EventLoop*, std::shared_ptr<LoopConnection>> by_loop;
+    std::atomic<TimePoint> next_sweep{TimePoint{}};
+    std::array<LastUsed, last_used_count> last_used;
+
+    std::atomic<PooledConnection*>& last_used_here();
+    /// For who has the mutex: those that take calls, and the one of them with the fewest.
+    struct Live {
+      std::size_t count = 0;
+      PooledConnection* least_used = nullptr;
+    };
+    Live live() const noexcept;
   };
 
   Pool& pool() {
@@ -92,12 +132,13 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   static void leave_to_parent(Pool* pool);
   static std::shared_ptr<BlockingConnection> take_idle(Pool& pool);
   std::shared_ptr<BlockingConnection> share(Pool& pool);
-  static std::shared_ptr<BlockingConnection> share_least_used(Pool& pool);
   Result<std::shared_ptr<BlockingConnection>> share_or_reserve(Pool& pool,
                                                                TimePoint deadline,
                                                                std::stop_token stop);
-  bool has_place(const Pool& pool) const;
-  static void forget(Pool& pool, const BlockingConnection& connection);
+  static PooledConnection& vacancy(Pool& pool);
+  /// Its user goes, and it takes no calls any more.
+  static void give_up(Pool& pool, PooledConnection& place);
+  static void sweep(Pool& pool, TimePoint now);
 
   const std::string target_;
   const ChannelOptions options_;

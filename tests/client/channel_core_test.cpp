@@ -23,6 +23,7 @@ using test::ScriptedPeer;
 class KeepingConnector final : public Connector {
  public:
   Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+    const std::lock_guard lock(mutex);
     ++attempts;
     last_deadline = context.deadline();
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
@@ -32,6 +33,7 @@ class KeepingConnector final : public Connector {
     co_return ours;
   }
 
+  std::mutex mutex;
   int attempts = 0;
   bool fails = false;
   TimePoint last_deadline{};
@@ -130,7 +132,7 @@ TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   EXPECT_EQ(connector_->attempts, 1);
 }
 
-TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
+TEST_F(ChannelCoreTest, ConnectionsBeyondFourAreClosedAfterASecondWithoutUse) {
   const std::shared_ptr<ChannelCore> core = make();
   std::vector<std::shared_ptr<BlockingConnection>> taken;
   std::vector<std::weak_ptr<BlockingConnection>> made;
@@ -143,6 +145,9 @@ TEST_F(ChannelCoreTest, AtMostFourIdleConnectionsStayOpen) {
   };
   for (std::shared_ptr<BlockingConnection>& one : taken)
     put_back(*core, std::move(one), now_);
+
+  EXPECT_EQ(open(), 7);
+  put_back(*core, acquire(*core), now_ + 1s);
 
   EXPECT_EQ(open(), 4);
   EXPECT_FALSE(made.back().expired());
@@ -160,7 +165,7 @@ TEST_F(ChannelCoreTest, IdleForThirtySecondsIsTooLong) {
   const std::weak_ptr<BlockingConnection> watched = old;
   put_back(*core, std::move(old), now_);
 
-  put_back(*core, used, now_ + 30s - 1ns);
+  put_back(*core, used, now_ + 29s);
   EXPECT_FALSE(watched.expired());
   EXPECT_EQ(acquire(*core), used);
   put_back(*core, std::move(used), now_ + 30s);
@@ -256,7 +261,8 @@ TEST_F(OneConnectionThatIsBeingMade, IsWaitedForAndNoSecondOneIsMade) {
   Taken second = Failure{Status(StatusCode::unknown, "not called")};
   connector_->meanwhile = [&] {
     std::jthread([&] {
-      EXPECT_EQ(core_->take(), nullptr);
+      BlockingConnection::Lock lock;
+      EXPECT_EQ(core_->take(lock), nullptr);
       second = core_->connect(SteadyClock::now() + 5ms, {});
     }).join();
   };
@@ -310,6 +316,31 @@ TEST_F(OneConnectionThatIsBeingMade, MayFailAndTheNextCallTriesAgain) {
   connector_->fails = false;
 
   EXPECT_TRUE(core_->connect(no_deadline, {}).ok());
+}
+
+TEST_F(ChannelCoreTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(3));
+  std::atomic<int> hours{0};
+  std::atomic<int> closed{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+      threads.emplace_back([&] {
+        for (int round = 0; round < 300; ++round) {
+          const std::shared_ptr<BlockingConnection> mine = acquire(*core);
+          auto state = http2::Session::OpenState::closed;
+          {
+            const BlockingConnection::Lock lock = mine->lock();
+            state = mine->client().open_state();
+          }
+          if (state == http2::Session::OpenState::closed) ++closed;
+          core->put_back(mine, state, now_ + 1h * ++hours);  // each time the others are too old
+        }
+      });
+  }
+
+  EXPECT_EQ(closed, 0);
+  EXPECT_EQ(acquire(*core).use_count(), 2);  // the pool's and this one: nobody else's is left
 }
 
 TEST_F(ChannelCoreTest, ClosesItsConnectionsWhenItGoes) {
