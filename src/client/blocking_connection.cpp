@@ -59,16 +59,9 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   if (is_driven_) return;
   const TimePoint now = SteadyClock::now();
   for (int reads = 0; reads < reads_of_one_look; ++reads) {
-    if (read(now) != Pump::Progress::some) break;
+    if (client_.pump().read(read_scratch(), now) != Pump::Progress::some) break;
   }
   flush();  // of calls, and what the server is owed (PING's ACK)
-}
-
-Pump::Progress BlockingConnection::read(TimePoint now) {
-  Pump& pump = client_.pump();
-  const Pump::Progress progress = pump.read(read_scratch(), now);
-  is_drained_ = progress == Pump::Progress::none && !pump.session().should_pause_reading();
-  return progress;
 }
 
 bool BlockingConnection::is_fit(Lock& lock) {
@@ -143,16 +136,16 @@ void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
 }
 
 bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
-  if (is_drained_ && spinner_.is_off()) return false;
+  Pump& pump = client_.pump();
   TimePoint now = SteadyClock::now();
-  if (!is_drained_ && read(now) != Pump::Progress::none) return true;
+  if (pump.read(read_scratch(), now) != Pump::Progress::none) return true;
   if (!spinner_.begin(now)) return false;
   do {
     lock.unlock();
     if (spinner_.are_polls_cheap()) relax_processor();
     make_room();
     lock.lock();
-    if (is_interrupted_ || read(now) != Pump::Progress::none) {
+    if (is_interrupted_ || pump.read(read_scratch(), now) != Pump::Progress::none) {
       spinner_.paid();
       return true;
     }
@@ -177,7 +170,6 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   nfds_t count = 1;
   if (!pump.session().should_pause_reading()) {
     const WaitAdvice advice = pump.transport().prepare_wait(Interest::read);
-    is_drained_ = !advice.is_ready();
     if (advice.is_ready()) return;
     polled[count++] = {advice.fd(), advice.events(), 0};
   }
@@ -209,7 +201,7 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   const TimePoint now = SteadyClock::now();
   spinner_.slept(now - before);
   if (now >= pump.next_deadline()) pump.on_time(now);
-  read(now);
+  pump.read(read_scratch(), now);
 }
 
 }  // namespace nearcall::detail

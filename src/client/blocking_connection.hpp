@@ -90,7 +90,6 @@ class BlockingConnection final : public ClientDriver {
   void on_closing() override;
 
  private:
-  Pump::Progress read(TimePoint now);
   bool wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline);
   void drive(Lock& lock, TimePoint deadline);
   /// Polls without sleeping; whether something came, or somebody interrupts.
@@ -113,8 +112,6 @@ class BlockingConnection final : public ClientDriver {
   Spinner spinner_;
   std::size_t waiting_for_room_ = 0;
   bool is_driven_ = false;
-  /// The transport said that there was nothing to read, and nothing was since.
-  bool is_drained_ = false;
   bool is_parked_ = false;
   bool is_interrupted_ = false;
   IntrusiveList<BlockedThread> sleeping_;
