@@ -46,12 +46,12 @@ class ServerContext {
   bool is_cancelled() const noexcept;
   /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`.
   std::stop_token cancellation();
-  /// `co_await call.cancelled()` until is_cancelled().
-  detail::StoppableSleepAwaiter cancelled();
+  /// `co_await call.until_cancelled();` until is_cancelled().
+  detail::StopAwaiter until_cancelled();
   /// Stops when the server begins to drain: a handler without an end of its own should return.
   std::stop_token server_stopping();
-  /// `co_await call.until_server_stopping()`.
-  detail::StoppableSleepAwaiter until_server_stopping();
+  /// `co_await call.until_server_stopping();` until the token of server_stopping() stops.
+  detail::StopAwaiter until_server_stopping();
 
   /// Adds a response header. FAILED_PRECONDITION once they were sent, else as Metadata::add().
   Result<void> add_header(std::string_view key, std::string_view value);

@@ -14,7 +14,7 @@ namespace nearcall::detail {
 class MessageStream;
 
 /// Reads one message into `into`; true if there was one. Ready at once when it is at hand.
-class ReadAwaiter {
+class [[nodiscard]] ReadAwaiter {
  public:
   ReadAwaiter(MessageStream& stream, google::protobuf::MessageLite& into) noexcept
       : stream_(&stream), into_(&into) {}
@@ -43,7 +43,7 @@ class ReadAwaiter {
 
 /// Reads one message into a new T.
 template <class T>
-class ReadNewAwaiter {
+class [[nodiscard]] ReadNewAwaiter {
  public:
   explicit ReadNewAwaiter(MessageStream& stream) noexcept : read_(stream, message_) {}
   ReadNewAwaiter(const ReadNewAwaiter&) = delete;
@@ -63,7 +63,7 @@ class ReadNewAwaiter {
 
 /// Hands one message over; true if it was taken, false if the call is over. The message is
 /// serialised before the awaiting coroutine suspends, or when it goes on.
-class WriteAwaiter {
+class [[nodiscard]] WriteAwaiter {
  public:
   WriteAwaiter(MessageStream& stream, const google::protobuf::MessageLite& message) noexcept
       : stream_(&stream), message_(&message) {}

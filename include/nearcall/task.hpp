@@ -377,13 +377,13 @@ class WaitAwaiter {
   alignas(std::max_align_t) std::byte storage_[storage_size];
 };
 
-class SleepAwaiter final : public WaitAwaiter {
+class [[nodiscard]] SleepAwaiter final : public WaitAwaiter {
  public:
   explicit SleepAwaiter(TimePoint deadline) noexcept : WaitAwaiter(deadline, {}) {}
   void await_resume() noexcept { settle(); }
 };
 
-class StoppableSleepAwaiter final : public WaitAwaiter {
+class [[nodiscard]] StoppableSleepAwaiter final : public WaitAwaiter {
  public:
   StoppableSleepAwaiter(TimePoint deadline, std::stop_token stop) noexcept
       : WaitAwaiter(deadline, std::move(stop)) {}
@@ -393,7 +393,14 @@ class StoppableSleepAwaiter final : public WaitAwaiter {
   }
 };
 
-class FdAwaiter final : public WaitAwaiter {
+class [[nodiscard]] StopAwaiter final : public WaitAwaiter {
+ public:
+  explicit StopAwaiter(std::stop_token stop) noexcept
+      : WaitAwaiter(TimePoint::max(), std::move(stop)) {}
+  void await_resume() noexcept { settle(); }
+};
+
+class [[nodiscard]] FdAwaiter final : public WaitAwaiter {
  public:
   FdAwaiter(int fd, std::uint32_t events, TimePoint deadline, std::stop_token stop) noexcept
       : WaitAwaiter(fd, events, deadline, std::move(stop)) {}
@@ -404,7 +411,7 @@ class FdAwaiter final : public WaitAwaiter {
 };
 
 /// Moves the awaiting coroutine to a loop or to a pool.
-class ResumeOnAwaiter {
+class [[nodiscard]] ResumeOnAwaiter {
  public:
   explicit ResumeOnAwaiter(EventLoop& loop) noexcept : loop_(&loop) {}
   explicit ResumeOnAwaiter(ThreadPool& pool) noexcept : pool_(&pool) {}

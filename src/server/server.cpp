@@ -98,9 +98,7 @@ void Server::wait() {
 }
 
 Task<void> Server::stopped() {
-  const std::stop_token done = core_->stopped();
-  while (co_await sleep_for(std::chrono::hours(24), done)) {
-  }
+  co_await detail::StopAwaiter(core_->stopped());
 }
 
 }  // namespace nearcall

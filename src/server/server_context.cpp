@@ -6,11 +6,6 @@
 #include <nearcall/server_context.hpp>
 
 namespace nearcall {
-namespace {
-
-constexpr std::chrono::hours for_ever{24 * 365 * 100};
-
-}  // namespace
 
 const PeerIdentity& ServerContext::peer() const noexcept {
   return call_->connection().peer();
@@ -33,14 +28,14 @@ bool ServerContext::is_cancelled() const noexcept {
 std::stop_token ServerContext::cancellation() {
   return call_->cancellation();
 }
-detail::StoppableSleepAwaiter ServerContext::cancelled() {
-  return sleep_for(for_ever, call_->cancellation());
+detail::StopAwaiter ServerContext::until_cancelled() {
+  return detail::StopAwaiter(call_->cancellation());
 }
 std::stop_token ServerContext::server_stopping() {
   return call_->server_stopping();
 }
-detail::StoppableSleepAwaiter ServerContext::until_server_stopping() {
-  return sleep_for(for_ever, call_->server_stopping());
+detail::StopAwaiter ServerContext::until_server_stopping() {
+  return detail::StopAwaiter(call_->server_stopping());
 }
 Result<void> ServerContext::add_header(std::string_view key, std::string_view value) {
   return call_->add_header(key, value);

@@ -59,7 +59,7 @@ class EchoService final : public Echo::Service {
     if (request.hold_thread()) let_go.reaches(1);
     echo_metadata(call);
     if (request.wait_for_cancel()) {
-      co_await call.cancelled();
+      co_await call.until_cancelled();
       cancelled.add();
     }
     if (request.wait_for_stop()) co_await call.until_server_stopping();
@@ -78,7 +78,7 @@ class EchoService final : public Echo::Service {
     echo_metadata(call);
     if (request.wait_for_cancel()) {
       call.send_headers();
-      co_await call.cancelled();
+      co_await call.until_cancelled();
       cancelled.add();
     }
     Status status = co_await answer(request, replies);

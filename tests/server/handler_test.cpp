@@ -219,7 +219,7 @@ TEST_F(HandlerTest, OneThatGoesOnAfterItsCancellationHarmsNobody) {
                                   ServerWriter<Text>& replies) -> Task<Status> {
     const auto body = [](ServerContext& context, ServerReader<Text>& in, ServerWriter<Text>& out,
                          Occasions& ended) -> Task<Status> {
-      co_await context.cancelled();
+      co_await context.until_cancelled();
       Text text;
       const bool has_read = co_await in.read(text);
       EXPECT_FALSE(has_read);

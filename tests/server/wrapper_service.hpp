@@ -101,7 +101,7 @@ class WrapperService final : public Service {
     if (request.value() == "stop") {
       co_await call.until_server_stopping();
     } else {
-      co_await call.cancelled();
+      co_await call.until_cancelled();
       cancelled.add();
     }
     co_return request;
