@@ -47,7 +47,8 @@ AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
 AsyncCall::~AsyncCall() {
   cancellation_.reset();
   const bool has_loop = connection_ != nullptr && !connection_->is_loop_gone();
-  if (has_loop && is_cancelling_.load()) loop_->core().cancel_posted(cancel_here_);
+  if (has_loop && cancelling_.load() == Cancelling::posted)
+    loop_->core().cancel_posted(cancel_here_);
   ListHook::unlink();
   for (Resume& resume : waiting_)
     resume.awaiter = nullptr;
@@ -96,8 +97,19 @@ void AsyncCall::on_deadline(void* self) noexcept {
 
 void AsyncCall::cancel() noexcept {
   if (loop_ == nullptr) return;
-  if (loop_->is_in_this_thread()) return cancel_here();
-  if (!is_cancelling_.exchange(true)) loop_->core().post(cancel_here_);
+  if (EventLoop::current() == loop_) return cancel_here();
+  Cancelling before = Cancelling::no;
+  if (!cancelling_.compare_exchange_strong(before, Cancelling::posting)) return;
+  loop_->core().post(cancel_here_);
+  cancelling_.store(Cancelling::posted);
+  cancelling_.notify_all();
+}
+
+/// From now on cancel() does not touch the loop, which may go before the call does.
+void AsyncCall::end_cancelling() noexcept {
+  Cancelling before = Cancelling::no;
+  if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
+  cancelling_.wait(Cancelling::posting);
 }
 
 void AsyncCall::cancel_here() {
@@ -124,6 +136,7 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
 void AsyncCall::on_change() {
   request_.drop();  // it has begun, or never will
   if (is_over()) {
+    end_cancelling();
     ListHook::unlink();
     if (timer_) timer_->clear();
     if (connection_ != nullptr) connection_->on_call_over();

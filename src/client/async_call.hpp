@@ -9,6 +9,7 @@
 #include <nearcall/client.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -80,6 +81,7 @@ class AsyncCall final : public ClientCall {
   void before_message() override { has_written_ = true; }
   void on_ready() override {}
   void cancel_here();
+  void end_cancelling() noexcept;
 
   std::shared_ptr<const BoundMethods> methods_;
   EventLoop* loop_;
@@ -90,8 +92,10 @@ class AsyncCall final : public ClientCall {
   bool was_repeated_ = false;
   std::optional<Timer> timer_;
   Resume waiting_[2];
-  /// Set once, by the first cancel().
-  std::atomic<bool> is_cancelling_{false};
+  /// cancel() on another thread moves it from no to posting and on to posted; the end of the call
+  /// from no to over, and waits while it is posting.
+  enum class Cancelling : std::uint8_t { no, posting, posted, over };
+  std::atomic<Cancelling> cancelling_{Cancelling::no};
   CancelHere cancel_here_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
 };

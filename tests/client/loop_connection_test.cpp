@@ -265,6 +265,18 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
   EXPECT_TRUE(kept->is_done());
 }
 
+TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopMayBeCancelled) {
+  std::optional<AsyncUnaryCall<StringValue>> kept;
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  sync_wait(leave_a_call_waiting(stub, kept));
+  kept->cancel();
+
+  EXPECT_TRUE(kept->is_done());
+}
+
 /// Attempts to connect that take as long as they may, and what became of them.
 class SlowConnector final : public Connector {
  public:
