@@ -14,7 +14,7 @@ Task<Result<std::unique_ptr<Connection>>> try_connect(std::shared_ptr<Connector>
                                                       ConnectContext context);
 
 /// Runs one attempt on the calling thread. One that is late or not wanted any more is destroyed
-/// where it waits, and what it held is closed: DEADLINE_EXCEEDED or CANCELLED. A connector that
+/// where it waits, and what it held is closed: UNAVAILABLE or CANCELLED. A connector that
 /// completes without waiting costs no system call of ours.
 Result<std::unique_ptr<Connection>> connect_blocking(std::shared_ptr<Connector> connector,
                                                      ConnectContext context);

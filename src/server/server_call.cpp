@@ -68,8 +68,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     deadline_ = deadline_after(connection_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
   }
-  const MethodKind kind = method_.handler->method.kind;
-  if (kind == MethodKind::unary || kind == MethodKind::server_streaming) {
+  if (has_one_request()) {
     messages_.expect_one();
     if (end_stream) messages_.on_data({}, /*end_stream=*/true);
     return;
@@ -82,9 +81,12 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
 
 void ServerCall::on_input() {
   if (handler_ != Handler::waiting || answer_ == Answer::over) return;
+  if (has_one_request() && messages_.has_ended()) begin_handler();
+}
+
+bool ServerCall::has_one_request() const noexcept {
   const MethodKind kind = method_.handler->method.kind;
-  if (kind != MethodKind::unary && kind != MethodKind::server_streaming) return;
-  if (messages_.has_ended()) begin_handler();
+  return kind == MethodKind::unary || kind == MethodKind::server_streaming;
 }
 
 void ServerCall::begin_handler() {

@@ -98,7 +98,7 @@ class ServerCore {
   /// Loops that have not drained yet.
   std::atomic<std::size_t> undrained_{0};
   std::mutex mutex_;
-  /// Guarded by mutex_: begun → drained needs a stop(), which may come at any time.
+  /// Guarded by mutex_: stop() may come at any time, and moves it.
   enum class Course : std::uint8_t { idle, begun, stopped_while_idle, draining };
   Course course_ = Course::idle;
   /// From the first listen() of a server with threads of its own until start() or the end of run().

@@ -13,7 +13,7 @@ namespace nearcall::detail {
 
 /// The connections that a server has on one event loop, and their drain.
 ///
-/// Thread safety: the loop's thread, but for post_connection() and post_drain().
+/// Thread safety: the loop's thread.
 class ServerLoop {
  public:
   /// `on_drained` is called once, on the loop, when a drain is complete.
