@@ -200,7 +200,7 @@ void pipelined(const Options& options) {
   meter->print();
 }
 
-using ChatCall = nearcall::AsyncDuplexStreamingCall<bench::Message, bench::Message>;
+using ChatCall = nearcall::AsyncBidiStreamingCall<bench::Message, bench::Message>;
 
 /// Opens streams, each of which has had one exchange, then measures calls beside them.
 Task<void> calls_beside_streams(const Options& options) {

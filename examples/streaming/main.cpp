@@ -9,7 +9,7 @@
 
 using nearcall::Status;
 using nearcall::Task;
-using Chat = nearcall::AsyncDuplexStreamingCall<greet::HelloRequest, greet::HelloReply>;
+using Chat = nearcall::AsyncBidiStreamingCall<greet::HelloRequest, greet::HelloReply>;
 
 class GreeterService final : public greet::Greeter::Service {
   Task<Status> Chat(ServerContext&,

@@ -93,7 +93,8 @@ class ChannelOptions {
 /// Thread safety: any thread. Generated clients share what is behind it and may outlive it.
 class Channel {
  public:
-  /// `target`: see Endpoint::parse(). One that is wrong fails each call with INVALID_ARGUMENT.
+  /// `target`: see Endpoint::parse(). One that is wrong (an unknown scheme, a path
+  /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it.
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -224,7 +224,7 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
 
 /// A bidirectional call that was started. One coroutine may read while another one writes.
 template <class Request, class Reply>
-class [[nodiscard]] AsyncDuplexStreamingCall final : public detail::AsyncCallBase {
+class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase {
  public:
   /// See AsyncServerStreamingCall and AsyncClientStreamingCall.
   detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
@@ -366,9 +366,9 @@ class ClientStub {
     return ClientReaderWriter<Request, Reply>(start_blocking(method, nullptr, options));
   }
   template <class Request, class Reply>
-  AsyncDuplexStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
-                                                                const CallOptions& options) const {
-    return AsyncDuplexStreamingCall<Request, Reply>(start_async(method, nullptr, options));
+  AsyncBidiStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
+                                                              const CallOptions& options) const {
+    return AsyncBidiStreamingCall<Request, Reply>(start_async(method, nullptr, options));
   }
 
  private:

@@ -46,7 +46,7 @@ ChannelCore::ChannelCore(std::string target, ChannelOptions options)
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
     connector_ = make_connector(*endpoint);
   } else {
-    misuse_ = std::move(endpoint).error();
+    misuse_ = Status(StatusCode::unavailable, endpoint.error().message());
   }
 }
 

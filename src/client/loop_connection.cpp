@@ -14,15 +14,17 @@ LoopConnection::LoopConnection(ChannelCore& channel, EventLoop& loop)
     : channel_(channel.weak_from_this()),
       target_(channel.target()),
       loop_(&loop),
+      gate_(std::make_shared<Gate>(loop)),
       anchor_(new Anchor(*this)),
       connect_timer_(loop.core(), &LoopConnection::on_connect_late, this) {
   loop.core().adopt(*anchor_);
 }
 
 void LoopConnection::dispose(std::shared_ptr<LoopConnection> connection) {
-  if (connection->anchor_ == nullptr || connection->loop_->is_in_this_thread()) return;
-  EventLoop& loop = *connection->loop_;
-  loop.post([kept = std::move(connection)] {});
+  const std::shared_ptr<Gate> gate = connection->gate_;
+  const std::lock_guard lock(gate->mutex);
+  if (gate->loop == nullptr || gate->loop->is_in_this_thread()) return;
+  gate->loop->post([kept = std::move(connection)] {});
 }
 
 LoopConnection::~LoopConnection() {
@@ -45,6 +47,7 @@ LoopConnection::Anchor::~Anchor() {
 void LoopConnection::on_loop_gone() noexcept {
   const std::shared_ptr<LoopConnection> alive = weak_from_this().lock();
   anchor_ = nullptr;
+  gate_->shut();
   give_up_attempt();
   phase_ = Phase::closing;
   const Status gone(StatusCode::cancelled, "the EventLoop of the call went");

@@ -11,6 +11,7 @@
 #include <nearcall/transport.hpp>
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -53,6 +54,17 @@ class LoopConnection final : public ClientDriver,
  private:
   enum class Phase : std::uint8_t { idle, connecting, connected, closing };
 
+  /// What other threads may ask of the loop: whether it is still there. It is not destroyed before
+  /// the gate is shut.
+  struct Gate {
+    explicit Gate(EventLoop& of) noexcept : loop(&of) {}
+    void shut() noexcept {
+      const std::lock_guard lock(mutex);
+      loop = nullptr;
+    }
+    std::mutex mutex;
+    EventLoop* loop;
+  };
   /// Goes with the loop, and tells the connection.
   class Anchor final : public LoopOwned {
    public:
@@ -90,6 +102,7 @@ class LoopConnection final : public ClientDriver,
   std::weak_ptr<ChannelCore> channel_;
   const std::string target_;
   EventLoop* loop_;
+  const std::shared_ptr<Gate> gate_;
   Anchor* anchor_;
   Phase phase_ = Phase::idle;
   std::optional<ClientConnection> client_;

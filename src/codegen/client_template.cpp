@@ -74,7 +74,7 @@ CallShape shape_of(const MethodModel& method) {
       break;
   }
   return {false, ours + "ClientReaderWriter<" + both + ">",
-          ours + "AsyncDuplexStreamingCall<" + both + ">", both};
+          ours + "AsyncBidiStreamingCall<" + both + ">", both};
 }
 
 /// The declaration of one member, or the head of its definition: then `scope` is

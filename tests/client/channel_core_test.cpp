@@ -67,7 +67,7 @@ TEST_F(ChannelCoreTest, ATargetThatIsWrongIsAMisuse) {
   const ChannelCore wrong("nonsense:://", ChannelOptions());
   const ChannelCore right("unix:/tmp/x", ChannelOptions());
 
-  EXPECT_EQ(wrong.misuse().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(wrong.misuse().code(), StatusCode::unavailable);
   EXPECT_TRUE(right.misuse().ok());
 }
 

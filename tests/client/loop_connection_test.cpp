@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <future>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -251,6 +253,38 @@ Task<void> leave_a_call_waiting(const ClientStub& stub,
                                 std::optional<AsyncUnaryCall<StringValue>>& kept) {
   kept = stub.unary_async<StringValue>(unary_method, text("request"), patient());
   co_await sleep_for(1ms);
+}
+
+Task<void> start_and_drop(ClientStub stub) {
+  static_cast<void>(stub.unary_async<StringValue>(unary_method, text("request"), patient()));
+  co_return;
+}
+
+TEST_F(LoopConnectionTest, ALoopAndAChannelMayGoAtTheSameTime) {
+  std::vector<std::unique_ptr<Connection>> peers;
+  for (int round = 0; round < 100; ++round) {
+    const auto connect =
+        [&peers](const ConnectContext&) -> Task<Result<std::unique_ptr<Connection>>> {
+      Result<SocketPair> pair = make_socketpair();
+      peers.push_back(std::move(pair->second));
+      std::unique_ptr<Connection> ours = std::move(pair->first);
+      co_return ours;
+    };
+    auto channel = std::make_unique<Channel>("mine", ChannelOptions().connect_callback(connect));
+    auto loop = std::make_unique<EventLoop>();
+    spawn(*loop, start_and_drop(ClientStub(*channel, test_methods)));
+    loop->poll();
+    std::barrier together(2);
+
+    std::jthread other([&] {
+      together.arrive_and_wait();
+      loop.reset();
+    });
+    together.arrive_and_wait();
+    channel.reset();
+  }
+
+  EXPECT_EQ(peers.size(), 100U);
 }
 
 TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {

@@ -40,7 +40,7 @@ TEST(ClientTemplate, ClientStreamingTakesOnlyOptions) {
 TEST(ClientTemplate, BidirectionalTakesOnlyOptions) {
   EXPECT_THAT(client_declaration(service_with(Kind::bidi_streaming)),
               AllOf(HasSubstr("  ::nearcall::ClientReaderWriter<::In, ::Out> F("),
-                    HasSubstr("  ::nearcall::AsyncDuplexStreamingCall<::In, ::Out> FAsync(")));
+                    HasSubstr("  ::nearcall::AsyncBidiStreamingCall<::In, ::Out> FAsync(")));
 }
 
 TEST(ClientTemplate, EachMethodAsksTheStubWithItsPosition) {

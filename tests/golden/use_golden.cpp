@@ -78,7 +78,7 @@ class MixedService final : public deprecated::Mixed::Service {
   static_assert(std::is_same_v<decltype(client.Chat(options)),
                                nearcall::ClientReaderWriter<HelloRequest, HelloReply>>);
   static_assert(std::is_same_v<decltype(client.ChatAsync()),
-                               nearcall::AsyncDuplexStreamingCall<HelloRequest, HelloReply>>);
+                               nearcall::AsyncBidiStreamingCall<HelloRequest, HelloReply>>);
 }
 
 static_assert(Greeter::full_name == std::string_view("greet.Greeter"));

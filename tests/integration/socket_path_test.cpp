@@ -106,12 +106,12 @@ TEST_F(ConnectFailure, OfASocketThatADeadServerLeftIsUnavailableAndSaysSo) {
   EXPECT_THAT(status.message(), HasSubstr("nobody listens"));
 }
 
-TEST_F(ConnectFailure, OfAPathThatIsTooLongIsAnInvalidArgumentWithLengthAndLimit) {
+TEST_F(ConnectFailure, OfAPathThatIsTooLongIsUnavailableWithLengthAndLimit) {
   const std::string path = "/tmp/" + std::string(200, 'x');
 
   const Status status = status_of_call_to("unix:" + path);
 
-  EXPECT_EQ(status.code(), StatusCode::invalid_argument);
+  EXPECT_EQ(status.code(), StatusCode::unavailable);
   EXPECT_THAT(status.message(), HasSubstr("205"));
   EXPECT_THAT(status.message(), HasSubstr("107"));
 }

@@ -104,7 +104,7 @@ Mixed::Client::Client(::nearcall::Channel& channel)
   return stub_.bidi_streaming<::deprecated::Old_Nested, ::deprecated::Old>(1, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<::deprecated::Old_Nested, ::deprecated::Old>
+::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old>
 Mixed::Client::OfNestedAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<::deprecated::Old_Nested, ::deprecated::Old>(1, options);
 }
@@ -124,7 +124,7 @@ Mixed::Client::OfNestedAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::deprecated::Fresh, ::deprecated::Fresh>(3, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+::nearcall::AsyncBidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
 Mixed::Client::GoneStreamAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<::deprecated::Fresh, ::deprecated::Fresh>(3, options);
 }

@@ -60,7 +60,7 @@ class Mixed final {
     ::nearcall::ClientReaderWriter<::deprecated::Old_Nested, ::deprecated::Old> OfNested(
         const ::nearcall::CallOptions& options = {}) const;
     /// OfNested, awaited.
-    ::nearcall::AsyncDuplexStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNestedAsync(
+    ::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNestedAsync(
         const ::nearcall::CallOptions& options = {}) const;
 
     /// Use OfNew.
@@ -73,7 +73,7 @@ class Mixed final {
     [[deprecated]] ::nearcall::ClientReaderWriter<::deprecated::Fresh, ::deprecated::Fresh>
     GoneStream(const ::nearcall::CallOptions& options = {}) const;
     /// GoneStream, awaited.
-    [[deprecated]] ::nearcall::AsyncDuplexStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+    [[deprecated]] ::nearcall::AsyncBidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
     GoneStreamAsync(const ::nearcall::CallOptions& options = {}) const;
 
     ::nearcall::Result<::deprecated::Fresh> OfNew(

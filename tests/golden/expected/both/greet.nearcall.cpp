@@ -105,7 +105,7 @@ Greeter::Client::CollectAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::greet::HelloRequest, ::greet::HelloReply>(3, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
 Greeter::Client::ChatAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<::greet::HelloRequest, ::greet::HelloReply>(3, options);
 }

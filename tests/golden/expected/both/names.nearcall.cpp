@@ -436,7 +436,7 @@ Methods::Client::ServerContext_(const ::nearcall::CallOptions& options) const {
       ::keywords::nearcall::names::ServerContext>(5, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<
+::nearcall::AsyncBidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
 Methods::Client::ServerContext_Async(const ::nearcall::CallOptions& options) const {
@@ -608,7 +608,7 @@ Methods::Client::call(const ::nearcall::CallOptions& options) const {
       19, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<
+::nearcall::AsyncBidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Task>
 Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {

@@ -180,7 +180,7 @@ class Methods final {
         ::keywords::nearcall::names::ServerContext>
     ServerContext_(const ::nearcall::CallOptions& options = {}) const;
     /// ServerContext_, awaited.
-    ::nearcall::AsyncDuplexStreamingCall<
+    ::nearcall::AsyncBidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
     ServerContext_Async(const ::nearcall::CallOptions& options = {}) const;
@@ -302,7 +302,7 @@ class Methods final {
         ::keywords::nearcall::names::Task>
     call(const ::nearcall::CallOptions& options = {}) const;
     /// call, awaited.
-    ::nearcall::AsyncDuplexStreamingCall<
+    ::nearcall::AsyncBidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
     callAsync(const ::nearcall::CallOptions& options = {}) const;

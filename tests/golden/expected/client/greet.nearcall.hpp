@@ -47,7 +47,7 @@ class Greeter final {
     ::nearcall::ClientReaderWriter<::greet::HelloRequest, ::greet::HelloReply> Chat(
         const ::nearcall::CallOptions& options = {}) const;
     /// Chat, awaited.
-    ::nearcall::AsyncDuplexStreamingCall<::greet::HelloRequest, ::greet::HelloReply> ChatAsync(
+    ::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> ChatAsync(
         const ::nearcall::CallOptions& options = {}) const;
 
    private:

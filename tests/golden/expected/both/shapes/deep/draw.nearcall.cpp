@@ -85,7 +85,7 @@ AServiceWithAVeryLongNameThatFillsItsLines::Client::AMethodWithAVeryLongNameSoTh
   return stub_.bidi_streaming<::shapes::round::Circle, ::google::protobuf::Empty>(1, options);
 }
 
-::nearcall::AsyncDuplexStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+::nearcall::AsyncBidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
 AServiceWithAVeryLongNameThatFillsItsLines::Client::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync(
     const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<::shapes::round::Circle, ::google::protobuf::Empty>(1, options);

@@ -51,7 +51,7 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
     AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
         const ::nearcall::CallOptions& options = {}) const;
     /// AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll, awaited.
-    ::nearcall::AsyncDuplexStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+    ::nearcall::AsyncBidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
     AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync(
         const ::nearcall::CallOptions& options = {}) const;
 
