@@ -146,8 +146,8 @@ int main() {
   const Counts protobuf = count_protobuf();
   const Counts awaited = count_awaited(ends.echo(), service);
   const Counts blocking = count_blocking(ends.echo(), service);
-  bool is_good = is_within("client, awaited", awaited.client, protobuf.client, 4);
-  is_good = is_within("client, blocking", blocking.client, protobuf.client, 2) && is_good;
-  is_good = is_within("server", awaited.server, protobuf.server, 2) && is_good;
+  bool is_good = is_within("client, awaited", awaited.client, protobuf.client, 1);
+  is_good = is_within("client, blocking", blocking.client, protobuf.client, 0) && is_good;
+  is_good = is_within("server", awaited.server, protobuf.server, 0) && is_good;
   return is_good ? 0 : 1;
 }

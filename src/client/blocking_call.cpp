@@ -46,7 +46,7 @@ BlockingCall::~BlockingCall() {
 
 void BlockingCall::leave(Lock lock) {
   messages().set_blocking_reader(nullptr);
-  ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
+  if (!is_over()) ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
   connection_->flush();
   give_back(lock);
 }
