@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "grpc/message_prefix.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -61,8 +62,29 @@ void MessageStream::deliver() {
   keep_fragment();
 }
 
-/// What nobody took: the rest of a message under way goes to its buffer, whole messages stay bytes.
 void MessageStream::keep_fragment() {
+  const bool has_bytes = !fragment_.empty();
+  store_fragment();
+  // A tiny frame that completes a message is free (limits.hpp), whether it was read or not: a
+  // reader that is behind is no fault of the peer's.
+  if (!has_bytes || stream_ == nullptr || !http2::Session::was_tiny(*stream_)) return;
+  if (ends_at_message()) session_->message_completed(*stream_);
+}
+
+bool MessageStream::ends_at_message() noexcept {
+  if (kept_begin_ == kept_.size()) return !assembler_.is_mid_message();
+  walked_ = std::max(walked_, kept_begin_);
+  while (kept_.size() - walked_ >= grpc::message_prefix_size) {
+    const std::size_t size = load_be32(kept_.data() + walked_ + 1);
+    const std::size_t left = kept_.size() - walked_ - grpc::message_prefix_size;
+    if (size > left) break;
+    walked_ += grpc::message_prefix_size + size;
+  }
+  return walked_ == kept_.size();
+}
+
+/// What nobody took: the rest of a message under way goes to its buffer, whole messages stay bytes.
+void MessageStream::store_fragment() {
   const bool is_under_way =
       !has_parked_ && kept_begin_ == kept_.size() && (assembler_.is_mid_message() || expects_one_);
   if (is_under_way) {
@@ -73,6 +95,7 @@ void MessageStream::keep_fragment() {
       const bool lies_in_fragment = assembler_.buffered() == 0;
       if (lies_in_fragment) {
         kept_.assign(step.message.begin(), step.message.end());
+        walked_ = 0;
         kept_begin_ = kept_.size();
         parked_ = kept_;
       } else {
@@ -97,6 +120,7 @@ void MessageStream::forget_what_was_read() {
   const std::size_t unread = kept_.size() - kept_begin_;
   if (has_parked_ || kept_begin_ < unread) return;
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_begin_));
+  walked_ -= std::min(walked_, kept_begin_);
   kept_begin_ = 0;
 }
 

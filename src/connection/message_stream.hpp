@@ -133,6 +133,9 @@ class MessageStream {
 
   void deliver();
   void keep_fragment();
+  void store_fragment();
+  /// Whether what came so far ends where a message does.
+  bool ends_at_message() noexcept;
   void forget_what_was_read();
   /// Parses for the one who waits, if there is one.
   void serve_reader();
@@ -156,6 +159,8 @@ class MessageStream {
   /// Bytes that came while nobody read: from kept_begin_ on.
   std::vector<std::byte> kept_;
   std::size_t kept_begin_ = 0;
+  /// Up to where kept_ is known to be whole messages.
+  std::size_t walked_ = 0;
   /// What is being delivered right now, where the driver has it.
   ByteSpan fragment_;
 

@@ -128,6 +128,8 @@ class Session {
   /// a tiny DATA frame was charged (limits.hpp) is given back. consumed() does the same when it
   /// leaves nothing unconsumed.
   void message_completed(Stream& stream) noexcept;
+  /// Whether the last DATA frame was charged for being tiny, and nothing was given back yet.
+  static bool was_tiny(const Stream& stream) noexcept { return stream.receive_.was_tiny; }
   /// RST_STREAM, unless the stream is closed already. Queued output of the stream is dropped.
   void reset_stream(Stream& stream, ErrorCode code);
   /// The owner is done with the stream (the handler has returned): the only way a slot gets free.

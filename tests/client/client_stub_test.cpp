@@ -139,7 +139,7 @@ TEST_F(ClientStubTest, ATargetThatIsWrongFailsEachCall) {
   const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_FALSE(reply.ok());
-  EXPECT_EQ(reply.error().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
 }
 
 TEST_F(ClientStubTest, MetadataThatIsWrongFailsTheCallBeforeItConnects) {

@@ -115,6 +115,24 @@ TEST_F(MessageStreamTest, ReadingWhatWasKeptAsksForTheOutputThatGivesWindowBack)
   EXPECT_GT(outputs_, 0);
 }
 
+TEST_F(MessageStreamTest, TinyFramesThatEachCompleteAMessageAreFreeThoughNobodyReads) {
+  for (int i = 0; i < 20'000; ++i)
+    send(framed(Text()));
+
+  EXPECT_EQ(sessions_->server.stats().overhead_frames, 0U);
+  EXPECT_FALSE(sessions_->server.is_broken());
+}
+
+TEST_F(MessageStreamTest, TinyFramesThatCompleteNothingAreCountedThoughNobodyReads) {
+  const std::string message = framed(text_of("four"));
+  for (int i = 0; i < 10; ++i) {
+    send(message.substr(0, 6));
+    send(message.substr(6));
+  }
+
+  EXPECT_EQ(sessions_->server.stats().overhead_frames, 10U);
+}
+
 TEST_F(MessageStreamTest, EveryWayToCutTwoMessagesGivesTheSameTwo) {
   const std::string both = framed(text_of("first")) + framed(text_of("second"));
   for (std::size_t cut = 0; cut <= both.size(); ++cut) {
