@@ -208,6 +208,7 @@ void MessageStream::discard_input() noexcept {
   fragment_ = {};
   kept_ = {};
   kept_begin_ = 0;
+  walked_ = 0;
   wake_reader(/*has_message=*/false);
 }
 

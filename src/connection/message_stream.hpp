@@ -159,7 +159,7 @@ class MessageStream {
   /// Bytes that came while nobody read: from kept_begin_ on.
   std::vector<std::byte> kept_;
   std::size_t kept_begin_ = 0;
-  /// Up to where kept_ is known to be whole messages.
+  /// Up to where kept_ is known to be whole messages; never behind its end.
   std::size_t walked_ = 0;
   /// What is being delivered right now, where the driver has it.
   ByteSpan fragment_;

@@ -133,6 +133,17 @@ TEST_F(MessageStreamTest, TinyFramesThatCompleteNothingAreCountedThoughNobodyRea
   EXPECT_EQ(sessions_->server.stats().overhead_frames, 10U);
 }
 
+TEST_F(MessageStreamTest, ALengthThatLiesCompletesNothingThoughNobodyReads) {
+  send(framed(text_of("kept")));
+  send(std::string("\0\xff\xff\xff\xff", 5));
+
+  EXPECT_EQ(sessions_->server.stats().overhead_frames, 1U);
+  messages_->discard_input();
+  send("more");
+  EXPECT_EQ(read_outcome(), Read::ended);
+  EXPECT_FALSE(sessions_->server.is_broken());
+}
+
 TEST_F(MessageStreamTest, EveryWayToCutTwoMessagesGivesTheSameTwo) {
   const std::string both = framed(text_of("first")) + framed(text_of("second"));
   for (std::size_t cut = 0; cut <= both.size(); ++cut) {
