@@ -17,17 +17,20 @@ if(NEARCALL_SANITIZE)
 endif()
 
 # nearcall_layer(NAME SOURCES …): one folder of src/ as an object library. What it may include is
-# checked by tests/checks/layers.
+# checked by tests/checks/layers. As one unit (NEARCALL_UNITY) its functions are inlined into each
+# other; for that g++ must also be told that nobody replaces them in a shared library.
 function(nearcall_layer name)
   cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
   add_library(nearcall_${name} OBJECT ${arg_SOURCES})
-  set_target_properties(nearcall_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  set_target_properties(nearcall_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+    UNITY_BUILD ${NEARCALL_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+  target_compile_options(nearcall_${name} PRIVATE -fno-semantic-interposition)
   target_include_directories(nearcall_${name} PUBLIC
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(nearcall_${name} PRIVATE $<BUILD_INTERFACE:nearcall_compile>)
-  # g++ sees null pointers only when it optimizes; sanitizers mislead it, and so do the containers
-  # that tests build in place.
-  if(NOT NEARCALL_SANITIZE)
+  # g++ sees null pointers only when it optimizes; sanitizers mislead it, and so do functions inlined
+  # from other files and the containers that tests build in place.
+  if(NOT NEARCALL_SANITIZE AND NOT NEARCALL_UNITY)
     target_compile_options(nearcall_${name} PRIVATE
       $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wnull-dereference>)
   endif()

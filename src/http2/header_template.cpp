@@ -16,6 +16,11 @@ std::uint64_t next_id() noexcept {
 
 }  // namespace
 
+const HeaderTemplate& HeaderTemplate::none() {
+  static const HeaderTemplate empty(std::span<const HeaderField>{});
+  return empty;
+}
+
 HeaderTemplate::HeaderTemplate(std::span<const HeaderField> fields) : id_(next_id()) {
   std::size_t size = 0;
   for (const HeaderField& field : fields) {

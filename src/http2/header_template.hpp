@@ -31,6 +31,9 @@ class HeaderTemplate {
   HeaderTemplate& operator=(HeaderTemplate&&) noexcept = default;
   ~HeaderTemplate() = default;
 
+  /// The one without fields: for lists that are all of their own.
+  static const HeaderTemplate& none();
+
   std::span<const HeaderField> fields() const noexcept { return fields_; }
   /// A number that no other template of this process has; never 0.
   std::uint64_t id() const noexcept { return id_; }

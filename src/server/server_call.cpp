@@ -32,11 +32,6 @@ const http2::HeaderTemplate& ok_trailers() {
 constexpr std::size_t response_head_size = (7 + 3 + 32) + (12 + 16 + 32);
 constexpr std::size_t ok_trailers_size = 11 + 1 + 32;
 
-const http2::HeaderTemplate& no_fields() {
-  static const http2::HeaderTemplate fields(std::span<const http2::HeaderField>{});
-  return fields;
-}
-
 }  // namespace
 
 Status unimplemented(const Method& method) {
@@ -205,7 +200,7 @@ void ServerCall::answer(const Status& status) {
 /// False, and nothing is sent, if they count more than `most`.
 bool ServerCall::send_trailers(const Status& status, std::size_t most) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
-  const http2::HeaderTemplate* head = &no_fields();
+  const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
   std::size_t size = 0;
   if (answer_ == Answer::open) {
     grpc::append_trailers_only(outgoing.block(), status, trailers_);

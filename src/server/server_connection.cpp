@@ -20,11 +20,6 @@ http2::SessionOptions session_options(const ServerOptions& options) {
   return session;
 }
 
-const http2::HeaderTemplate& no_fields() {
-  static const http2::HeaderTemplate fields(std::span<const http2::HeaderField>{});
-  return fields;
-}
-
 }  // namespace
 
 ServerConnection::ServerConnection(ServerLoop& loop,
@@ -120,7 +115,7 @@ void ServerConnection::begin_held() {
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
-  pump_.session().send_headers(stream, no_fields(), outgoing.fields(), /*end_stream=*/true);
+  pump_.session().send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(), /*end_stream=*/true);
   pump_.session().release(stream);
   request_flush();
 }
