@@ -17,8 +17,10 @@
 namespace nearcall::detail {
 
 /// A call that coroutines on one loop wait for. One that the server provably did not begin is
-/// submitted a second time: its request is kept, serialised, until the server answers. A call that
-/// streams its requests is repeated only if none was taken from its writer: taken ones are gone.
+/// submitted a second time, to the loop's connection of then
+/// (docs/decisions/009-where-a-call-is-repeated.md): its request is kept, serialised, until the
+/// server answers. A call that streams its requests is repeated only if none was taken from its
+/// writer: taken ones are gone.
 ///
 /// Thread safety: the loop's thread; cancel() from any.
 class AsyncCall final : public ClientCall {

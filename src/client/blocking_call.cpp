@@ -48,7 +48,8 @@ void BlockingCall::leave(Lock lock) {
   messages().set_blocking_reader(nullptr);
   if (!is_over()) ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
   connection_->flush();
-  give_back(lock);
+  const http2::Session::OpenState state = connection_->client().open_state();
+  channel_->put_back(let_go(lock), state, SteadyClock::now());
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
@@ -85,31 +86,38 @@ bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
 }
 
 void BlockingCall::begin(Lock& lock) {
-  while (open(lock)) {
-    repeat_ = Repeat::spent;
-    give_back(lock);
-  }
+  std::shared_ptr<BlockingConnection> none;
+  if (open(lock, none)) begin_once_more(lock);
 }
 
-bool BlockingCall::open(Lock& lock) {
+/// The connection that did not take it, if it lives, is put back only when there is another one: it
+/// would be the first to be taken, and it is the last resort.
+void BlockingCall::begin_once_more(Lock& lock) {
+  repeat_ = Repeat::spent;
+  const http2::Session::OpenState state = connection_->client().open_state();
+  std::shared_ptr<BlockingConnection> first = let_go(lock);
+  if (state == http2::Session::OpenState::closed) {
+    channel_->put_back(std::move(first), state, SteadyClock::now());
+  }
+  open(lock, first);
+  if (first != nullptr) channel_->put_back(std::move(first), state, SteadyClock::now());
+}
+
+bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
   if (was_cancelled()) {
     ClientCall::finish(cancelled());
     return false;
   }
-  std::shared_ptr<BlockingConnection> taken = channel_->take(lock);
-  if (taken == nullptr) {
-    Result<std::shared_ptr<BlockingConnection>> made = connect();
-    if (!made) {
-      ClientCall::finish(std::move(made).error());
-      return false;
-    }
-    taken = *std::move(made);
+  Result<std::shared_ptr<BlockingConnection>> taken = find_connection(lock, last_resort);
+  if (!taken) {
+    ClientCall::finish(std::move(taken).error());
+    return false;
   }
   bool is_cancelled = false;
   if (is_shared() && lock) lock.unlock();
   {
     const auto guard = lock_place();
-    connection_ = std::move(taken);
+    connection_ = *std::move(taken);
     is_cancelled = is_cancelled_;
   }
   if (!lock) lock = connection_->lock();
@@ -122,6 +130,18 @@ bool BlockingCall::open(Lock& lock) {
   const bool is_request_at_hand = unary_request_ != nullptr || kept_request_.is_kept();
   if (!is_request_at_hand) repeat_ = Repeat::spent;
   return false;
+}
+
+Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
+    Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
+  using Want = ChannelCore::Want;
+  const Want want = repeat_ == Repeat::spent ? Want::fresh : Want::any;
+  if (std::shared_ptr<BlockingConnection> taken = channel_->take(lock, want)) return taken;
+  Result<std::shared_ptr<BlockingConnection>> made = connect();
+  if (made || last_resort == nullptr || was_cancelled() || SteadyClock::now() >= deadline()) {
+    return made;
+  }
+  return std::move(last_resort);
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
@@ -161,15 +181,10 @@ bool BlockingCall::begin_again() {
   return true;
 }
 
-void BlockingCall::give_back(Lock& lock) {
-  const http2::Session::OpenState state = connection_->client().open_state();
+std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {
   lock.unlock();
-  std::shared_ptr<BlockingConnection> used;
-  {
-    const auto guard = lock_place();
-    used = std::move(connection_);
-  }
-  channel_->put_back(std::move(used), state, SteadyClock::now());
+  const auto guard = lock_place();
+  return std::move(connection_);
 }
 
 bool BlockingCall::has_connection() {
@@ -192,9 +207,7 @@ void BlockingCall::wait(Lock& lock, BlockedThread& thread, const Done& is_done) 
       connection_->flush();
     }
     if (is_over() || repeat_ != Repeat::wanted) return;
-    repeat_ = Repeat::spent;
-    give_back(lock);
-    if (!is_over()) begin(lock);
+    begin_once_more(lock);
     if (connection_ == nullptr) return;  // it is over
   }
 }

@@ -24,6 +24,10 @@ namespace nearcall::detail {
 /// requests may have another thread that writes, which must not find itself on another connection:
 /// it is repeated only until start() returns.
 ///
+/// The repeat goes to a fresh connection. Where the channel may have no more it goes to another
+/// one, and to the same one if that is all there is, or no other can be made
+/// (docs/decisions/009-where-a-call-is-repeated.md).
+///
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
 class BlockingCall final : private ClientCall {
  public:
@@ -69,8 +73,12 @@ class BlockingCall final : private ClientCall {
   /// Opens it, and once more if that is wanted at once.
   /// `lock` is that of the connection, if there is one afterwards.
   void begin(Lock& lock);
-  /// One attempt on one connection; whether there has to be another one.
-  bool open(Lock& lock);
+  void begin_once_more(Lock& lock);
+  /// One attempt on one connection; whether there has to be another one. Moves `last_resort`, which
+  /// may be null, if it is on that one.
+  bool open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort);
+  Result<std::shared_ptr<BlockingConnection>> find_connection(
+      Lock& lock, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> connect();
   void send_request();
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
@@ -80,8 +88,8 @@ class BlockingCall final : private ClientCall {
   void wait(Lock& lock, BlockedThread& thread, const Done& is_done);
   /// Leaves the connection, the call being over.
   void leave(Lock lock);
-  /// Takes the lock back, too.
-  void give_back(Lock& lock);
+  /// The connection, which the call no longer has, nor its lock.
+  std::shared_ptr<BlockingConnection> let_go(Lock& lock);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept { return methods_ != nullptr || cancellation_.has_value(); }
   /// Empty if nobody else can have it.

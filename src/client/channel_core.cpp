@@ -67,8 +67,9 @@ TimePoint ChannelCore::connect_deadline(TimePoint deadline) const {
 
 // ---- blocking calls -----------------------------------------------------------------------------
 
-std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& lock) {
+std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& lock, Want want) {
   Pool& here = pool();
+  if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     lock = idle->lock();
     if (idle->is_fit(lock)) return idle;
@@ -147,6 +148,11 @@ ChannelCore::Pool::Live ChannelCore::Pool::live() const noexcept {
 
 std::atomic<PooledConnection*>& ChannelCore::Pool::last_used_here() {
   return last_used[thread_number() % last_used.size()].place;
+}
+
+bool ChannelCore::may_have_more(Pool& pool) const {
+  const std::lock_guard lock(pool.mutex);
+  return pool.live().count + pool.connecting < options_.max_connections();
 }
 
 std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -76,9 +77,11 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;
 
+  /// `fresh`: one that is made for the call, where there may be one more.
+  enum class Want : std::uint8_t { any, fresh };
   /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
   /// connect() one. REQUIRES: `lock` holds none.
-  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock);
+  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock, Want want = Want::any);
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
   /// if there may not be more.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
@@ -130,6 +133,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   }
   Pool& pool_after_fork(Pool* of_parent);
   static void leave_to_parent(Pool* pool);
+  bool may_have_more(Pool& pool) const;
   static std::shared_ptr<BlockingConnection> take_idle(Pool& pool);
   std::shared_ptr<BlockingConnection> share(Pool& pool);
   Result<std::shared_ptr<BlockingConnection>> share_or_reserve(Pool& pool,

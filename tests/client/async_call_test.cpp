@@ -113,48 +113,6 @@ TEST_F(AsyncCallTest, AServerThatClosesInTheMiddleIsUnavailable) {
   EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
 }
 
-TEST_F(AsyncCallTest, ACallThatIsRefusedOnceIsRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const first = peer.next_call();
-    ASSERT_NE(first, nullptr);
-    peer.reset(*first, ErrorCode::refused_stream);
-    EXPECT_TRUE(peer.answer_all("at last"));
-  }});
-  Channel channel("mine", server.options());
-
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
-
-  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
-  EXPECT_EQ(reply->value(), "at last");
-}
-
-TEST_F(AsyncCallTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
-  const auto refuse = [](ScriptedPeer& peer) {
-    peer.session().send_goaway(ErrorCode::no_error, "restarting");
-    peer.wait_for_end();
-  };
-  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
-  ScriptedServer server({refuse, serve});
-  Channel channel("mine", server.options());
-
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
-
-  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
-  EXPECT_EQ(reply->value(), "second");
-}
-
-TEST_F(AsyncCallTest, ACallThatIsRefusedTwiceIsUnavailable) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    while (http2::Stream* const stream = peer.next_call())
-      peer.reset(*stream, ErrorCode::refused_stream);
-  }});
-  Channel channel("mine", server.options());
-
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
-
-  EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
-}
-
 TEST_F(AsyncCallTest, WithoutALoopOnItsThreadACallFailsAtOnceAndSaysWhy) {
   ScriptedServer server({[](ScriptedPeer&) {}});
   Channel channel("mine", server.options());
@@ -282,84 +240,6 @@ TEST_F(AsyncCallTest, MessagesWrittenBeforeTheConnectionIsThereAreSent) {
   Channel channel("mine", server.options());
 
   sync_wait(chat(ClientStub(channel, test_methods)));
-}
-
-Task<Status> serve(const ClientStub& stub, StringValue request) {
-  auto call = stub.server_streaming_async<StringValue>(serve_method, request, patient());
-  request.Clear();
-  const std::optional<StringValue> reply = co_await call.read();
-  EXPECT_EQ(reply.has_value() ? reply->value() : "", "at last");
-  const Status status = co_await call.finish();
-  co_return status;
-}
-
-TEST_F(AsyncCallTest, ARequestIsKeptForTheRepeatWhateverItsSize) {
-  for (const std::size_t size : {0U, 10U, 185U, 186U, 187U, 2'000U, 3'000U, 300'000U}) {
-    const StringValue request = text(std::string(size, 'x'));
-    ScriptedServer server({[&](ScriptedPeer& peer) {
-      http2::Stream* const first = peer.next_call();
-      ASSERT_NE(first, nullptr);
-      EXPECT_EQ(peer.body_size(*first), request.ByteSizeLong() + 5);
-      peer.reset(*first, ErrorCode::refused_stream);
-      http2::Stream* const second = peer.next_call();
-      ASSERT_NE(second, nullptr);
-      EXPECT_EQ(peer.body_size(*second), request.ByteSizeLong() + 5);
-      peer.answer(*second, "at last");
-      EXPECT_TRUE(peer.wait_for_end());
-    }});
-    Channel channel("mine", server.options());
-
-    const Status status = sync_wait(serve(ClientStub(channel, test_methods), request));
-
-    EXPECT_TRUE(status.ok()) << size << ": " << status.to_string();
-  }
-}
-
-Task<Status> wait_then_chat(const ClientStub& stub) {
-  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
-  EXPECT_TRUE(call.writes_done());
-  const std::optional<StringValue> reply = co_await call.read();
-  EXPECT_EQ(reply.has_value() ? reply->value() : "", "at last");
-  const Status status = co_await call.finish();
-  co_return status;
-}
-
-TEST_F(AsyncCallTest, AStreamingCallThatWroteNothingIsRepeatedAndHalfClosedAgain) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const first = peer.next_call();
-    ASSERT_NE(first, nullptr);
-    peer.reset(*first, ErrorCode::refused_stream);
-    EXPECT_TRUE(peer.answer_all("at last"));
-  }});
-  Channel channel("mine", server.options());
-
-  const Status status = sync_wait(wait_then_chat(ClientStub(channel, test_methods)));
-
-  EXPECT_TRUE(status.ok()) << status.to_string();
-}
-
-Task<Status> write_and_finish(const ClientStub& stub) {
-  auto call = stub.client_streaming_async<StringValue, StringValue>(collect_method, patient());
-  const StringValue request = text("gone with the first attempt");
-  const bool taken = co_await call.write(request);
-  EXPECT_TRUE(taken);
-  const Result<StringValue> reply = co_await call.finish();
-  co_return reply.status();
-}
-
-TEST_F(AsyncCallTest, AStreamingCallThatWroteIsNotRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const first = peer.next_call();
-    ASSERT_NE(first, nullptr);
-    EXPECT_GT(peer.body_size(*first), 5U);
-    peer.reset(*first, ErrorCode::refused_stream);
-    EXPECT_EQ(peer.next_headers(), nullptr);
-  }});
-  Channel channel("mine", server.options());
-
-  const Status status = sync_wait(write_and_finish(ClientStub(channel, test_methods)));
-
-  EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
 }
 
 }  // namespace

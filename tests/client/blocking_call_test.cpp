@@ -335,33 +335,6 @@ TEST_F(BlockingCallTest, AStopRequestEndsACallThatWaitsForRoom) {
   EXPECT_TRUE(first.finish().ok());
 }
 
-TEST_F(BlockingCallTest, AServerStreamingCallThatIsRefusedOnceIsRepeatedByItsReader) {
-  for (const std::size_t size : {1U, 300'000U}) {
-    StringValue request = text(std::string(size, 'x'));
-    const std::size_t body = request.ByteSizeLong() + 5;
-    ScriptedServer server({[body](ScriptedPeer& peer) {
-      http2::Stream* const first = peer.next_call();
-      ASSERT_NE(first, nullptr);
-      peer.reset(*first, ErrorCode::refused_stream);
-      http2::Stream* const second = peer.next_call();
-      ASSERT_NE(second, nullptr);
-      EXPECT_EQ(peer.body_size(*second), body);
-      peer.answer(*second, "at last");
-      EXPECT_TRUE(peer.wait_for_end());
-    }});
-    Channel channel("mine", server.options());
-
-    auto call = ClientStub(channel, test_methods)
-                    .server_streaming<StringValue>(serve_method, request, patient());
-    request.Clear();
-    const std::optional<StringValue> reply = call.read();
-
-    ASSERT_TRUE(reply.has_value());
-    EXPECT_EQ(reply->value(), "at last");
-    EXPECT_TRUE(call.finish().ok());
-  }
-}
-
 TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
   ScriptedServer server({[](ScriptedPeer& peer) {
     http2::Stream* const stream = peer.next_call();
@@ -378,49 +351,6 @@ TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
     EXPECT_TRUE(call.read().has_value());
     EXPECT_TRUE(call.finish().ok());
   }
-}
-
-TEST_F(BlockingCallTest, CancelEndsARepeatThatStillConnects) {
-  std::promise<void> connecting;
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const stream = peer.next_call();
-    ASSERT_NE(stream, nullptr);
-    peer.session().send_goaway(ErrorCode::no_error, "restarting");
-    peer.reset(*stream, ErrorCode::refused_stream);
-  }});
-  int attempts = 0;
-  const ConnectCallback first = server.options().connect_callback();
-  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
-    if (++attempts == 1) return first(context);
-    connecting.set_value();
-    return never_connect();
-  }));
-  auto call = ClientStub(channel, test_methods)
-                  .server_streaming<StringValue>(serve_method, text("request"), patient());
-  const std::jthread canceller([&] {
-    connecting.get_future().wait();
-    call.cancel();
-  });
-
-  EXPECT_EQ(call.read(), std::nullopt);
-  EXPECT_EQ(call.finish().code(), StatusCode::cancelled);
-  EXPECT_EQ(attempts, 2);
-}
-
-TEST_F(BlockingCallTest, AStreamingCallThatWroteIsNotRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const stream = peer.next_call();
-    ASSERT_NE(stream, nullptr);
-    peer.reset(*stream, ErrorCode::refused_stream);
-    EXPECT_EQ(peer.next_headers(), nullptr);
-  }});
-  Channel channel("mine", server.options());
-  auto call = ClientStub(channel, test_methods)
-                  .client_streaming<StringValue, StringValue>(collect_method, patient());
-
-  EXPECT_TRUE(call.write(text("gone")));
-
-  EXPECT_EQ(call.finish().status().code(), StatusCode::unavailable);
 }
 
 TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {

@@ -132,6 +132,27 @@ TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   EXPECT_EQ(connector_->attempts, 1);
 }
 
+TEST_F(ChannelCoreTest, WhoWantsAFreshOneGetsNoOtherWhileThereMayBeMore) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
+  put_back(*core, acquire(*core), now_);
+  BlockingConnection::Lock lock;
+
+  EXPECT_EQ(core->take(lock, ChannelCore::Want::fresh), nullptr);
+  EXPECT_TRUE(core->connect(no_deadline, {}).ok());
+
+  EXPECT_EQ(connector_->attempts, 2);
+}
+
+TEST_F(ChannelCoreTest, WhoWantsAFreshOneGetsAnIdleOneIfThereMayNotBeMore) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
+  const std::shared_ptr<BlockingConnection> used = acquire(*core);
+  const std::shared_ptr<BlockingConnection> idle = acquire(*core);
+  put_back(*core, idle, now_);
+  BlockingConnection::Lock lock;
+
+  EXPECT_EQ(core->take(lock, ChannelCore::Want::fresh), idle);
+}
+
 TEST_F(ChannelCoreTest, ConnectionsBeyondFourAreClosedAfterASecondWithoutUse) {
   const std::shared_ptr<ChannelCore> core = make();
   std::vector<std::shared_ptr<BlockingConnection>> taken;

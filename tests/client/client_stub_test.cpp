@@ -82,21 +82,6 @@ TEST_F(ClientStubTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
   EXPECT_EQ(server.connection_count(), 2U);
 }
 
-TEST_F(ClientStubTest, ACallThatIsRefusedOnceIsRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const first = peer.next_call();
-    ASSERT_NE(first, nullptr);
-    peer.reset(*first, http2::ErrorCode::refused_stream);
-    EXPECT_TRUE(peer.answer_all("at last"));
-  }});
-  Channel channel("mine", server.options());
-
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
-
-  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
-  EXPECT_EQ(reply->value(), "at last");
-}
-
 TEST_F(ClientStubTest, ACallThatIsRefusedTwiceIsUnavailable) {
   std::atomic<int> refused{0};
   {

@@ -76,6 +76,27 @@ TEST_F(LoopConnectionTest, CallsBeyondTheServersLimitWaitForRoom) {
   EXPECT_EQ(server.connection_count(), 1U);
 }
 
+TEST_F(LoopConnectionTest, CallsThatAreRefusedBeforeTheLimitIsKnownAreRepeatedWhereItIs) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+                          http2::Stream* const first = peer.next_call();
+                          ASSERT_NE(first, nullptr);
+                          peer.turn();  // the others came with it
+                          EXPECT_EQ(peer.session().stats().requests_refused, 9U);
+                          peer.answer(*first, "reply");
+                          EXPECT_TRUE(peer.answer_all("reply"));
+                          EXPECT_EQ(peer.session().stats().requests_refused, 9U);
+                        }},
+                        one_stream_at_a_time());
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  const std::vector<Status> outcomes = sync_wait(call_together(stub, 10));
+
+  for (const Status& status : outcomes)
+    EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(server.connection_count(), 1U);
+}
+
 Task<Status> wait_for_room_until_the_deadline(const ClientStub& stub) {
   const std::vector<Status> warm = co_await call_together(stub, 1);
   EXPECT_TRUE(warm.at(0).ok());
