@@ -144,6 +144,10 @@ void ClientCall::on_reset(const http2::Event& event) {
                                : Status(StatusCode::internal,
                                         "the server broke HTTP/2: " + std::string(event.what)));
   }
+  // The server's clock may be the faster one.
+  if (event.code == http2::ErrorCode::cancel && SteadyClock::now() >= deadline_) {
+    return end(Status(StatusCode::deadline_exceeded, "the deadline passed"));
+  }
   end(grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
 }
 

@@ -116,6 +116,15 @@ TEST(ClientCall, OnlyRefusedStreamSaysThatItWasNotBegun) {
   EXPECT_EQ(cancelled.status().code(), StatusCode::cancelled);
 }
 
+TEST(ClientCall, AServerThatCancelsALateCallMeansItsDeadline) {
+  DirectClient direct;
+  DirectCall late(direct.method(), CallOptions().deadline(SteadyClock::now()));
+  direct.peer().reset(direct.open(late), ErrorCode::cancel);
+  direct.turn();
+
+  EXPECT_EQ(late.status().code(), StatusCode::deadline_exceeded) << late.status().to_string();
+}
+
 TEST(ClientCall, FinishResetsTheStreamOnceAndTheFirstEndCounts) {
   DirectClient direct;
   DirectCall call(direct.method());
