@@ -156,13 +156,15 @@ void Session::reset_stream(Stream& stream, ErrorCode code) {
   close_by_reset(stream, StreamState::Ending::reset_by_us);
 }
 
-void Session::release(Stream& stream) {
+void Session::release(Stream& stream, TimePoint deadline) {
   if (can_command(stream)) {
     const bool has_ended = stream.state_.local() == StreamState::Half::closed;
     if (role_ == Role::server && stream.send_.is_finishing()) {
       stream.is_orphan_ = true;
+      stream.orphan_until_ = deadline;
       stream.context_ = nullptr;
       ++orphans_;
+      orphans_until_ = std::min(orphans_until_, deadline);
       lost_.remove(stream);
       abandon_input(stream);
       inbound_.remove(stream);
@@ -219,7 +221,7 @@ void Session::destroy(Stream& stream) noexcept {
   lost_.remove(stream);
   if (data_stream_ == &stream) data_stream_ = nullptr;
   if (stream.is_active_) --active_;
-  if (stream.is_orphan_) --orphans_;
+  if (stream.is_orphan_ && --orphans_ == 0) orphans_until_ = no_deadline;
   budget_.stream_released(stream.is_charged_);
   streams_.remove(stream);
 }
@@ -229,6 +231,22 @@ void Session::settle_orphan(Stream& stream) {
   if (stream.state_.local() != StreamState::Half::closed) return;
   if (!stream.is_closed()) reset_stream(stream, ErrorCode::no_error);
   destroy(stream);
+}
+
+/// A peer that takes its time beyond the deadline of its own call. CANCEL is what gRPC asks for
+/// where a call ends and what was sent of it is incomplete.
+void Session::drop_late_orphans() {
+  orphans_until_ = no_deadline;
+  streams_.for_each([this](Stream& stream) {
+    if (!stream.is_orphan_) return;
+    if (stream.orphan_until_ > now_) {
+      orphans_until_ = std::min(orphans_until_, stream.orphan_until_);
+      return;
+    }
+    count_induced();
+    reset_stream(stream, ErrorCode::cancel);
+    destroy(stream);
+  });
 }
 
 // ---- connection ---------------------------------------------------------------------------------
@@ -284,7 +302,7 @@ bool Session::is_stalled_output() const noexcept {
 TimePoint Session::next_deadline() const noexcept {
   if (is_broken_) return no_deadline;
   const Limits& limits = options_.limits;
-  TimePoint next = no_deadline;
+  TimePoint next = orphans_until_;
   const auto consider = [&next](TimePoint since, Duration timeout) {
     next = std::min(next, deadline_after(since, timeout));
   };
@@ -299,7 +317,9 @@ TimePoint Session::next_deadline() const noexcept {
 
 void Session::on_time(TimePoint now) {
   now_ = std::max(now_, now);
-  if (is_broken_ || failure_ || now_ < next_deadline()) return;
+  if (is_broken_ || failure_) return;
+  if (now_ >= orphans_until_) drop_late_orphans();
+  if (failure_ || now_ < next_deadline()) return;
   const Limits& limits = options_.limits;
   const auto is_over = [this](TimePoint since, Duration timeout) {
     return now_ >= deadline_after(since, timeout);

@@ -133,10 +133,11 @@ class Session {
   /// RST_STREAM, unless the stream is closed already. Queued output of the stream is dropped.
   void reset_stream(Stream& stream, ErrorCode code);
   /// The owner is done with the stream (the handler has returned): the only way a slot gets free.
-  /// A server's stream whose end is queued first sends all of it. Any other stream that is still
-  /// open is reset (client CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The
-  /// reference is invalid afterwards, and no event names the stream any more.
-  void release(Stream& stream);
+  /// A server's stream whose end is queued first sends all of it; at `deadline` what is left is
+  /// dropped and the stream reset (CANCEL). Any other stream that is still open is reset (client
+  /// CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The reference is invalid
+  /// afterwards, and no event names the stream any more.
+  void release(Stream& stream, TimePoint deadline = no_deadline);
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept { return peer_.max_header_list_size; }
   /// Streams that take a slot: not released, or released and not yet sent.
@@ -245,6 +246,7 @@ class Session {
   void charge_reset(Stream& stream);
   void destroy(Stream& stream) noexcept;
   void settle_orphan(Stream& stream);
+  void drop_late_orphans();
   bool is_stalled_output() const noexcept;
   bool has_room() const noexcept {
     return scheduler_.buffered() < options_.limits.max_buffered_output_of_new_calls;
@@ -301,6 +303,7 @@ class Session {
   ErrorCode lost_code_{};
   std::uint32_t active_ = 0;  // client: streams that count against the peer's limit
   std::size_t orphans_ = 0;
+  TimePoint orphans_until_ = no_deadline;  // not after the first of their deadlines
 
   TimePoint started_;
   TimePoint now_;

@@ -2,6 +2,7 @@
 // Stream: one HTTP/2 stream, as its owner holds it and as the session's parts know it.
 #pragma once
 
+#include "base/clock.hpp"
 #include "http2/flow_window.hpp"
 #include "http2/frame.hpp"
 #include "http2/header_template.hpp"
@@ -73,6 +74,8 @@ class Stream {
   bool is_charged_ = false;
   /// The owner has let go of it, and its queued bytes are still to be sent.
   bool is_orphan_ = false;
+  /// Until when, if it is one.
+  TimePoint orphan_until_ = no_deadline;
   void* context_ = nullptr;
   SendSide send_;
   ReceiveSide receive_;

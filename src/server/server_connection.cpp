@@ -125,7 +125,7 @@ void ServerConnection::release(ServerCall& call) {
   if (messages.is_attached()) {
     http2::Stream& stream = messages.stream();
     messages.detach();
-    pump_.session().release(stream);
+    pump_.session().release(stream, call.deadline());
     request_flush();
   }
   call.ListHook::unlink();

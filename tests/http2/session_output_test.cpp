@@ -11,6 +11,7 @@
 namespace nearcall::http2 {
 namespace {
 
+using namespace std::chrono_literals;
 using test::Answering;
 using test::ScriptedPeer;
 using testing::ElementsAre;
@@ -75,6 +76,68 @@ TEST(SessionOutput, AReleasedStreamWithQueuedOutputGoesWhenThePeerResetsIt) {
   peer.session().release(peer.stream(1));
   peer.says(frames::rst_stream(1, ErrorCode::cancel));
   EXPECT_THAT(peer.events(), IsEmpty());
+  EXPECT_EQ(peer.session().stream_count(), 0U);
+}
+
+TEST(SessionOutput, WhatAReleasedStreamQueuedIsDroppedAtItsDeadlineAndItIsReset) {
+  Answering peer({{SettingId::initial_window_size, 2}});
+  peer.send("abcd");
+  peer.session().send_headers(peer.stream(1), test::ok_trailers(), {}, /*end_stream=*/true);
+  peer.session().release(peer.stream(1), peer.now() + 5s);
+  EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 1 ab"));
+  EXPECT_EQ(peer.session().next_deadline(), peer.now() + 5s);
+
+  peer.pass(4999ms);
+  EXPECT_EQ(peer.session().stream_count(), 1U);
+  peer.pass(1ms);
+
+  EXPECT_THAT(peer.hears_words(), ElementsAre("RST_STREAM 1 CANCEL"));
+  EXPECT_EQ(peer.session().stream_count(), 0U);
+  EXPECT_EQ(peer.session().stats().buffered_output, 0U);
+  EXPECT_EQ(peer.session().next_deadline(), no_deadline);
+  EXPECT_THAT(peer.events(), IsEmpty());
+}
+
+TEST(SessionOutput, EachReleasedStreamHasADeadlineOfItsOwnOrNone) {
+  ScriptedPeer peer(Role::server);
+  ScriptedPeer::shake_hands(peer, Role::server, {{SettingId::initial_window_size, 0}});
+  const TimePoint begin = peer.now();
+  const TimePoint deadlines[] = {begin + 3s, no_deadline, begin + 1s, begin + 2s};
+  StreamId id = 1;
+  for (const TimePoint deadline : deadlines) {
+    peer.says(frames::headers(id, frames::request_block(), 0x5));
+    peer.session().send_headers(peer.stream(id), test::response_head(), {}, /*end_stream=*/false);
+    test::send_text(peer.session(), peer.stream(id), "reply", /*end_stream=*/true);
+    peer.session().release(peer.stream(id), deadline);
+    id += 2;
+  }
+  peer.hears();
+
+  peer.pass(1s);
+  EXPECT_THAT(peer.hears_words(), ElementsAre("RST_STREAM 5 CANCEL"));
+  EXPECT_EQ(peer.session().next_deadline(), begin + 2s);
+  peer.says(frames::window_update(7, 100));
+  EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 7 reply END_STREAM"));
+  peer.pass(1s);
+  EXPECT_THAT(peer.hears_words(), IsEmpty());
+  EXPECT_EQ(peer.session().next_deadline(), begin + 3s);
+  peer.pass(1s);
+  EXPECT_THAT(peer.hears_words(), ElementsAre("RST_STREAM 1 CANCEL"));
+  peer.pass(24h);
+
+  EXPECT_EQ(peer.session().stream_count(), 1U);
+  peer.says(frames::window_update(3, 100));
+  EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 3 reply END_STREAM"));
+}
+
+TEST(SessionOutput, AReleasedStreamWhoseDeadlineHasPassedGoesAtTheNextLook) {
+  Answering peer({{SettingId::initial_window_size, 0}});
+  peer.send("abcd", /*end_stream=*/true);
+  peer.session().release(peer.stream(1), peer.now() - 1s);
+  EXPECT_LE(peer.session().next_deadline(), peer.now());
+
+  peer.pass(0s);
+
   EXPECT_EQ(peer.session().stream_count(), 0U);
 }
 

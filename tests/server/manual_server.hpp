@@ -42,16 +42,20 @@ class FramePeer {
     say(frames::preface() + frames::settings(settings) + frames::settings_ack());
   }
   /// Asks for a call of WrapperService's.
-  void ask(http2::StreamId stream, std::string_view path, std::uint8_t flags = 0) {
-    const std::string block = frames::block({{":method", "POST"},
-                                             {":scheme", "http"},
-                                             {":path", path},
-                                             {"te", "trailers"},
-                                             {"content-type", "application/grpc"}});
-    say(frames::headers(stream, block, frames::flag::end_headers | flags));
+  void ask(http2::StreamId stream, std::string_view path, std::string_view timeout = {}) {
+    std::string block = frames::block({{":method", "POST"},
+                                       {":scheme", "http"},
+                                       {":path", path},
+                                       {"te", "trailers"},
+                                       {"content-type", "application/grpc"}});
+    if (!timeout.empty()) block += frames::block({{"grpc-timeout", timeout}});
+    say(frames::headers(stream, block));
   }
-  void ask_whole(http2::StreamId stream, std::string_view path, const Text& request = Text()) {
-    ask(stream, path);
+  void ask_whole(http2::StreamId stream,
+                 std::string_view path,
+                 const Text& request = Text(),
+                 std::string_view timeout = {}) {
+    ask(stream, path, timeout);
     say(frames::data(stream, framed(request), frames::flag::end_stream));
   }
   /// Takes what has come up to now.

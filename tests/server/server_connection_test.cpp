@@ -362,6 +362,79 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfte
   EXPECT_TRUE(log_capture().take("stall_timeout"));
 }
 
+/// A peer that gives its streams no window.
+class ClosedWindowTest : public ServerConnectionTimeTest {
+ protected:
+  ClosedWindowTest() {
+    start(ServerOptions().max_concurrent_streams(1));
+    peer_.emplace(path());
+    peer_->say_hello({{http2::SettingId::initial_window_size, 0}});
+  }
+  /// It is alive all the time.
+  void advance_with_pings(Duration duration) {
+    for (int i = 0; i < 10; ++i) {
+      peer_->say(frames::ping("awake..."));
+      advance(duration / 10);
+    }
+    EXPECT_FALSE(peer_->has_ended());
+  }
+  std::optional<http2::ErrorCode> reset_of(http2::StreamId id) {
+    for (const SentFrame& frame : peer_->heard_on(id)) {
+      if (frame.header.type != http2::FrameType::rst_stream) continue;
+      return static_cast<http2::ErrorCode>(
+          load_be32(reinterpret_cast<const std::byte*>(frame.payload.data())));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<FramePeer> peer_;
+};
+
+TEST_F(ClosedWindowTest, AReplyBehindItIsDroppedAtTheDeadlineOfItsCall) {
+  peer_->ask_whole(1, "/test.Wrapper/Echo", text_of("hello"), "1S");
+  settle();
+  advance_with_pings(990ms);
+  peer_->ask_whole(3, "/test.Wrapper/Echo", text_of("hello"));
+  settle();
+  ASSERT_EQ(reset_of(1), std::nullopt);
+  ASSERT_EQ(reset_of(3), http2::ErrorCode::refused_stream) << "the slot is taken";
+
+  advance_with_pings(10ms);
+
+  EXPECT_EQ(reset_of(1), http2::ErrorCode::cancel);
+  peer_->ask_whole(5, "/test.Wrapper/Echo", text_of("hello"));
+  settle();
+  EXPECT_EQ(reset_of(5), std::nullopt) << "the slot is free";
+  EXPECT_FALSE(peer_->heard_on(5).empty());
+}
+
+TEST_F(ClosedWindowTest, AReplyBehindItWaitsIfItsCallHasNoDeadline) {
+  peer_->ask_whole(1, "/test.Wrapper/Echo", text_of("hello"));
+  settle();
+  advance_with_pings(24h);
+  ASSERT_EQ(reset_of(1), std::nullopt);
+  ASSERT_TRUE(peer_->heard(http2::FrameType::data).empty());
+
+  peer_->say(frames::window_update(1, 1000));
+  settle();
+
+  EXPECT_EQ(peer_->heard(http2::FrameType::data).size(), 1U);
+}
+
+TEST_F(ClosedWindowTest, RepliesOfAStreamBehindItAreDroppedAtTheDeadlineToo) {
+  peer_->ask(1, "/test.Wrapper/Chat", "1S");
+  peer_->say(frames::data(1, framed(text_of("hello"))));
+  settle();
+  ASSERT_TRUE(service_.started.wait_for(1));
+  ASSERT_TRUE(peer_->heard(http2::FrameType::data).empty());
+
+  advance_with_pings(1s);
+  settle();  // the timer that was set by the last one
+
+  EXPECT_TRUE(service_.cancelled.wait_for(1));
+  EXPECT_EQ(reset_of(1), http2::ErrorCode::cancel);
+}
+
 TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsAll) {
   constexpr std::uint32_t window = 8 * 1024 * 1024;
   constexpr std::size_t size = 2'000'000;
