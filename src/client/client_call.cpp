@@ -10,9 +10,20 @@
 #include "grpc/status_codec.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace nearcall::detail {
+namespace {
+
+Status too_large(std::size_t list_size, std::size_t most) {
+  return Status(StatusCode::resource_exhausted,
+                "the request's headers count " + std::to_string(list_size) +
+                    " bytes, more than the " + std::to_string(most) +
+                    " that the server takes (SETTINGS_MAX_HEADER_LIST_SIZE)");
+}
+
+}  // namespace
 
 ClientCall::ClientCall(const BoundMethod& method,
                        const CallOptions& options,
@@ -38,8 +49,6 @@ const Metadata& ClientCall::trailers() const noexcept {
 }
 
 void ClientCall::open(ClientConnection& connection, LoopCore* loop, bool end_stream) {
-  connection_ = &connection;
-  state_ = State::open;
   OutgoingFields& outgoing = OutgoingFields::fresh();
   std::optional<Duration> timeout = timeout_;
   if (!timeout && deadline_ != no_deadline) timeout = deadline_ - SteadyClock::now();
@@ -47,6 +56,12 @@ void ClientCall::open(ClientConnection& connection, LoopCore* loop, bool end_str
     grpc::append_request_call(outgoing.block(), timeout, request_metadata_);
   }
   http2::Session& session = connection.session();
+  const std::size_t list_size = method_->head.list_size() + outgoing.list_size();
+  if (list_size > session.peer_max_header_list_size()) {
+    return finish(too_large(list_size, session.peer_max_header_list_size()));
+  }
+  connection_ = &connection;
+  state_ = State::open;
   output_position_ = session.output_position();
   http2::Stream& stream =
       session.open_stream(method_->head, outgoing.fields(), end_stream, &messages_);

@@ -43,7 +43,8 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   TimePoint deadline() const noexcept { return deadline_; }
   MessageStream& messages() noexcept { return messages_; }
 
-  /// Sends the request's headers. REQUIRES: the session is ready for a stream.
+  /// Sends the request's headers; is over if they are more than the server takes.
+  /// REQUIRES: the session is ready for a stream.
   void open(ClientConnection& connection, LoopCore* loop, bool end_stream);
   /// Ends the requests, now or as soon as it is open. False if the call is over.
   bool half_close();

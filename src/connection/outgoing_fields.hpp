@@ -31,10 +31,9 @@ class OutgoingFields {
   }
   /// What they count against a peer's limit (RFC 9113 6.5.2).
   std::size_t list_size() const noexcept {
-    constexpr std::size_t overhead = 32;
     std::size_t size = 0;
     for (const HeaderView& field : block_.fields())
-      size += field.name.size() + field.value.size() + overhead;
+      size += field.name.size() + field.value.size() + http2::field_overhead;
     return size;
   }
 

@@ -26,6 +26,7 @@ HeaderTemplate::HeaderTemplate(std::span<const HeaderField> fields) : id_(next_i
   for (const HeaderField& field : fields) {
     size += field.name.size() + field.value.size();
   }
+  list_size_ = size + fields.size() * field_overhead;
   text_ = std::make_unique_for_overwrite<char[]>(size);
   char* end = text_.get();
   const auto keep = [&end](std::string_view text) {

@@ -35,11 +35,14 @@ class HeaderTemplate {
   static const HeaderTemplate& none();
 
   std::span<const HeaderField> fields() const noexcept { return fields_; }
+  /// What they count against a peer's limit (RFC 9113 6.5.2).
+  std::size_t list_size() const noexcept { return list_size_; }
   /// A number that no other template of this process has; never 0.
   std::uint64_t id() const noexcept { return id_; }
 
  private:
   std::uint64_t id_;
+  std::size_t list_size_;
   std::unique_ptr<char[]> text_;
   std::vector<HeaderField> fields_;
 };

@@ -28,9 +28,6 @@ const http2::HeaderTemplate& ok_trailers() {
   return fields;
 }
 
-// What these two count against the peer's limit (RFC 9113 6.5.2).
-constexpr std::size_t response_head_size = (7 + 3 + 32) + (12 + 16 + 32);
-constexpr std::size_t ok_trailers_size = 11 + 1 + 32;
 
 }  // namespace
 
@@ -141,7 +138,7 @@ void ServerCall::send_headers() {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   if (!headers_.empty()) {
     grpc::append_metadata(outgoing.block(), headers_);
-    if (response_head_size + outgoing.list_size() > most_metadata()) {
+    if (response_head().list_size() + outgoing.list_size() > most_metadata()) {
       headers_ = Metadata();
       return cut_short(too_large("response headers"));
     }
@@ -201,17 +198,15 @@ void ServerCall::answer(const Status& status) {
 bool ServerCall::send_trailers(const Status& status, std::size_t most) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
-  std::size_t size = 0;
   if (answer_ == Answer::open) {
     grpc::append_trailers_only(outgoing.block(), status, trailers_);
   } else if (status.ok()) {
     head = &ok_trailers();
-    size = ok_trailers_size;
     if (!trailers_.empty()) grpc::append_metadata(outgoing.block(), trailers_);
   } else {
     grpc::append_trailers(outgoing.block(), status, trailers_);
   }
-  if (size + outgoing.list_size() > most) return false;
+  if (head->list_size() + outgoing.list_size() > most) return false;
   connection_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
                                       /*end_stream=*/true);
   return true;

@@ -127,6 +127,29 @@ TEST_F(AsyncCallTest, WithoutALoopOnItsThreadACallFailsAtOnceAndSaysWhy) {
   EXPECT_EQ(server.connection_count(), 0U);
 }
 
+Task<Status> call_with_large_metadata(const ClientStub& stub) {
+  auto first = stub.unary_async<StringValue>(unary_method, text("request"), patient());
+  const Result<StringValue> warm = co_await first;  // the server's SETTINGS come with it
+  EXPECT_TRUE(warm.ok()) << warm.status().to_string();
+  CallOptions options = patient().metadata("key", std::string(20'000, 'x'));
+  auto call = stub.unary_async<StringValue>(unary_method, text("request"), options);
+  const Result<StringValue> reply = co_await call;
+  co_return reply.status();
+}
+
+TEST_F(AsyncCallTest, MetadataBeyondWhatTheServerTakesFailsTheCallAndSendsNothing) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    EXPECT_TRUE(peer.answer_all("reply"));
+    EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+  }});
+  Channel channel("mine", server.options());
+
+  const Status status = sync_wait(call_with_large_metadata(ClientStub(channel, test_methods)));
+
+  EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+  EXPECT_NE(status.message().find("16384"), std::string::npos) << status.to_string();
+}
+
 Task<Status> call_after_its_deadline(const ClientStub& stub) {
   auto call =
       stub.unary_async<StringValue>(unary_method, text("request"), CallOptions().timeout(0s));

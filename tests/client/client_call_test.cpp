@@ -48,6 +48,36 @@ TEST(ClientCall, ATimeoutGoesOutAsItWasGivenAndADeadlineAsWhatIsLeft) {
   EXPECT_EQ(direct.peer().header("grpc-timeout"), "");
 }
 
+/// Metadata that makes the request's header list that large.
+CallOptions with_list_of(const DirectClient& direct, std::size_t size) {
+  std::size_t rest = std::string_view("key").size() + 32;
+  for (const http2::HeaderField& field : direct.method().head.fields())
+    rest += field.name.size() + field.value.size() + 32;
+  return CallOptions().metadata("key", std::string(size - rest, 'x'));
+}
+
+TEST(ClientCall, AHeaderListBeyondWhatTheServerTakesIsNotSent) {
+  DirectClient direct;
+  direct.turn();  // its SETTINGS
+  const std::size_t most = http2::Limits().max_header_list_size;
+  DirectCall fits(direct.method(), with_list_of(direct, most));
+  direct.open(fits);
+  EXPECT_TRUE(fits.is_open());
+  EXPECT_EQ(direct.peer().session().stats().streams_opened, 1U);
+
+  DirectCall large(direct.method(), with_list_of(direct, most + 1));
+  large.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  EXPECT_FALSE(direct.client().session().has_output());
+  direct.turn();
+
+  EXPECT_EQ(large.status().code(), StatusCode::resource_exhausted);
+  EXPECT_NE(large.status().message().find("16384"), std::string::npos)
+      << large.status().to_string();
+  EXPECT_EQ(large.changes, 1);
+  EXPECT_EQ(direct.peer().session().stats().requests_refused, 0U);
+  EXPECT_TRUE(fits.is_open()) << "no other call is harmed";
+}
+
 TEST(ClientCall, HeadersAndTrailersAreToldApart) {
   DirectClient direct;
   DirectCall call(direct.method());

@@ -39,9 +39,15 @@ TEST(HeaderTemplate, HasANumberOfItsOwn) {
   EXPECT_NE(first.id(), second.id());
 }
 
+TEST(HeaderTemplate, CountsThirtyTwoBytesForEachField) {
+  const HeaderTemplate two{{":path", "/a"}, {"empty", ""}};
+  EXPECT_EQ(two.list_size(), 5U + 2 + 32 + 5 + 32);
+}
+
 TEST(HeaderTemplate, MayBeEmpty) {
   const HeaderTemplate none(std::span<const HeaderField>{});
   EXPECT_TRUE(none.fields().empty());
+  EXPECT_EQ(none.list_size(), 0U);
 }
 
 /// Encodes the template through the cache and gives its size; the peer must read the same fields.

@@ -48,6 +48,17 @@ TEST_F(UnaryCall, OverTheLimitOfTheCallIsResourceExhausted) {
   EXPECT_EQ(reply.status().code(), StatusCode::resource_exhausted);
 }
 
+TEST_F(UnaryCall, MetadataBeyondTheLimitOfTheServerIsResourceExhaustedAndNamesTheLimit) {
+  const CallOptions large = CallOptions().timeout(10s).metadata("key", std::string(20'000, 'x'));
+  ASSERT_TRUE(echo_.Unary(request_of("x"), CallOptions().timeout(10s)).ok());
+
+  const Status status = echo_.Unary(request_of("x"), large).status();
+
+  EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+  EXPECT_NE(status.message().find("16384"), std::string::npos) << status.to_string();
+  EXPECT_TRUE(echo_.Unary(request_of("x"), CallOptions().timeout(10s)).ok());
+}
+
 TEST_F(UnaryCall, AFailureCarriesCodeMessageAndTrailers) {
   EchoRequest request;
   request.set_code(static_cast<int>(StatusCode::not_found));
