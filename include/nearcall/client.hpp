@@ -247,7 +247,7 @@ class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase 
 
 /// A blocking server-streaming call: read until there is nothing more, then finish().
 template <class Reply>
-class [[nodiscard]] ClientReader final : public detail::BlockingCallBase {
+class [[nodiscard]] ServerStreamingCall final : public detail::BlockingCallBase {
  public:
   /// Waits for the next reply; false at the end of the call, however it ended.
   bool read(Reply& into) { return read_message(into); }
@@ -266,7 +266,7 @@ class [[nodiscard]] ClientReader final : public detail::BlockingCallBase {
 
 /// A blocking client-streaming call: write, then finish().
 template <class Request, class Reply>
-class [[nodiscard]] ClientWriter final : public detail::BlockingCallBase {
+class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase {
  public:
   /// Hands one request over, and waits while too much is under way; false if the call is over:
   /// finish() says how.
@@ -291,7 +291,7 @@ class [[nodiscard]] ClientWriter final : public detail::BlockingCallBase {
 
 /// A blocking bidirectional call. One thread may read while another one writes.
 template <class Request, class Reply>
-class [[nodiscard]] ClientReaderWriter final : public detail::BlockingCallBase {
+class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
  public:
   bool read(Reply& into) { return read_message(into); }
   std::optional<Reply> read() {
@@ -338,10 +338,10 @@ class ClientStub {
     return AsyncUnaryCall<Reply>(start_async(method, &request, options));
   }
   template <class Reply>
-  ClientReader<Reply> server_streaming(std::size_t method,
-                                       const google::protobuf::MessageLite& request,
-                                       const CallOptions& options) const {
-    return ClientReader<Reply>(start_blocking(method, &request, options));
+  ServerStreamingCall<Reply> server_streaming(std::size_t method,
+                                              const google::protobuf::MessageLite& request,
+                                              const CallOptions& options) const {
+    return ServerStreamingCall<Reply>(start_blocking(method, &request, options));
   }
   template <class Reply>
   AsyncServerStreamingCall<Reply> server_streaming_async(
@@ -351,9 +351,9 @@ class ClientStub {
     return AsyncServerStreamingCall<Reply>(start_async(method, &request, options));
   }
   template <class Request, class Reply>
-  ClientWriter<Request, Reply> client_streaming(std::size_t method,
-                                                const CallOptions& options) const {
-    return ClientWriter<Request, Reply>(start_blocking(method, nullptr, options));
+  ClientStreamingCall<Request, Reply> client_streaming(std::size_t method,
+                                                       const CallOptions& options) const {
+    return ClientStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
   }
   template <class Request, class Reply>
   AsyncClientStreamingCall<Request, Reply> client_streaming_async(
@@ -361,9 +361,9 @@ class ClientStub {
     return AsyncClientStreamingCall<Request, Reply>(start_async(method, nullptr, options));
   }
   template <class Request, class Reply>
-  ClientReaderWriter<Request, Reply> bidi_streaming(std::size_t method,
-                                                    const CallOptions& options) const {
-    return ClientReaderWriter<Request, Reply>(start_blocking(method, nullptr, options));
+  BidiStreamingCall<Request, Reply> bidi_streaming(std::size_t method,
+                                                   const CallOptions& options) const {
+    return BidiStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
   }
   template <class Request, class Reply>
   AsyncBidiStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,

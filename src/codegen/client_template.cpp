@@ -65,15 +65,15 @@ CallShape shape_of(const MethodModel& method) {
     case Kind::unary:
       return {true, ours + "Result<" + reply + ">", ours + "AsyncUnaryCall<" + reply + ">", reply};
     case Kind::server_streaming:
-      return {true, ours + "ClientReader<" + reply + ">",
+      return {true, ours + "ServerStreamingCall<" + reply + ">",
               ours + "AsyncServerStreamingCall<" + reply + ">", reply};
     case Kind::client_streaming:
-      return {false, ours + "ClientWriter<" + both + ">",
+      return {false, ours + "ClientStreamingCall<" + both + ">",
               ours + "AsyncClientStreamingCall<" + both + ">", both};
     case Kind::bidi_streaming:
       break;
   }
-  return {false, ours + "ClientReaderWriter<" + both + ">",
+  return {false, ours + "BidiStreamingCall<" + both + ">",
           ours + "AsyncBidiStreamingCall<" + both + ">", both};
 }
 

@@ -25,21 +25,22 @@ TEST(ClientTemplate, UnaryReturnsAResultOrACall) {
 
 TEST(ClientTemplate, ServerStreamingTakesTheRequest) {
   EXPECT_THAT(client_declaration(service_with(Kind::server_streaming)),
-              AllOf(HasSubstr("  ::nearcall::ClientReader<::Out> F("),
+              AllOf(HasSubstr("  ::nearcall::ServerStreamingCall<::Out> F("),
                     HasSubstr("  ::nearcall::AsyncServerStreamingCall<::Out> FAsync("),
                     HasSubstr("const ::In& request")));
 }
 
 TEST(ClientTemplate, ClientStreamingTakesOnlyOptions) {
-  EXPECT_THAT(
-      client_declaration(service_with(Kind::client_streaming)),
-      AllOf(HasSubstr("  ::nearcall::ClientWriter<::In, ::Out> F(const ::nearcall::CallOptions&"),
-            HasSubstr("  ::nearcall::AsyncClientStreamingCall<::In, ::Out> FAsync(")));
+  EXPECT_THAT(client_declaration(service_with(Kind::client_streaming)),
+              AllOf(HasSubstr("  ::nearcall::ClientStreamingCall<::In, ::Out> F(\n"
+                              "      const ::nearcall::CallOptions&"),
+                    HasSubstr("  ::nearcall::AsyncClientStreamingCall<::In, ::Out> FAsync(\n"
+                              "      const ::nearcall::CallOptions&")));
 }
 
 TEST(ClientTemplate, BidirectionalTakesOnlyOptions) {
   EXPECT_THAT(client_declaration(service_with(Kind::bidi_streaming)),
-              AllOf(HasSubstr("  ::nearcall::ClientReaderWriter<::In, ::Out> F("),
+              AllOf(HasSubstr("  ::nearcall::BidiStreamingCall<::In, ::Out> F("),
                     HasSubstr("  ::nearcall::AsyncBidiStreamingCall<::In, ::Out> FAsync(")));
 }
 

@@ -68,15 +68,16 @@ class MixedService final : public deprecated::Mixed::Service {
       std::is_same_v<decltype(client.SayHello(request, options)), nearcall::Result<HelloReply>>);
   static_assert(std::is_same_v<decltype(client.SayHelloAsync(request)),
                                nearcall::AsyncUnaryCall<HelloReply>>);
-  static_assert(std::is_same_v<decltype(client.List(request)), nearcall::ClientReader<HelloReply>>);
+  static_assert(
+      std::is_same_v<decltype(client.List(request)), nearcall::ServerStreamingCall<HelloReply>>);
   static_assert(std::is_same_v<decltype(client.ListAsync(request)),
                                nearcall::AsyncServerStreamingCall<HelloReply>>);
-  static_assert(
-      std::is_same_v<decltype(client.Collect()), nearcall::ClientWriter<HelloRequest, HelloReply>>);
+  static_assert(std::is_same_v<decltype(client.Collect()),
+                               nearcall::ClientStreamingCall<HelloRequest, HelloReply>>);
   static_assert(std::is_same_v<decltype(client.CollectAsync()),
                                nearcall::AsyncClientStreamingCall<HelloRequest, HelloReply>>);
   static_assert(std::is_same_v<decltype(client.Chat(options)),
-                               nearcall::ClientReaderWriter<HelloRequest, HelloReply>>);
+                               nearcall::BidiStreamingCall<HelloRequest, HelloReply>>);
   static_assert(std::is_same_v<decltype(client.ChatAsync()),
                                nearcall::AsyncBidiStreamingCall<HelloRequest, HelloReply>>);
 }

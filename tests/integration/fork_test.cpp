@@ -13,7 +13,7 @@ namespace nearcall::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Chat = ClientReaderWriter<EchoRequest, EchoReply>;
+using Chat = BidiStreamingCall<EchoRequest, EchoReply>;
 
 CallOptions soon() {
   return CallOptions().timeout(20s);

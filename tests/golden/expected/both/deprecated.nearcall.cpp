@@ -99,7 +99,7 @@ Mixed::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::deprecated::Fresh>(0, request, options);
 }
 
-::nearcall::ClientReaderWriter<::deprecated::Old_Nested, ::deprecated::Old> Mixed::Client::OfNested(
+::nearcall::BidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> Mixed::Client::OfNested(
     const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::deprecated::Old_Nested, ::deprecated::Old>(1, options);
 }
@@ -119,7 +119,7 @@ Mixed::Client::OfNestedAsync(const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::deprecated::Fresh>(2, request, options);
 }
 
-::nearcall::ClientReaderWriter<::deprecated::Fresh, ::deprecated::Fresh> Mixed::Client::GoneStream(
+::nearcall::BidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> Mixed::Client::GoneStream(
     const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::deprecated::Fresh, ::deprecated::Fresh>(3, options);
 }
@@ -172,7 +172,7 @@ auto Finished::Service::Put(
 Finished::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, Finished_methods) {}
 
-::nearcall::ClientReader<::deprecated::Fresh> Finished::Client::Get(
+::nearcall::ServerStreamingCall<::deprecated::Fresh> Finished::Client::Get(
     const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::deprecated::Fresh>(0, request, options);
 }
@@ -182,7 +182,7 @@ Finished::Client::Client(::nearcall::Channel& channel)
   return stub_.server_streaming_async<::deprecated::Fresh>(0, request, options);
 }
 
-::nearcall::ClientWriter<::deprecated::Fresh, ::deprecated::Fresh> Finished::Client::Put(
+::nearcall::ClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> Finished::Client::Put(
     const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming<::deprecated::Fresh, ::deprecated::Fresh>(1, options);
 }

@@ -57,7 +57,7 @@ class Mixed final {
     ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfOldAsync(
         const ::deprecated::Old& request, const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientReaderWriter<::deprecated::Old_Nested, ::deprecated::Old> OfNested(
+    ::nearcall::BidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNested(
         const ::nearcall::CallOptions& options = {}) const;
     /// OfNested, awaited.
     ::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNestedAsync(
@@ -70,7 +70,7 @@ class Mixed final {
     [[deprecated]] ::nearcall::AsyncUnaryCall<::deprecated::Fresh> GoneAsync(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
 
-    [[deprecated]] ::nearcall::ClientReaderWriter<::deprecated::Fresh, ::deprecated::Fresh>
+    [[deprecated]] ::nearcall::BidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
     GoneStream(const ::nearcall::CallOptions& options = {}) const;
     /// GoneStream, awaited.
     [[deprecated]] ::nearcall::AsyncBidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
@@ -115,13 +115,13 @@ class [[deprecated]] Finished final {
    public:
     explicit Client(::nearcall::Channel& channel);
 
-    ::nearcall::ClientReader<::deprecated::Fresh> Get(
+    ::nearcall::ServerStreamingCall<::deprecated::Fresh> Get(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
     /// Get, awaited.
     ::nearcall::AsyncServerStreamingCall<::deprecated::Fresh> GetAsync(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientWriter<::deprecated::Fresh, ::deprecated::Fresh> Put(
+    ::nearcall::ClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> Put(
         const ::nearcall::CallOptions& options = {}) const;
     /// Put, awaited.
     ::nearcall::AsyncClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> PutAsync(

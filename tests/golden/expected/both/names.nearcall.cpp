@@ -398,7 +398,7 @@ Methods::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
 }
 
-::nearcall::ClientReader<::keywords::nearcall::names::Result> Methods::Client::Result_(
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Methods::Client::Result_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::keywords::nearcall::names::Result>(3, request, options);
@@ -411,7 +411,9 @@ Methods::Client::Result_Async(
   return stub_.server_streaming_async<::keywords::nearcall::names::Result>(3, request, options);
 }
 
-::nearcall::ClientWriter<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Status>
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Status>
 Methods::Client::Status_(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming<
       ::keywords::nearcall::names::Task,
@@ -427,7 +429,7 @@ Methods::Client::Status_Async(const ::nearcall::CallOptions& options) const {
       ::keywords::nearcall::names::Status>(4, options);
 }
 
-::nearcall::ClientReaderWriter<
+::nearcall::BidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
 Methods::Client::ServerContext_(const ::nearcall::CallOptions& options) const {
@@ -602,7 +604,7 @@ Methods::Client::method_handlers_Async(
   return stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
 }
 
-::nearcall::ClientReaderWriter<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
+::nearcall::BidiStreamingCall<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
 Methods::Client::call(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>(
       19, options);
@@ -629,7 +631,9 @@ Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
 }
 
-::nearcall::ClientWriter<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
 Methods::Client::options(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming<
       ::keywords::nearcall::names::Task,
@@ -645,7 +649,7 @@ Methods::Client::optionsAsync(const ::nearcall::CallOptions& options) const {
       ::keywords::nearcall::names::Task>(21, options);
 }
 
-::nearcall::ClientReader<::keywords::nearcall::names::Task> Methods::Client::channel(
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::channel(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::keywords::nearcall::names::Task>(22, request, options);

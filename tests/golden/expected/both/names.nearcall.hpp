@@ -157,7 +157,7 @@ class Methods final {
         const ::nearcall::CallOptions& options = {}) const;
 
     /// In the .proto: Result
-    ::nearcall::ClientReader<::keywords::nearcall::names::Result> Result_(
+    ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Result_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
     /// Result_, awaited.
@@ -166,7 +166,9 @@ class Methods final {
         const ::nearcall::CallOptions& options = {}) const;
 
     /// In the .proto: Status
-    ::nearcall::ClientWriter<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Status>
+    ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Status>
     Status_(const ::nearcall::CallOptions& options = {}) const;
     /// Status_, awaited.
     ::nearcall::AsyncClientStreamingCall<
@@ -175,7 +177,7 @@ class Methods final {
     Status_Async(const ::nearcall::CallOptions& options = {}) const;
 
     /// In the .proto: ServerContext
-    ::nearcall::ClientReaderWriter<
+    ::nearcall::BidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
     ServerContext_(const ::nearcall::CallOptions& options = {}) const;
@@ -297,7 +299,7 @@ class Methods final {
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientReaderWriter<
+    ::nearcall::BidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
     call(const ::nearcall::CallOptions& options = {}) const;
@@ -315,7 +317,9 @@ class Methods final {
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientWriter<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
+    ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
     options(const ::nearcall::CallOptions& options = {}) const;
     /// options, awaited.
     ::nearcall::AsyncClientStreamingCall<
@@ -323,7 +327,7 @@ class Methods final {
         ::keywords::nearcall::names::Task>
     optionsAsync(const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientReader<::keywords::nearcall::names::Task> channel(
+    ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> channel(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
     /// channel, awaited.

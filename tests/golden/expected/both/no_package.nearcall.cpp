@@ -50,7 +50,7 @@ Pinger::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::Ping>(0, request, options);
 }
 
-::nearcall::ClientReader<::Ping_Extra> Pinger::Client::GetExtra(
+::nearcall::ServerStreamingCall<::Ping_Extra> Pinger::Client::GetExtra(
     const ::Ping& request, const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::Ping_Extra>(1, request, options);
 }

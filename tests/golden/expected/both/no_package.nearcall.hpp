@@ -37,7 +37,7 @@ class Pinger final {
     ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
         const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientReader<::Ping_Extra> GetExtra(
+    ::nearcall::ServerStreamingCall<::Ping_Extra> GetExtra(
         const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
     /// GetExtra, awaited.
     ::nearcall::AsyncServerStreamingCall<::Ping_Extra> GetExtraAsync(

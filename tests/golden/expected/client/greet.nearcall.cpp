@@ -27,7 +27,7 @@ Greeter::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::greet::HelloReply>(0, request, options);
 }
 
-::nearcall::ClientReader<::greet::HelloReply> Greeter::Client::List(
+::nearcall::ServerStreamingCall<::greet::HelloReply> Greeter::Client::List(
     const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::greet::HelloReply>(1, request, options);
 }
@@ -37,8 +37,8 @@ Greeter::Client::Client(::nearcall::Channel& channel)
   return stub_.server_streaming_async<::greet::HelloReply>(1, request, options);
 }
 
-::nearcall::ClientWriter<::greet::HelloRequest, ::greet::HelloReply> Greeter::Client::Collect(
-    const ::nearcall::CallOptions& options) const {
+::nearcall::ClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+Greeter::Client::Collect(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming<::greet::HelloRequest, ::greet::HelloReply>(2, options);
 }
 
@@ -47,7 +47,7 @@ Greeter::Client::CollectAsync(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming_async<::greet::HelloRequest, ::greet::HelloReply>(2, options);
 }
 
-::nearcall::ClientReaderWriter<::greet::HelloRequest, ::greet::HelloReply> Greeter::Client::Chat(
+::nearcall::BidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Greeter::Client::Chat(
     const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::greet::HelloRequest, ::greet::HelloReply>(3, options);
 }

@@ -31,20 +31,20 @@ class Greeter final {
         const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
 
     /// Says hello many times.
-    ::nearcall::ClientReader<::greet::HelloReply> List(
+    ::nearcall::ServerStreamingCall<::greet::HelloReply> List(
         const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
     /// List, awaited.
     ::nearcall::AsyncServerStreamingCall<::greet::HelloReply> ListAsync(
         const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientWriter<::greet::HelloRequest, ::greet::HelloReply> Collect(
+    ::nearcall::ClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Collect(
         const ::nearcall::CallOptions& options = {}) const;
     /// Collect, awaited.
     ::nearcall::AsyncClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply> CollectAsync(
         const ::nearcall::CallOptions& options = {}) const;
 
     /// Talks.
-    ::nearcall::ClientReaderWriter<::greet::HelloRequest, ::greet::HelloReply> Chat(
+    ::nearcall::BidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Chat(
         const ::nearcall::CallOptions& options = {}) const;
     /// Chat, awaited.
     ::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> ChatAsync(

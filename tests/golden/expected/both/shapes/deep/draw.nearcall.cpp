@@ -79,7 +79,7 @@ AServiceWithAVeryLongNameThatFillsItsLines::Client::DrawAsync(
   return stub_.unary_async<::google::protobuf::Empty>(0, request, options);
 }
 
-::nearcall::ClientReaderWriter<::shapes::round::Circle, ::google::protobuf::Empty>
+::nearcall::BidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
 AServiceWithAVeryLongNameThatFillsItsLines::Client::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
     const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<::shapes::round::Circle, ::google::protobuf::Empty>(1, options);

@@ -47,7 +47,7 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
     ::nearcall::AsyncUnaryCall<::google::protobuf::Empty> DrawAsync(
         const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options = {}) const;
 
-    ::nearcall::ClientReaderWriter<::shapes::round::Circle, ::google::protobuf::Empty>
+    ::nearcall::BidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
     AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
         const ::nearcall::CallOptions& options = {}) const;
     /// AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll, awaited.
