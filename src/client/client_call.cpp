@@ -45,6 +45,8 @@ ClientCall::~ClientCall() {
 }
 
 const Metadata& ClientCall::trailers() const noexcept {
+  static const Metadata none;
+  if (!is_over()) return none;
   return status_.ok() ? trailers_ : status_.trailers();
 }
 

@@ -38,6 +38,7 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   bool has_headers() const noexcept { return headers_came_ || is_over(); }
   const Status& status() const noexcept { return status_; }
   const Metadata& headers() const noexcept { return headers_; }
+  /// Empty until it is over: nothing writes to what this returns, whichever thread looks at it.
   const Metadata& trailers() const noexcept;
   const BoundMethod& method() const noexcept { return *method_; }
   TimePoint deadline() const noexcept { return deadline_; }

@@ -378,6 +378,40 @@ TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {
   EXPECT_EQ(call.read(), std::nullopt);
 }
 
+TEST_F(BlockingCallTest, TrailersAreEmptyUntilAnotherThreadHasReadTheEnd) {
+  std::promise<void> has_asked;
+  ScriptedServer server({[&has_asked](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_headers();
+    ASSERT_NE(stream, nullptr);
+    peer.begin(*stream);
+    peer.message(*stream, "one");
+    peer.flush();
+    has_asked.get_future().wait();
+    peer.headers(*stream, {{"grpc-status", "0"}, {"sum", "7"}}, /*end_stream=*/true);
+    peer.session().release(*stream);
+    peer.flush();
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+  auto call = ClientStub(channel, test_methods)
+                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  std::jthread reader([&call] {
+    while (call.read())
+      continue;
+  });
+
+  const Metadata& early = call.trailers();
+  EXPECT_TRUE(early.empty());
+  has_asked.set_value();
+  for (int i = 0; i < 100'000 && call.trailers().empty(); ++i)
+    ASSERT_TRUE(early.empty());
+  reader.join();
+
+  EXPECT_TRUE(early.empty());
+  EXPECT_EQ(call.trailers().get("sum"), "7");
+  EXPECT_TRUE(call.finish().ok());
+}
+
 TEST_F(BlockingCallTest, CancelFromAnotherThreadWakesTheReader) {
   std::promise<void> reading;
   ScriptedServer server({[&reading](ScriptedPeer& peer) {
