@@ -200,8 +200,8 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   }
   const TimePoint now = SteadyClock::now();
   spinner_.slept(now - before);
+  pump.read(read_scratch(), now);  // first: what has come, came in time
   if (now >= pump.next_deadline()) pump.on_time(now);
-  pump.read(read_scratch(), now);
 }
 
 }  // namespace nearcall::detail

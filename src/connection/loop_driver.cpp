@@ -164,7 +164,10 @@ void LoopDriver::set_timer() {
 void LoopDriver::on_timer(void* self) noexcept {
   auto& driver = *static_cast<LoopDriver*>(self);
   driver.timer_at_ = no_deadline;
-  driver.pump_->on_time(driver.core_->now());
+  const TimePoint now = driver.core_->now();
+  // What came while the loop was busy came in time.
+  if (now >= driver.pump_->next_deadline()) driver.read_all();
+  driver.pump_->on_time(now);
   if (driver.pump_->has_ended()) return;
   driver.look_for_idleness();
   driver.request_flush();

@@ -56,6 +56,13 @@ class FrameReader {
   /// REQUIRES: next() answered `violation`.
   const Violation& violation() const noexcept { return violation_; }
 
+  /// Whether a header block has begun, with the header of its first frame, and is not complete.
+  bool is_in_block() const noexcept {
+    const FrameType type = frame_.header.type;
+    const bool is_of_block = type == FrameType::headers || type == FrameType::continuation;
+    return open_block_ != 0 || (state_ == State::payload && is_of_block);
+  }
+
   /// How many bytes of DATA, unpadded, come next; 0 when something else does.
   std::size_t direct_bytes() const noexcept {
     return state_ == State::data && padding_left_ == 0 && input_.empty() ? data_left_ : 0;

@@ -71,7 +71,7 @@ struct Limits {
 
   /// From the start to the peer's preface and SETTINGS: silent connections.
   Duration handshake_timeout = std::chrono::seconds(5);
-  /// From the first to the last frame of a header block.
+  /// From the header of its first frame to the last byte of a header block: slow headers.
   Duration header_block_timeout = std::chrono::seconds(5);
   /// From our SETTINGS to their ACK, while there are streams.
   Duration settings_timeout = std::chrono::seconds(30);

@@ -21,7 +21,6 @@ Session::Session(Role role, const SessionOptions& options, TimePoint now)
       started_(now),
       now_(now),
       progress_at_(now),
-      block_since_(now),
       ack_awaited_since_(now) {
   CHECK(options.initial_window_size <= max_window_size);
   CHECK(options.max_frame_size >= min_max_frame_size &&
@@ -307,7 +306,7 @@ TimePoint Session::next_deadline() const noexcept {
     next = std::min(next, deadline_after(since, timeout));
   };
   if (!settings_seen_) consider(started_, limits.handshake_timeout);
-  if (block_stream_ != 0) consider(block_since_, limits.header_block_timeout);
+  consider(block_since_, limits.header_block_timeout);
   if (acks_awaited_ > 0 && streams_.size() > 0) {
     consider(ack_awaited_since_, limits.settings_timeout);
   }
@@ -329,7 +328,7 @@ void Session::on_time(TimePoint now) {
   };
   if (!settings_seen_ && is_over(started_, limits.handshake_timeout)) {
     give_up(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
-  } else if (block_stream_ != 0 && is_over(block_since_, limits.header_block_timeout)) {
+  } else if (is_over(block_since_, limits.header_block_timeout)) {
     give_up(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
   } else if (is_stalled_output() && is_over(progress_at_, limits.stall_timeout)) {
     give_up(ErrorCode::enhance_your_calm, "the peer does not read (stall_timeout)");

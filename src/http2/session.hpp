@@ -207,6 +207,7 @@ class Session {
   Event fail_stream(Stream& stream, const Violation& violation);
   Event reset_event(Stream& stream, ErrorCode code) const;
   void note(const Verdict& verdict);
+  void note_open_block() noexcept;
 
   // session_headers.cpp: header blocks.
   Event on_block(ByteSpan block);
@@ -307,8 +308,8 @@ class Session {
 
   TimePoint started_;
   TimePoint now_;
-  TimePoint progress_at_;        // the last byte in or out
-  TimePoint block_since_;        // the open header block's first frame
+  TimePoint progress_at_;                // the last byte in or out
+  TimePoint block_since_ = no_deadline;  // when the open header block began; never: none is open
   TimePoint ack_awaited_since_;  // our last SETTINGS, or the first stream since if that is later
   SessionStats counted_;
 };

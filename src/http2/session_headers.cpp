@@ -48,7 +48,6 @@ Event Session::on_headers(const Frame& frame) {
   block_depends_on_itself_ = fragment->depends_on == block_stream_;
   if (frame.header.has(frame_flag::end_headers)) return on_block(fragment->block);
   block_in_.assign(fragment->block.begin(), fragment->block.end());
-  block_since_ = now_;
   continuations_ = 0;
   return {};
 }
@@ -72,6 +71,7 @@ Event Session::on_block(ByteSpan block) {
   const StreamId id = block_stream_;
   const bool end_stream = block_ends_stream_;
   block_stream_ = 0;
+  block_since_ = no_deadline;
   if (block.size() > options_.limits.max_header_block_size) {
     return fail(too_large("header block too large (max_header_block_size)").error());
   }

@@ -53,6 +53,7 @@ Event Session::next_event() {
     }
     switch (reader_.next()) {
       case FrameReader::Step::need_input:
+        note_open_block();
         return {};
       case FrameReader::Step::violation:
         return fail(reader_.violation());
@@ -113,6 +114,11 @@ Event Session::on_frame(const Frame& frame) {
   event.frame = frame.header;
   event.data = frame.payload;
   return event;
+}
+
+/// All that came is read: a header block that is not complete is open from now on, or was before.
+void Session::note_open_block() noexcept {
+  if (block_since_ == no_deadline && reader_.is_in_block()) block_since_ = now_;
 }
 
 // ---- DATA (6.1) ---------------------------------------------------------------------------------

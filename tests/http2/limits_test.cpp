@@ -491,10 +491,49 @@ TEST(Limits, HandshakeTimeout) {
 }
 
 TEST(Limits, HeaderBlockTimeout) {
-  expect_end_after(Role::server, limits.header_block_timeout, [](ScriptedPeer& peer) {
-    ScriptedPeer::shake_hands(peer, Role::server);
-    peer.says(headers(1, request_block(), 0));
-  });
+  const std::string whole = headers(1, request_block());
+  const std::string in_two = headers(1, request_block(), 0) + continuation(1, "");
+  for (const std::string& block : {whole, in_two}) {
+    for (std::size_t size = frame_header_size; size < block.size(); ++size) {
+      expect_end_after(Role::server, limits.header_block_timeout, [&](ScriptedPeer& peer) {
+        ScriptedPeer::shake_hands(peer, Role::server);
+        peer.says(block.substr(0, size));
+      });
+    }
+  }
+}
+
+TEST(Limits, AHeaderBlockHasNoMoreTimeWhenItsBytesComeOneByOne) {
+  using namespace std::chrono_literals;
+  ScriptedPeer peer(Role::server);
+  ScriptedPeer::shake_hands(peer, Role::server);
+  const std::string block = headers(1, request_block());
+  peer.says(block.substr(0, frame_header_size));
+  const TimePoint begin = peer.now();
+
+  for (std::size_t at = frame_header_size; at + 1 < block.size() && !peer.session().is_broken();
+       ++at) {
+    peer.says(block.substr(at, 1));
+    peer.pass(1s);
+  }
+
+  EXPECT_TRUE(peer.session().is_broken());
+  EXPECT_EQ(peer.now() - begin, limits.header_block_timeout);
+  EXPECT_THAT(peer.last_event(), testing::HasSubstr("header_block_timeout"));
+}
+
+TEST(Limits, EachHeaderBlockHasTimeOfItsOwn) {
+  using namespace std::chrono_literals;
+  ScriptedPeer peer(Role::server);
+  ScriptedPeer::shake_hands(peer, Role::server);
+  std::string unsaid;
+  for (StreamId id = 1; id < 100; id += 2) {
+    const std::string block = request(id);
+    peer.says(unsaid + block.substr(0, block.size() - 1));
+    unsaid = block.substr(block.size() - 1);
+    peer.pass(4s);
+  }
+  EXPECT_FALSE(peer.session().is_broken());
 }
 
 TEST(Limits, SettingsTimeout) {

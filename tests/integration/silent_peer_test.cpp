@@ -41,6 +41,9 @@ TEST_F(SilentPeer, ThreeHundredOfThemCostLittleAndAreClosedAfterFiveSeconds) {
   Wire open_block(server_.path());
   ASSERT_TRUE(open_block.greet());
   open_block.say(frames::headers(1, request_to(unary_path), 0));
+  Wire half_a_frame(server_.path());
+  ASSERT_TRUE(half_a_frame.greet());
+  half_a_frame.say(frames::headers(1, request_to(unary_path)).substr(0, 20));
   Wire idle(server_.path());
   ASSERT_TRUE(idle.greet());
 
@@ -57,11 +60,13 @@ TEST_F(SilentPeer, ThreeHundredOfThemCostLittleAndAreClosedAfterFiveSeconds) {
   EXPECT_TRUE(half_a_preface.hear_end());
   EXPECT_TRUE(no_settings.hear_end());
   EXPECT_TRUE(open_block.hear_end());
+  EXPECT_TRUE(half_a_frame.hear_end());
   const auto took = std::chrono::steady_clock::now() - begin;
   EXPECT_GE(took, 4900ms);
   EXPECT_LT(took, 8s);
   EXPECT_EQ(no_settings.goaway(), http2::ErrorCode::settings_timeout);
   EXPECT_EQ(open_block.goaway(), http2::ErrorCode::enhance_your_calm);
+  EXPECT_EQ(half_a_frame.goaway(), http2::ErrorCode::enhance_your_calm);
   EXPECT_TRUE(idle.say(whole_call(1, unary_path, ""))) << "an idle one may stay";
   EXPECT_EQ(idle.hear(1).field("grpc-status"), "0");
 }

@@ -239,6 +239,21 @@ TEST_F(ServerConnectionTimeTest, AHeaderBlockThatStaysOpenIsClosedAfterFiveSecon
   EXPECT_TRUE(log_capture().take("header_block_timeout"));
 }
 
+TEST_F(ServerConnectionTimeTest, AHeaderBlockThatCameWhileTheLoopWasBusyCameInTime) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  const std::string block = frames::headers(1, frames::request_block());
+  peer.say(block.substr(0, block.size() - 1));
+  settle();
+
+  peer.say(block.substr(block.size() - 1));
+  advance(1h);
+
+  EXPECT_FALSE(peer.has_ended());
+  EXPECT_FALSE(peer.heard_on(1).empty()) << "an answer";
+}
+
 TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart) {
   start();
   FramePeer peer(path());
