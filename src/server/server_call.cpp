@@ -28,7 +28,6 @@ const http2::HeaderTemplate& ok_trailers() {
   return fields;
 }
 
-
 }  // namespace
 
 Status unimplemented(const Method& method) {
