@@ -127,15 +127,15 @@ bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_re
   }
   if (!is_over()) send_request();
   if (repeat_ == Repeat::wanted) return !is_over();
-  const bool is_request_at_hand = unary_request_ != nullptr || kept_request_.is_kept();
-  if (!is_request_at_hand) repeat_ = Repeat::spent;
+  if (!has_request()) repeat_ = Repeat::spent;
   return false;
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
     Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
   using Want = ChannelCore::Want;
-  const Want want = repeat_ == Repeat::spent ? Want::fresh : Want::any;
+  Want want = has_request() ? Want::any : Want::fit;
+  if (repeat_ == Repeat::spent) want = Want::fresh;
   if (std::shared_ptr<BlockingConnection> taken = channel_->take(lock, want)) return taken;
   Result<std::shared_ptr<BlockingConnection>> made = connect();
   if (made || last_resort == nullptr || was_cancelled() || SteadyClock::now() >= deadline()) {

@@ -64,8 +64,9 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
   flush();  // of calls, and what the server is owed (PING's ACK)
 }
 
-bool BlockingConnection::is_fit(Lock& lock) {
-  exchange(lock);
+bool BlockingConnection::is_fit(Lock& lock, bool that_can_be_repeated) {
+  const Connection& transport = client_.pump().transport();
+  if (!that_can_be_repeated || !transport.writes_fail_after_close()) exchange(lock);
   return client_.open_state() != http2::Session::OpenState::closed;
 }
 

@@ -82,8 +82,9 @@ class BlockingConnection final : public ClientDriver {
   void flush_credit() {
     if (!client_.pump().is_write_blocked()) flush();
   }
-  /// Whether it can take a call, after a look at what arrived while nobody drove it.
-  bool is_fit(Lock& lock);
+  /// Whether it can take a call, after a look at what arrived while nobody drove it. For a call
+  /// `that_can_be_repeated` the look is spared where the write tells that the server has gone.
+  bool is_fit(Lock& lock, bool that_can_be_repeated = false);
 
   void on_output() override {}  // whoever makes output flushes it
   void on_room() override;

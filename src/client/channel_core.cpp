@@ -72,7 +72,7 @@ std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& 
   if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     lock = idle->lock();
-    if (idle->is_fit(lock)) return idle;
+    if (idle->is_fit(lock, want == Want::any)) return idle;
     lock.unlock();
     give_up(here, *idle->place());
   }

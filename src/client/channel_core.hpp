@@ -77,11 +77,12 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;
 
-  /// `fresh`: one that is made for the call, where there may be one more.
-  enum class Want : std::uint8_t { any, fresh };
+  /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is made
+  /// for the call, where there may be one more.
+  enum class Want : std::uint8_t { any, fit, fresh };
   /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
   /// connect() one. REQUIRES: `lock` holds none.
-  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock, Want want = Want::any);
+  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock, Want want = Want::fit);
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
   /// if there may not be more.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);

@@ -163,6 +163,7 @@ class InprocConnection final : public Connection {
   void shutdown_write() noexcept override {
     if (made_in_.is_in_maker()) outgoing_->end_writing();
   }
+  bool writes_fail_after_close() const noexcept override { return true; }
 
  private:
   void end() noexcept {

@@ -29,9 +29,7 @@ int option_of(int fd, int name) noexcept {
   return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
 }
 
-/// TCP finds the size of its buffers by itself.
 void enlarge_send_buffer(int fd) noexcept {
-  if (option_of(fd, SO_DOMAIN) != AF_UNIX) return;
   if (option_of(fd, SO_SNDBUF) >= 2 * wanted_send_buffer) return;
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted_send_buffer, sizeof wanted_send_buffer);
 }
@@ -58,7 +56,9 @@ ssize_t send_pieces(int fd, std::span<const iovec> from) noexcept {
 }  // namespace
 
 SocketConnection::SocketConnection(UniqueFd fd, PeerIdentity peer) noexcept
-    : fd_(std::move(fd)), peer_(std::move(peer)) {
+    : fd_(std::move(fd)),
+      is_unix_(option_of(fd_.get(), SO_DOMAIN) == AF_UNIX),
+      peer_(std::move(peer)) {
 }
 
 SocketConnection::~SocketConnection() {
@@ -78,7 +78,8 @@ IoResult SocketConnection::try_read(std::span<std::byte> into) {
 
 IoResult SocketConnection::try_write(std::span<const iovec> from) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
-  if (!has_large_buffer_ && total_size(from) > small_write) {
+  // TCP finds the size of its buffers by itself.
+  if (is_unix_ && !has_large_buffer_ && total_size(from) > small_write) {
     has_large_buffer_ = true;
     enlarge_send_buffer(fd_.get());
   }

@@ -36,6 +36,7 @@ class SocketConnection final : public Connection {
   void abort(std::error_code reason) noexcept override;
   const PeerIdentity& peer() const noexcept override { return peer_; }
   void shutdown_write() noexcept override;
+  bool writes_fail_after_close() const noexcept override { return is_unix_; }
 
   int fd() const noexcept { return fd_.get(); }
 
@@ -45,6 +46,7 @@ class SocketConnection final : public Connection {
 
   const UniqueFd fd_;
   const ForkMark made_in_;
+  const bool is_unix_;
   bool has_large_buffer_ = false;  // the first large write asks for it
   AbortReason abort_reason_;
   const PeerIdentity peer_;

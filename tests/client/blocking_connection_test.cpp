@@ -31,9 +31,9 @@ class BlockingConnectionTest : public LogCheckedTest {
     connection_ =
         std::make_unique<BlockingConnection>(std::move(pair->first), "mine", SpinPolicy::off());
   }
-  bool is_fit() {
+  bool is_fit(bool for_what_can_be_repeated = false) {
     BlockingConnection::Lock lock = connection_->lock();
-    return connection_->is_fit(lock);
+    return connection_->is_fit(lock, for_what_can_be_repeated);
   }
 
   std::unique_ptr<ScriptedPeer> peer_;
@@ -47,6 +47,13 @@ TEST_F(BlockingConnectionTest, IsFitBeforeTheServerSaysAnything) {
 TEST_F(BlockingConnectionTest, IsNotFitOnceTheServerHasClosed) {
   EXPECT_TRUE(is_fit());
   peer_.reset();
+  EXPECT_FALSE(is_fit());
+}
+
+TEST_F(BlockingConnectionTest, IsNotReadFromWhereAWriteTellsOfTheEndAndTheCallCanBeRepeated) {
+  EXPECT_TRUE(is_fit());
+  peer_.reset();
+  EXPECT_TRUE(is_fit(/*for_what_can_be_repeated=*/true));
   EXPECT_FALSE(is_fit());
 }
 

@@ -154,6 +154,16 @@ TEST_P(ConnectionContract, FailedWriteLeavesWhatThePeerSaidReadable) {
   EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
 }
 
+TEST_P(ConnectionContract, WritesFailAfterThePeerClosedWhereThatIsPromised) {
+  const std::string_view name = GetParam().name;
+  ASSERT_EQ(here().writes_fail_after_close(), name == "Socket" || name.starts_with("Pipe"));
+  destroy_there();
+
+  if (!here().writes_fail_after_close()) return;
+  const IoResult written = test::write_once(here(), "x");
+  EXPECT_EQ(written.kind(), Kind::failed);
+}
+
 TEST_P(ConnectionContract, ShutdownOfWritingEndsOneDirectionOnly) {
   here().shutdown_write();
 
