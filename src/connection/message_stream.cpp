@@ -241,7 +241,7 @@ void MessageStream::wake_reader(bool has_message) {
 void MessageStream::wake_writer() {
   if (writer_ == nullptr) return;
   const Write written = try_write(*writer_->message_);
-  if (written == Write::full) return;
+  if (written == Write::full || writer_ == nullptr) return;  // null: the message ended the call
   std::exchange(writer_, nullptr)->is_taken_ = written == Write::taken;
   loop_->schedule(resume_writer_);
 }

@@ -73,6 +73,9 @@ class MessageStreamTest : public testing::Test, public MessageStreamOwner {
 
   void on_input() override { ++inputs_; }
   void on_bad_input(Status why) override { bad_input_ = std::move(why); }
+  void before_message() override {
+    if (ended_by_message_ != nullptr) ended_by_message_->end_output();
+  }
   void on_output() override { ++outputs_; }
   void on_ready() override { ++readies_; }
 
@@ -86,6 +89,8 @@ class MessageStreamTest : public testing::Test, public MessageStreamOwner {
   int inputs_ = 0;
   int outputs_ = 0;
   int readies_ = 0;
+  /// What cannot go out before a message ends this one's output.
+  MessageStream* ended_by_message_ = nullptr;
   Status bad_input_;
 };
 
@@ -456,6 +461,27 @@ TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatTheCallIsOver) {
 
   unopened.end_output();
   loop_.poll();
+
+  EXPECT_EQ(was_taken, false);
+}
+
+TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatItsMessageEndsTheCall) {
+  MessageStream unopened(*this, max_size);
+  unopened.set_loop(loop_.core());
+  const Text text = text_of("x");
+  std::optional<bool> was_taken;
+  spawn(loop_,
+        [](MessageStream& messages, const Text& message, std::optional<bool>& into) -> Task<void> {
+          WriteAwaiter write(messages, message);
+          const bool taken = co_await write;
+          into = taken;
+        }(unopened, text, was_taken));
+  loop_.poll();
+  ended_by_message_ = &unopened;
+
+  unopened.attach(sessions_->client, *request_, &loop_.core());
+  loop_.poll();
+  unopened.detach();
 
   EXPECT_EQ(was_taken, false);
 }
