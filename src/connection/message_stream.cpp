@@ -88,11 +88,11 @@ void MessageStream::store_fragment() {
   const bool is_under_way =
       !has_parked_ && kept_begin_ == kept_.size() && (assembler_.is_mid_message() || expects_one_);
   if (is_under_way) {
+    const bool lies_in_fragment = assembler_.buffered() == 0;  // if it is a message
     const Step step = assembler_.next(fragment_);
     if (step.kind == Kind::failed) return fail(assembler_.error());
     if (step.kind == Kind::message) {
       has_parked_ = true;
-      const bool lies_in_fragment = assembler_.buffered() == 0;
       if (lies_in_fragment) {
         kept_.assign(step.message.begin(), step.message.end());
         walked_ = 0;

@@ -261,6 +261,18 @@ TEST_F(MessageStreamTest, WhatComesAfterADiscardIsDroppedAndItsWindowGivenBack) 
   EXPECT_TRUE(bad_input_.ok());
 }
 
+TEST_F(MessageStreamTest, TheOneMessageOfAUnaryCallIsHeldOnce) {
+  messages_->expect_one();
+  const std::string large(600'000, 'x');
+  const std::string message = framed(text_of(large));
+  send(message.substr(0, 300'000));
+
+  send(message.substr(300'000), /*end_stream=*/true);
+
+  EXPECT_LT(messages_->capacity(), 2 * message.size());
+  EXPECT_EQ(read(), large);
+}
+
 TEST_F(MessageStreamTest, AReaderThatIsSlowStopsItsStreamAndThenGetsItAll) {
   http2::SessionOptions small;
   small.initial_window_size = 65'535;
