@@ -55,11 +55,7 @@ MutableByteSpan MessageStream::direct_tail() {
 void MessageStream::deliver() {
   serve_reader();
   if (input_ != Input::dropped) owner_->on_input();
-  if (input_ == Input::dropped) {
-    fragment_ = {};
-    return;
-  }
-  keep_fragment();
+  if (input_ != Input::dropped) keep_fragment();
 }
 
 void MessageStream::keep_fragment() {
@@ -205,10 +201,16 @@ void MessageStream::discard_input() noexcept {
   if (input_ == Input::dropped) return;
   input_ = Input::dropped;
   has_parked_ = false;
+  parked_ = {};
   fragment_ = {};
-  kept_ = {};
+  kept_ = std::vector<std::byte>();
   kept_begin_ = 0;
   walked_ = 0;
+  assembler_.drop();
+  if (stream_ != nullptr) {
+    session_->dropped(*stream_);
+    if (session_->has_credit()) owner_->on_output();
+  }
   wake_reader(/*has_message=*/false);
 }
 

@@ -70,6 +70,12 @@ class MessageAssembler {
     state_ = State::boundary;
   }
 
+  /// Nobody wants what is under way, nor what follows: its memory goes. Final, as a failure is.
+  void drop() noexcept {
+    buffer_ = ArrivalBuffer();
+    state_ = State::failed;
+  }
+
   /// Whether the end of the stream would cut a message in two.
   bool is_mid_message() const noexcept {
     return state_ == State::prefix || (state_ == State::body && buffer_.missing() != 0);

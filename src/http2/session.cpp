@@ -139,6 +139,11 @@ void Session::consumed(Stream& stream, std::size_t count) {
   if (stream.receive_.was_tiny && stream.receive_.unconsumed == 0) message_completed(stream);
 }
 
+void Session::dropped(Stream& stream) noexcept {
+  inbound_.need(stream, 0);
+  inbound_.consume(stream, stream.receive_.unconsumed);
+}
+
 void Session::needs(Stream& stream, std::size_t remaining) {
   inbound_.need(stream, remaining);
 }

@@ -119,6 +119,9 @@ class Session {
   bool has_room_for_calls() noexcept;
   /// The owner has let go of `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
+  /// The owner has dropped all that it had of the stream, unread: as consumed(), but it pays for no
+  /// tiny frames (limits.hpp).
+  void dropped(Stream& stream) noexcept;
   /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
   /// cover it, within the connection's budget; beyond the budget only the oldest is served.
   void needs(Stream& stream, std::size_t remaining);

@@ -412,6 +412,29 @@ TEST_F(BlockingCallTest, TrailersAreEmptyUntilAnotherThreadHasReadTheEnd) {
   EXPECT_TRUE(call.finish().ok());
 }
 
+TEST_F(BlockingCallTest, FinishHearsTheEndThoughNobodyReadMoreThanAWindowHolds) {
+  std::promise<void> window_is_full;
+  ScriptedServer server({[&window_is_full](ScriptedPeer& peer) {
+    http2::Stream* const stream = peer.next_headers();
+    ASSERT_NE(stream, nullptr);
+    peer.begin(*stream);
+    for (int i = 0; i < 30'000; ++i)
+      peer.message(*stream, std::string(100, 'x'));
+    peer.end(*stream);
+    peer.flush();
+    window_is_full.set_value();
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  Channel channel("mine", server.options());
+  auto call = ClientStub(channel, test_methods)
+                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  const std::future<void> waiting = window_is_full.get_future();
+  while (waiting.wait_for(0s) != std::future_status::ready)
+    EXPECT_TRUE(call.write(text("go on")));  // which takes in what has come
+
+  EXPECT_TRUE(call.finish().ok());
+}
+
 TEST_F(BlockingCallTest, CancelFromAnotherThreadWakesTheReader) {
   std::promise<void> reading;
   ScriptedServer server({[&reading](ScriptedPeer& peer) {

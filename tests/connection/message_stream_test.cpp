@@ -257,8 +257,45 @@ TEST_F(MessageStreamTest, WhatComesAfterADiscardIsDroppedAndItsWindowGivenBack) 
   EXPECT_EQ(read_outcome(), Read::ended);
   EXPECT_EQ(inputs_, 0);
   EXPECT_FALSE(messages_->has_unread());
-  EXPECT_FALSE(sessions_->client.has_output());
+  EXPECT_EQ(sessions_->client.stats().buffered_output, 0U);
   EXPECT_TRUE(bad_input_.ok());
+}
+
+TEST_F(MessageStreamTest, WhatADiscardDropsGivesItsWindowAndItsMemoryBack) {
+  http2::SessionOptions small;
+  small.initial_window_size = 65'535;
+  const std::string message = framed(text_of(std::string(60'000, 'x')));
+  for (const std::size_t size : {message.size(), std::size_t{50'000}, std::size_t{3}}) {
+    connect(small);
+    send(message.substr(0, size));
+    read_outcome();
+    send(message.substr(size));
+    send(message.substr(0, 4'000));
+
+    messages_->discard_input();
+    sessions_->exchange();
+    send(std::string(1000 * 1000, 'x'), /*end_stream=*/true);
+
+    EXPECT_EQ(sessions_->client.stats().buffered_output, 0U) << size;
+    EXPECT_EQ(sessions_->server.stats().buffered_input, 0U) << size;
+    EXPECT_EQ(messages_->capacity(), 0U) << size;
+  }
+}
+
+TEST_F(MessageStreamTest, AMessageThatFailsToParseGivesTheWindowOfWhatIsBehindItBack) {
+  http2::SessionOptions small;
+  small.initial_window_size = 65'535;
+  connect(small);
+  Text unwanted;
+  messages_->set_blocking_reader(&unwanted);
+  const std::string no_message = std::string("\0\0\0\0\3\x0a\xff\xff", 8);
+  send(no_message + framed(text_of(std::string(60'000, 'x'))));
+  ASSERT_EQ(bad_input_.code(), StatusCode::internal);
+
+  send(std::string(1000 * 1000, 'x'), /*end_stream=*/true);
+
+  EXPECT_EQ(sessions_->client.stats().buffered_output, 0U);
+  EXPECT_EQ(sessions_->server.stats().buffered_input, 0U);
 }
 
 TEST_F(MessageStreamTest, TheOneMessageOfAUnaryCallIsHeldOnce) {

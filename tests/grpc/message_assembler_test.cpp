@@ -346,6 +346,21 @@ TEST(MessageAssembler, MovesInTheMiddleOfAMessage) {
   EXPECT_EQ(outcome.messages, (std::vector<std::string>{"hello", "world"}));
 }
 
+TEST(MessageAssembler, HoldsNothingAndTakesNothingOnceItIsDropped) {
+  MessageAssembler assembler(limit);
+  Outcome outcome;
+  feed(assembler, ByteSpan(framed({"hello"})).first(8), outcome);
+
+  assembler.drop();
+  const Bytes later = framed({"hello"});
+  ByteSpan more = later;
+
+  EXPECT_EQ(assembler.capacity(), 0U);
+  EXPECT_FALSE(assembler.is_mid_message());
+  EXPECT_TRUE(assembler.free_tail().empty());
+  EXPECT_EQ(assembler.next(more).kind, MessageAssembler::Kind::failed);
+}
+
 TEST(MessagePrefix, IsAFlagAndABigEndianLength) {
   EXPECT_EQ(prefix(1, 0x0102'03ff),
             (Bytes{std::byte{1}, std::byte{1}, std::byte{2}, std::byte{3}, std::byte{0xff}}));

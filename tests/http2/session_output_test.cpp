@@ -170,6 +170,7 @@ TEST(SessionOutput, CommandsOnAClosedStreamOrABrokenSessionDoNothing) {
     peer.session().send_headers(peer.stream(1), test::ok_trailers(), {}, /*end_stream=*/true);
     peer.session().reset_stream(peer.stream(1), ErrorCode::cancel);
     peer.session().needs(peer.stream(1), 5);
+    peer.session().dropped(peer.stream(1));
     peer.session().consumed(peer.stream(1), 5);
     EXPECT_FALSE(peer.session().is_writable(peer.stream(1)));
   };
