@@ -65,7 +65,8 @@ class PoolCore {
     std::function<void()> work_;
   };
 
-  /// Starts a thread if the idle ones are not enough. Throws if none can be had at all.
+  /// Starts a thread if the idle ones are not enough; not while the pool ends: those that are
+  /// joined then do all there is. Throws if none can be had at all.
   void ensure_thread();
   void serve();
 
@@ -118,7 +119,7 @@ bool PoolCore::cancel(Runnable& work) noexcept {
 }
 
 void PoolCore::ensure_thread() {
-  if (queued_ <= idle_ || threads_.size() == max_threads_) return;
+  if (queued_ <= idle_ || threads_.size() == max_threads_ || is_closing_) return;
   try {
     threads_.emplace_back([this] { serve(); });
   } catch (const std::system_error&) {

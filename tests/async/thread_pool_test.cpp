@@ -71,6 +71,37 @@ TEST(ThreadPool, RefusesWorkWhenItsQueueIsFull) {
   go_on.count_down();
 }
 
+/// Tells when its thread ends.
+struct ThreadEnd {
+  std::latch* ended = nullptr;
+  ~ThreadEnd() {
+    if (ended != nullptr) ended->count_down();
+  }
+};
+
+TEST(ThreadPool, WorkThatIsPostedWhileThePoolEndsRunsWithoutNewThreads) {
+  std::latch both_run(2);
+  std::latch one_has_ended(1);
+  std::atomic<int> count = 0;
+  {
+    ThreadPool pool(8);
+    ASSERT_TRUE(pool.try_post([&] {
+      both_run.arrive_and_wait();
+      one_has_ended.wait();  // so the pool is ending
+      for (int index = 0; index < 4; ++index)
+        EXPECT_TRUE(pool.try_post([&count] { ++count; }));
+    }));
+    ASSERT_TRUE(pool.try_post([&] {
+      thread_local ThreadEnd end;
+      end.ended = &one_has_ended;
+      both_run.arrive_and_wait();
+    }));
+    both_run.wait();
+  }
+
+  EXPECT_EQ(count, 4);
+}
+
 Task<bool> move_to(ThreadPool& pool) {
   co_await resume_on(pool);
   co_return pool.is_in_this_thread();
