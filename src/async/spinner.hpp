@@ -6,6 +6,7 @@
 
 #include <nearcall/spin_policy.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace nearcall::detail {
@@ -53,7 +54,7 @@ class Spinner {
   using ProcessorCount = unsigned (*)() noexcept;
 
   explicit Spinner(SpinPolicy policy, ProcessorCount count = usable_processors) noexcept
-      : max_(policy.max()), budget_(policy.max()), count_(count) {}
+      : max_(std::min(policy.max(), longest_budget)), budget_(max_), count_(count) {}
 
   /// A wait starts; false: sleep at once.
   bool begin(TimePoint now) noexcept;
@@ -72,6 +73,8 @@ class Spinner {
   Duration budget() const noexcept { return budget_; }
 
  private:
+  /// For ever, to any waiter; and twice as long after any time is still a time.
+  static constexpr Duration longest_budget = std::chrono::hours(1);
   static constexpr Duration cheap_poll = std::chrono::nanoseconds(150);
   /// Polls further apart than this had another thread in between.
   static constexpr Duration descheduled_after = std::chrono::microseconds(50);

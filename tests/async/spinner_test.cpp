@@ -73,6 +73,13 @@ TEST_F(SpinnerTest, SpinsUntilDataComesAndNoLonger) {
   EXPECT_EQ(wait(3us), 3us);
 }
 
+TEST_F(SpinnerTest, SpinsOnWhereThePolicySetsNoEnd) {
+  spinner_ = Spinner(SpinPolicy::adaptive(Duration::max()), two);
+
+  EXPECT_EQ(wait(1s), 1s);
+  EXPECT_EQ(wait(1s), 1s);
+}
+
 TEST_F(SpinnerTest, GivesUpWhenTheBudgetIsSpent) {
   EXPECT_EQ(wait(1ms), 48us);
 }
