@@ -29,7 +29,7 @@ std::string_view HeaderBlock::keep(std::string_view text) {
 
 void HeaderBlock::clear() noexcept {
   if (fields_.capacity() > kept_fields) {
-    fields_ = {};
+    fields_ = std::vector<HeaderView>();  // `{}` would keep the memory
   } else {
     fields_.clear();
   }

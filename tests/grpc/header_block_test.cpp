@@ -51,6 +51,23 @@ TEST(HeaderBlock, IsEmptyAfterClearAndUsableAgain) {
   EXPECT_EQ(block.fields()[0], (HeaderView{"key", "y"}));
 }
 
+TEST(HeaderBlock, ClearKeepsTheMemoryOfShortListsOnly) {
+  HeaderBlock block;
+  const auto has_room_for = [&block](int count) {
+    block.clear();
+    block.add("a", "b");
+    const HeaderView* const first = block.fields().data();
+    for (int i = 1; i < count; ++i)
+      block.add("a", "b");
+    return block.fields().data() == first;
+  };
+  EXPECT_FALSE(has_room_for(50));
+  EXPECT_TRUE(has_room_for(50));
+
+  EXPECT_FALSE(has_room_for(1000));
+  EXPECT_FALSE(has_room_for(1000));
+}
+
 TEST(HeaderBlock, ScratchMemoryDoesNotOverlap) {
   HeaderBlock block;
   std::vector<char*> pieces;
