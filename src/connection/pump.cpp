@@ -139,7 +139,7 @@ Pump::Progress Pump::flush(TimePoint now) {
   if (has_ended() || write_has_failed_) return Progress::ended;
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
-  while (session_.has_output()) {
+  while (!is_write_blocked_ && session_.has_output()) {
     const std::size_t count = session_.output(pieces);
     if (count == 0) break;
     const IoResult result = transport_->try_write(std::span(pieces.data(), count));
@@ -147,7 +147,6 @@ Pump::Progress Pump::flush(TimePoint now) {
       session_.output_sent(result.count(), now);
     } else if (result.kind() == IoResult::Kind::would_block) {
       is_write_blocked_ = true;
-      return Progress::none;
     } else {
       write_has_failed_ = true;
       end_after_write_failure(result.error());
@@ -155,6 +154,7 @@ Pump::Progress Pump::flush(TimePoint now) {
     }
   }
   dispatch_events(now);  // streams that became writable
+  if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   if (session_.is_drained() && !session_.has_output()) {
     end(EndReason::drained, "all calls are over");
     return Progress::ended;

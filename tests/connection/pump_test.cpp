@@ -84,6 +84,7 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   void on_input() override {}
   void on_bad_input(Status why) override { ADD_FAILURE() << why.to_string(); }
   void on_output() override {}
+  void on_ready() override { ++readies_; }
 
   EventLoop loop_;
   std::unique_ptr<Connection> inner_;
@@ -95,6 +96,7 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   bool takes_messages_ = false;
   std::vector<Kind> saw_;
   http2::Stream* stream_ = nullptr;
+  int readies_ = 0;
   int ends_ = 0;
   EndReason reason_ = EndReason::none;
   std::string what_;
@@ -351,6 +353,26 @@ TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
   EXPECT_FALSE(pump_->has_output());
   EXPECT_FALSE(pump_->is_write_blocked());
   EXPECT_FALSE(pump_->has_ended());
+}
+
+TEST_F(PumpTest, AWriterIsToldOfRoomThoughThePipeIsFull) {
+  takes_messages_ = true;
+  make();
+  open();
+  send_output();
+  read_all();
+  ASSERT_NE(stream_, nullptr);
+  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+                                /*end_stream=*/false);
+  const test::Text large = test::text_of(std::string(100'000, 'x'));
+  while (messages_.try_write(large) == MessageStream::Write::taken) {
+  }
+  ASSERT_FALSE(messages_.is_writable());
+
+  EXPECT_EQ(pump_->flush(now()), Progress::none);
+
+  EXPECT_TRUE(messages_.is_writable());
+  EXPECT_EQ(readies_, 1);
 }
 
 TEST_F(PumpTest, TheFirstReasonToEndCounts) {
