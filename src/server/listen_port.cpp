@@ -35,6 +35,16 @@ ListenPort::~ListenPort() {
   unbind();
 }
 
+void ListenPort::drain() {
+  const std::size_t most = shared_->options().max_connections();
+  for (std::size_t accepted = 0; accepted < most; ++accepted) {
+    Result<std::unique_ptr<Connection>> next = listener_->try_accept();
+    if (!next || *next == nullptr) break;
+    take(*std::move(next));
+  }
+  unbind();
+}
+
 void ListenPort::unbind() noexcept {
   if (std::exchange(is_unbound_, true)) return;
   unwatch();

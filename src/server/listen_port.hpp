@@ -32,6 +32,9 @@ class ListenPort final : public FdWatcher {
   ~ListenPort();
 
   void start() { accept_all(); }
+  /// Takes those who wait already, as many as the server may have, and then no more: they have
+  /// connected, and some have sent a request.
+  void drain();
   /// Takes no more connections; the name goes with the port.
   void unbind() noexcept;
 

@@ -98,9 +98,14 @@ void ServerCore::open_ports() {
   });
 }
 
+/// Once a drain has begun the connection stays on the first loop, which drains when the ports have:
+/// the other loops may have begun, and be through.
 void ServerCore::hand_over(std::unique_ptr<Connection> connection, ConnectionQuota::Place place) {
-  Slot& slot = *loops_[next_loop_++ % loops_.size()];
+  std::unique_lock lock(mutex_);
+  const bool is_draining = course_ == Course::draining;
+  Slot& slot = *loops_[is_draining ? 0 : next_loop_++ % loops_.size()];
   if (&slot == loops_.front().get()) {
+    lock.unlock();
     slot.server_loop().add(std::move(connection), std::move(place));
     return;
   }
@@ -135,7 +140,7 @@ void ServerCore::drain() {
       if (alive.expired()) return;
       if (slot == loops_.front()) {
         for (const auto& port : ports_)
-          port->unbind();
+          port->drain();
         shared_.begin_stopping();
       }
       slot->server_loop().begin_drain();

@@ -4,6 +4,11 @@
 #include "../examples/custom_transport/plugin_transport.hpp"
 #include "base/unique_fd.hpp"
 #include "integration/both_drivers.hpp"
+#include "support/temp_dir.hpp"
+#include "transport/socket_address.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <iterator>
@@ -164,6 +169,26 @@ TEST_P(ConnectFails, TheFactorysDeadlineIsThatOfItsAttempt) {
   // A loop's attempt is shared by all calls that wait for it.
   const auto most = GetParam() == ClientDriver::blocking ? 10s : 60s;
   EXPECT_LE(deadline, std::chrono::steady_clock::now() + most);
+}
+
+TEST_P(ConnectFails, AServerThatGoesWithoutAcceptingIsUnavailableAtOnce) {
+  TempDir folder;
+  const std::string path = folder.file("s");
+  const SocketAddress address = SocketAddress::unix_path(path);
+  UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listening.get(), address.get(), address.size()), 0);
+  ASSERT_EQ(::listen(listening.get(), 8), 0);
+  std::jthread leaver([&listening] {
+    pollfd connected{listening.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&connected, 1, 20'000), 1);
+    listening.reset();
+  });
+  Channel channel("unix:" + path);
+  const Echo::Client echo(channel);
+
+  const Status status = converse(GetParam(), echo, Conversation());
+
+  EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
 }
 
 TEST_P(ConnectFails, AFactoryThatSucceedsWithoutAConnectionIsUnavailable) {

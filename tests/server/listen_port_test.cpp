@@ -269,6 +269,34 @@ TEST_F(ListenPortTest, OnceUnboundItTakesNobodyAndTheOthersLiveOn) {
   EXPECT_EQ(script_.unbinds, 1);
 }
 
+TEST_F(ListenPortTest, ADrainTakesThoseWhoWaitAndNobodyLater) {
+  listen(PeerPolicy::same_user_or_root());
+  script_.connect(our_uid);
+  script_.connect(other_uid);
+  script_.connect(our_uid);
+
+  port_->drain();
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 2U);
+  EXPECT_EQ(script_.open, 3) << "the last one still waits";
+  EXPECT_EQ(script_.unbinds, 1);
+  EXPECT_TRUE(log_capture().take("is not admitted"));
+}
+
+TEST_F(ListenPortTest, ADrainEndsHoweverManyCome) {
+  listen(PeerPolicy::same_user_or_root(), ServerOptions().max_connections(3));
+  for (int i = 0; i < 5; ++i)
+    script_.connect(our_uid);
+
+  port_->drain();
+
+  EXPECT_EQ(taken_.size(), 3U);
+  EXPECT_EQ(script_.open, 5);
+  EXPECT_EQ(script_.unbinds, 1);
+}
+
 TEST_F(ListenPortTest, AnUnbindInThePauseEndsTheRetries) {
   listen(PeerPolicy::same_user_or_root());
   script_.fail("too many open files");

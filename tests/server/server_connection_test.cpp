@@ -306,6 +306,22 @@ TEST_F(ServerConnectionTimeTest, ACallThatWasOnItsWayWhenTheStopBeganIsServed) {
   EXPECT_TRUE(has_stopped());
 }
 
+TEST_F(ServerConnectionTimeTest, AConnectionThatNobodyHasAcceptedWhenTheStopBeganIsServed) {
+  start();
+  FramePeer peer(path());
+  peer.say_hello();
+  peer.ask_whole(1, "/test.Wrapper/Echo");
+
+  stop();
+  peer.say(frames::ping(drain_ping(peer), frames::flag::ack));
+  settle();
+
+  EXPECT_EQ(peer.heard(http2::FrameType::data).size(), 1U);
+  EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
+  EXPECT_TRUE(peer.has_ended());
+  EXPECT_TRUE(has_stopped());
+}
+
 TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
   start();
   FramePeer peer(path());

@@ -6,11 +6,14 @@
 #include "server/wrapper_service.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace nearcall::test {
 namespace {
@@ -63,6 +66,38 @@ TEST_F(ServerCoreTest, IdleLoopsDoNotHoldUpTheStop) {
   server_->wait();
 
   EXPECT_EQ(only.read_to_the_end(), http2::ErrorCode::no_error);
+}
+
+TEST_F(ServerCoreTest, CallsOfThoseThatWaitToBeAcceptedWhenTheStopBeginsAreServed) {
+  std::promise<void> go_on;
+  service_.on_echo = [&go_on](ServerContext&, const Text& request) -> Result<Text> {
+    if (request.value() == "hold") go_on.get_future().wait();
+    return request;
+  };
+  start(ServerOptions().threads(2).busy_handler_warning(std::chrono::hours(1)));
+  RawClient holder(path());
+  const RawClient::Fields echo = RawClient::request_to("/test.Wrapper/Echo");
+  http2::Stream& held = holder.open(echo);
+  holder.send(held, framed(text_of("hold")), /*end_stream=*/true);
+  ASSERT_TRUE(service_.started.wait_for(1)) << "on the first loop, which accepts nobody now";
+  std::list<std::pair<RawClient, http2::Stream*>> waiting;
+  for (int i = 0; i < 6; ++i) {
+    auto& [client, stream] = waiting.emplace_back(path(), nullptr);
+    stream = &client.open(echo);
+    client.send(*stream, framed(text_of("late")), /*end_stream=*/true);
+  }
+
+  server_->stop();
+  go_on.set_value();
+
+  EXPECT_TRUE(holder.answer_to(held));
+  for (auto& [client, stream] : waiting) {
+    const auto answer = client.answer_to(*stream);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->body, framed(text_of("late")));
+    EXPECT_EQ(client.read_to_the_end(), http2::ErrorCode::no_error);
+  }
+  server_->wait();
 }
 
 TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
