@@ -66,11 +66,12 @@ void AsyncCall::open_on(ClientConnection& connection) {
   if (request_.is_kept() && is_open()) request_.send(messages());
 }
 
-bool AsyncCall::begin_again() {
-  if (was_repeated_ || has_written_) return false;
+ClientCall::Again AsyncCall::begin_again() {
+  if (was_repeated_) return Again::no;
+  if (has_written_) return Again::requests_are_gone;
   was_repeated_ = true;
   connection_->repeat(*this);
-  return true;
+  return Again::yes;
 }
 
 void AsyncCall::expect_reply(google::protobuf::MessageLite& reply) noexcept {

@@ -79,7 +79,7 @@ class AsyncCall final : public ClientCall {
 
   static void on_deadline(void* self) noexcept;
   void on_change() override;
-  bool begin_again() override;
+  Again begin_again() override;
   void before_message() override { has_written_ = true; }
   void on_ready() override {}
   void cancel_here();

@@ -127,7 +127,7 @@ bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_re
   }
   if (!is_over()) send_request();
   if (repeat_ == Repeat::wanted) return !is_over();
-  if (!has_request()) repeat_ = Repeat::spent;
+  if (!has_request() && repeat_ == Repeat::allowed) repeat_ = Repeat::impossible;
   return false;
 }
 
@@ -174,11 +174,12 @@ void BlockingCall::send_request() {
   connection_->flush();
 }
 
-bool BlockingCall::begin_again() {
-  if (repeat_ != Repeat::allowed) return false;
+ClientCall::Again BlockingCall::begin_again() {
+  if (repeat_ == Repeat::impossible) return Again::requests_are_gone;
+  if (repeat_ != Repeat::allowed) return Again::no;
   repeat_ = Repeat::wanted;
   on_ready();
-  return true;
+  return Again::yes;
 }
 
 std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {

@@ -63,11 +63,12 @@ class BlockingCall final : private ClientCall {
   };
 
   /// allowed → wanted: it was not begun, and whoever waits has to open it again; → spent.
-  enum class Repeat : std::uint8_t { allowed, wanted, spent };
+  /// allowed → impossible: its requests are streamed, and another thread may write them.
+  enum class Repeat : std::uint8_t { allowed, wanted, spent, impossible };
 
   void on_change() override;
   void on_ready() override;
-  bool begin_again() override;
+  Again begin_again() override;
   /// False if it is over before it began.
   bool prepare(ChannelCore& channel, const CallOptions& options);
   /// Opens it, and once more if that is wanted at once.

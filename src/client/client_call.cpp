@@ -184,7 +184,16 @@ void ClientCall::on_not_begun(const Status& status) {
     connection_ = nullptr;
     timeout_.reset();  // what is left of it is sent the next time
   }
-  if (!begin_again()) end(status);
+  switch (begin_again()) {
+    case Again::yes:
+      return;
+    case Again::no:
+      return end(status);
+    case Again::requests_are_gone:
+      return end(Status(status.code(), status.message() +
+                                           "; it cannot be repeated: requests that are streamed "
+                                           "are not kept"));
+  }
 }
 
 // ---- the end ------------------------------------------------------------------------------------

@@ -73,9 +73,10 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   ~ClientCall();
   /// The state changed: headers came, or it is over.
   virtual void on_change() = 0;
-  /// The server provably did not begin it, and it is idle again: true if it will be opened once
-  /// more, false to let it end. Nothing may be opened or destroyed in here.
-  virtual bool begin_again() { return false; }
+  enum class Again : std::uint8_t { yes, no, requests_are_gone };
+  /// The server provably did not begin it, and it is idle again: whether it will be opened once
+  /// more, or ends. Nothing may be opened or destroyed in here.
+  virtual Again begin_again() { return Again::no; }
 
  private:
   enum class State : std::uint8_t { idle, open, over };

@@ -22,9 +22,9 @@ class DirectCall final : public detail::ClientCall {
 
  private:
   void on_change() override { ++changes; }
-  bool begin_again() override {
+  Again begin_again() override {
     ++not_begun;
-    return wants_to_begin_again;
+    return wants_to_begin_again ? Again::yes : Again::no;
   }
 };
 

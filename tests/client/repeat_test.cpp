@@ -182,20 +182,61 @@ TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
   EXPECT_EQ(attempts, 2);
 }
 
-TEST_F(BlockingRepeatTest, AStreamingCallThatWroteIsNotRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const stream = peer.next_call();
-    ASSERT_NE(stream, nullptr);
-    peer.reset(*stream, ErrorCode::refused_stream);
-    EXPECT_EQ(peer.next_headers(), nullptr);
-  }});
+/// Reads what was written, and does not take it.
+void refuse_the_stream(ScriptedPeer& peer) {
+  http2::Stream* const stream = peer.next_headers();
+  ASSERT_NE(stream, nullptr);
+  peer.reset(*stream, ErrorCode::refused_stream);
+  EXPECT_EQ(peer.next_headers(), nullptr);
+}
+
+/// Leaves before the call is read.
+void leave_first(ScriptedPeer& peer) {
+  peer.session().send_goaway(ErrorCode::no_error, "restarting");
+  EXPECT_EQ(peer.next_headers(), nullptr);
+}
+
+constexpr std::string_view why_not = "requests that are streamed are not kept";
+
+TEST_F(BlockingRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
+  for (const auto& script : {&refuse_the_stream, &leave_first}) {
+    ScriptedServer server({script});
+    Channel channel("mine", server.options());
+    auto call = ClientStub(channel, test_methods)
+                    .client_streaming<StringValue, StringValue>(collect_method, patient());
+
+    EXPECT_TRUE(call.write(text("gone")));
+
+    const Status status = call.finish().status();
+    EXPECT_EQ(status.code(), StatusCode::unavailable);
+    EXPECT_NE(status.message().find(why_not), std::string::npos) << status.to_string();
+    EXPECT_EQ(server.connection_count(), 1U);
+  }
+}
+
+TEST_F(BlockingRepeatTest, AStreamingCallIsNotRepeatedOnceItWasStarted) {
+  ScriptedServer server({&leave_first});
   Channel channel("mine", server.options());
   auto call = ClientStub(channel, test_methods)
-                  .client_streaming<StringValue, StringValue>(collect_method, patient());
+                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
 
-  EXPECT_TRUE(call.write(text("gone")));
+  EXPECT_FALSE(call.read().has_value());
 
-  EXPECT_EQ(call.finish().status().code(), StatusCode::unavailable);
+  const Status status = call.finish();
+  EXPECT_EQ(status.code(), StatusCode::unavailable);
+  EXPECT_NE(status.message().find(why_not), std::string::npos) << status.to_string();
+}
+
+TEST_F(BlockingRepeatTest, ACallThatIsRefusedTwiceSaysNothingOfStreams) {
+  ScriptedServer server({[](ScriptedPeer& peer) {
+    while (http2::Stream* const stream = peer.next_call())
+      peer.reset(*stream, ErrorCode::refused_stream);
+  }});
+  Channel channel("mine", server.options());
+
+  const Status status = call_unary(ClientStub(channel, test_methods)).status();
+
+  EXPECT_EQ(status, Status(StatusCode::unavailable, "the server did not take the call"));
 }
 
 // ---- awaited ------------------------------------------------------------------------------------
@@ -312,19 +353,17 @@ Task<Status> write_and_finish(const ClientStub& stub) {
   co_return reply.status();
 }
 
-TEST_F(AwaitedRepeatTest, AStreamingCallThatWroteIsNotRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-    http2::Stream* const first = peer.next_call();
-    ASSERT_NE(first, nullptr);
-    EXPECT_GT(peer.body_size(*first), 5U);
-    peer.reset(*first, ErrorCode::refused_stream);
-    EXPECT_EQ(peer.next_headers(), nullptr);
-  }});
-  Channel channel("mine", server.options());
+TEST_F(AwaitedRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
+  for (const auto& script : {&refuse_the_stream, &leave_first}) {
+    ScriptedServer server({script});
+    Channel channel("mine", server.options());
 
-  const Status status = sync_wait(write_and_finish(ClientStub(channel, test_methods)));
+    const Status status = sync_wait(write_and_finish(ClientStub(channel, test_methods)));
 
-  EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+    EXPECT_EQ(status.code(), StatusCode::unavailable);
+    EXPECT_NE(status.message().find(why_not), std::string::npos) << status.to_string();
+    EXPECT_EQ(server.connection_count(), 1U);
+  }
 }
 
 }  // namespace
