@@ -1,38 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// A transport of one's own, both halves: a program that is spoken to over its standard input.
+// A transport of one's own, both halves: a plugin that is spoken to over its standard input.
 #pragma once
 
+#include <nearcall/server.hpp>
 #include <nearcall/transport.hpp>
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <functional>
-#include <utility>
-
-namespace plugin_transport {
+namespace plugin {
 using namespace nearcall;
-using Connected = Result<std::unique_ptr<Connection>>;
+
 /// A connected socket that one process handed to another.
 class PassedSocket final : public Connection {
  public:
-  explicit PassedSocket(int fd, std::function<void()> on_close = {})
-      : fd_(fd), on_close_(std::move(on_close)) {}
+  explicit PassedSocket(int fd) : fd_(fd) {}
   ~PassedSocket() override {
+    ::shutdown(fd_, SHUT_RDWR);  // the listener has another descriptor of it
     ::close(fd_);
-    if (on_close_) on_close_();
   }
   IoResult try_read(std::span<std::byte> into) override {
-    return result(::recv(fd_, into.data(), into.size(), MSG_DONTWAIT));
+    return IoResult::of_call(::recv(fd_, into.data(), into.size(), MSG_DONTWAIT));
   }
   IoResult try_write(std::span<const iovec> from) override {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(from.data());
-    message.msg_iovlen = from.size();
-    return result(::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+    const msghdr message{nullptr, 0, const_cast<iovec*>(from.data()), from.size(), nullptr, 0, 0};
+    return IoResult::of_call(::sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
   }
   WaitAdvice prepare_wait(Interest interest) override {
     return WaitAdvice::poll(fd_, interest == Interest::read ? POLLIN : POLLOUT);
@@ -41,60 +34,51 @@ class PassedSocket final : public Connection {
   const PeerIdentity& peer() const noexcept override { return peer_; }
 
  private:
-  static IoResult result(ssize_t count) {
-    if (count > 0) return IoResult::bytes(static_cast<std::size_t>(count));
-    if (count == 0) return IoResult::end_of_stream();
-    if (errno == EAGAIN) return IoResult::would_block();
-    return IoResult::failed(std::error_code(errno, std::system_category()));
-  }
   const int fd_;
-  const std::function<void()> on_close_;
   const PeerIdentity peer_{"stdin:"};
 };
 
-/// The server's half: one connection, then on_close().
-class StdinListener final : public Listener {
+/// The server's half: hands over the socket, and stops the server when the host has hung up.
+class FdListener final : public Listener {
  public:
-  StdinListener(int fd, std::function<void()> on_close) : fd_(fd), on_close_(std::move(on_close)) {}
-  ~StdinListener() override { ::close(never_readable_); }
+  FdListener(int fd, Server& server) : fd_(fd), server_(server) {}
   Result<void> bind() override {
-    if (::send(fd_, "!", 1, MSG_NOSIGNAL) == 1) return {};  // our transport's own handshake
+    if (::send(fd_, "!", 1, MSG_NOSIGNAL) == 1) return {};  // start() waits for it
     return Failure{Status(StatusCode::unavailable, "standard input is no socket")};
   }
-  Connected try_accept() override {
-    if (fd_ < 0) return nullptr;
-    return std::make_unique<PassedSocket>(std::exchange(fd_, -1), on_close_);
+  Result<std::unique_ptr<Connection>> try_accept() override {
+    if (!std::exchange(is_taken_, true)) return std::make_unique<PassedSocket>(::dup(fd_));
+    pollfd state{fd_, POLLRDHUP, 0};
+    if (::poll(&state, 1, 0) > 0) server_.stop();
+    return nullptr;
   }
-  WaitAdvice prepare_wait() override {
-    return fd_ >= 0 ? WaitAdvice::ready_now() : WaitAdvice::poll(never_readable_, POLLIN);
-  }
-  void unbind() noexcept override { fd_ = -1; }
+  WaitAdvice prepare_wait() override { return WaitAdvice::poll(fd_, POLLRDHUP); }
+  void unbind() noexcept override {}
   std::string address() const override { return "stdin:"; }
 
  private:
-  int fd_;
-  const int never_readable_ = ::eventfd(0, EFD_CLOEXEC);
-  const std::function<void()> on_close_;
+  const int fd_;
+  Server& server_;
+  bool is_taken_ = false;
 };
 
-/// The client's half: starts `program` and hands it a socket as its standard input.
-inline Task<Connected> start(std::string program, ConnectContext context) {
+/// The client's half: starts this program again, as a plugin whose standard input is a socket.
+inline Task<Result<std::unique_ptr<Connection>>> start(ConnectContext context) {
   int fds[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-    co_return Status(StatusCode::unavailable, "no socketpair");
-  }
+  const int made = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+  if (made != 0) co_return Status(StatusCode::unavailable, "no socketpair");
   auto ours = std::make_unique<PassedSocket>(fds[0]);
   if (::fork() == 0) {
-    if (::dup2(fds[1], STDIN_FILENO) == 0) ::execl(program.c_str(), program.c_str(), nullptr);
+    ::dup2(fds[1], STDIN_FILENO);
+    ::execl("/proc/self/exe", "example", "plugin", nullptr);
     ::_exit(127);
   }
   ::close(fds[1]);
-  // Until the program says that it listens, `ours` is half open, and closed if this is given up.
-  char ready = 0;
-  const bool speaks = co_await wait_readable(fds[0], context.deadline(), context.cancellation());
-  if (!speaks || ::recv(fds[0], &ready, 1, 0) != 1) {
-    co_return Status(StatusCode::unavailable, program + ": did not start, or not in time");
-  }
+  // Until the plugin says that it listens, `ours` is half open, and closed if this is given up.
+  char word = 0;
+  const bool is_ready = co_await wait_readable(fds[0], context.deadline(), context.cancellation());
+  const bool listens = is_ready && ::recv(fds[0], &word, 1, 0) == 1;
+  if (!listens) co_return Status(StatusCode::unavailable, "the plugin did not start in time");
   co_return std::move(ours);
 }
-}  // namespace plugin_transport
+}  // namespace plugin

@@ -9,6 +9,7 @@
 
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,13 @@ class IoResult {
   static IoResult end_of_stream() noexcept { return {Kind::end_of_stream, 0, {}}; }
   /// The connection is broken for this direction.
   static IoResult failed(std::error_code error) noexcept { return {Kind::failed, 0, error}; }
+  /// What recv(2), sendmsg(2) or the like has just returned, with the errno that it left.
+  static IoResult of_call(ssize_t returned) noexcept {
+    if (returned > 0) return bytes(static_cast<std::size_t>(returned));
+    if (returned == 0) return end_of_stream();
+    if (errno == EAGAIN) return would_block();
+    return failed(std::error_code(errno, std::system_category()));
+  }
 
   Kind kind() const noexcept { return kind_; }
   std::size_t count() const noexcept { return count_; }

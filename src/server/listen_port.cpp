@@ -4,8 +4,6 @@
 
 #include "base/log.hpp"
 
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -96,12 +94,15 @@ void ListenPort::wait_for_more() {
     if (!accept_on_.is_linked()) core_->schedule_next_turn(accept_on_);
     return;
   }
-  if (watched_fd_ == advice.fd()) return;
+  if (watched_fd_ == advice.fd() && watched_events_ == advice.events()) return;
   unwatch();
-  if (const std::error_code error = core_->add(advice.fd(), EPOLLIN, *this)) {
+  // The events of poll(2) and of epoll(7) are the same bits.
+  const auto events = static_cast<std::uint16_t>(advice.events());
+  if (const std::error_code error = core_->add(advice.fd(), events, *this)) {
     return pause(Status(StatusCode::unavailable, "epoll_ctl: " + error.message()));
   }
   watched_fd_ = advice.fd();
+  watched_events_ = advice.events();
 }
 
 void ListenPort::pause(const Status& why) {

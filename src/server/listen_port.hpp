@@ -63,6 +63,7 @@ class ListenPort final : public FdWatcher {
   const PeerPolicy policy_;
   Sink sink_;
   int watched_fd_ = -1;
+  short watched_events_ = 0;
   bool is_unbound_ = false;
   Duration pause_{};
   Timer timer_;

@@ -69,10 +69,7 @@ IoResult SocketConnection::try_read(std::span<std::byte> into) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
   for (;;) {
     const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
-    if (count > 0) return IoResult::bytes(static_cast<std::size_t>(count));
-    if (count == 0) return IoResult::end_of_stream();
-    if (errno == EAGAIN) return IoResult::would_block();
-    if (errno != EINTR) return IoResult::failed(system_error(errno));
+    if (count >= 0 || errno != EINTR) return IoResult::of_call(count);
   }
 }
 

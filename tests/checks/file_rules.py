@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what every file keeps: its head, its size, no loose ends; and the size of the API."""
+"""Checks what every file keeps: its head, its size, no loose ends; the size of the API and of an example."""
 import re
 
 import tree
@@ -13,6 +13,8 @@ MAX_LINES = 600
 MAX_API_LINES = 2000  # of code: what documents it is not counted
 MAX_API_HEADERS = 22
 MAX_ROOT_ENTRIES = 16
+TRANSPORT_EXAMPLE = "examples/custom_transport"
+MAX_TRANSPORT_LINES = 99  # of code; README.md and docs/transports.md say so
 
 # Written by a program, or by the other project whose file it is.
 NOT_OURS = re.compile(r"tests/golden/\w+/.*|docs/api\.txt|LICENSE|.*package(s\.|-)lock\.json")
@@ -25,7 +27,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
 def check(root):
-    findings = [*_root_findings(root), *_api_findings(root)]
+    findings = [*_root_findings(root), *_api_findings(root), *_example_findings(root)]
     for path in tree.source_files(root):
         is_build_file = path.suffix in COMMENTS or path.name == "CMakeLists.txt"
         if NOT_OURS.fullmatch(str(path)) or path.suffix not in TEXTS:
@@ -49,13 +51,25 @@ def _root_findings(root):
 
 def _api_findings(root):
     headers = tree.source_files(root, under=("include",), suffixes=(".hpp",))
-    lines = [line.strip() for path in headers
-             for line in (root / path).read_text(encoding="utf-8").splitlines()]
-    code = sum(1 for line in lines if line and not line.startswith("//"))
+    code = _lines_of_code(root, headers)
     if code > MAX_API_LINES:
         yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
     if len(headers) > MAX_API_HEADERS:
         yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
+
+
+def _example_findings(root):
+    sources = tree.source_files(root, under=(TRANSPORT_EXAMPLE,), suffixes=(".hpp", ".cpp"))
+    code = _lines_of_code(root, sources)
+    if code > MAX_TRANSPORT_LINES:
+        yield f"{TRANSPORT_EXAMPLE} has {code} lines of code, more than {MAX_TRANSPORT_LINES}"
+
+
+def _lines_of_code(root, paths):
+    """How many lines of the files are neither empty nor a comment."""
+    lines = [line.strip() for path in paths
+             for line in (root / path).read_text(encoding="utf-8").splitlines()]
+    return sum(1 for line in lines if line and not line.startswith("//"))
 
 
 def _head_findings(path, lines):

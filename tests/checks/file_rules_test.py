@@ -51,6 +51,12 @@ class FileRules(unittest.TestCase):
         files = {f"include/nearcall/{name}.hpp": header for name in "abcd"}
         self.assert_one(files, "more than 2000")
 
+    def test_a_long_example_of_a_transport_is_found(self):
+        folder = "examples/custom_transport"
+        half = HEAD + "\nint x;\n" + "  // why\n" + "int y;\n" * 49
+        self.assertEqual(findings({f"{folder}/a.cpp": half}), [])
+        self.assert_one({f"{folder}/a.cpp": half, f"{folder}/b.cpp": half}, "more than 99")
+
     def test_a_full_root_is_found(self):
         self.assert_one({f"x{number}.md": "" for number in range(17)}, "root folder")
 

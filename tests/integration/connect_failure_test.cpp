@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Connected = Result<std::unique_ptr<Connection>>;
-using plugin_transport::PassedSocket;
+using plugin::PassedSocket;
 
 std::pair<UniqueFd, UniqueFd> socket_pair() {
   int fds[2] = {-1, -1};

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transport of examples/custom_transport under both drivers, and connecting that comes to
-// nothing.
+// The transport of examples/custom_transport under both drivers.
 #include "../examples/custom_transport/plugin_transport.hpp"
 #include "base/unique_fd.hpp"
 #include "integration/both_drivers.hpp"
@@ -12,8 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using Connected = Result<std::unique_ptr<Connection>>;
-using plugin_transport::PassedSocket;
-using plugin_transport::StdinListener;
+using plugin::FdListener;
+using plugin::PassedSocket;
 
 constexpr Conversation plan{/*rounds=*/100, /*big_size=*/1'000'000, /*replies=*/500, /*bound=*/20s};
 
@@ -35,8 +34,8 @@ INSTANTIATE_TEST_SUITE_P(Drivers,
                          driver_name);
 
 Task<Connected> hand_over(UniqueFd& socket) {
-  char ready = 0;
-  if (::recv(socket.get(), &ready, 1, 0) != 1) {
+  char word = 0;
+  if (::recv(socket.get(), &word, 1, 0) != 1) {
     co_return Status(StatusCode::unavailable, "the socket was handed over before");
   }
   co_return std::make_unique<PassedSocket>(socket.release());
@@ -45,8 +44,7 @@ Task<Connected> hand_over(UniqueFd& socket) {
 TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
   auto [ours, theirs] = socket_pair();
   Server server(ServerOptions().drain_timeout(1s));
-  server.add_service(service_).listen(
-      std::make_unique<StdinListener>(theirs.release(), [&server] { server.stop(); }));
+  server.add_service(service_).listen(std::make_unique<FdListener>(theirs.get(), server));
   ASSERT_TRUE(server.start());
   {
     UniqueFd& socket = ours;

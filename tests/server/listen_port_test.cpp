@@ -52,6 +52,7 @@ class StubConnection final : public Connection {
 struct Script {
   std::deque<Result<std::unique_ptr<Connection>>> answers;
   UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  short events = POLLIN;
   int accepts = 0;
   int unbinds = 0;
   int open = 0;
@@ -91,7 +92,9 @@ class ScriptedListener final : public Listener {
     script_->answers.pop_front();
     return next;
   }
-  WaitAdvice prepare_wait() override { return WaitAdvice::poll(script_->event.get(), POLLIN); }
+  WaitAdvice prepare_wait() override {
+    return WaitAdvice::poll(script_->event.get(), script_->events);
+  }
   void unbind() noexcept override { ++script_->unbinds; }
   std::string address() const override { return "test:port"; }
 
@@ -240,6 +243,22 @@ TEST_F(ListenPortTest, AfterAPauseItIsToldOfNewConnectionsAgain) {
   settle();
 
   EXPECT_EQ(taken_.size(), 1U);
+}
+
+TEST_F(ListenPortTest, AListenerIsAskedAfterTheEventsThatItNamedLast) {
+  script_.events = POLLRDHUP;  // which an eventfd never has
+  listen(PeerPolicy::same_user_or_root());
+  script_.connect(our_uid);
+  settle();
+  EXPECT_TRUE(taken_.empty());
+
+  script_.events = POLLIN;
+  port_->on_fd_events(POLLRDHUP);
+  EXPECT_EQ(taken_.size(), 1U);
+  script_.connect(our_uid);
+  settle();
+
+  EXPECT_EQ(taken_.size(), 2U);
 }
 
 TEST_F(ListenPortTest, MoreThanOneTurnsShareIsTakenInTheEnd) {

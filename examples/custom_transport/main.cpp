@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that starts itself as its plugin, and calls it.
+#include "greet.nearcall.hpp"
+#include "plugin_transport.hpp"
+
+#include <nearcall/channel.hpp>
+
+#include <csignal>
+#include <cstdio>
+
+class GreeterService final : public greet::Greeter::Service {
+  Task<Result<greet::HelloReply>> SayHello(ServerContext&, greet::HelloRequest request) override {
+    greet::HelloReply reply;
+    reply.set_message("Hello " + request.name() + ", from process " + std::to_string(::getpid()));
+    co_return reply;
+  }
+};
+
+int main(int argc, char**) {
+  if (argc > 1) {
+    GreeterService greeter;
+    nearcall::Server server;
+    server.add_service(greeter).listen(std::make_unique<plugin::FdListener>(STDIN_FILENO, server));
+    return server.run();
+  }
+  std::signal(SIGCHLD, SIG_IGN);  // a plugin that has ended leaves no zombie
+  nearcall::Channel channel("http://localhost",
+                            nearcall::ChannelOptions().connect_callback(plugin::start));
+  greet::Greeter::Client greeter(channel);
+  greet::HelloRequest request;
+  request.set_name("plugin");
+  const nearcall::Result<greet::HelloReply> reply = greeter.SayHello(request);
+  std::puts(reply ? reply->message().c_str() : reply.status().to_string().c_str());
+  return reply ? 0 : 1;
+}
