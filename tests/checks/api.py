@@ -13,7 +13,7 @@ LIST = "docs/api.txt"
 TITLE = ("# The public names of include/nearcall, header by header. Written by scripts/update-api; a\n"
          "# change here is a change of the API, and belongs into the commit that makes it.\n")
 
-TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\w+|::|->|\.\.\.|<=>|[=!<>+*/&|-]=|&&|\|\||\S')
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\d(?:\'?\w)*|\w+|::|->|\.\.\.|<=>|[=!<>+*/&|-]=|&&|\|\||\S')
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b")
 ACCESS = ("public", "protected", "private")
 
@@ -72,7 +72,18 @@ def _read_scope(tokens, at, access, depth, lines):
 
 def _is_block(head, tokens, at):
     """Whether the braces that ended at `at` ended the declaration (an initializer does not)."""
-    return at >= len(tokens) or tokens[at] not in (";", ",", "{", ")")
+    return not _is_initializer(head) and (at >= len(tokens) or tokens[at] not in (";", ",", "{", ")"))
+
+
+def _is_initializer(head):
+    """Whether `head` ends inside what stands behind a "=": int a = int{1} * 2."""
+    depth = 0
+    plain = _without_template(head)
+    for before, token in zip([""] + plain, plain):
+        depth += (token == "(") - (token == ")")
+        if token == "=" and depth == 0 and before != "operator":
+            return True
+    return False
 
 
 def _read_braces(tokens, at, head, access, depth, lines):

@@ -23,6 +23,8 @@ class Api(unittest.TestCase):
           virtual void close() = 0;
           ~Window();
           static constexpr int max = 7;
+          long least = long{4} * 1'000;
+          long most = 20'000;
          private:
           void hidden();
           int size_ = 0;
@@ -36,6 +38,8 @@ class Api(unittest.TestCase):
             "  Window& operator=(const Window&) = delete",
             "  virtual void close() = 0",
             "  static constexpr int max",
+            "  long least",
+            "  long most",
         ])
 
     def test_namespace_detail_and_forward_declarations_are_left_out(self):
