@@ -52,7 +52,7 @@ nearcall::ServerOptions server_options(const bench::Options& options) {
   result.max_receive_message_size(std::size_t{64} << 20U)
       .max_connections(100'000)
       .max_connections_per_uid(100'000)
-      .max_concurrent_streams(100'000)
+      .limits({.max_concurrent_streams = 100'000})
       .drain_timeout(std::chrono::seconds(1))
       .threads(options.threads);
   if (options.mode == "park") result.spin(nearcall::SpinPolicy::off());

@@ -2,6 +2,7 @@
 // Channel: a client's way to one server, over however many connections.
 #pragma once
 
+#include <nearcall/connection_limits.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/transport.hpp>
@@ -65,6 +66,11 @@ class ChannelOptions {
     max_receive_ = bytes;
     return *this;
   }
+  /// What the server may cost on each connection; each number is moved into its range.
+  ChannelOptions& limits(const ConnectionLimits& limits) {
+    limits_ = limits.within_range();
+    return *this;
+  }
 
   const ConnectCallback& connect_callback() const noexcept { return connect_callback_; }
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
@@ -73,6 +79,7 @@ class ChannelOptions {
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
   SpinPolicy spin() const noexcept { return spin_; }
   std::size_t max_receive_message_size() const noexcept { return max_receive_; }
+  const ConnectionLimits& limits() const noexcept { return limits_; }
 
  private:
   ConnectCallback connect_callback_;
@@ -82,6 +89,7 @@ class ChannelOptions {
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);
   SpinPolicy spin_ = SpinPolicy::adaptive();
   std::size_t max_receive_ = std::size_t{4} * 1024 * 1024;
+  ConnectionLimits limits_;
 };
 
 /// A client's way to one server. Makes no connection before the first call; replaces those that

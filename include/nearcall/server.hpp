@@ -2,6 +2,7 @@
 // Server: listens, runs the handlers of its services, and stops in good order.
 #pragma once
 
+#include <nearcall/connection_limits.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
@@ -56,9 +57,10 @@ class ServerOptions {
     max_connections_per_uid_ = count;
     return *this;
   }
-  /// Calls under way on one connection, 1 to 1,000,000; 1,000 by default. More are refused.
-  ServerOptions& max_concurrent_streams(std::uint32_t count) {
-    max_streams_ = count < 1 ? 1 : (count > 1'000'000 ? 1'000'000 : count);
+  /// What each client's connection may cost, `max_concurrent_streams` among them; each number is
+  /// moved into its range.
+  ServerOptions& limits(const ConnectionLimits& limits) {
+    limits_ = limits.within_range();
     return *this;
   }
   /// What keeps a loop from everything else for as long is logged, with the method whose handler it
@@ -78,7 +80,7 @@ class ServerOptions {
   std::chrono::nanoseconds drain_timeout() const noexcept { return drain_timeout_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
-  std::uint32_t max_concurrent_streams() const noexcept { return max_streams_; }
+  const ConnectionLimits& limits() const noexcept { return limits_; }
   std::chrono::nanoseconds busy_handler_warning() const noexcept { return busy_handler_warning_; }
   SpinPolicy spin() const noexcept { return spin_; }
 
@@ -88,7 +90,7 @@ class ServerOptions {
   std::chrono::nanoseconds drain_timeout_ = std::chrono::seconds(30);
   std::size_t max_connections_ = 1024;
   std::size_t max_connections_per_uid_ = 256;
-  std::uint32_t max_streams_ = 1000;
+  ConnectionLimits limits_;
   std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };

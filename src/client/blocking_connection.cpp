@@ -27,8 +27,9 @@ constexpr int reads_of_one_look = 16;
 
 BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
                                        std::string target,
-                                       SpinPolicy spin)
-    : client_(std::move(transport), std::move(target), *this), spinner_(spin) {
+                                       const ChannelOptions& options)
+    : client_(std::move(transport), std::move(target), options.limits(), *this),
+      spinner_(options.spin()) {
 }
 
 BlockingConnection::~BlockingConnection() {

@@ -7,7 +7,7 @@
 #include "base/unique_fd.hpp"
 #include "client/client_connection.hpp"
 
-#include <nearcall/spin_policy.hpp>
+#include <nearcall/channel.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -38,7 +38,9 @@ class BlockingConnection final : public ClientDriver {
  public:
   using Lock = std::unique_lock<std::mutex>;
 
-  BlockingConnection(std::unique_ptr<Connection> transport, std::string target, SpinPolicy spin);
+  BlockingConnection(std::unique_ptr<Connection> transport,
+                     std::string target,
+                     const ChannelOptions& options);
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;
   ~BlockingConnection();

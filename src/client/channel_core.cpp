@@ -99,7 +99,7 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadl
     }
     return Failure{std::move(transport).error()};
   }
-  auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_.spin());
+  auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_);
   PooledConnection& place = vacancy(here);
   made->set_place(place);
   place.connection = made;

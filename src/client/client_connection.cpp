@@ -8,12 +8,13 @@ namespace nearcall::detail {
 
 ClientConnection::ClientConnection(std::unique_ptr<Connection> transport,
                                    std::string target,
+                                   const ConnectionLimits& limits,
                                    ClientDriver& driver)
     : target_(std::move(target)),
       driver_(&driver),
       pump_(std::move(transport),
             http2::Role::client,
-            http2::SessionOptions(),
+            {.limits = limits},
             *this,
             SteadyClock::now()) {
 }

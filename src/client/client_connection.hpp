@@ -7,6 +7,8 @@
 #include "connection/head_memory.hpp"
 #include "connection/pump.hpp"
 
+#include <nearcall/connection_limits.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,7 +41,10 @@ enum class PlainBlock : std::uint8_t {
 /// Thread safety: none; the driver's.
 class ClientConnection final : public PumpHandler {
  public:
-  ClientConnection(std::unique_ptr<Connection> transport, std::string target, ClientDriver& driver);
+  ClientConnection(std::unique_ptr<Connection> transport,
+                   std::string target,
+                   const ConnectionLimits& limits,
+                   ClientDriver& driver);
 
   /// Whether a call may be opened now, later, or never.
   http2::Session::OpenState open_state() const noexcept;

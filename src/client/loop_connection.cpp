@@ -13,6 +13,7 @@ namespace nearcall::detail {
 LoopConnection::LoopConnection(ChannelCore& channel, EventLoop& loop)
     : channel_(channel.weak_from_this()),
       target_(channel.target()),
+      limits_(channel.options().limits()),
       loop_(&loop),
       gate_(std::make_shared<Gate>(loop)),
       anchor_(new Anchor(*this)),
@@ -96,7 +97,7 @@ void LoopConnection::finish_connect() {
     return fail(waiting_, transport.error());
   }
   phase_ = Phase::connected;
-  client_.emplace(*std::move(transport), target_, *this);
+  client_.emplace(*std::move(transport), target_, limits_, *this);
   driver_.emplace(loop_->core(), client_->pump());
   driver_->start();
   open_waiting();

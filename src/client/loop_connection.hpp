@@ -101,6 +101,7 @@ class LoopConnection final : public ClientDriver,
   /// May be gone when nobody waits.
   std::weak_ptr<ChannelCore> channel_;
   const std::string target_;
+  const ConnectionLimits limits_;
   EventLoop* loop_;
   const std::shared_ptr<Gate> gate_;
   Anchor* anchor_;

@@ -61,7 +61,7 @@ void MessageStream::deliver() {
 void MessageStream::keep_fragment() {
   const bool has_bytes = !fragment_.empty();
   store_fragment();
-  // A tiny frame that completes a message is free (limits.hpp), whether it was read or not: a
+  // A tiny frame that completes a message is free (ConnectionLimits), whether it was read or not: a
   // reader that is behind is no fault of the peer's.
   if (!has_bytes || stream_ == nullptr || !http2::Session::was_tiny(*stream_)) return;
   if (ends_at_message()) session_->message_completed(*stream_);

@@ -50,7 +50,7 @@ class Pump {
   ~Pump() = default;
 
   /// A driver with other connections calls it before it comes to this one: up to
-  /// Limits::max_new_streams_per_turn new streams are taken from now on.
+  /// ConnectionLimits::max_new_streams_per_turn new streams are taken from now on.
   void begin_turn() noexcept { new_streams_left_ = max_new_streams_; }
   /// That many were: read() does nothing until the next turn begins.
   bool is_turn_over() const noexcept { return new_streams_left_ == 0; }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// AbuseBudget: what the peer did that costs us and brings it nothing, counted against Limits.
+// AbuseBudget: what the peer did that costs us and brings it nothing, counted against
+// ConnectionLimits.
 #pragma once
 
 #include "base/clock.hpp"
-#include "http2/limits.hpp"
 #include "http2/violation.hpp"
 
+#include <nearcall/connection_limits.hpp>
 #include <nearcall/result.hpp>
 
 #include <algorithm>
@@ -14,15 +15,15 @@
 
 namespace nearcall::http2 {
 
-/// The counters behind the budgets of limits.hpp. Each function says what happened; one that may
-/// exceed a budget answers with the violation (ENHANCE_YOUR_CALM, RFC 9113 section 10.5).
+/// The counters behind the budgets of ConnectionLimits. Each function says what happened; one that
+/// may exceed a budget answers with the violation (ENHANCE_YOUR_CALM, RFC 9113 section 10.5).
 ///
 /// Thread safety: none.
 class AbuseBudget {
  public:
   using Verdict = Result<void, Violation>;
 
-  AbuseBudget(const Limits& limits, TimePoint now) noexcept
+  AbuseBudget(const ConnectionLimits& limits, TimePoint now) noexcept
       : limits_(limits), refilled_(now), refusals_left_(limits.max_refusals) {}
 
   /// A stream that its owner knows ended by a reset, of either side.
@@ -85,7 +86,7 @@ class AbuseBudget {
   std::uint32_t overhead_frames() const noexcept { return overhead_; }
 
  private:
-  const Limits& limits_;
+  const ConnectionLimits& limits_;
   TimePoint refilled_;
   std::uint32_t refusals_left_;
   std::uint32_t resets_outstanding_ = 0;

@@ -5,9 +5,9 @@
 #include "base/bytes.hpp"
 #include "http2/frame.hpp"
 #include "http2/frame_rules.hpp"
-#include "http2/limits.hpp"
 #include "http2/violation.hpp"
 
+#include <nearcall/connection_limits.hpp>
 #include <nearcall/result.hpp>
 
 #include <cstddef>
@@ -38,7 +38,7 @@ class FrameReader {
   };
   enum class Step : std::uint8_t { need_input, frame, violation };
 
-  FrameReader(const Limits& limits, std::uint32_t max_frame_size) noexcept
+  FrameReader(const ConnectionLimits& limits, std::uint32_t max_frame_size) noexcept
       : limits_(limits), max_frame_size_(max_frame_size) {}
 
   /// Bytes that arrived. They stay valid until next() has answered need_input.
@@ -95,7 +95,7 @@ class FrameReader {
   void finish_piece(std::size_t size) noexcept;
   Step fail(const Violation& violation) noexcept;
 
-  const Limits& limits_;
+  const ConnectionLimits& limits_;
   std::uint32_t max_frame_size_;
   ByteSpan input_;
   State state_ = State::header;

@@ -15,24 +15,26 @@ Failure<Violation> size_failure(std::string_view what) {
   return connection_error(ErrorCode::frame_size_error, what);
 }
 
-Result<void, Violation> check_settings(const FrameHeader& header, const Limits& limits) {
+Result<void, Violation> check_settings(const FrameHeader& header, const ConnectionLimits& limits) {
   if (header.stream != 0) return protocol_failure("SETTINGS on a stream");
   if (header.has(frame_flag::ack) && header.length != 0) {
     return size_failure("SETTINGS ACK with a payload");
   }
   if (header.length % payload_size::setting != 0) return size_failure("SETTINGS of odd length");
   if (header.length / payload_size::setting > limits.max_settings_entries) {
-    return connection_error(ErrorCode::enhance_your_calm, "too many entries in SETTINGS");
+    return connection_error(ErrorCode::enhance_your_calm,
+                            "too many entries in SETTINGS (max_settings_entries)");
   }
   return {};
 }
 
-Result<void, Violation> check_headers(const FrameHeader& header, const Limits& limits) {
+Result<void, Violation> check_headers(const FrameHeader& header, const ConnectionLimits& limits) {
   if (header.stream == 0) return protocol_failure("HEADERS or CONTINUATION on stream 0");
   // A frame's padding and priority fields are not part of the block.
   static constexpr std::uint64_t around_block = 1 + 255 + payload_size::priority;
   if (header.length > limits.max_header_block_size + around_block) {
-    return connection_error(ErrorCode::enhance_your_calm, "header block too large");
+    return connection_error(ErrorCode::enhance_your_calm,
+                            "header block too large (max_header_block_size)");
   }
   return {};
 }
@@ -67,7 +69,7 @@ Result<void, Violation> check_block_order(const FrameHeader& header, StreamId op
 
 Result<void, Violation> check_frame_header(const FrameHeader& header,
                                            std::uint32_t max_frame_size,
-                                           const Limits& limits) {
+                                           const ConnectionLimits& limits) {
   if (header.length > max_frame_size) return size_failure("frame above SETTINGS_MAX_FRAME_SIZE");
   switch (header.type) {
     case FrameType::data:

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "http2/frame.hpp"
-#include "http2/limits.hpp"
 #include "http2/violation.hpp"
 
+#include <nearcall/connection_limits.hpp>
 #include <nearcall/result.hpp>
 
 #include <array>
@@ -24,7 +24,7 @@ Result<void, Violation> check_block_order(const FrameHeader& header, StreamId op
 /// Lengths, and whether the frame belongs to a stream or to the connection.
 Result<void, Violation> check_frame_header(const FrameHeader& header,
                                            std::uint32_t max_frame_size,
-                                           const Limits& limits);
+                                           const ConnectionLimits& limits);
 
 /// Reads the client's connection preface (3.4).
 class PrefaceReader {

@@ -13,7 +13,7 @@ constexpr std::uint32_t min_rationed_initial = 64;
 /// streams that are opened meanwhile.
 constexpr std::int64_t reserve = std::int64_t{256} * 1024;
 
-std::uint32_t rationed_window(const Limits& limits, std::uint32_t initial) noexcept {
+std::uint32_t rationed_window(const ConnectionLimits& limits, std::uint32_t initial) noexcept {
   const std::uint32_t share =
       limits.max_buffered_input / 16 / std::max(limits.max_concurrent_streams, 1U);
   return std::min(initial, std::clamp(share, min_rationed_initial, max_rationed_initial));
@@ -22,7 +22,7 @@ std::uint32_t rationed_window(const Limits& limits, std::uint32_t initial) noexc
 }  // namespace
 
 InboundWindow::InboundWindow(StreamTable& streams,
-                             const Limits& limits,
+                             const ConnectionLimits& limits,
                              std::uint32_t initial_window) noexcept
     : streams_(streams),
       initial_(std::max(initial_window, default_setting::initial_window_size)),

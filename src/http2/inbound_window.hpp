@@ -2,8 +2,9 @@
 // InboundWindow: how much DATA the peer may send us, and when we tell it so.
 #pragma once
 
-#include "http2/limits.hpp"
 #include "http2/stream_table.hpp"
+
+#include <nearcall/connection_limits.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +36,9 @@ namespace nearcall::http2 {
 /// Thread safety: none.
 class InboundWindow {
  public:
-  InboundWindow(StreamTable& streams, const Limits& limits, std::uint32_t initial_window) noexcept;
+  InboundWindow(StreamTable& streams,
+                const ConnectionLimits& limits,
+                std::uint32_t initial_window) noexcept;
 
   /// A new stream. Its window is the initial one that holds now.
   void open(Stream& stream) noexcept;

@@ -2,8 +2,9 @@
 // SendScheduler: which stream's DATA goes next, and into which frames.
 #pragma once
 
-#include "http2/limits.hpp"
 #include "http2/stream.hpp"
+
+#include <nearcall/connection_limits.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,7 @@ class SendScheduler {
   /// Queued bytes up to this many are copied into the output: cheaper than another iovec.
   static constexpr std::size_t max_copied = 2048;
 
-  SendScheduler(OutputQueue& output, SegmentPool& segments, const Limits& limits) noexcept
+  SendScheduler(OutputQueue& output, SegmentPool& segments, const ConnectionLimits& limits) noexcept
       : output_(output), segments_(segments), limits_(limits) {}
 
   /// The connection's window, which the peer sets.
@@ -88,7 +89,7 @@ class SendScheduler {
 
   OutputQueue& output_;
   SegmentPool& segments_;
-  const Limits& limits_;
+  const ConnectionLimits& limits_;
   Window window_{default_setting::initial_window_size};
   std::uint32_t max_frame_size_ = default_setting::max_frame_size;
   StreamList<&Stream::ready_link_> ready_;

@@ -305,7 +305,7 @@ bool Session::is_stalled_output() const noexcept {
 
 TimePoint Session::next_deadline() const noexcept {
   if (is_broken_) return no_deadline;
-  const Limits& limits = options_.limits;
+  const ConnectionLimits& limits = options_.limits;
   TimePoint next = orphans_until_;
   const auto consider = [&next](TimePoint since, Duration timeout) {
     next = std::min(next, deadline_after(since, timeout));
@@ -324,7 +324,7 @@ void Session::on_time(TimePoint now) {
   if (is_broken_ || failure_) return;
   if (now_ >= orphans_until_) drop_late_orphans();
   if (failure_ || now_ < next_deadline()) return;
-  const Limits& limits = options_.limits;
+  const ConnectionLimits& limits = options_.limits;
   const auto is_over = [this](TimePoint since, Duration timeout) {
     return now_ >= deadline_after(since, timeout);
   };

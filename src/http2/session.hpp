@@ -111,11 +111,11 @@ class Session {
   void send_data(Stream& stream, OwnedBytes bytes, bool end_stream);
   /// END_STREAM: on the last unsent DATA frame, or on an empty one, behind queued data.
   void end_stream(Stream& stream);
-  /// Whether the next message may be handed over (limits.hpp: buffered output). After a no, a
+  /// Whether the next message may be handed over (ConnectionLimits: buffered output). After a no, a
   /// `writable` event comes.
   bool is_writable(Stream& stream) noexcept;
-  /// Whether a new call may begin to answer (limits.hpp). After a no, a `writable` event without a
-  /// stream comes.
+  /// Whether a new call may begin to answer (ConnectionLimits). After a no, a `writable` event
+  /// without a stream comes.
   bool has_room_for_calls() noexcept;
   /// The owner has let go of `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
@@ -128,8 +128,8 @@ class Session {
   /// Whether window is to be given back by the next output().
   bool has_credit() const noexcept { return inbound_.has_updates(); }
   /// The bytes of the last data event completed a message, whether anybody has read it or not: what
-  /// a tiny DATA frame was charged (limits.hpp) is given back. consumed() does the same when it
-  /// leaves nothing unconsumed.
+  /// a tiny DATA frame was charged (ConnectionLimits) is given back. consumed() does the same when
+  /// it leaves nothing unconsumed.
   void message_completed(Stream& stream) noexcept;
   /// Whether the last DATA frame was charged for being tiny, and nothing was given back yet.
   static bool was_tiny(const Stream& stream) noexcept { return stream.receive_.was_tiny; }

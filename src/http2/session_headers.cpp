@@ -54,7 +54,7 @@ Event Session::on_headers(const Frame& frame) {
 
 /// CONTINUATION (6.10).
 Event Session::on_continuation(const Frame& frame) {
-  const Limits& limits = options_.limits;
+  const ConnectionLimits& limits = options_.limits;
   if (++continuations_ > limits.max_continuations) {
     return fail(too_large("too many CONTINUATIONs (max_continuations)").error());
   }
@@ -183,7 +183,7 @@ Session::Verdict Session::take_headers(Stream& stream, bool end_stream, Event& e
   }
   if (event.informational) {
     if (++receive.informational <= options_.limits.max_informational) return {};
-    return stream_error(ErrorCode::enhance_your_calm, "too many 1xx responses");
+    return stream_error(ErrorCode::enhance_your_calm, "too many 1xx responses (max_informational)");
   }
   if (!event.trailers) {
     // 8.1.1: a 304 may tell the length of what it does not carry.

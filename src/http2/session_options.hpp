@@ -2,8 +2,9 @@
 // SessionOptions: what a session announces, and what it puts up with.
 #pragma once
 
-#include "http2/limits.hpp"
 #include "http2/settings.hpp"
+
+#include <nearcall/connection_limits.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -18,8 +19,8 @@ struct SessionOptions {
   std::uint32_t initial_window_size = (1024 + 64) * 1024;
   std::uint32_t max_frame_size = (1024 + 64) * 1024;
   /// Settings of extensions, announced behind the others. REQUIRES: no id of SettingId.
-  std::vector<Setting> extra_settings;
-  Limits limits;
+  std::vector<Setting> extra_settings = {};
+  ConnectionLimits limits;
 };
 
 }  // namespace nearcall::http2

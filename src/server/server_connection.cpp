@@ -14,12 +14,6 @@ namespace {
 constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
 constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
 
-http2::SessionOptions session_options(const ServerOptions& options) {
-  http2::SessionOptions session;
-  session.limits.max_concurrent_streams = options.max_concurrent_streams();
-  return session;
-}
-
 }  // namespace
 
 ServerConnection::ServerConnection(ServerLoop& loop,
@@ -30,7 +24,7 @@ ServerConnection::ServerConnection(ServerLoop& loop,
       requests_(loop.shared().registry()),
       pump_(std::move(transport),
             http2::Role::server,
-            session_options(loop.shared().options()),
+            {.limits = loop.shared().options().limits()},
             *this,
             loop.core().now()),
       driver_(loop.core(), pump_),

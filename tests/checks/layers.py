@@ -25,6 +25,7 @@ PUBLIC = {
     "event_loop": "async", "spin_policy": "async", "task": "async", "thread_pool": "async",
     "endpoint": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
+    "connection_limits": "http2",
     "method": "grpc",
     "stream_awaiters": "connection",
     "call_options": "client", "channel": "client", "client": "client",

@@ -5,7 +5,7 @@ import re
 import tree
 
 DOCUMENT = "docs/limits.md"
-LIMITS = "src/http2/limits.hpp"
+LIMITS = "include/nearcall/connection_limits.hpp"
 OPTIONS = {"ServerOptions": "include/nearcall/server.hpp",
            "ChannelOptions": "include/nearcall/channel.hpp"}
 
@@ -13,7 +13,7 @@ MEMBER = re.compile(r"^  [\w:]+ (\w+) = (.+);$", re.MULTILINE)
 ROW = re.compile(r"^\| `([\w:()]+)` \| ([^|]*) \|", re.MULTILINE)
 SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
 # Options that are no budget.
-NOT_BUDGETS = {"connect_callback", "connector", "authority", "spin", "threads"}
+NOT_BUDGETS = {"connect_callback", "connector", "authority", "limits", "spin", "threads"}
 
 
 def check(root):

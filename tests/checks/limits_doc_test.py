@@ -6,12 +6,14 @@ import limits_doc
 import tree
 
 SOURCES = {
-    "src/http2/limits.hpp": "struct Limits {\n  std::uint32_t max_a = 16 * 1024;\n"
-                            "  std::uint32_t max_b = 20'000;\n"
-                            "  std::size_t max_c = std::size_t{4} * 1024 * 1024;\n"
-                            "  Duration d_timeout = std::chrono::seconds(5);\n};\n",
+    "include/nearcall/connection_limits.hpp":
+        "struct ConnectionLimits {\n  std::uint32_t max_a = 16 * 1024;\n"
+        "  std::uint32_t max_b = 20'000;\n"
+        "  std::size_t max_c = std::size_t{4} * 1024 * 1024;\n"
+        "  std::chrono::nanoseconds d_timeout = std::chrono::seconds(5);\n};\n",
     "include/nearcall/server.hpp": "class ServerOptions {\n  ServerOptions& threads(int n) {}\n"
-                                   "  ServerOptions& max_e(int n) {}\n\n};\n",
+                                   "  ServerOptions& max_e(int n) {}\n"
+                                   "  ServerOptions& limits(int n) {}\n\n};\n",
     "include/nearcall/channel.hpp": "class ChannelOptions {\n\n};\n",
 }
 ROWS = ["| `max_a` | 16 KiB | x |", "| `max_b` | 20,000 | x |", "| `max_c` | 4 MiB | x |",

@@ -28,8 +28,8 @@ class BlockingConnectionTest : public LogCheckedTest {
   BlockingConnectionTest() {
     Result<SocketPair> pair = make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
-    connection_ =
-        std::make_unique<BlockingConnection>(std::move(pair->first), "mine", SpinPolicy::off());
+    connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine",
+                                                       ChannelOptions().spin(SpinPolicy::off()));
   }
   bool is_fit(bool for_what_can_be_repeated = false) {
     BlockingConnection::Lock lock = connection_->lock();
@@ -110,8 +110,8 @@ class FloodingServer final : public Connection {
 
 TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   int reads = 0;
-  connection_ = std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads),
-                                                     "mine", SpinPolicy::off());
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<FloodingServer>(&reads), "mine", ChannelOptions().spin(SpinPolicy::off()));
 
   EXPECT_TRUE(is_fit());
 
@@ -223,7 +223,8 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   const LogCapture log;
   Result<SocketPair> pair = make_socketpair();
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
-  BlockingConnection connection(std::move(pair->first), "mine", SpinPolicy::off());
+  BlockingConnection connection(std::move(pair->first), "mine",
+                                ChannelOptions().spin(SpinPolicy::off()));
   http2::Stream* only = nullptr;
   {
     BlockingConnection::Lock lock = connection.lock();

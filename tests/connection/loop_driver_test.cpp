@@ -250,7 +250,7 @@ class Counter final : public PumpHandler {
 
 void serve_one_among(EventLoop& loop, const std::string& flood, const std::string& request) {
   constexpr int sent_after = 40;
-  constexpr int streams_per_turn = http2::Limits().max_new_streams_per_turn;
+  constexpr int streams_per_turn = ConnectionLimits().max_new_streams_per_turn;
   auto [flooding, flooded] = make_sockets();
   auto [modest, served] = make_sockets();
   Counter victim(loop, std::move(flooded));

@@ -141,7 +141,7 @@ TEST_F(PumpTest, BytesThatTheDriverReadItselfAreTheSame) {
 
 // ---- turns --------------------------------------------------------------------------------------
 
-constexpr std::uint32_t streams_per_turn = http2::Limits().max_new_streams_per_turn;
+constexpr std::uint32_t streams_per_turn = ConnectionLimits().max_new_streams_per_turn;
 
 class PumpTurnTest : public PumpTest, public testing::WithParamInterface<std::uint32_t> {
  protected:
@@ -466,7 +466,7 @@ TEST_F(PumpDirectReadTest, ThatEndsShortOfTheContentLengthIsAReset) {
 
 TEST_F(PumpDirectReadTest, ThatExceedsABudgetEndsTheConnection) {
   open_with({"x", "y"});
-  const std::uint32_t most = http2::Limits().max_overhead_frames;
+  const std::uint32_t most = ConnectionLimits().max_overhead_frames;
   const std::string tiny = test::frames::data(1, "1234567890");
   say(test::frames::data(1, prefix(10 * (most + 2))));
 

@@ -23,8 +23,8 @@ struct Seen {
 };
 
 std::vector<Seen> read(ByteSpan input, std::mt19937* random) {
-  static const Limits limits = [] {
-    Limits small;
+  static const ConnectionLimits limits = [] {
+    ConnectionLimits small;
     small.max_unknown_payload = 20;
     small.max_goaway_debug = 10;
     return small;

@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 const TimePoint start{1h};
 
-Limits small() {
-  Limits limits;
+ConnectionLimits small() {
+  ConnectionLimits limits;
   limits.max_resets_outstanding = 2;
   limits.max_refusals = 3;
   limits.refusals_per_second = 2;
@@ -33,7 +33,7 @@ class AbuseBudgetTest : public testing::Test {
     EXPECT_NE(verdict.error().what.find(limit), std::string_view::npos) << verdict.error().what;
   }
 
-  const Limits limits = small();
+  const ConnectionLimits limits = small();
   AbuseBudget budget{limits, start};
 };
 

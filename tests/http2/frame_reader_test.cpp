@@ -16,12 +16,12 @@ using namespace test::frames;
 using Step = FrameReader::Step;
 using testing::ElementsAre;
 
-const Limits limits;
+const ConnectionLimits limits;
 
 /// What a reader makes of bytes that come `chunk` at a time, in words.
 std::vector<std::string> read(std::string_view bytes,
                               std::size_t chunk,
-                              const Limits& held_to = limits,
+                              const ConnectionLimits& held_to = limits,
                               std::uint32_t max_frame_size = 16'384) {
   FrameReader reader(held_to, max_frame_size);
   std::vector<std::string> words;
@@ -50,7 +50,8 @@ std::vector<std::string> read(std::string_view bytes,
   return words;
 }
 
-std::vector<std::string> read_all_ways(std::string_view bytes, const Limits& held_to = limits) {
+std::vector<std::string> read_all_ways(std::string_view bytes,
+                                       const ConnectionLimits& held_to = limits) {
   const std::vector<std::string> words = read(bytes, bytes.size(), held_to);
   for (std::size_t chunk = 1; chunk < bytes.size() && chunk < 40; ++chunk) {
     EXPECT_EQ(read(bytes, chunk, held_to), words) << "in chunks of " << chunk;
@@ -112,7 +113,7 @@ TEST(FrameReader, CountsBytesThatWereReadElsewhere) {
 }
 
 TEST(FrameReader, SkipsUnknownFramesAndDebugDataBeyondTheirLimits) {
-  Limits small;
+  ConnectionLimits small;
   small.max_unknown_payload = 4;
   small.max_goaway_debug = 3;
   EXPECT_THAT(read_all_ways(settings() + raw(static_cast<FrameType>(0xee), 0, 0, "1234") +

@@ -13,7 +13,7 @@ namespace {
 
 using namespace test::frames;
 
-const Limits limits;
+const ConnectionLimits limits;
 
 std::optional<ErrorCode> fault_of(const FrameHeader& header) {
   const Result<void, Violation> checked = check_frame_header(header, 16'384, limits);
@@ -88,7 +88,7 @@ TEST(FrameRules, NobodyMayPush) {
 }
 
 TEST(FrameRules, AHeaderBlockLimitWithoutBoundDoesNotWrapAround) {
-  Limits unbounded;
+  ConnectionLimits unbounded;
   unbounded.max_header_block_size = 0xffff'ffff;
   EXPECT_TRUE(check_frame_header({10'000, FrameType::headers, 0, 1}, 16'384, unbounded));
 }

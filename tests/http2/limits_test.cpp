@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits: each budget of limits.hpp at its default: one below, exactly, and one above.
-#include "http2/limits.hpp"
+// The budgets of ConnectionLimits, each at its default: one below, exactly, and one above.
 
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
 #include "support/scripted_peer.hpp"
+
+#include <nearcall/connection_limits.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +21,7 @@ using test::ScriptedPeer;
 using testing::ElementsAre;
 using testing::StartsWith;
 
-const Limits limits;
+const ConnectionLimits limits;
 
 /// A peer past the handshake that keeps what it is sent.
 struct Patient : ScriptedPeer {

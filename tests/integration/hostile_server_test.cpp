@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Servers that break the rules or the budgets, against our client: under both of its drivers.
+#include "integration/hostile_server.hpp"
+
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
-#include "transport/socket_address.hpp"
 
 #include <gmock/gmock.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <functional>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -22,62 +17,6 @@ using http2::ErrorCode;
 using http2::FrameType;
 using testing::HasSubstr;
 namespace flag = http2::frame_flag;
-
-/// A listening socket; each connection does what the script says, on a thread of its own.
-class HostileServer {
- public:
-  using Script = std::function<void(Wire&)>;
-
-  HostileServer(const std::string& path, Script script)
-      : script_(std::move(script)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const SocketAddress address = SocketAddress::unix_path(path);
-    EXPECT_EQ(::bind(listener_.get(), address.get(), address.size()), 0);
-    EXPECT_EQ(::listen(listener_.get(), 64), 0);
-    acceptor_ = std::thread([this] { accept_all(); });
-  }
-  ~HostileServer() {
-    ::shutdown(listener_.get(), SHUT_RDWR);
-    acceptor_.join();
-    for (std::thread& thread : threads_)
-      thread.join();
-  }
-  HostileServer(const HostileServer&) = delete;
-  HostileServer& operator=(const HostileServer&) = delete;
-
- private:
-  void accept_all() {
-    for (;;) {
-      UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!socket) return;
-      threads_.emplace_back([this, end = std::move(socket)]() mutable {
-        Wire wire(std::move(end), Wire::End::server);
-        script_(wire);
-      });
-    }
-  }
-
-  Script script_;
-  UniqueFd listener_;
-  std::vector<std::thread> threads_;
-  std::thread acceptor_;
-};
-
-/// Says `answer` to the first request, and then listens until the client goes.
-HostileServer::Script answering(std::string answer) {
-  return [answer = std::move(answer)](Wire& client) {
-    if (!client.greet()) return;
-    if (!client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; })) return;
-    client.say(answer);
-    client.hear_end();
-  };
-}
-
-std::string begin() {
-  return frames::headers(1, frames::response_block());
-}
-std::string ok() {
-  return frames::headers(1, frames::trailers_block(), flag::end_headers | flag::end_stream);
-}
 
 enum class Driver : std::uint8_t { thread, loop };
 

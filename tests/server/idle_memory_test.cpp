@@ -106,5 +106,34 @@ TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
   }
 }
 
+/// What the server keeps of a frame whose last byte has not come.
+class CutFrameTest : public test::ManualServerTest {
+ protected:
+  std::ptrdiff_t kept_of(const std::string& frame, const ConnectionLimits& limits) {
+    start(ServerOptions().limits(limits));
+    test::FramePeer peer(path());
+    peer.say_hello();
+    settle();
+    const std::ptrdiff_t before = allocated;
+    peer.say(frame.substr(0, frame.size() - 1));
+    settle();
+    return allocated - before;
+  }
+};
+
+TEST_F(CutFrameTest, AnUnknownOneIsKeptUpToMaxUnknownPayload) {
+  const std::string frame =
+      test::frames::raw(static_cast<http2::FrameType>(0xee), 0, 0, std::string(10'000, 'x'));
+
+  EXPECT_LT(kept_of(frame, {.max_unknown_payload = 9'999}), 2'000);
+}
+
+TEST_F(CutFrameTest, AGoawayIsKeptUpToMaxGoawayDebug) {
+  const std::string frame =
+      test::frames::goaway(0, http2::ErrorCode::no_error, std::string(10'000, 'x'));
+
+  EXPECT_GT(kept_of(frame, {.max_goaway_debug = 10'000}), 10'000);
+}
+
 }  // namespace
 }  // namespace nearcall::detail

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The range of each limit, and that those which contradict each other are put right.
+#include "http2/scenario.hpp"
+#include "http2/session.hpp"
+#include "support/scripted_peer.hpp"
+
+#include <nearcall/connection_limits.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace nearcall::http2 {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Every number is the least, or the greatest, of its type.
+template <template <class> class Extreme>
+ConnectionLimits all_at() {
+  return {.max_concurrent_streams = Extreme<std::uint32_t>::value,
+          .max_new_streams_per_turn = Extreme<std::uint32_t>::value,
+          .max_resets_outstanding = Extreme<std::uint32_t>::value,
+          .max_refusals = Extreme<std::uint32_t>::value,
+          .refusals_per_second = Extreme<std::uint32_t>::value,
+          .max_induced_frames = Extreme<std::uint32_t>::value,
+          .max_induced_frames_ever = Extreme<std::uint32_t>::value,
+          .max_header_list_size = Extreme<std::uint32_t>::value,
+          .max_header_fields = Extreme<std::uint32_t>::value,
+          .max_header_block_size = Extreme<std::uint32_t>::value,
+          .max_continuations = Extreme<std::uint32_t>::value,
+          .max_informational = Extreme<std::uint32_t>::value,
+          .max_settings_entries = Extreme<std::uint32_t>::value,
+          .max_unknown_payload = Extreme<std::uint32_t>::value,
+          .max_goaway_debug = Extreme<std::uint32_t>::value,
+          .max_empty_data = Extreme<std::uint32_t>::value,
+          .max_overhead_frames = Extreme<std::uint32_t>::value,
+          .tiny_payload = Extreme<std::uint32_t>::value,
+          .max_buffered_input = Extreme<std::uint32_t>::value,
+          .max_buffered_output_stream = Extreme<std::size_t>::value,
+          .max_buffered_output = Extreme<std::size_t>::value,
+          .max_buffered_output_of_new_calls = Extreme<std::size_t>::value,
+          .handshake_timeout = Extreme<std::chrono::nanoseconds>::value,
+          .header_block_timeout = Extreme<std::chrono::nanoseconds>::value,
+          .settings_timeout = Extreme<std::chrono::nanoseconds>::value,
+          .stall_timeout = Extreme<std::chrono::nanoseconds>::value};
+}
+template <class Number>
+struct Least {
+  static constexpr Number value = std::numeric_limits<Number>::lowest();
+};
+template <>
+struct Least<std::chrono::nanoseconds> {
+  static constexpr auto value = std::chrono::nanoseconds::min();
+};
+template <class Number>
+struct Greatest {
+  static constexpr Number value = std::numeric_limits<Number>::max();
+};
+template <>
+struct Greatest<std::chrono::nanoseconds> {
+  static constexpr auto value = std::chrono::nanoseconds::max();
+};
+
+constexpr std::uint32_t kibi = 1024;
+constexpr std::uint32_t mebi = 1024 * kibi;
+
+ConnectionLimits least() {
+  return {.max_concurrent_streams = 1,
+          .max_new_streams_per_turn = 1,
+          .max_resets_outstanding = 1,
+          .max_refusals = 1,
+          .refusals_per_second = 0,
+          .max_induced_frames = 10,
+          .max_induced_frames_ever = 10,
+          .max_header_list_size = kibi,
+          .max_header_fields = 16,
+          .max_header_block_size = kibi,
+          .max_continuations = 1,
+          .max_informational = 0,
+          .max_settings_entries = 16,
+          .max_unknown_payload = 0,
+          .max_goaway_debug = 0,
+          .max_empty_data = 1,
+          .max_overhead_frames = 100,
+          .tiny_payload = 1,
+          .max_buffered_input = 128 * kibi,
+          .max_buffered_output_stream = 0,
+          .max_buffered_output = 0,
+          .max_buffered_output_of_new_calls = kibi,
+          .handshake_timeout = 10ms,
+          .header_block_timeout = 10ms,
+          .settings_timeout = 10ms,
+          .stall_timeout = 10ms};
+}
+
+TEST(ConnectionLimits, WhatIsTooSmallBecomesTheLeast) {
+  EXPECT_EQ(all_at<Least>().within_range(), least());
+  EXPECT_EQ(least().within_range(), least());
+}
+
+TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
+  const ConnectionLimits most = {.max_concurrent_streams = 1'000'000,
+                                 .max_new_streams_per_turn = 1'000'000,
+                                 .max_resets_outstanding = 1'000'000,
+                                 .max_refusals = 1'000'000,
+                                 .refusals_per_second = 1'000'000,
+                                 .max_induced_frames = 1'000'000,
+                                 .max_induced_frames_ever = 1'000'000,
+                                 .max_header_list_size = 16 * mebi,
+                                 .max_header_fields = 100'000,
+                                 .max_header_block_size = 16 * mebi,
+                                 .max_continuations = 100'000,
+                                 .max_informational = 1'000'000,
+                                 .max_settings_entries = 10'000,
+                                 .max_unknown_payload = mebi,
+                                 .max_goaway_debug = mebi,
+                                 .max_empty_data = 1'000'000,
+                                 .max_overhead_frames = 1'000'000,
+                                 .tiny_payload = 64,
+                                 .max_buffered_input = 1024 * mebi,
+                                 .max_buffered_output_stream = 1024 * mebi,
+                                 .max_buffered_output = 1024 * mebi,
+                                 .max_buffered_output_of_new_calls = 1024 * mebi,
+                                 .handshake_timeout = std::chrono::nanoseconds::max(),
+                                 .header_block_timeout = std::chrono::nanoseconds::max(),
+                                 .settings_timeout = std::chrono::nanoseconds::max(),
+                                 .stall_timeout = std::chrono::nanoseconds::max()};
+
+  EXPECT_EQ(all_at<Greatest>().within_range(), most);
+  EXPECT_EQ(most.within_range(), most);
+}
+
+TEST(ConnectionLimits, TheDefaultsAreInRange) {
+  EXPECT_EQ(ConnectionLimits().within_range(), ConnectionLimits());
+}
+
+TEST(ConnectionLimits, ReadingStopsBeforeTheConnectionEnds) {
+  const ConnectionLimits limits = {.max_induced_frames = 500, .max_induced_frames_ever = 20};
+
+  EXPECT_EQ(limits.within_range().max_induced_frames_ever, 500U);
+}
+
+TEST(ConnectionLimits, AHeaderListThatIsAllowedFitsIntoItsBlockAndItsFrames) {
+  const ConnectionLimits limits = {.max_header_list_size = 200 * kibi};
+
+  EXPECT_EQ(limits.within_range().max_header_block_size, 200 * kibi);
+  EXPECT_EQ(limits.within_range().max_continuations, 13U);
+}
+
+TEST(ConnectionLimits, EachStreamHasAShareOfTheInput) {
+  const ConnectionLimits limits = {.max_concurrent_streams = 100'000,
+                                   .max_buffered_input = 1 * mebi};
+
+  EXPECT_EQ(limits.within_range().max_buffered_input, 25'600'000U);
+}
+
+TEST(ConnectionLimits, NewCallsWaitNoSoonerThanWriters) {
+  const ConnectionLimits limits = {.max_buffered_output = 32 * mebi};
+
+  EXPECT_EQ(limits.within_range().max_buffered_output_of_new_calls, 32 * mebi);
+}
+
+/// What a sender may send: it hears WINDOW_UPDATE, and SETTINGS that change the initial window.
+struct SendWindows {
+  std::int64_t connection = default_setting::initial_window_size;
+  std::int64_t stream = SessionOptions().initial_window_size;
+  std::int64_t initial = SessionOptions().initial_window_size;
+
+  void hear(test::ScriptedPeer& peer) {
+    std::vector<test::ScriptedPeer::Heard> heard;
+    while (heard = peer.hears(), !heard.empty()) {
+      for (const auto& frame : heard)
+        take(frame, peer);
+    }
+  }
+
+ private:
+  void take(const test::ScriptedPeer::Heard& frame, test::ScriptedPeer& peer) {
+    const auto* const payload = reinterpret_cast<const std::byte*>(frame.payload.data());
+    if (frame.header.type == FrameType::window_update) {
+      (frame.header.stream == 0 ? connection : stream) += load_be32(payload);
+    }
+    // The first SETTINGS have more entries; what is asked for later is the window alone.
+    if (frame.header.type == FrameType::settings && frame.payload.size() == 6) {
+      const std::int64_t asked = load_setting(payload).value;
+      stream += asked - initial;
+      initial = asked;
+      peer.says(test::frames::settings_ack());
+    }
+  }
+};
+
+/// A message larger than any buffer comes and goes.
+void expect_exchange(const ConnectionLimits& limits) {
+  using namespace test::frames;
+  constexpr std::size_t message = 3 * std::size_t{mebi};
+  SessionOptions options;
+  options.limits = limits;
+  test::ScriptedPeer peer(Role::server, options);
+  std::size_t came = 0;
+  peer.on_event = [&](const Event& event) {
+    if (event.kind != Event::Kind::data) return;
+    came += event.data.size();
+    peer.session().needs(*event.stream, message - came);
+  };
+  peer.says(preface() + settings({{SettingId::initial_window_size, max_window_size}}) +
+            settings_ack() + window_update(0, max_window_size - 65'535) + test::request(1));
+
+  SendWindows windows;
+  while (came < message) {
+    windows.hear(peer);
+    const std::int64_t size = std::min({windows.connection, windows.stream, std::int64_t{16'384},
+                                        static_cast<std::int64_t>(message - came)});
+    ASSERT_GT(size, 0) << "the message stops after " << came;
+    peer.says(data(1, std::string(static_cast<std::size_t>(size), 'x')));
+    ASSERT_FALSE(peer.session().is_broken()) << peer.last_event();
+    windows.connection -= size;
+    windows.stream -= size;
+  }
+  peer.session().consumed(peer.stream(1), message);
+
+  peer.hears();
+  ASSERT_TRUE(peer.session().is_writable(peer.stream(1)));
+  peer.session().send_headers(peer.stream(1), HeaderTemplate{{":status", "200"}}, {}, false);
+  peer.session().send_data(peer.stream(1), OwnedBytes(message), /*end_stream=*/true);
+  std::size_t went = 0;
+  for (const auto& frame : peer.hears()) {
+    if (frame.header.type == FrameType::data) went += frame.payload.size();
+  }
+  EXPECT_EQ(went, message);
+}
+
+TEST(ConnectionLimits, AMessageAboveEveryLimitPassesAtTheLeastOfAll) {
+  expect_exchange(least());
+}
+
+TEST(ConnectionLimits, AMessagePassesAtTheMostOfAll) {
+  expect_exchange(all_at<Greatest>().within_range());
+}
+
+}  // namespace
+}  // namespace nearcall::http2

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerOptions::limits(): each budget, set to little, holds at what was set.
+#include "server/manual_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using http2::ErrorCode;
+using http2::FrameType;
+using http2::SettingId;
+using http2::StreamId;
+namespace flag = http2::frame_flag;
+
+constexpr std::string_view echo = "/test.Wrapper/Echo";
+constexpr std::string_view hold = "/test.Wrapper/Hold";
+constexpr std::string_view chat = "/test.Wrapper/Chat";
+
+/// A server with the limits of the test, and one peer.
+class ServerLimitsTest : public ManualServerTest {
+ protected:
+  ServerLimitsTest() {
+    service_.on_echo = [this](ServerContext&, const Text& request) -> Result<Text> {
+      ++echoes_;
+      return request;
+    };
+    service_.on_chat = [this] { ++chats_; };
+  }
+
+  void start_with(const ConnectionLimits& limits) {
+    start(ServerOptions().limits(limits).drain_timeout(1h));
+    peer_.emplace(path());
+  }
+  /// And past the handshake.
+  void greet(const ConnectionLimits& limits, std::initializer_list<http2::Setting> settings = {}) {
+    start_with(limits);
+    peer_->say_hello(settings);
+    settle();
+  }
+  void says(std::string_view bytes) {
+    peer_->say(bytes);
+    settle();
+  }
+  void says_often(std::string_view bytes, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i)
+      all += bytes;
+    says(all);
+  }
+  /// `bytes` reach the limit, `one_more` goes beyond it.
+  void expect_end_after(std::string_view bytes, std::string_view one_more, std::string_view name) {
+    says(bytes);
+    EXPECT_FALSE(peer_->has_ended()) << name << " is not exceeded yet";
+    says(one_more);
+    expect_ended(name);
+  }
+  void expect_ended(std::string_view name) {
+    EXPECT_TRUE(peer_->has_ended()) << name;
+    EXPECT_TRUE(log_capture().take(name));
+  }
+  void expect_end_at(std::chrono::nanoseconds timeout, std::string_view name) {
+    advance(timeout - 1ns);
+    EXPECT_FALSE(peer_->has_ended()) << name;
+    advance(1ns);
+    expect_ended(name);
+  }
+  /// The streams that were reset, with that code.
+  std::size_t resets(ErrorCode code) {
+    std::size_t count = 0;
+    for (const SentFrame& frame : peer_->heard(FrameType::rst_stream))
+      count += frame.last_id() == static_cast<std::uint32_t>(code) ? 1U : 0U;
+    return count;
+  }
+
+  int echoes_ = 0;
+  int chats_ = 0;
+  std::optional<FramePeer> peer_;
+};
+
+std::string times(int count, const std::string& bytes) {
+  std::string all;
+  for (int i = 0; i < count; ++i)
+    all += bytes;
+  return all;
+}
+
+// ---- streams ------------------------------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, MaxConcurrentStreams) {
+  greet({.max_concurrent_streams = 2});
+  for (const StreamId id : {1U, 3U, 5U})
+    peer_->ask_whole(id, hold);
+  settle();
+
+  EXPECT_EQ(resets(ErrorCode::refused_stream), 1U);
+  EXPECT_EQ(peer_->heard_on(5).size(), 1U) << "the third";
+}
+
+TEST_F(ServerLimitsTest, MaxNewStreamsPerTurn) {
+  greet({.max_new_streams_per_turn = 3});
+  for (StreamId id = 1; id < 14; id += 2)
+    peer_->ask_whole(id, echo);
+
+  for (int before = 0, turns = 0; echoes_ < 7 && turns < 100; before = echoes_, ++turns) {
+    loop_.poll();
+    EXPECT_LE(echoes_ - before, 3);
+  }
+  EXPECT_EQ(echoes_, 7);
+}
+
+TEST_F(ServerLimitsTest, MaxResetsOutstanding) {
+  greet({.max_resets_outstanding = 2});
+  for (const StreamId id : {1U, 3U}) {
+    peer_->ask_whole(id, hold, text_of("stop"));  // it does not listen
+    says(frames::rst_stream(id, ErrorCode::cancel));
+  }
+  peer_->ask_whole(5, hold, text_of("stop"));
+
+  expect_end_after({}, frames::rst_stream(5, ErrorCode::cancel), "max_resets_outstanding");
+}
+
+std::string malformed(StreamId id) {
+  return frames::headers(id, frames::trailers_block());
+}
+
+TEST_F(ServerLimitsTest, MaxRefusals) {
+  greet({.max_refusals = 2});
+
+  expect_end_after(malformed(1) + malformed(3), malformed(5), "max_refusals");
+}
+
+TEST_F(ServerLimitsTest, RefusalsPerSecond) {
+  greet({.max_refusals = 2, .refusals_per_second = 1});
+  says(malformed(1) + malformed(3));
+  advance(1s);
+
+  expect_end_after(malformed(5), malformed(7), "max_refusals");
+}
+
+// ---- frames that we have to answer --------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, MaxInducedFrames) {
+  constexpr std::uint32_t window = 8 * 1024 * 1024;
+  greet({.max_induced_frames = 10}, {{SettingId::initial_window_size, window}});
+  says(frames::window_update(0, window));
+  service_.on_echo = [this](ServerContext&, const Text&) -> Result<Text> {
+    return text_of(std::string(++echoes_ == 1 ? 3'500'000 : 1, 'x'));
+  };
+  peer_->ask_whole(1, echo);  // more than the socket holds, for a peer that does not read
+  says(times(9, frames::ping("12345678")));
+  peer_->ask_whole(3, echo);
+  settle();
+  EXPECT_EQ(echoes_, 2);
+
+  says(frames::ping("12345678"));
+  peer_->ask_whole(5, echo);
+  settle();
+  EXPECT_EQ(echoes_, 2) << "reading stops";
+
+  for (int round = 0; round < 1000 && echoes_ < 3; ++round) {
+    peer_->listen();
+    settle();
+  }
+  EXPECT_EQ(echoes_, 3) << "and goes on when the answers are read";
+}
+
+TEST_F(ServerLimitsTest, MaxInducedFramesEver) {
+  greet({.max_induced_frames = 10, .max_induced_frames_ever = 20});
+
+  expect_end_after(times(20, frames::ping("12345678")), times(21, frames::ping("12345678")),
+                   "max_induced_frames_ever");
+}
+
+// ---- headers ------------------------------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, MaxHeaderListSize) {
+  greet({.max_header_list_size = 1024});
+  const std::string large = frames::block({{"x", std::string(1000, 'v')}});
+  says(frames::headers(1, frames::request_block() + large));
+
+  EXPECT_EQ(resets(ErrorCode::enhance_your_calm), 1U);
+  const std::string settings = peer_->heard(FrameType::settings).front().payload;
+  EXPECT_NE(settings.find(std::string("\0\6", 2) + frames::be32(1024)), std::string::npos);
+}
+
+TEST_F(ServerLimitsTest, MaxHeaderFields) {
+  greet({.max_header_fields = 16});
+  const std::string ten = frames::request_block() + times(10, frames::block({{"x", "y"}}));
+  says(frames::headers(1, ten));
+  EXPECT_EQ(resets(ErrorCode::enhance_your_calm), 0U);
+
+  says(frames::headers(3, ten + frames::block({{"x", "y"}})));
+
+  EXPECT_EQ(resets(ErrorCode::enhance_your_calm), 1U);
+}
+
+TEST_F(ServerLimitsTest, MaxHeaderBlockSize) {
+  greet({.max_header_list_size = 1024, .max_header_block_size = 2048});
+  const std::string piece = frames::block({{"x", std::string(1000, 'v')}});
+
+  expect_end_after(frames::headers(1, piece), frames::headers(3, piece + piece + piece),
+                   "max_header_block_size");
+}
+
+TEST_F(ServerLimitsTest, MaxContinuations) {
+  greet({.max_header_list_size = 1024, .max_header_block_size = 2048, .max_continuations = 1});
+
+  expect_end_after(frames::headers(1, frames::request_block(), 0) + frames::continuation(1, "", 0),
+                   frames::continuation(1, ""), "max_continuations");
+}
+
+TEST_F(ServerLimitsTest, MaxSettingsEntries) {
+  greet({.max_settings_entries = 16});
+  const std::string entry =
+      frames::settings({{SettingId::max_header_list_size, 1 << 20}}).substr(9);
+
+  expect_end_after(frames::raw(FrameType::settings, 0, 0, times(16, entry)),
+                   frames::raw(FrameType::settings, 0, 0, times(17, entry)),
+                   "max_settings_entries");
+}
+
+// ---- DATA without use ---------------------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, MaxEmptyData) {
+  greet({.max_empty_data = 3});
+  peer_->ask(1, echo);
+
+  expect_end_after(times(3, frames::data(1, "")), frames::data(1, ""), "max_empty_data");
+}
+
+TEST_F(ServerLimitsTest, MaxOverheadFrames) {
+  greet({.max_overhead_frames = 100});
+
+  expect_end_after(times(100, frames::priority(1, 3)), frames::priority(1, 3),
+                   "max_overhead_frames");
+}
+
+TEST_F(ServerLimitsTest, TinyPayload) {
+  greet({.max_overhead_frames = 100, .tiny_payload = 2});
+  peer_->ask(1, echo);
+  says(frames::data(1, std::string(1, '\0') + frames::be32(10'000)));
+
+  expect_end_after(times(200, frames::data(1, "xx")), times(101, frames::data(1, "x")),
+                   "max_overhead_frames");
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, MaxBufferedInput) {
+  constexpr std::size_t budget = 200 * 1024;
+  greet({.max_concurrent_streams = 10, .max_buffered_input = budget});
+
+  std::size_t window = http2::default_setting::initial_window_size;
+  for (const SentFrame& frame : peer_->heard(FrameType::window_update))
+    window += frame.header.stream == 0 ? frame.last_id() : 0;
+
+  EXPECT_LE(window, budget);
+  EXPECT_GT(window, budget / 2);
+}
+
+/// With a closed window: how many messages a handler takes that answers each.
+class ServerOutputLimitsTest : public ServerLimitsTest {
+ protected:
+  int chats_with(const ConnectionLimits& limits) {
+    greet(limits, {{SettingId::initial_window_size, 0}});
+    peer_->ask(1, chat);
+    says(times(5, frames::data(1, framed(text_of("a message")))));
+    return chats_;
+  }
+};
+
+TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfAStream) {
+  EXPECT_EQ(chats_with({.max_buffered_output_stream = 30}), 3) << "two reach it, the third waits";
+}
+
+TEST_F(ServerOutputLimitsTest, MaxBufferedOutput) {
+  EXPECT_EQ(chats_with({.max_buffered_output = 30}), 3);
+}
+
+TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsEachCallQueueOneMessage) {
+  EXPECT_EQ(chats_with({.max_buffered_output_stream = 0, .max_buffered_output = 0}), 2);
+
+  peer_->ask(3, chat);
+  says(frames::data(3, framed(text_of("a message"))));
+  EXPECT_EQ(chats_, 3) << "and another call its own";
+
+  says(frames::window_update(1, 1'000));
+  EXPECT_EQ(chats_, 6) << "the first goes on when its window opens";
+}
+
+TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfNewCalls) {
+  greet({.max_buffered_output = 0, .max_buffered_output_of_new_calls = 1024},
+        {{SettingId::initial_window_size, 0}});
+  peer_->ask_whole(1, echo, text_of(std::string(1000, 'x')));
+  peer_->ask_whole(3, echo, text_of(std::string(1000, 'x')));
+  settle();
+  peer_->ask_whole(5, echo);
+  settle();
+  EXPECT_EQ(echoes_, 2) << "2,000 bytes wait";
+
+  says(frames::window_update(1, 10'000));
+
+  EXPECT_EQ(echoes_, 3);
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+TEST_F(ServerLimitsTest, HandshakeTimeout) {
+  start_with({.handshake_timeout = 700ms});
+  settle();
+
+  expect_end_at(700ms, "handshake_timeout");
+}
+
+TEST_F(ServerLimitsTest, HeaderBlockTimeout) {
+  greet({.header_block_timeout = 700ms});
+  says(frames::headers(1, frames::request_block(), 0));
+
+  expect_end_at(700ms, "header_block_timeout");
+}
+
+TEST_F(ServerLimitsTest, SettingsTimeout) {
+  start_with({.settings_timeout = 700ms});
+  says(frames::preface() + frames::settings());
+  peer_->ask_whole(1, hold);
+  settle();
+
+  expect_end_at(700ms, "settings_timeout");
+}
+
+TEST_F(ServerLimitsTest, StallTimeout) {
+  greet({.stall_timeout = 700ms}, {{SettingId::initial_window_size, 0}});
+  peer_->ask_whole(1, echo, text_of("hello"));
+  settle();
+  stop();
+  advance(100ms);  // the second GOAWAY is progress
+
+  expect_end_at(700ms, "stall_timeout");
+}
+
+TEST_F(ServerLimitsTest, ATimeoutOfForeverNeverEnds) {
+  constexpr auto forever = std::chrono::nanoseconds::max();
+  start_with({.handshake_timeout = forever});
+  settle();
+
+  advance(24h * 365);
+
+  EXPECT_FALSE(peer_->has_ended());
+}
+
+}  // namespace
+}  // namespace nearcall::test
