@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 namespace nearcall::http2 {
 namespace {
@@ -19,6 +20,19 @@ std::uint64_t next_id() noexcept {
 const HeaderTemplate& HeaderTemplate::none() {
   static const HeaderTemplate empty(std::span<const HeaderField>{});
   return empty;
+}
+
+void TemplateCache::take_in(std::uint64_t id) {
+  static constexpr std::size_t first_slots = 2;
+  if (slots_.empty()) slots_.resize(first_slots);
+  while (slot_of(id).id != 0 && slots_.size() < most_slots) {
+    std::vector<Slot> larger(2 * slots_.size());
+    for (Slot& slot : slots_) {
+      if (slot.id != 0) larger[slot.id & (larger.size() - 1)] = std::move(slot);
+    }
+    slots_ = std::move(larger);
+  }
+  slot_of(id) = Slot{id, {}};
 }
 
 HeaderTemplate::HeaderTemplate(std::span<const HeaderField> fields) : id_(next_id()) {

@@ -5,7 +5,6 @@
 #include "http2/hpack/encoder.hpp"
 #include "http2/hpack/header_field.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -47,31 +46,30 @@ class HeaderTemplate {
   std::vector<HeaderField> fields_;
 };
 
-/// How one session's encoder wrote its recent templates. Direct-mapped by id; owns no memory
-/// before its first use.
+/// How one session's encoder wrote its recent templates. Direct-mapped by id, in as many slots as
+/// its templates need to stay out of each other's way; owns no memory before its first use.
 class TemplateCache {
  public:
-  static constexpr std::size_t slot_count = 16;
+  static constexpr std::size_t most_slots = 16;
 
+  /// Good until the next use.
   EncodedBlock& operator[](const HeaderTemplate& stable) {
-    if (!slots_) slots_ = std::make_unique<Slots>();
-    Slot& slot = (*slots_)[stable.id() % slot_count];
-    if (slot.id != stable.id()) {
-      slot.id = stable.id();
-      slot.block = EncodedBlock();
-    }
-    return slot.block;
+    if (slots_.empty() || slot_of(stable.id()).id != stable.id()) [[unlikely]]
+      take_in(stable.id());
+    return slot_of(stable.id()).block;
   }
-  void trim() noexcept { slots_.reset(); }
+  void trim() noexcept { slots_ = std::vector<Slot>(); }
 
  private:
   struct Slot {
     std::uint64_t id = 0;
     EncodedBlock block;
   };
-  using Slots = std::array<Slot, slot_count>;
 
-  std::unique_ptr<Slots> slots_;
+  Slot& slot_of(std::uint64_t id) noexcept { return slots_[id & (slots_.size() - 1)]; }
+  void take_in(std::uint64_t id);
+
+  std::vector<Slot> slots_;  // none, or a power of two
 };
 
 }  // namespace nearcall::http2

@@ -81,7 +81,7 @@ TEST_F(TemplateCacheTest, HoldsWhatWasEncoded) {
 
 TEST_F(TemplateCacheTest, NeverGivesOneTemplatesBytesToAnother) {
   std::vector<HeaderTemplate> templates;
-  for (std::size_t i = 0; i < 3 * TemplateCache::slot_count; ++i) {
+  for (std::size_t i = 0; i < 3 * TemplateCache::most_slots; ++i) {
     const std::string value = std::to_string(i);
     templates.push_back(HeaderTemplate{{"x", value}, {"y", value}});
   }
@@ -90,6 +90,18 @@ TEST_F(TemplateCacheTest, NeverGivesOneTemplatesBytesToAnother) {
       encode(fields);
     }
   }
+}
+
+TEST_F(TemplateCacheTest, KeepsAsManyAsItHasSlotsForWhateverTheirNumbers) {
+  std::vector<HeaderTemplate> templates;
+  for (std::size_t i = 0; i < TemplateCache::most_slots; ++i) {
+    const std::string name = "x-name-" + std::to_string(i);
+    templates.push_back(HeaderTemplate{{name, "value"}});
+  }
+  for (const HeaderTemplate& fields : templates)
+    encode(fields);
+  for (const HeaderTemplate& fields : templates)
+    EXPECT_LE(encode(fields), 2U) << fields.fields()[0].name;
 }
 
 TEST_F(TemplateCacheTest, MayBeTrimmedAtAnyTime) {
