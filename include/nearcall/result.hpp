@@ -139,7 +139,7 @@ class [[nodiscard]] Result {
   };
 };
 
-/// Success without a value, or an error. `return {};` is success.
+/// Success without a value, or an error. `return {};` is success, and so is an OK Status.
 template <class E>
 class [[nodiscard]] Result<void, E> {
  public:
@@ -150,6 +150,10 @@ class [[nodiscard]] Result<void, E> {
   template <class F>
   requires std::is_constructible_v<E, F&&> Result(Failure<F> failure)
   noexcept : has_value_(false) { std::construct_at(&error_, std::move(failure).error()); }
+  /// `return Status(StatusCode::not_found, "…");`, or what somebody else answered: OK is success.
+  Result(E error) noexcept requires std::is_same_v<E, Status> : has_value_(error.ok()) {
+    if (!has_value_) std::construct_at(&error_, std::move(error));
+  }
   Result(Result&& other) noexcept : has_value_(other.has_value_) {
     if (!has_value_) std::construct_at(&error_, std::move(other.error_));
   }
@@ -178,6 +182,7 @@ class [[nodiscard]] Result<void, E> {
     if (has_value_) detail::fail_precondition("Result<void>: error() of a success");
     return std::move(error_);
   }
+  /// OK, or the error.
   Status status() const requires std::is_same_v<E, Status> {
     return has_value_ ? Status() : error_;
   }

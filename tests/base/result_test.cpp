@@ -85,6 +85,19 @@ TEST(Result, VoidIsSuccessUnlessMadeOfAFailure) {
   EXPECT_EQ(failure.error().message(), "broken");
 }
 
+Result<void> passed_on(Status status) {
+  return status;
+}
+
+TEST(Result, VoidIsMadeOfAStatusWhichIsItsErrorUnlessOk) {
+  static_assert(!std::is_convertible_v<std::string, Result<void, std::string>>);
+
+  EXPECT_TRUE(passed_on(Status()).ok());
+  EXPECT_TRUE(passed_on(Status()).status().ok());
+  ASSERT_FALSE(passed_on(Status(StatusCode::aborted, "late")).ok());
+  EXPECT_EQ(passed_on(Status(StatusCode::aborted, "late")).error().message(), "late");
+}
+
 TEST(ResultDeathTest, TheValueOfAnErrorAborts) {
   Result<int> result = Status(StatusCode::internal, "no value");
 
