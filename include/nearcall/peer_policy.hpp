@@ -8,10 +8,18 @@
 
 namespace nearcall {
 
+class PeerPolicy;
+
+/// What opens a server to peers that nobody vouches for has to be said with this word.
+namespace untrusted {
+/// Everybody who can reach the listener: on an abstract socket every local user, on TCP every host.
+PeerPolicy anyone() noexcept;
+}  // namespace untrusted
+
 /// Who may connect, judged by the kernel's word at accept; whoever may not is closed before a byte
 /// is read.
 ///
-/// A value.
+/// A value. Thread safety: as an int.
 class PeerPolicy {
  public:
   /// The user of this process (effective uid) and root. The default on Unix sockets.
@@ -27,22 +35,9 @@ class PeerPolicy {
  private:
   enum class Kind : std::uint8_t { same_user_or_root, anyone };
   explicit PeerPolicy(Kind kind) noexcept : kind_(kind) {}
-  static PeerPolicy make_anyone() noexcept { return PeerPolicy(Kind::anyone); }
-  friend struct UntrustedAccess;
+  friend PeerPolicy untrusted::anyone() noexcept;
 
   Kind kind_;
 };
-
-struct UntrustedAccess {
-  static PeerPolicy anyone() noexcept { return PeerPolicy::make_anyone(); }
-};
-
-/// What opens a server to peers that nobody vouches for has to be said with this word.
-namespace untrusted {
-/// Everybody who can reach the listener: on an abstract socket every local user, on TCP every host.
-inline PeerPolicy anyone() noexcept {
-  return UntrustedAccess::anyone();
-}
-}  // namespace untrusted
 
 }  // namespace nearcall

@@ -19,4 +19,8 @@ bool PeerPolicy::admits(const PeerIdentity& peer) const noexcept {
   return false;
 }
 
+PeerPolicy untrusted::anyone() noexcept {
+  return PeerPolicy(PeerPolicy::Kind::anyone);
+}
+
 }  // namespace nearcall
