@@ -18,8 +18,6 @@ namespace nearcall {
 /// A value: the call copies what it needs before it returns. Thread safety: as its members.
 class CallOptions {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
-
   CallOptions() = default;
 
   /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
@@ -29,7 +27,7 @@ class CallOptions {
     return *this;
   }
   /// The same as a point in time; the earlier one of both counts.
-  CallOptions& deadline(TimePoint when) {
+  CallOptions& deadline(std::chrono::steady_clock::time_point when) {
     deadline_ = when;
     return *this;
   }
@@ -51,17 +49,20 @@ class CallOptions {
     return *this;
   }
 
+  // What was said.
+
   std::optional<std::chrono::nanoseconds> timeout() const noexcept { return timeout_; }
-  TimePoint deadline() const noexcept { return deadline_; }
+  /// time_point::max() if none was given.
+  std::chrono::steady_clock::time_point deadline() const noexcept { return deadline_; }
   const Metadata& metadata() const noexcept { return metadata_; }
   const std::stop_token& cancellation() const noexcept { return cancellation_; }
   std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
-  /// The first misuse, or OK.
+  /// What metadata() refused first, or OK: the call fails with it before anything is sent.
   const Status& misuse() const noexcept { return misuse_; }
 
  private:
   std::optional<std::chrono::nanoseconds> timeout_;
-  TimePoint deadline_ = TimePoint::max();
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   Metadata metadata_;
   std::stop_token cancellation_;
   std::optional<std::size_t> max_receive_;

@@ -33,22 +33,33 @@ struct BlockingCallDeleter {
   void operator()(BlockingCall* call) const noexcept;
 };
 
-/// What every blocking call object can do.
+/// What every blocking call object can do. It was started when it was made, and may outlive its
+/// client and its channel. Dropping it cancels the call; one that was moved from can only be
+/// dropped or assigned to.
 ///
-/// Thread safety: one thread reads and one writes at a time; cancel() from any thread.
+/// Thread safety: one thread reads (read(), headers(), finish()) while another one writes (write(),
+/// writes_done()); trailers() from both; cancel() from any thread.
 class BlockingCallBase {
  public:
-  /// The server's headers, once they have come; empty if the call ended without. Blocks.
+  /// The server's headers, once they have come; empty if the call ended without. Waits for them.
+  /// Valid as long as the call object.
   const Metadata& headers();
-  /// The trailers of a call that is over; empty before.
+  /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
-  /// Ends the call with CANCELLED. From any thread; whoever waits in it returns at once.
+  /// Ends the call with CANCELLED, if it is not over. From any thread, as long as the call object
+  /// lives; whoever waits in it returns at once.
   void cancel() noexcept;
 
  protected:
   explicit BlockingCallBase(std::unique_ptr<BlockingCall, BlockingCallDeleter> call) noexcept
       : call_(std::move(call)) {}
   bool read_message(google::protobuf::MessageLite& into);
+  template <class Reply>
+  std::optional<Reply> read_new_message() {
+    std::optional<Reply> reply(std::in_place);
+    if (!read_message(*reply)) reply.reset();
+    return reply;
+  }
   bool write_message(const google::protobuf::MessageLite& message);
   bool half_close();
   Status finish_call();
@@ -101,7 +112,8 @@ class [[nodiscard]] StatusAwaiter final : public CallAwaiter {
 };
 
 /// What every awaited call object can do. It was started when it was made, and nothing in it refers
-/// to the caller's request or options. Dropping it cancels the call.
+/// to the caller's request or options. Dropping it cancels the call; one that was moved from can
+/// only be dropped or assigned to.
 ///
 /// Thread safety: the thread of the EventLoop that it was made on; cancel() from any thread.
 class AsyncCallBase {
@@ -109,12 +121,15 @@ class AsyncCallBase {
   /// `co_await call.headers()`: the server's headers; empty if the call ended without. Valid as
   /// long as the call object.
   HeadersAwaiter headers() noexcept { return HeadersAwaiter(*call_); }
-  /// How the call ended. REQUIRES: it has (the result was awaited).
+  /// How the call ended. REQUIRES: is_done().
   const Status& status() const;
-  /// The trailers of a call that is over; empty before.
+  /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
+  /// Whether the call is over: its result can be had without a wait. Messages that came before the
+  /// end may still be unread.
   bool is_done() const noexcept;
-  /// Ends the call with CANCELLED. From any thread, as long as the call object lives.
+  /// Ends the call with CANCELLED, if it is not over. From any thread, as long as the call object
+  /// lives.
   void cancel() noexcept;
 
  protected:
@@ -131,6 +146,8 @@ class AsyncCallBase {
   std::unique_ptr<AsyncCall, AsyncCallDeleter> call_;
 };
 
+Status status_of(AsyncCall& call);
+
 /// Waits for the end of a call that has one reply.
 template <class Reply>
 class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
@@ -145,25 +162,16 @@ class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
   }
 
  private:
-  static Status status_of(AsyncCall& call);
   Reply* reply_;
 };
 
-Status status_of(AsyncCall& call);
-template <class Reply>
-Status ReplyAwaiter<Reply>::status_of(AsyncCall& call) {
-  return detail::status_of(call);
-}
-
 }  // namespace detail
 
-/// A unary call that was started: `Result<Reply> reply = co_await call;`, once.
+/// An awaited unary call: await it, once.
 template <class Reply>
 class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
  public:
-  AsyncUnaryCall(AsyncUnaryCall&&) noexcept = default;
-  AsyncUnaryCall& operator=(AsyncUnaryCall&&) noexcept = default;
-
+  /// `Result<Reply> reply = co_await call;`
   detail::ReplyAwaiter<Reply> operator co_await() noexcept {
     return detail::ReplyAwaiter<Reply>(call(), *reply_);
   }
@@ -178,7 +186,7 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   std::unique_ptr<Reply> reply_;
 };
 
-/// A server-streaming call that was started: read until there is nothing more, then finish().
+/// An awaited server-streaming call: read until there is nothing more, then finish().
 template <class Reply>
 class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBase {
  public:
@@ -195,7 +203,7 @@ class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBas
   using AsyncCallBase::AsyncCallBase;
 };
 
-/// A client-streaming call that was started: write, then finish().
+/// An awaited client-streaming call: write, then finish().
 template <class Request, class Reply>
 class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBase {
  public:
@@ -222,11 +230,11 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
   std::unique_ptr<Reply> reply_;
 };
 
-/// A bidirectional call that was started. One coroutine may read while another one writes.
+/// An awaited bidirectional call. One coroutine may read while another one writes.
 template <class Request, class Reply>
 class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase {
  public:
-  /// See AsyncServerStreamingCall and AsyncClientStreamingCall.
+  /// As AsyncServerStreamingCall::read() and AsyncClientStreamingCall::write().
   detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
   detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
   detail::WriteAwaiter write(const Request& request) noexcept {
@@ -249,13 +257,11 @@ class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase 
 template <class Reply>
 class [[nodiscard]] ServerStreamingCall final : public detail::BlockingCallBase {
  public:
-  /// Waits for the next reply; false at the end of the call, however it ended.
+  /// `while (std::optional<Reply> reply = call.read())`: waits for the next reply; nothing at the
+  /// end of the call, however it ended.
+  std::optional<Reply> read() { return read_new_message<Reply>(); }
+  /// The same into a message that is used again: `while (call.read(reply))`.
   bool read(Reply& into) { return read_message(into); }
-  std::optional<Reply> read() {
-    Reply reply;
-    if (!read_message(reply)) return std::nullopt;
-    return std::optional<Reply>(std::move(reply));
-  }
   /// How the call ended; waits for it. Replies that were not read are dropped.
   Status finish() { return finish_call(); }
 
@@ -271,7 +277,7 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
   /// Hands one request over, and waits while too much is under way; false if the call is over:
   /// finish() says how.
   bool write(const Request& request) { return write_message(request); }
-  /// Ends the requests and waits for the reply.
+  /// Ends the requests and waits for the reply, once.
   Result<Reply> finish() {
     half_close();
     Reply reply;
@@ -293,12 +299,9 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
 template <class Request, class Reply>
 class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
  public:
+  /// As ServerStreamingCall::read() and ClientStreamingCall::write().
+  std::optional<Reply> read() { return read_new_message<Reply>(); }
   bool read(Reply& into) { return read_message(into); }
-  std::optional<Reply> read() {
-    Reply reply;
-    if (!read_message(reply)) return std::nullopt;
-    return std::optional<Reply>(std::move(reply));
-  }
   bool write(const Request& request) { return write_message(request); }
   /// Ends the requests; false if the call is over already.
   bool writes_done() { return half_close(); }
@@ -313,8 +316,8 @@ class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
   using BlockingCallBase::BlockingCallBase;
 };
 
-/// The methods of one service on one channel: what a generated client calls. A method is named by
-/// its position in the array that the stub was made with.
+/// The methods of one service on one channel: what generated clients are made of. A method is named
+/// by its position in the array that the stub was made with.
 ///
 /// Thread safety: any thread.
 class ClientStub {
@@ -322,6 +325,7 @@ class ClientStub {
   /// REQUIRES: `methods` are constants that live for ever.
   ClientStub(Channel& channel, std::span<const Method> methods);
 
+  /// A unary call: waits for the reply.
   template <class Reply>
   Result<Reply> unary(std::size_t method,
                       const google::protobuf::MessageLite& request,
@@ -331,18 +335,21 @@ class ClientStub {
     if (!status.ok()) return Result<Reply>(std::move(status));
     return Result<Reply>(std::move(reply));
   }
+  /// The same, awaited.
   template <class Reply>
   AsyncUnaryCall<Reply> unary_async(std::size_t method,
                                     const google::protobuf::MessageLite& request,
                                     const CallOptions& options) const {
     return AsyncUnaryCall<Reply>(start_async(method, &request, options));
   }
+  /// Starts a server-streaming call.
   template <class Reply>
   ServerStreamingCall<Reply> server_streaming(std::size_t method,
                                               const google::protobuf::MessageLite& request,
                                               const CallOptions& options) const {
     return ServerStreamingCall<Reply>(start_blocking(method, &request, options));
   }
+  /// The same, awaited.
   template <class Reply>
   AsyncServerStreamingCall<Reply> server_streaming_async(
       std::size_t method,
@@ -350,21 +357,25 @@ class ClientStub {
       const CallOptions& options) const {
     return AsyncServerStreamingCall<Reply>(start_async(method, &request, options));
   }
+  /// Starts a client-streaming call.
   template <class Request, class Reply>
   ClientStreamingCall<Request, Reply> client_streaming(std::size_t method,
                                                        const CallOptions& options) const {
     return ClientStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
   }
+  /// The same, awaited.
   template <class Request, class Reply>
   AsyncClientStreamingCall<Request, Reply> client_streaming_async(
       std::size_t method, const CallOptions& options) const {
     return AsyncClientStreamingCall<Request, Reply>(start_async(method, nullptr, options));
   }
+  /// Starts a bidirectional call.
   template <class Request, class Reply>
   BidiStreamingCall<Request, Reply> bidi_streaming(std::size_t method,
                                                    const CallOptions& options) const {
     return BidiStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
   }
+  /// The same, awaited.
   template <class Request, class Reply>
   AsyncBidiStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
                                                               const CallOptions& options) const {

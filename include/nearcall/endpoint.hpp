@@ -23,6 +23,7 @@ namespace nearcall {
 /// A value. Thread safety: as a std::string.
 class Endpoint {
  public:
+  /// What the part before the first colon said.
   enum class Kind : std::uint8_t { unix_path, unix_abstract, ipv4, ipv6, authority };
 
   /// INVALID_ARGUMENT names the part that is wrong: an unknown scheme, an empty or over-long path

@@ -8,8 +8,10 @@
 
 namespace nearcall {
 
+/// How much a line matters: `error` is what somebody should look at.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
+/// "debug", "info", "warning", "error".
 std::string_view to_string(LogLevel level);
 
 /// Called with each line, without a newline, from whichever thread logs; must be thread safe, must

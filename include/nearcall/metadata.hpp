@@ -23,6 +23,7 @@ namespace nearcall {
 /// A value. Thread safety: as a std::vector.
 class Metadata {
  public:
+  /// One key and one of its values.
   class Entry {
    public:
     Entry(std::string key, std::string value) : key_(std::move(key)), value_(std::move(value)) {}
@@ -41,15 +42,18 @@ class Metadata {
   /// INVALID_ARGUMENT and names what is wrong with it; nothing is added then.
   Result<void> add(std::string_view key, std::string_view value);
 
-  /// Appends an entry whose key and value were checked already: what the peer sent. Does not check.
+  /// For the library's own layers: appends what the peer sent, which was checked already. Anything
+  /// else belongs into add(): what breaks its rules would break the protocol.
   void append_unchecked(std::string key, std::string value) {
     entries_.emplace_back(std::move(key), std::move(value));
   }
 
-  /// The first value of `key` (in lower case), or nothing.
+  /// The first value of `key` (in lower case), or nothing. Valid until the metadata changes.
   std::optional<std::string_view> get(std::string_view key) const noexcept;
-  /// All values of `key` (in lower case), in order.
+  /// All values of `key` (in lower case), in order. Valid until the metadata changes.
   std::vector<std::string_view> get_all(std::string_view key) const;
+
+  // As of a container of entries, in order.
 
   bool empty() const noexcept { return entries_.empty(); }
   std::size_t size() const noexcept { return entries_.size(); }

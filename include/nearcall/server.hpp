@@ -157,7 +157,8 @@ class Server {
   /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.
   Server& add_service(Service& service);
 
-  /// Listens on a target (Endpoint::parse()). What goes wrong is reported by run() or start().
+  /// Listens on a target (Endpoint::parse()); clients can connect from now on, and are served once
+  /// the server runs. What goes wrong is reported by run() or start().
   Server& listen(std::string_view target, const ListenOptions& options = ListenOptions());
   /// Takes connections from a listener of the user's own. Who may connect is its business.
   Server& listen(std::unique_ptr<Listener> listener);
@@ -165,6 +166,7 @@ class Server {
   /// use"), INVALID_ARGUMENT for a bad target, FAILED_PRECONDITION for an abstract or TCP target
   /// without `untrusted::anyone()`.
   Result<void> try_listen(std::string_view target, const ListenOptions& options = ListenOptions());
+  /// The same, and returns what its bind() did.
   Result<void> try_listen(std::unique_ptr<Listener> listener);
 
   /// Where the server listens, in order, as targets; a port of 0 is replaced by the real one.
@@ -180,8 +182,8 @@ class Server {
   Result<void> start();
   /// Begins to drain. From any thread; once is enough.
   void stop() noexcept;
-  /// Waits until all is drained. REQUIRES: not on the thread of the loop (there: co_await
-  /// stopped()).
+  /// Waits until all is drained. REQUIRES: made without a loop (with one: co_await stopped()), and
+  /// not in a handler.
   void wait();
   /// `co_await server.stopped()` on the server's loop: until all is drained.
   Task<void> stopped();

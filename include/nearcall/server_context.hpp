@@ -26,6 +26,7 @@ class ServerCall;
 /// there); cancellation() and server_stopping() give tokens that any thread may ask.
 class ServerContext {
  public:
+  /// For the library's own layers.
   explicit ServerContext(detail::ServerCall& call) noexcept : call_(&call) {}
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
@@ -55,9 +56,9 @@ class ServerContext {
 
   /// Adds a response header. FAILED_PRECONDITION once they were sent, else as Metadata::add().
   Result<void> add_header(std::string_view key, std::string_view value);
-  /// Adds a trailer: it is sent with the status.
+  /// Adds a trailer: it is sent with the status. Fails as Metadata::add() does.
   Result<void> add_trailer(std::string_view key, std::string_view value);
-  /// Sends the response headers now, instead of with the first message.
+  /// Sends the response headers now, instead of with the first message; nothing if they were sent.
   void send_headers();
 
  private:
@@ -69,6 +70,7 @@ class ServerContext {
 template <class Request>
 class ServerReader {
  public:
+  /// For the library's own layers.
   explicit ServerReader(detail::MessageStream& stream) noexcept : stream_(&stream) {}
   ServerReader(const ServerReader&) = delete;
   ServerReader& operator=(const ServerReader&) = delete;
@@ -90,6 +92,7 @@ class ServerReader {
 template <class Reply>
 class ServerWriter {
  public:
+  /// For the library's own layers.
   explicit ServerWriter(detail::MessageStream& stream) noexcept : stream_(&stream) {}
   ServerWriter(const ServerWriter&) = delete;
   ServerWriter& operator=(const ServerWriter&) = delete;

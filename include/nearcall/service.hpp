@@ -230,6 +230,8 @@ Status unimplemented(const Method& method);
 /// Thread safety: with more than one server thread handlers run on several at once.
 class Service {
  public:
+  // What handlers are declared with, without `nearcall::`.
+
   template <class T>
   using Task = nearcall::Task<T>;
   template <class T>

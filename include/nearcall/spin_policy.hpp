@@ -10,8 +10,9 @@ namespace nearcall {
 /// virtual machine, and polling costs a processor: this chooses between them. A value.
 class SpinPolicy {
  public:
-  /// Polls for up to `max`, and less, down to nothing, where that does not pay: slow peers, more
-  /// runnable threads than processors, one processor. Never polls while nothing is going on.
+  /// Polls for up to `max` at a time (zero or less: off()), and less, down to nothing, where that
+  /// does not pay: slow peers, more runnable threads than processors, one processor. Never polls
+  /// while nothing is going on.
   static constexpr SpinPolicy adaptive(
       std::chrono::nanoseconds max = std::chrono::microseconds(50)) noexcept {
     return SpinPolicy(max);
@@ -19,6 +20,7 @@ class SpinPolicy {
   /// Sleeps at once.
   static constexpr SpinPolicy off() noexcept { return SpinPolicy(std::chrono::nanoseconds(0)); }
 
+  /// The longest that it polls for.
   constexpr std::chrono::nanoseconds max() const noexcept { return max_; }
   constexpr bool is_off() const noexcept { return max_.count() <= 0; }
 

@@ -51,6 +51,7 @@ class [[nodiscard]] Status {
   Status& operator=(Status&&) noexcept = default;
   ~Status() = default;
 
+  /// Whether the call succeeded.
   bool ok() const noexcept { return failure_ == nullptr; }
   StatusCode code() const noexcept;
   /// Empty when OK.
@@ -61,8 +62,10 @@ class [[nodiscard]] Status {
   /// The trailers that came with the failure; empty when OK or when the failure was local.
   const Metadata& trailers() const noexcept;
 
-  /// Both are for failures only. REQUIRES: !ok().
+  /// Gives this failure details, which a server sends with it. REQUIRES: !ok().
   Status& with_details(std::string bytes);
+  /// Gives this failure trailers: those that came, at a client; a server sends them with it, beside
+  /// those of ServerContext::add_trailer(). REQUIRES: !ok().
   Status& with_trailers(Metadata trailers);
 
   /// "NOT_FOUND: no such user", or "OK".

@@ -21,6 +21,7 @@ class ThreadPool {
  public:
   static constexpr std::size_t default_max_queued = 1024;
 
+  /// At most `max_threads` threads, and at most `max_queued` calls of try_post() that wait for one.
   /// REQUIRES: max_threads > 0.
   explicit ThreadPool(std::size_t max_threads, std::size_t max_queued = default_max_queued);
   ThreadPool(const ThreadPool&) = delete;
@@ -36,7 +37,7 @@ class ThreadPool {
 
   /// For the library's own layers. Throws std::system_error if no thread can be started.
   void post(detail::Runnable& work);
-  /// Takes `work` back if it has not begun to run; whether it did.
+  /// For the library's own layers. Takes `work` back if it has not begun to run; whether it did.
   bool cancel(detail::Runnable& work) noexcept;
 
  private:

@@ -21,7 +21,7 @@
 
 namespace nearcall {
 
-/// What one non-blocking read or write did.
+/// What one non-blocking read or write did. A value.
 class IoResult {
  public:
   enum class Kind : std::uint8_t { bytes, would_block, end_of_stream, failed };
@@ -43,7 +43,9 @@ class IoResult {
   }
 
   Kind kind() const noexcept { return kind_; }
+  /// How many bytes were moved: 0 for all kinds but `bytes`.
   std::size_t count() const noexcept { return count_; }
+  /// What failed: no error for all kinds but `failed`.
   std::error_code error() const noexcept { return error_; }
 
  private:
@@ -58,9 +60,10 @@ class IoResult {
 /// One direction of a connection, for waiting.
 enum class Interest : std::uint8_t { read, write };
 
-/// How to wait for one direction: it is ready now, or a descriptor will say so.
+/// How to wait for one direction: it is ready now, or a descriptor will say so. A value.
 class WaitAdvice {
  public:
+  /// Do not wait: look again.
   static WaitAdvice ready_now() noexcept { return {-1, 0}; }
   /// Poll `fd` for `events` (POLLIN, POLLOUT of poll(2)). The descriptor lives as long as the
   /// connection, and its readiness must follow the state: an event that arrives after
@@ -69,8 +72,11 @@ class WaitAdvice {
   /// edge-triggered.
   static WaitAdvice poll(int fd, short events) noexcept { return {fd, events}; }
 
+  /// Whether there is nothing to wait for.
   bool is_ready() const noexcept { return fd_ < 0; }
+  /// The descriptor to poll; -1 if is_ready().
   int fd() const noexcept { return fd_; }
+  /// What to poll it for; 0 if is_ready().
   short events() const noexcept { return events_; }
 
  private:
