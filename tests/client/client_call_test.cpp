@@ -59,7 +59,7 @@ CallOptions with_list_of(const DirectClient& direct, std::size_t size) {
 TEST(ClientCall, AHeaderListBeyondWhatTheServerTakesIsNotSent) {
   DirectClient direct;
   direct.turn();  // its SETTINGS
-  const std::size_t most = http2::Limits().max_header_list_size;
+  const std::size_t most = ConnectionLimits().max_header_list_size;
   DirectCall fits(direct.method(), with_list_of(direct, most));
   direct.open(fits);
   EXPECT_TRUE(fits.is_open());

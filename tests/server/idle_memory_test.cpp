@@ -83,7 +83,9 @@ TEST_F(IdleMemoryTest, OneMoreIdleConnectionCostsLessThanFourKibibytes) {
     const std::ptrdiff_t idle = (allocated - before) / connections;
 
     EXPECT_LT(idle, busy);
-    if (calls == 1) EXPECT_LE(busy, most_after_a_call);
+    if (calls == 1) {
+      EXPECT_LE(busy, most_after_a_call);
+    }
     // The first time the thread's frames are counted, which stay.
     if (!is_warm_) {
       is_warm_ = true;
