@@ -60,6 +60,8 @@ class Spinner {
   bool begin(TimePoint now) noexcept;
   /// The poll that was just made found nothing; false: sleep.
   bool keep_on(TimePoint now) noexcept;
+  /// What took so long since the last poll was something else, such as a mutex.
+  void was_held_up(TimePoint now) noexcept { last_poll_ = now; }
   /// The poll found something.
   void paid() noexcept;
   /// Slept for that long, until there was something.

@@ -138,22 +138,31 @@ void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
 }
 
 bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
-  Pump& pump = client_.pump();
   TimePoint now = SteadyClock::now();
-  if (pump.read(read_scratch(), now) != Pump::Progress::none) return true;
+  if (poll(now)) return true;
   if (!spinner_.begin(now)) return false;
   do {
     lock.unlock();
     if (spinner_.are_polls_cheap()) relax_processor();
     make_room();
-    lock.lock();
-    if (is_interrupted_ || pump.read(read_scratch(), now) != Pump::Progress::none) {
+    if (!lock.try_lock()) {
+      lock.lock();
+      spinner_.was_held_up(SteadyClock::now());
+    }
+    if (is_interrupted_ || poll(now)) {
       spinner_.paid();
       return true;
     }
     now = SteadyClock::now();
   } while (now < deadline && spinner_.keep_on(now));
   return false;
+}
+
+bool BlockingConnection::poll(TimePoint now) {
+  Pump& pump = client_.pump();
+  if (pump.read(read_scratch(), now) == Pump::Progress::none) return false;
+  if (now >= pump.next_deadline()) pump.on_time(now);
+  return true;
 }
 
 /// Those who want the mutex are to have it before it is taken again. They may not even run, where

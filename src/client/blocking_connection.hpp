@@ -97,6 +97,8 @@ class BlockingConnection final : public ClientDriver {
   void drive(Lock& lock, TimePoint deadline);
   /// Polls without sleeping; whether something came, or somebody interrupts.
   bool spin(Lock& lock, TimePoint deadline);
+  /// Reads once; whether something came.
+  bool poll(TimePoint now);
   void make_room() const noexcept;
   void park(Lock& lock, TimePoint deadline);
   /// Whoever leaves while nobody drives wakes one of those who wait: it may have been woken to

@@ -153,6 +153,15 @@ TEST_F(SpinnerTest, CollapsesAtOnceWhenAnotherThreadRanInBetween) {
   EXPECT_FALSE(spinner_.begin(now_ + 61us));
 }
 
+TEST_F(SpinnerTest, SpinsOnAfterAGapThatWasNoPoll) {
+  ASSERT_TRUE(spinner_.begin(now_));
+  EXPECT_TRUE(spinner_.keep_on(now_ + 1us));
+
+  spinner_.was_held_up(now_ + 45us);
+
+  EXPECT_TRUE(spinner_.keep_on(now_ + 46us));
+}
+
 TEST_F(SpinnerTest, WhatHappenedOnceIsOverAfterAMillisecond) {
   be_descheduled();
 

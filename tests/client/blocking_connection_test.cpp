@@ -83,14 +83,16 @@ TEST_F(BlockingConnectionTest, SaysGoawayWhenItIsClosed) {
   EXPECT_TRUE(peer_->has_ended());
 }
 
-/// A server that sends frames of an unknown type as fast as anybody reads them.
+/// A server that sends a beginning and then the same again and again, as fast as anybody reads.
 class FloodingServer final : public Connection {
  public:
-  explicit FloodingServer(int* reads) : reads_(reads) {}
+  static constexpr int most_reads = 1'000'000;
+
+  FloodingServer(int* reads, const std::string& beginning, std::string again)
+      : beginning_(frames::settings() + beginning), again_(std::move(again)), reads_(reads) {}
   IoResult try_read(std::span<std::byte> into) override {
-    constexpr int enough_to_see_it = 10'000;
-    if (*reads_ == enough_to_see_it) return IoResult::would_block();
-    const std::string_view next = (*reads_)++ == 0 ? settings_ : unknown_;
+    if (*reads_ == most_reads) return IoResult::would_block();
+    const std::string_view next = (*reads_)++ == 0 ? beginning_ : again_;
     std::ranges::copy(as_bytes(next), into.begin());
     return IoResult::bytes(next.size());
   }
@@ -102,21 +104,39 @@ class FloodingServer final : public Connection {
   const PeerIdentity& peer() const noexcept override { return peer_; }
 
  private:
-  const std::string settings_ = frames::settings();
-  const std::string unknown_ = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
+  const std::string beginning_;
+  const std::string again_;
   const PeerIdentity peer_;
   int* reads_;
 };
 
 TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   int reads = 0;
-  connection_ = std::make_unique<BlockingConnection>(
-      std::make_unique<FloodingServer>(&reads), "mine", ChannelOptions().spin(SpinPolicy::off()));
+  const std::string unknown = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
+  connection_ =
+      std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, "", unknown),
+                                           "mine", ChannelOptions().spin(SpinPolicy::off()));
 
   EXPECT_TRUE(is_fit());
 
   EXPECT_GT(reads, 1);
   EXPECT_LT(reads, 100);
+}
+
+TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadBringsSome) {
+  int reads = 0;
+  std::string header = frames::headers(1, std::string(FloodingServer::most_reads, 'x'));
+  header.resize(http2::frame_header_size);
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<FloodingServer>(&reads, header, "x"), "mine",
+      ChannelOptions().limits({.max_header_block_size = 1U << 20U, .header_block_timeout = 10ms}));
+  detail::BlockedThread self;
+  BlockingConnection::Lock lock = connection_->lock();
+  const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
+
+  EXPECT_TRUE(connection_->wait(lock, self, no_deadline, is_closed));
+
+  EXPECT_LT(reads, FloodingServer::most_reads);
 }
 
 TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
