@@ -109,9 +109,10 @@ class Connection {
   virtual const PeerIdentity& peer() const noexcept = 0;
   /// Sends nothing more; the peer reads the end of the stream after what was written. Optional.
   virtual void shutdown_write() noexcept {}
-  /// Whether a write fails, and nothing of it is sent, once the peer has closed its end: so it is on
-  /// a Unix domain socket (EPIPE, unix(7)), not over TCP. A pooled connection of such a transport
-  /// need not be read from before the next call is written. Fixed for the life of the connection.
+  /// Whether a write fails, and nothing of it is sent, once the peer has closed its end: so it is
+  /// on a Unix domain socket (EPIPE, unix(7)), not over TCP. A pooled connection of such a
+  /// transport need not be read from before the next call is written. Fixed for the life of the
+  /// connection.
   virtual bool writes_fail_after_close() const noexcept { return false; }
 };
 

@@ -94,9 +94,7 @@ class BlockingCall final : private ClientCall {
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept { return methods_ != nullptr || cancellation_.has_value(); }
   /// Whether the one request is at hand, for as often as it is to be sent.
-  bool has_request() const noexcept {
-    return unary_request_ != nullptr || kept_request_.is_kept();
-  }
+  bool has_request() const noexcept { return unary_request_ != nullptr || kept_request_.is_kept(); }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
   bool was_cancelled();

@@ -77,8 +77,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;
 
-  /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is made
-  /// for the call, where there may be one more.
+  /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is
+  /// made for the call, where there may be one more.
   enum class Want : std::uint8_t { any, fit, fresh };
   /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
   /// connect() one. REQUIRES: `lock` holds none.

@@ -109,7 +109,8 @@ void ServerConnection::begin_held() {
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
-  pump_.session().send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(), /*end_stream=*/true);
+  pump_.session().send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(),
+                               /*end_stream=*/true);
   pump_.session().release(stream);
   request_flush();
 }
