@@ -25,6 +25,9 @@ class Service;
 
 namespace detail {
 
+/// Moves a reply to the heap.
+using MoveReply = std::unique_ptr<google::protobuf::MessageLite>(google::protobuf::MessageLite&);
+
 /// The part of a server call that the handlers below drive.
 class HandlerCall {
  public:
@@ -32,8 +35,8 @@ class HandlerCall {
   virtual MessageStream& stream() noexcept = 0;
   /// Parses the one request of a unary or server-streaming call. False: it was answered already.
   virtual bool take_request(google::protobuf::MessageLite& into) = 0;
-  /// Answers with the one reply and OK.
-  virtual void finish(const google::protobuf::MessageLite& reply) = 0;
+  /// Answers with the one reply and OK. A large one is moved to where it stays until it is sent.
+  virtual void finish(google::protobuf::MessageLite& reply, MoveReply* move) = 0;
   /// Answers with a status.
   virtual void finish(const Status& status) = 0;
   /// The handler threw: UNKNOWN, and a line in the log.
@@ -134,12 +137,17 @@ class RunningHandler {
     this->~RunningHandler();
   }
   template <class Reply>
-  static void answer(HandlerCall& call, const Result<Reply>& outcome) {
+  static void answer(HandlerCall& call, Result<Reply>& outcome) {
     if (outcome) {
-      call.finish(*outcome);
+      call.finish(*outcome, &move_reply<Reply>);
     } else {
       call.finish(outcome.error());
     }
+  }
+  template <class Reply>
+  static std::unique_ptr<google::protobuf::MessageLite> move_reply(
+      google::protobuf::MessageLite& reply) {
+    return std::make_unique<Reply>(std::move(static_cast<Reply&>(reply)));
   }
   static void answer(HandlerCall& call, const Status& outcome) { call.finish(outcome); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OwnedBytes: bytes on the heap, handed on without a copy.
+// OwnedBytes: bytes and who keeps them where they are, handed on without a copy.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -12,72 +12,107 @@
 
 namespace nearcall {
 
-/// A block of bytes that belongs to whoever holds it. What it is made with is not cleared first.
+/// What keeps bytes where they are, as long as somebody refers to them.
 ///
-/// Thread safety: none; those that share a block are on one thread, too.
+/// Thread safety: none; those that refer to it are on one thread, or hold one lock.
+class BytesOwner {
+ public:
+  BytesOwner(const BytesOwner&) = delete;
+  BytesOwner& operator=(const BytesOwner&) = delete;
+
+  void add_reference() noexcept { ++references_; }
+  void drop_reference() noexcept {
+    if (--references_ == 0) let_go();
+  }
+  std::size_t references() const noexcept { return references_; }
+
+ protected:
+  /// One reference, the maker's.
+  BytesOwner() noexcept = default;
+  ~BytesOwner() = default;
+
+ private:
+  /// Nobody refers to the bytes any more.
+  virtual void let_go() noexcept = 0;
+
+  std::size_t references_ = 1;
+};
+
+/// Bytes that stay where they are while it exists: a block of its own, or a part of something else
+/// that a BytesOwner keeps. What it is made with is not cleared first.
+///
+/// Thread safety: none; those that share bytes are on one thread, too.
 class OwnedBytes {
  public:
   OwnedBytes() noexcept = default;
-  explicit OwnedBytes(std::size_t size) : bytes_(make(sizeof(Block) + size)), size_(size) {}
+  explicit OwnedBytes(std::size_t size) : OwnedBytes(Block::make(size), size) {}
+  /// A part of what `owner` keeps.
+  OwnedBytes(BytesOwner& owner, ByteSpan part) noexcept : owner_(&owner), bytes_(part) {
+    owner.add_reference();
+  }
   OwnedBytes(OwnedBytes&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : owner_(std::exchange(other.owner_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
   OwnedBytes& operator=(OwnedBytes&& other) noexcept {
+    std::swap(owner_, other.owner_);
     std::swap(bytes_, other.bytes_);
-    std::swap(size_, other.size_);
     return *this;
   }
   ~OwnedBytes() {
-    if (bytes_ != nullptr && --block()->owners == 0) let_go();
+    if (owner_ != nullptr) owner_->drop_reference();
   }
 
   static OwnedBytes copy_of(ByteSpan bytes) {
     OwnedBytes copy(bytes.size());
-    if (!bytes.empty()) std::memcpy(copy.data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(copy.writable(), bytes.data(), bytes.size());
     return copy;
   }
   /// The same bytes, not a copy: they go with their last owner. Nobody may change them any more.
-  OwnedBytes share() const noexcept {
-    OwnedBytes shared;
-    shared.bytes_ = bytes_;
-    shared.size_ = size_;
-    if (bytes_ != nullptr) ++block()->owners;
-    return shared;
+  OwnedBytes share() const noexcept { return share(0, size()); }
+  /// `count` of them, from `begin` on. REQUIRES: they are there.
+  OwnedBytes share(std::size_t begin, std::size_t count) const noexcept {
+    if (owner_ == nullptr) return {};
+    return {*owner_, bytes_.subspan(begin, count)};
   }
 
-  std::byte* data() noexcept { return bytes_; }
-  const std::byte* data() const noexcept { return bytes_; }
-  std::size_t size() const noexcept { return size_; }
-  bool empty() const noexcept { return size_ == 0; }
-  ByteSpan span() const noexcept { return {data(), size_}; }
-  /// Forgets all but the first `size` bytes; the memory stays as it is. REQUIRES: size <= size().
-  void shrink(std::size_t size) noexcept { size_ = size; }
+  /// To fill it. REQUIRES: it was made with its size.
+  std::byte* writable() noexcept { return const_cast<std::byte*>(bytes_.data()); }
+  const std::byte* data() const noexcept { return bytes_.data(); }
+  std::size_t size() const noexcept { return bytes_.size(); }
+  bool empty() const noexcept { return bytes_.empty(); }
+  ByteSpan span() const noexcept { return bytes_; }
+  bool is_kept_by(const BytesOwner& owner) const noexcept { return owner_ == &owner; }
 
  private:
-  /// What lies before the bytes.
-  struct alignas(std::max_align_t) Block {
-    std::size_t owners = 1;
-    std::size_t heap_block = 0;  // its size, if it is one
+  /// A block on the heap; its bytes lie behind it.
+  class alignas(std::max_align_t) Block final : public BytesOwner {
+   public:
+    static Block* make(std::size_t size) {
+      const std::size_t whole = sizeof(Block) + size;
+      if (whole < HeapBlock::large) return ::new (::operator new(whole)) Block(0);
+      HeapBlock memory(whole);
+      const std::size_t heap_block = memory.size();
+      return ::new (memory.release()) Block(heap_block);
+    }
     std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+
+   private:
+    explicit Block(std::size_t heap_block) noexcept : heap_block_(heap_block) {}
+    void let_go() noexcept override {
+      if (const std::size_t size = heap_block_; size > 0) {
+        HeapBlock::adopt(reinterpret_cast<std::byte*>(this), size);
+      } else {
+        ::operator delete(this);
+      }
+    }
+
+    const std::size_t heap_block_;  // its size, if it is one
   };
 
-  static std::byte* make(std::size_t size) {
-    if (size < HeapBlock::large) return (::new (::operator new(size)) Block)->bytes();
-    HeapBlock memory(size);
-    const std::size_t whole = memory.size();
-    return (::new (memory.release()) Block{1, whole})->bytes();
-  }
-  void let_go() noexcept {
-    if (const std::size_t size = block()->heap_block; size > 0) {
-      HeapBlock::adopt(reinterpret_cast<std::byte*>(block()), size);
-    } else {
-      ::operator delete(block());
-    }
-  }
+  OwnedBytes(Block* block, std::size_t size) noexcept
+      : owner_(block), bytes_(block->bytes(), size) {}
 
-  Block* block() const noexcept { return std::launder(reinterpret_cast<Block*>(bytes_) - 1); }
-
-  std::byte* bytes_ = nullptr;
-  std::size_t size_ = 0;
+  BytesOwner* owner_ = nullptr;
+  ByteSpan bytes_;
 };
 
 }  // namespace nearcall

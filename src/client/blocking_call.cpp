@@ -2,6 +2,8 @@
 // Starting, driving and ending a call that threads wait for.
 #include "client/blocking_call.hpp"
 
+#include "base/check.hpp"
+
 #include <nearcall/event_loop.hpp>
 
 #include <utility>
@@ -166,7 +168,8 @@ void BlockingCall::send_request() {
   }
   ClientCall::open(client, /*loop=*/nullptr, /*end_stream=*/false);
   if (unary_request_ != nullptr) {
-    messages().try_write(*unary_request_, /*end_stream=*/true);
+    messages().try_write(*unary_request_, unary_request_->ByteSizeLong(), &loan_,
+                         /*end_stream=*/true);
   } else if (kept_request_.is_kept()) {
     // Not shared with the session, which other threads may drive: a large one is copied.
     messages().write_framed(kept_request_.bytes(), /*end_stream=*/true);
@@ -183,6 +186,10 @@ ClientCall::Again BlockingCall::begin_again() {
 }
 
 std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {
+  if (loan_.is_used()) {
+    connection_->client().session().copy_from(loan_);
+    CHECK(!loan_.is_used() && "the call's stream is released");
+  }
   lock.unlock();
   const auto guard = lock_place();
   return std::move(connection_);

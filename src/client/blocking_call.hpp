@@ -2,6 +2,7 @@
 // BlockingCall: a call that threads wait for.
 #pragma once
 
+#include "base/owned_bytes.hpp"
 #include "client/blocking_connection.hpp"
 #include "client/channel_core.hpp"
 #include "client/client_call.hpp"
@@ -62,6 +63,16 @@ class BlockingCall final : private ClientCall {
     void operator()() const noexcept { call->cancel(); }
   };
 
+  /// The request of a unary call, which its connection sends from where its caller has it. It is
+  /// used under the lock of the connection, and no more once the call leaves that.
+  class Loan final : public BytesOwner {
+   public:
+    bool is_used() const noexcept { return references() > 1; }
+
+   private:
+    void let_go() noexcept override {}
+  };
+
   /// allowed → wanted: it was not begun, and whoever waits has to open it again; → spent.
   /// allowed → impossible: its requests are streamed, and another thread may write them.
   enum class Repeat : std::uint8_t { allowed, wanted, spent, impossible };
@@ -104,6 +115,7 @@ class BlockingCall final : private ClientCall {
   ChannelCore* channel_ = nullptr;
   /// Of a unary call, its caller's; of a server-streaming call, kept.
   const google::protobuf::MessageLite* unary_request_ = nullptr;
+  Loan loan_;
   KeptRequest kept_request_;
   Repeat repeat_ = Repeat::allowed;
 

@@ -36,7 +36,7 @@ class KeptRequest {
     std::byte* to = small_.data();
     if (size_ > small_.size()) {
       OwnedBytes bytes(size_);
-      to = bytes.data();
+      to = bytes.writable();
       large_ = std::move(bytes);
     }
     grpc::write_prefix(to, grpc::uncompressed_flag, static_cast<std::uint32_t>(size));

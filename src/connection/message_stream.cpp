@@ -3,6 +3,7 @@
 #include "connection/message_stream.hpp"
 
 #include "base/check.hpp"
+#include "connection/message_pieces.hpp"
 #include "grpc/message_prefix.hpp"
 
 #include <algorithm>
@@ -285,11 +286,12 @@ bool MessageStream::is_writable() const noexcept {
 }
 
 MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
+                                              std::size_t size,
+                                              BytesOwner* keeper,
                                               bool end_stream) {
   if (output_is_over_) return Write::over;
   if (stream_ == nullptr) return Write::full;  // not open yet
   if (!session_->is_writable(*stream_)) return Write::full;
-  const std::size_t size = message.ByteSizeLong();
   if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     fail(Status(StatusCode::resource_exhausted,
                 "a message of " + std::to_string(size) + " bytes is over protobuf's 2 GiB"));
@@ -303,12 +305,16 @@ MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLit
     message.SerializeWithCachedSizesToArray(
         reinterpret_cast<std::uint8_t*>(to + grpc::message_prefix_size));
   };
-  if (const MutableByteSpan space = session_->reserve_data(*stream_, framed); !space.empty()) {
+  if (keeper != nullptr && size >= MessagePieces::min_message) {
+    MessagePieces pieces(message, size, *keeper);
+    session_->send_data(*stream_, pieces.all(), end_stream);
+  } else if (const MutableByteSpan space = session_->reserve_data(*stream_, framed);
+             !space.empty()) {
     serialise(space.data());
     session_->commit_data(*stream_, framed, end_stream);
   } else {
     OwnedBytes bytes(framed);
-    serialise(bytes.data());
+    serialise(bytes.writable());
     session_->send_data(*stream_, std::move(bytes), end_stream);
   }
   owner_->on_output();

@@ -101,7 +101,15 @@ class MessageStream {
   /// How much memory is held for what nobody has read.
   std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
   /// Serialises a message into the session's output, if there is room.
-  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
+  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false) {
+    return try_write(message, message.ByteSizeLong(), /*keeper=*/nullptr, end_stream);
+  }
+  /// The same, where the size is known: message.ByteSizeLong(), called last. If there is a
+  /// `keeper`, who keeps the message as it is, what is large in it is sent from where it lies.
+  Write try_write(const google::protobuf::MessageLite& message,
+                  std::size_t size,
+                  BytesOwner* keeper,
+                  bool end_stream);
   /// A message that was serialised before, with its prefix. Goes whatever is queued.
   bool write_framed(ByteSpan framed, bool end_stream);
   /// The same without a copy: the session shares the bytes until they are sent.

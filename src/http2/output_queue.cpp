@@ -113,6 +113,16 @@ void OutputQueue::remove_slowly(std::size_t count) noexcept {
   begin_ += count;
 }
 
+void OutputQueue::copy_from(const BytesOwner& owner) {
+  for (std::size_t i = first_reference_; i < references_.size(); ++i) {
+    Reference& reference = references_[i];
+    if (!reference.segment->bytes.is_kept_by(owner)) continue;
+    Segment* const copy = pool_.make(OwnedBytes::copy_of(reference.rest));
+    reference.rest = copy->rest();
+    pool_.drop(std::exchange(reference.segment, copy));
+  }
+}
+
 void OutputQueue::trim() noexcept {
   if (!empty()) return;
   buffer_.reset();

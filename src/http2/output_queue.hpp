@@ -86,6 +86,8 @@ class OutputQueue {
   std::size_t gather(std::span<iovec> into) const noexcept;
   /// The first `count` bytes were sent. REQUIRES: count <= size().
   void remove(std::size_t count) noexcept;
+  /// Refers to copies instead of what `owner` keeps.
+  void copy_from(const BytesOwner& owner);
   /// Gives memory back that an empty queue does not need.
   void trim() noexcept;
 

@@ -114,6 +114,15 @@ void Session::send_data(Stream& stream, OwnedBytes bytes, bool end_stream) {
   scheduler_.queue(stream, std::move(bytes));
 }
 
+void Session::send_data(Stream& stream, std::span<OwnedBytes> pieces, bool end_stream) {
+  if (!can_send(stream)) return;
+  CHECK(stream.state_.may_send_data() && !pieces.empty(), stream.id_);
+  stream.send_.ends = end_stream;
+  for (OwnedBytes& piece : pieces) {
+    scheduler_.queue(stream, std::move(piece));
+  }
+}
+
 void Session::end_stream(Stream& stream) {
   if (!can_send(stream) || !stream.state_.may_send_data()) return;
   if (stream.send_.queued > 0) {

@@ -109,6 +109,12 @@ class Session {
   void commit_data(Stream& stream, std::size_t size, bool end_stream);
   /// Queues owned bytes; they leave as windows allow, gathered, never copied (short ones are).
   void send_data(Stream& stream, OwnedBytes bytes, bool end_stream);
+  /// The same for bytes that lie in several places, as if they lay in one: together in frames.
+  /// REQUIRES: there is a piece, and none is empty.
+  void send_data(Stream& stream, std::span<OwnedBytes> pieces, bool end_stream);
+  /// Copies what is left in the output of bytes that `owner` keeps: it may go.
+  /// REQUIRES: no stream has any of them queued (its owner has released it).
+  void copy_from(const BytesOwner& owner) { output_.copy_from(owner); }
   /// END_STREAM: on the last unsent DATA frame, or on an empty one, behind queued data.
   void end_stream(Stream& stream);
   /// Whether the next message may be handed over (ConnectionLimits: buffered output). After a no, a

@@ -4,6 +4,8 @@
 
 #include "async/busy_meter.hpp"
 #include "base/check.hpp"
+#include "base/owned_bytes.hpp"
+#include "connection/message_pieces.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "grpc/response_head.hpp"
@@ -12,7 +14,9 @@
 
 #include <exception>
 #include <limits>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace nearcall::detail {
 namespace {
@@ -26,6 +30,29 @@ const http2::HeaderTemplate& response_head() {
 const http2::HeaderTemplate& ok_trailers() {
   static const http2::HeaderTemplate fields{{"grpc-status", "0"}};
   return fields;
+}
+
+/// A reply that stays until it is sent.
+class KeptReply final : public BytesOwner {
+ public:
+  explicit KeptReply(std::unique_ptr<google::protobuf::MessageLite> reply) noexcept
+      : reply_(std::move(reply)) {}
+  const google::protobuf::MessageLite& reply() const noexcept { return *reply_; }
+
+ private:
+  void let_go() noexcept override { delete this; }
+
+  const std::unique_ptr<google::protobuf::MessageLite> reply_;
+};
+
+/// Not inlined, so that small replies do not pay for it.
+[[gnu::noinline]] MessageStream::Write write_large(
+    MessageStream& messages, std::unique_ptr<google::protobuf::MessageLite> reply) {
+  auto* const kept = new KeptReply(std::move(reply));
+  const MessageStream::Write written = messages.try_write(
+      kept->reply(), kept->reply().ByteSizeLong(), /*keeper=*/kept, /*end_stream=*/false);
+  kept->drop_reference();
+  return written;
 }
 
 }  // namespace
@@ -158,11 +185,16 @@ Status ServerCall::too_large(const char* what) const {
                     std::to_string(most_metadata()) + " bytes that the client takes");
 }
 
-void ServerCall::finish(const google::protobuf::MessageLite& reply) {
+void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over) return;
   send_headers();
+  const std::size_t size = reply.ByteSizeLong();
   // A reply of any size goes: nothing else waits on this stream.
-  if (messages_.try_write(reply) == MessageStream::Write::taken) answer(Status());
+  const MessageStream::Write written =
+      size < MessagePieces::min_message
+          ? messages_.try_write(reply, size, /*keeper=*/nullptr, /*end_stream=*/false)
+          : write_large(messages_, move(reply));
+  if (written == MessageStream::Write::taken) answer(Status());
 }
 
 void ServerCall::finish(const Status& status) {

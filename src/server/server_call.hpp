@@ -68,7 +68,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   ServerContext& context() noexcept override { return context_; }
   MessageStream& stream() noexcept override { return messages_; }
   bool take_request(google::protobuf::MessageLite& into) override;
-  void finish(const google::protobuf::MessageLite& reply) override;
+  void finish(google::protobuf::MessageLite& reply, MoveReply* move) override;
   void finish(const Status& status) override;
   void finish_thrown() noexcept override;
   void handler_returned() noexcept override;

@@ -457,6 +457,52 @@ TEST_F(MessageStreamTest, WhatWasSerialisedBeforeGoesAsItIs) {
   EXPECT_FALSE(answer_has_ended_);
 }
 
+/// Keeps the test's message, and knows whether the session still refers to it.
+class Keeper final : public BytesOwner {
+ public:
+  bool is_used() const noexcept { return references() > 1; }
+
+ private:
+  void let_go() noexcept override { ADD_FAILURE() << "more was let go of than was held"; }
+};
+
+TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
+  Keeper keeper;
+  const Text large = text_of(std::string(500 * 1000, 'x'));
+
+  EXPECT_EQ(messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/true),
+            Write::taken);
+  EXPECT_TRUE(keeper.is_used());
+  EXPECT_GE(sessions_->server.stats().buffered_output, 500U * 1000) << "it counts";
+  sessions_->exchange();
+
+  EXPECT_FALSE(keeper.is_used());
+  EXPECT_EQ(answered_ == framed(large), true);
+  EXPECT_TRUE(answer_has_ended_);
+  EXPECT_EQ(outputs_, 1);
+}
+
+TEST_F(MessageStreamTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
+  Keeper keeper;
+  const Text large = text_of(std::string(500 * 1000, 'x'));
+  messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/false);
+
+  sessions_->server.reset_stream(messages_->stream(), http2::ErrorCode::cancel);
+
+  EXPECT_FALSE(keeper.is_used());
+}
+
+TEST_F(MessageStreamTest, ASmallMessageIsNotKept) {
+  Keeper keeper;
+  const Text small = text_of("small");
+
+  messages_->try_write(small, small.ByteSizeLong(), &keeper, /*end_stream=*/false);
+  EXPECT_FALSE(keeper.is_used());
+  sessions_->exchange();
+
+  EXPECT_EQ(answered_, framed(small));
+}
+
 TEST_F(MessageStreamTest, BeforeTheStreamIsOpenAWriterWaitsAndAfterTheEndItMayNot) {
   MessageStream unopened(*this, max_size);
   EXPECT_EQ(unopened.try_write(text_of("x")), Write::full);

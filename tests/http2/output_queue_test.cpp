@@ -136,6 +136,36 @@ TEST_F(OutputQueueTest, DropsWhatItHoldsWhenItGoes) {
   pool.drop(segment);
 }
 
+class Lender final : public BytesOwner {
+ public:
+  std::string text = "0123456789";
+
+ private:
+  void let_go() noexcept override {}
+};
+
+TEST_F(OutputQueueTest, CopiesWhatIsLeftOfBytesThatMustGo) {
+  Lender going;
+  Lender staying;
+  for (Lender* const lender : {&going, &staying, &going}) {
+    Segment* const segment = pool.make(OwnedBytes(*lender, as_bytes(lender->text)));
+    write("-");
+    queue.append(*segment, segment->rest().first(4));
+    queue.append(*segment, segment->rest().subspan(4));
+    pool.drop(segment);
+  }
+  queue.remove(3);
+
+  queue.copy_from(going);
+
+  EXPECT_EQ(going.references(), 1U);
+  EXPECT_EQ(staying.references(), 2U);
+  going.text = "gone";
+  EXPECT_EQ(gather(), "23456789-0123456789-0123456789");
+  queue.remove(queue.size());
+  EXPECT_EQ(staying.references(), 1U);
+}
+
 TEST_F(OutputQueueTest, GivesMemoryBackOnlyWhenItIsEmpty) {
   write("abc");
   queue.trim();

@@ -100,6 +100,25 @@ TEST(SendScheduler, SendsALargeMessageAsOneFrameWithoutACopy) {
   EXPECT_EQ(pieces[1].iov_len, 900'000U);
 }
 
+TEST(SendScheduler, SendsAMessageInPiecesAsIfItLayInOne) {
+  Answering peer(
+      {{SettingId::initial_window_size, 2'000'000}, {SettingId::max_frame_size, 100'000}});
+  peer.says(frames::window_update(0, 2'000'000));
+  std::array pieces = {OwnedBytes::copy_of(as_bytes("head")),
+                       OwnedBytes::copy_of(as_bytes(std::string(150'000, 'x'))),
+                       OwnedBytes::copy_of(as_bytes("tail"))};
+  peer.session().send_data(peer.stream(1), pieces, /*end_stream=*/true);
+
+  const std::vector<ScriptedPeer::Heard> heard = peer.hears();
+
+  ASSERT_EQ(heard.size(), 2U) << "no frames but those that the size asks for";
+  EXPECT_EQ(heard[0].header.length, 100'000U);
+  EXPECT_FALSE(heard[0].header.has(frame_flag::end_stream));
+  EXPECT_TRUE(heard[1].header.has(frame_flag::end_stream));
+  EXPECT_EQ(heard[0].payload + heard[1].payload == "head" + std::string(150'000, 'x') + "tail",
+            true);
+}
+
 TEST(SendScheduler, ReservesNoMoreInTheOutputThanItsLimit) {
   Answering peer(
       {{SettingId::initial_window_size, 2'000'000}, {SettingId::max_frame_size, 2'000'000}});
