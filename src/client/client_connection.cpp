@@ -9,14 +9,15 @@ namespace nearcall::detail {
 ClientConnection::ClientConnection(std::unique_ptr<Connection> transport,
                                    std::string target,
                                    const ConnectionLimits& limits,
-                                   ClientDriver& driver)
+                                   ClientDriver& driver,
+                                   TimePoint now)
     : target_(std::move(target)),
       driver_(&driver),
       pump_(std::move(transport),
             http2::Role::client,
             {.limits = limits},
             *this,
-            SteadyClock::now()) {
+            now) {
 }
 
 http2::Session::OpenState ClientConnection::open_state() const noexcept {

@@ -44,7 +44,8 @@ class ClientConnection final : public PumpHandler {
   ClientConnection(std::unique_ptr<Connection> transport,
                    std::string target,
                    const ConnectionLimits& limits,
-                   ClientDriver& driver);
+                   ClientDriver& driver,
+                   TimePoint now);
 
   /// Whether a call may be opened now, later, or never.
   http2::Session::OpenState open_state() const noexcept;

@@ -97,7 +97,7 @@ void LoopConnection::finish_connect() {
     return fail(waiting_, transport.error());
   }
   phase_ = Phase::connected;
-  client_.emplace(*std::move(transport), target_, limits_, *this);
+  client_.emplace(*std::move(transport), target_, limits_, *this, loop_->core().now());
   driver_.emplace(loop_->core(), client_->pump());
   driver_->start();
   open_waiting();

@@ -2,16 +2,24 @@
 // The connection of a channel on a loop: one for all its calls, made late, replaced when it dies.
 #include "client/loop_connection.hpp"
 
+#include "base/unique_fd.hpp"
 #include "client/scripted_server.hpp"
+#include "support/frames.hpp"
 #include "support/log_capture.hpp"
+#include "support/manual_loop.hpp"
 
 #include <nearcall/event_loop.hpp>
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <barrier>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -406,31 +414,110 @@ TEST_F(GivenUp, IsAnAttemptWhoseChannelGoes) {
   sync_wait(call_on_a_channel_that_goes(connector_));
 }
 
-Task<Result<std::unique_ptr<Connection>>> connect_later(ScriptedServer& server) {
-  co_await sleep_for(20ms);
+/// On a loop whose time the test moves. It is ahead, so that no deadline passes in real time.
+class LoopConnectionTimeTest : public LogCheckedTest, protected ManualLoop {
+ protected:
+  LoopConnectionTimeTest() : ManualLoop(SteadyClock::now() + 24h) {}
+
+  std::vector<Status> outcomes_;
+};
+
+Task<Result<std::unique_ptr<Connection>>> connect_when_told(int told, ScriptedServer& server) {
+  co_await wait_readable(told);
   co_return server.accept();
 }
 
-Task<std::vector<Status>> call_hasty_and_patient(const ClientStub& stub) {
-  auto hasty = stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().timeout(5ms));
-  auto calm = stub.unary_async<StringValue>(unary_method, text("b"), patient());
+Task<void> call_hasty_and_patient(const ClientStub& stub,
+                                  TimePoint deadline,
+                                  std::vector<Status>& outcomes) {
+  auto hasty =
+      stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().deadline(deadline));
+  auto calm = stub.unary_async<StringValue>(unary_method, text("b"), CallOptions());
   const Result<StringValue> first = co_await hasty;
-  EXPECT_FALSE(calm.is_done());
+  outcomes.push_back(first.status());
   const Result<StringValue> second = co_await calm;
-  std::vector<Status> outcomes{first.status(), second.status()};
-  co_return outcomes;
+  outcomes.push_back(second.status());
+  EventLoop::current()->stop();
 }
 
-TEST_F(LoopConnectionTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadline) {
+TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadline) {
   ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
-  Channel channel("mine", ChannelOptions().connect_callback(
-                              [&server](const ConnectContext&) { return connect_later(server); }));
+  const UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  {
+    Channel channel(
+        "mine", ChannelOptions().connect_timeout(1000h).connect_callback(
+                    [&](const ConnectContext&) { return connect_when_told(told.get(), server); }));
+    const ClientStub stub(channel, test_methods);
+    spawn(loop_, call_hasty_and_patient(stub, time_ + 1s, outcomes_));
+    settle();
+    advance(1s - 1ns);
+    EXPECT_TRUE(outcomes_.empty());
 
-  const std::vector<Status> outcomes =
-      sync_wait(call_hasty_and_patient(ClientStub(channel, test_methods)));
+    advance(1ns);
+    ASSERT_EQ(outcomes_.size(), 1U);
+    EXPECT_EQ(outcomes_[0].code(), StatusCode::deadline_exceeded);
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(told.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+    loop_.run();
+  }
+  settle();  // which closes the connection
 
-  EXPECT_EQ(outcomes.at(0).code(), StatusCode::deadline_exceeded);
-  EXPECT_TRUE(outcomes.at(1).ok()) << outcomes.at(1).to_string();
+  ASSERT_EQ(outcomes_.size(), 2U);
+  EXPECT_TRUE(outcomes_[1].ok()) << outcomes_[1].to_string();
+}
+
+/// A server that opens the connection, and from then on reads nothing.
+class DeafServer final : public Connection {
+ public:
+  explicit DeafServer(bool& is_over) : is_over_(is_over) {}
+  IoResult try_read(std::span<std::byte> into) override {
+    if (std::exchange(is_deaf_, true)) return IoResult::would_block();
+    std::ranges::copy(as_bytes(said_), into.begin());
+    return IoResult::bytes(said_.size());
+  }
+  IoResult try_write(std::span<const iovec> from) override {
+    return is_deaf_ ? IoResult::would_block() : IoResult::bytes(from.front().iov_len);
+  }
+  WaitAdvice prepare_wait(Interest) override { return WaitAdvice::poll(never_.get(), POLLIN); }
+  void abort(std::error_code) noexcept override { is_over_ = true; }
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+ private:
+  const std::string said_ = frames::settings() + frames::settings_ack();
+  const PeerIdentity peer_;
+  const UniqueFd never_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  bool& is_over_;
+  bool is_deaf_ = false;
+};
+
+Task<Result<std::unique_ptr<Connection>>> connect_to_the_deaf(bool& is_over) {
+  co_return std::make_unique<DeafServer>(is_over);
+}
+
+Task<void> call_once(const ClientStub& stub, TimePoint deadline, std::vector<Status>& outcomes) {
+  auto call =
+      stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().deadline(deadline));
+  const Result<StringValue> reply = co_await call;
+  outcomes.push_back(reply.status());
+}
+
+TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForItAnyMore) {
+  const Duration patience = http2::Limits().stall_timeout;
+  bool is_over = false;
+  Channel channel("mine", ChannelOptions().connect_timeout(1000h).connect_callback(
+                              [&](const ConnectContext&) { return connect_to_the_deaf(is_over); }));
+  const ClientStub stub(channel, test_methods);
+  spawn(loop_, call_once(stub, time_ + 1s, outcomes_));
+  settle();
+
+  advance(1s);
+  ASSERT_EQ(outcomes_.size(), 1U);
+  EXPECT_EQ(outcomes_[0].code(), StatusCode::deadline_exceeded);
+  advance(patience - 1s - 1ns);
+  EXPECT_FALSE(is_over) << "its RST_STREAM may still go";
+  advance(1ns);
+
+  EXPECT_TRUE(is_over);
 }
 
 Task<Status> call_until_cancelled(const ClientStub& stub, CallOptions options) {

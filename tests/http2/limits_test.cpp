@@ -542,13 +542,20 @@ TEST(Limits, SettingsTimeout) {
     peer.says(preface() + settings() + request(1));
     peer.hears();
   });
+  expect_end_after(Role::client, limits.settings_timeout, [](ScriptedPeer& peer) {
+    peer.says(settings());
+    peer.session().open_stream(test::request_head(), {}, false, nullptr);
+    peer.hears();
+  });
 }
 
 TEST(Limits, StallTimeout) {
-  expect_end_after(Role::server, limits.stall_timeout, [](ScriptedPeer& peer) {
-    ScriptedPeer::shake_hands(peer, Role::server);
-    peer.says(ping("12345678"));
-  });
+  for (const Role role : {Role::client, Role::server}) {
+    expect_end_after(role, limits.stall_timeout, [role](ScriptedPeer& peer) {
+      ScriptedPeer::shake_hands(peer, role);
+      peer.says(ping("12345678"));
+    });
+  }
 }
 
 }  // namespace

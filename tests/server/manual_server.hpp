@@ -2,10 +2,10 @@
 // ManualServer: a server whose turns and whose time the test moves, and a peer that speaks frames.
 #pragma once
 
-#include "async/loop_core.hpp"
 #include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
 #include "support/frames.hpp"
+#include "support/manual_loop.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
@@ -104,13 +104,10 @@ class FramePeer {
 };
 
 /// A server on the test's own thread, for which time stands still until the test moves it.
-class ManualServerTest : public LogCheckedTest {
+class ManualServerTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  ManualServerTest() {
-    // Ahead of any machine: the kernel must not think that a timer of ours is due.
-    time_ = TimePoint(std::chrono::hours(24) * 365 * 100);
-    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
-  }
+  // Ahead of any machine: the kernel must not think that a timer of ours is due.
+  ManualServerTest() : ManualLoop(TimePoint(std::chrono::hours(24) * 365 * 100)) {}
 
   void start(const ServerOptions& options = ServerOptions()) {
     server_.emplace(loop_, options);
@@ -126,24 +123,10 @@ class ManualServerTest : public LogCheckedTest {
   }
   std::string path() const { return folder_.file("s"); }
   std::string target() const { return "unix:" + path(); }
-
-  /// Turns the loop until nothing more is due now.
-  void settle() {
-    pollfd look{loop_.fd(), POLLIN, 0};
-    do {
-      loop_.poll();
-    } while (::poll(&look, 1, 0) == 1);
-  }
-  void advance(Duration duration) {
-    time_ += duration;
-    settle();
-  }
   bool has_stopped() const { return ::access(path().c_str(), F_OK) != 0; }
 
-  static inline TimePoint time_;
   TempDir folder_;
   WrapperService service_;
-  EventLoop loop_{SpinPolicy::off()};
   std::optional<Server> server_;
 };
 

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// ManualLoop: an event loop on the test's own thread, whose time the test moves.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "base/clock.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <poll.h>
+
+namespace nearcall::test {
+
+/// A base of fixtures: a loop for which time stands still until the test moves it. One at a time.
+class ManualLoop {
+ protected:
+  explicit ManualLoop(TimePoint start) {
+    time_ = start;
+    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+  }
+
+  /// Turns the loop until nothing more is due now.
+  void settle() {
+    pollfd look{loop_.fd(), POLLIN, 0};
+    do {
+      loop_.poll();
+    } while (::poll(&look, 1, 0) == 1);
+  }
+  void advance(Duration duration) {
+    time_ += duration;
+    settle();
+  }
+
+  static inline TimePoint time_;
+  EventLoop loop_{SpinPolicy::off()};
+};
+
+}  // namespace nearcall::test
