@@ -12,12 +12,6 @@
 #include <mutex>
 
 namespace nearcall::detail {
-namespace {
-
-/// After so long, whoever waits for a tree of tasks says so.
-constexpr auto quiet_wait = std::chrono::seconds(1);
-
-}  // namespace
 
 // ---- PostedResume -------------------------------------------------------------------------------
 
@@ -112,7 +106,7 @@ void TaskHome::bring_home(Runnable& work) noexcept {
   travels_->returned.notify_all();
 }
 
-void TaskHome::await_return() noexcept {
+void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
   if (travels_ == nullptr) return;
   std::unique_lock lock(travels_->mutex);
   if (travels_->in_transit != nullptr && travels_->in_transit->take_back()) {

@@ -46,8 +46,8 @@ class TaskHomeTest : public testing::Test {
     test.home_.bring_home(test.ended_);
   }
   /// What an owner does that does not want to wait for the end.
-  void destroy() {
-    home_.await_return();
+  void destroy(std::chrono::nanoseconds quiet_wait = std::chrono::minutes(1)) {
+    home_.await_return(quiet_wait);
     task_ = Task<void>();
   }
 
@@ -162,7 +162,7 @@ TEST_F(TaskHomeTest, WhoeverWaitsLongSaysSo) {
   start(go_and_return(pool_, *this));
   arrived_.acquire();
 
-  destroy();
+  destroy(/*quiet_wait=*/std::chrono::nanoseconds(0));
 
   set_log_handler({});
   EXPECT_EQ(said.find("waiting for a coroutine that resume_on() took to another thread"), 0U);
