@@ -49,6 +49,7 @@ function(nearcall_test name)
   if(NEARCALL_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)  # -O1 takes g++ four times as long here
   endif()
+  set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
     PROPERTIES RUN_SERIAL ${arg_ALONE})
 endfunction()

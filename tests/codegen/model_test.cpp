@@ -118,6 +118,10 @@ struct DeprecatedCase {
   const char* text;
 };
 
+void PrintTo(const DeprecatedCase& tried, std::ostream* to) {
+  *to << tried.name;
+}
+
 class SpeaksOfDeprecated : public testing::TestWithParam<DeprecatedCase> {};
 
 TEST_P(SpeaksOfDeprecated, WhenAnythingThatItNamesIs) {

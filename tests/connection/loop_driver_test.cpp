@@ -86,6 +86,10 @@ struct Transport {
   Pair (*make)();
 };
 
+void PrintTo(const Transport& transport, std::ostream* to) {
+  *to << transport.name;
+}
+
 Pair make_sockets() {
   Result<SocketPair> pair = make_socketpair();
   EXPECT_TRUE(pair.ok());

@@ -9,11 +9,17 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace nearcall::http2 {
+
+static void PrintTo(Role role, std::ostream* to) {
+  *to << (role == Role::server ? "server" : "client");
+}
+
 namespace {
 
 using namespace test::frames;

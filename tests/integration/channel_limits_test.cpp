@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ChannelOptions::limits(): a server that passes at the defaults is held to what was set, under
 // both drivers.
+#include "integration/both_drivers.hpp"
 #include "integration/hostile_server.hpp"
 #include "integration/server_process.hpp"
 
@@ -21,8 +22,6 @@ using testing::HasSubstr;
 using testing::Not;
 namespace flag = http2::frame_flag;
 
-enum class Driver : std::uint8_t { thread, loop };
-
 Task<void> await_unary(const Echo::Client& echo, Status* status) {
   const Result<EchoReply> reply =
       co_await echo.UnaryAsync(request_of("x"), CallOptions().timeout(20s));
@@ -42,7 +41,7 @@ Task<void> await_writes(const Echo::Client& echo, bool* first, bool* second) {
 class ChannelLimits : public testing::Test {
  protected:
   /// The status of one call, with these limits, to a server that does this.
-  Status status_of_call(Driver driver,
+  Status status_of_call(ClientDriver driver,
                         const ConnectionLimits& limits,
                         const HostileServer::Script& script) {
     const HostileServer server(path_, script);
@@ -50,7 +49,7 @@ class ChannelLimits : public testing::Test {
     {
       Channel channel("unix:" + path_, ChannelOptions().limits(limits));
       const Echo::Client echo(channel);
-      if (driver == Driver::loop) {
+      if (driver == ClientDriver::loop) {
         sync_wait(await_unary(echo, &status));
       } else {
         status = echo.Unary(request_of("x"), CallOptions().timeout(20s)).status();
@@ -142,11 +141,12 @@ std::vector<Abuse> abuses() {
 }
 
 class ChannelLimitsTest : public ChannelLimits,
-                          public testing::WithParamInterface<std::tuple<Driver, Abuse>> {};
+                          public testing::WithParamInterface<std::tuple<ClientDriver, Abuse>> {};
 
 INSTANTIATE_TEST_SUITE_P(Budgets,
                          ChannelLimitsTest,
-                         testing::Combine(testing::Values(Driver::thread, Driver::loop),
+                         testing::Combine(testing::Values(ClientDriver::blocking,
+                                                          ClientDriver::loop),
                                           testing::ValuesIn(abuses())));
 
 TEST_P(ChannelLimitsTest, WhatPassesAtTheDefaultsIsHeldToWhatWasSet) {
@@ -160,11 +160,13 @@ TEST_P(ChannelLimitsTest, WhatPassesAtTheDefaultsIsHeldToWhatWasSet) {
   EXPECT_THAT(limited.message(), HasSubstr(abuse.name));
 }
 
-class ChannelDriverLimitsTest : public ChannelLimits, public testing::WithParamInterface<Driver> {};
+class ChannelDriverLimitsTest : public ChannelLimits,
+                                public testing::WithParamInterface<ClientDriver> {};
 
 INSTANTIATE_TEST_SUITE_P(Drivers,
                          ChannelDriverLimitsTest,
-                         testing::Values(Driver::thread, Driver::loop));
+                         testing::Values(ClientDriver::blocking, ClientDriver::loop),
+                         driver_name);
 
 TEST_P(ChannelDriverLimitsTest, OfAGoawayNoMoreIsKeptThanWasSet) {
   const std::string answer = frames::goaway(1, http2::ErrorCode::no_error, "abcdefgh");
@@ -210,7 +212,7 @@ TEST_P(ChannelDriverLimitsTest, WritersWaitAtTheOutputThatWasSet) {
     const Echo::Client echo(channel);
     bool first = false;
     bool second = true;
-    if (GetParam() == Driver::loop) {
+    if (GetParam() == ClientDriver::loop) {
       sync_wait(await_writes(echo, &first, &second));
     } else {
       // When it is answered, the server's SETTINGS are here; before, the window is open.

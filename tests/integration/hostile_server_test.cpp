@@ -2,6 +2,7 @@
 // Servers that break the rules or the budgets, against our client: under both of its drivers.
 #include "integration/hostile_server.hpp"
 
+#include "integration/both_drivers.hpp"
 #include "integration/server_process.hpp"
 
 #include <gmock/gmock.h>
@@ -18,9 +19,7 @@ using http2::FrameType;
 using testing::HasSubstr;
 namespace flag = http2::frame_flag;
 
-enum class Driver : std::uint8_t { thread, loop };
-
-class HostileServerTest : public testing::TestWithParam<Driver> {
+class HostileServerTest : public testing::TestWithParam<ClientDriver> {
  protected:
   /// The status of one call to a server that does this, and how long it took.
   Status status_of_call(HostileServer::Script script, std::chrono::milliseconds timeout = 20s) {
@@ -34,7 +33,7 @@ class HostileServerTest : public testing::TestWithParam<Driver> {
     const Echo::Client echo(channel);
     const auto begin = std::chrono::steady_clock::now();
     const Status status =
-        GetParam() == Driver::thread ? by_thread(echo, timeout) : by_loop(echo, timeout);
+        GetParam() == ClientDriver::blocking ? by_thread(echo, timeout) : by_loop(echo, timeout);
     took_ = std::chrono::steady_clock::now() - begin;
     return status;
   }
@@ -64,10 +63,8 @@ class HostileServerTest : public testing::TestWithParam<Driver> {
 
 INSTANTIATE_TEST_SUITE_P(Drivers,
                          HostileServerTest,
-                         testing::Values(Driver::thread, Driver::loop),
-                         [](const testing::TestParamInfo<Driver>& driver) {
-                           return driver.param == Driver::thread ? "thread" : "loop";
-                         });
+                         testing::Values(ClientDriver::blocking, ClientDriver::loop),
+                         driver_name);
 
 TEST_P(HostileServerTest, ThatIsHonestIsServedHere) {
   EXPECT_TRUE(status_of_call(answering(begin() + frames::data(1, framed("")) + ok())).ok());

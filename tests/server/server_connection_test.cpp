@@ -397,7 +397,7 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfte
 class ClosedWindowTest : public ServerConnectionTimeTest {
  protected:
   ClosedWindowTest() {
-    start(ServerOptions().max_concurrent_streams(1));
+    start(ServerOptions().limits({.max_concurrent_streams = 1}));
     peer_.emplace(path());
     peer_->say_hello({{http2::SettingId::initial_window_size, 0}});
   }

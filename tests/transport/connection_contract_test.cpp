@@ -14,6 +14,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -69,6 +70,10 @@ struct Transport {
   const char* name;
   Ends (*make)();
 };
+
+void PrintTo(const Transport& transport, std::ostream* to) {
+  *to << transport.name;
+}
 
 class ConnectionContract : public testing::TestWithParam<Transport> {
  protected:
