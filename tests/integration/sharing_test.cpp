@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many threads on few connections, many threads in the server, a caller's own loop.
 #include "integration/echo_server.hpp"
+#include "transport/make_transport.hpp"
 
+#include <atomic>
+#include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -52,13 +56,42 @@ void mixed_calls(const Echo::Client& echo, int seed) {
   }
 }
 
-TEST_F(Sharing, EightThreadsWithMixedCallsAndCancelsShareOneConnection) {
-  Channel one(target(), ChannelOptions().max_connections(1));
-  const Echo::Client echo(one);
-  std::vector<std::jthread> threads;
+/// A listener of ours that counts what it hands over.
+class CountingListener final : public Listener {
+ public:
+  CountingListener(const std::string& target, std::atomic<int>& accepted)
+      : inner_(make_listener(*Endpoint::parse(target)).value()), accepted_(&accepted) {}
 
-  for (int t = 0; t < 8; ++t)
-    threads.emplace_back([&echo, t] { mixed_calls(echo, t); });
+  Result<void> bind() override { return inner_->bind(); }
+  Result<std::unique_ptr<Connection>> try_accept() override {
+    Result<std::unique_ptr<Connection>> next = inner_->try_accept();
+    if (next && *next != nullptr) ++*accepted_;
+    return next;
+  }
+  WaitAdvice prepare_wait() override { return inner_->prepare_wait(); }
+  void unbind() noexcept override { inner_->unbind(); }
+  std::string address() const override { return inner_->address(); }
+
+ private:
+  const std::unique_ptr<Listener> inner_;
+  std::atomic<int>* accepted_;
+};
+
+TEST_F(Sharing, EightThreadsWithMixedCallsAndCancelsShareOneConnection) {
+  std::atomic<int> accepted = 0;
+  const std::string counted = "unix:" + folder_.file("counted.sock");
+  Server server(ServerOptions().threads(2));
+  server.add_service(service_).listen(std::make_unique<CountingListener>(counted, accepted));
+  ASSERT_TRUE(server.start());
+  Channel one(counted, ChannelOptions().max_connections(1));
+  const Echo::Client echo(one);
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t)
+      threads.emplace_back([&echo, t] { mixed_calls(echo, t); });
+  }
+
+  EXPECT_EQ(accepted, 1);
 }
 
 TEST_F(Sharing, ThreeHundredThreadsOnOneChannelAllGetTheirReplies) {
