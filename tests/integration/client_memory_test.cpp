@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Servers that flood a client and never listen: what the client's process keeps for them.
+#include "integration/both_drivers.hpp"
+#include "integration/server_process.hpp"
+#include "integration/wire.hpp"
+#include "transport/socket_address.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+namespace nearcall::test {
+namespace {
+
+using http2::FrameType;
+
+/// More than any budget, and than what the kernel buffers.
+constexpr std::size_t flood_size = (is_sanitized ? 4 : 64) * mebibyte;
+/// Scratch buffers, the allocator's slack, the output that a connection may have (1 MiB).
+constexpr std::size_t allowed_growth = 4 * mebibyte;
+
+/// A client in a process of its own: it makes one call, and exits with 0 if that failed.
+class ClientMemory : public testing::TestWithParam<ClientDriver> {
+ protected:
+  ClientMemory() {
+    const SocketAddress address = SocketAddress::unix_path(path_);
+    EXPECT_EQ(::bind(listening_.get(), address.get(), address.size()), 0);
+    EXPECT_EQ(::listen(listening_.get(), 1), 0);
+  }
+  static int call_once(const std::string& path, ClientDriver driver) {
+    set_log_handler([](LogLevel, std::string_view) {});
+    Channel channel("unix:" + path);
+    return converse(driver, Echo::Client(channel), Conversation()).ok() ? 1 : 0;
+  }
+  /// The client's connection, once its call has come.
+  Wire take_call() {
+    pollfd look{listening_.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&look, 1, 20'000), 1);
+    Wire wire(UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC)),
+              Wire::End::server);
+    EXPECT_TRUE(wire.greet());
+    EXPECT_TRUE(wire.hear_until([&] { return wire.frames_heard(FrameType::headers) > 0; }));
+    return wire;
+  }
+  /// Floods the client with `frame`, deaf, until it takes no more; how much its process grew.
+  std::size_t growth_under(const std::string& frame) {
+    std::string block;
+    while (block.size() < mebibyte)
+      block += frame;
+    ChildProcess client([&] { return call_once(path_, GetParam()); });
+    std::size_t growth = 0;
+    {
+      Wire wire = take_call();
+      const std::size_t before = resident_bytes(client.pid());
+      std::size_t most = before;
+      for (std::size_t said = 0; said < flood_size; said += block.size()) {
+        const bool takes_all = wire.say_deaf(block) == block.size();
+        most = std::max(most, resident_bytes(client.pid()));
+        if (!takes_all) break;
+      }
+      growth = most - before;
+    }
+    EXPECT_EQ(client.wait(), 0) << "the call failed when the server was gone";
+    RecordProperty("memory_growth_kib", static_cast<int>(growth / 1024));
+    return growth;
+  }
+
+  LogCapture log_;
+  TempDir folder_;
+  const std::string path_ = folder_.file("hostile.sock");
+  const UniqueFd listening_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+};
+
+INSTANTIATE_TEST_SUITE_P(Drivers,
+                         ClientMemory,
+                         testing::Values(ClientDriver::blocking, ClientDriver::loop),
+                         driver_name);
+
+TEST_P(ClientMemory, StaysUnderAFloodOfSettings) {
+  const std::size_t growth =
+      growth_under(frames::settings({{http2::SettingId::initial_window_size, 65'535}}));
+
+  if (!is_sanitized) {
+    EXPECT_LE(growth, allowed_growth);
+  }
+}
+
+TEST_P(ClientMemory, StaysUnderAFloodOfPings) {
+  const std::size_t growth = growth_under(frames::ping("flooding"));
+
+  if (!is_sanitized) {
+    EXPECT_LE(growth, allowed_growth);
+  }
+}
+
+}  // namespace
+}  // namespace nearcall::test
