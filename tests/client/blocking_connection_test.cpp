@@ -284,43 +284,38 @@ void serve_warm_up(ScriptedPeer& peer) {
   peer.answer(*stream, "warm");
 }
 
-class FullConnection : public LogCheckedTest {};
+/// A connection that takes one call at a time, and whose client knows that.
+class FullConnection : public LogCheckedTest {
+ protected:
+  FullConnection() { EXPECT_TRUE(call_unary(stub_).ok()); }
+
+  ScriptedServer server_{{[](ScriptedPeer& peer) {
+                           serve_warm_up(peer);
+                           EXPECT_TRUE(peer.answer_all("reply"));
+                           EXPECT_EQ(peer.session().stats().requests_refused, 0U);
+                         }},
+                         one_stream_at_a_time()};
+  Channel channel_{"mine", server_.options().max_connections(1)};
+  const ClientStub stub_{channel_, test_methods};
+};
 
 TEST_F(FullConnection, TheSecondCallWaitsForRoomUntilItsDeadline) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-                          serve_warm_up(peer);
-                          EXPECT_TRUE(peer.answer_all("reply"));
-                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
-                        }},
-                        one_stream_at_a_time());
-  Channel channel("mine", server.options().max_connections(1));
-  const ClientStub stub(channel, test_methods);
-  ASSERT_TRUE(call_unary(stub).ok());
-  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto first = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
   ASSERT_TRUE(first.write(text("hello")));
 
-  const Status second = call_unary(stub, CallOptions().timeout(20ms)).status();
+  const Status second = call_unary(stub_, CallOptions().timeout(20ms)).status();
   EXPECT_EQ(second.code(), StatusCode::deadline_exceeded) << second.to_string();
 
   EXPECT_TRUE(first.finish().ok());
-  EXPECT_TRUE(call_unary(stub).ok());
+  EXPECT_TRUE(call_unary(stub_).ok());
 }
 
 TEST_F(FullConnection, TheSecondCallRunsWhenTheFirstIsOver) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-                          serve_warm_up(peer);
-                          EXPECT_TRUE(peer.answer_all("reply"));
-                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
-                        }},
-                        one_stream_at_a_time());
-  Channel channel("mine", server.options().max_connections(1));
-  const ClientStub stub(channel, test_methods);
-  ASSERT_TRUE(call_unary(stub).ok());
-  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto first = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
   ASSERT_TRUE(first.write(text("hello")));
 
-  std::jthread second([&stub] {
-    const Result<StringValue> reply = call_unary(stub);
+  std::jthread second([this] {
+    const Result<StringValue> reply = call_unary(stub_);
     EXPECT_TRUE(reply.ok()) << reply.status().to_string();
   });
   const Status status = first.finish();
@@ -329,27 +324,20 @@ TEST_F(FullConnection, TheSecondCallRunsWhenTheFirstIsOver) {
 }
 
 TEST_F(FullConnection, ManyThreadsTakeTurnsOnOneStream) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
-                          serve_warm_up(peer);
-                          EXPECT_TRUE(peer.answer_all("reply"));
-                          EXPECT_EQ(peer.session().stats().requests_refused, 0U);
-                        }},
-                        one_stream_at_a_time());
-  Channel channel("mine", server.options().max_connections(1));
-  const ClientStub stub(channel, test_methods);
-  ASSERT_TRUE(call_unary(stub).ok());
   std::vector<std::jthread> threads;
   for (int t = 0; t < 6; ++t) {
-    threads.emplace_back([&stub] {
+    threads.emplace_back([this] {
       for (int i = 0; i < 20; ++i) {
-        const Result<StringValue> reply = call_unary(stub);
+        const Result<StringValue> reply = call_unary(stub_);
         EXPECT_TRUE(reply.ok()) << reply.status().to_string();
       }
     });
   }
 }
 
-TEST_F(FullConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
+class SharedConnection : public LogCheckedTest {};
+
+TEST_F(SharedConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
   ScriptedServer server({[](ScriptedPeer& peer) {
     http2::Stream* const slow = peer.next_headers();
     http2::Stream* const quick = peer.next_headers();

@@ -116,9 +116,7 @@ TEST(Conformance, Section4Frames) {
       });
 }
 
-TEST(Conformance, Section5StreamStates) {
-  const std::string trailers = headers(1, trailers_block(), end_both);
-  const std::string reset = request(1) + rst_stream(1, ErrorCode::cancel);
+TEST(Conformance, Section51IdleStreams) {
   expect_conformance(
       Role::server,
       Rows{
@@ -129,6 +127,14 @@ TEST(Conformance, Section5StreamStates) {
           {"5.1", "idle: CONTINUATION", continuation(1, request_block()),
            "connection PROTOCOL_ERROR"},
           {"5.1", "idle: PRIORITY", priority(1, 0), "nothing"},
+      });
+}
+
+TEST(Conformance, Section51HalfClosedStreams) {
+  const std::string trailers = headers(1, trailers_block(), end_both);
+  expect_conformance(
+      Role::server,
+      Rows{
           {"5.1", "half-closed: DATA", whole_request(1) + data(1, "x"), "stream 1 STREAM_CLOSED"},
           {"5.1", "half-closed: empty DATA", whole_request(1) + data(1, "", flag::end_stream),
            "stream 1 STREAM_CLOSED"},
@@ -139,6 +145,15 @@ TEST(Conformance, Section5StreamStates) {
           {"5.1", "half-closed: PRIORITY", whole_request(1) + priority(1, 0), "nothing"},
           {"5.1", "half-closed: RST_STREAM", whole_request(1) + rst_stream(1, ErrorCode::cancel),
            "nothing"},
+      });
+}
+
+TEST(Conformance, Section51StreamsThatWereReset) {
+  const std::string trailers = headers(1, trailers_block(), end_both);
+  const std::string reset = request(1) + rst_stream(1, ErrorCode::cancel);
+  expect_conformance(
+      Role::server,
+      Rows{
           {"5.1", "reset by the peer: DATA", reset + data(1, "x"), "connection STREAM_CLOSED"},
           {"5.1", "reset by the peer: HEADERS", reset + trailers, "connection STREAM_CLOSED"},
           {"5.1", "reset by the peer: CONTINUATION", reset + continuation(1, ""),
@@ -150,6 +165,14 @@ TEST(Conformance, Section5StreamStates) {
            data(1, "late") + data(1, "") + window_update(1, 0) + priority(1, 0) + trailers +
                rst_stream(1, ErrorCode::cancel),
            "nothing", &reset_1},
+      });
+}
+
+TEST(Conformance, Section51CompleteStreams) {
+  const std::string trailers = headers(1, trailers_block(), end_both);
+  expect_conformance(
+      Role::server,
+      Rows{
           {"5.1", "complete: DATA", data(1, "x"), "connection STREAM_CLOSED", &answer_1},
           {"5.1", "complete: HEADERS", trailers, "connection STREAM_CLOSED", &answer_1},
           {"5.1", "complete: CONTINUATION", continuation(1, ""), "connection PROTOCOL_ERROR",
@@ -165,6 +188,13 @@ TEST(Conformance, Section5StreamStates) {
            priority(1, 0) + priority(1, 1) + window_update(1, 0) +
                rst_stream(1, ErrorCode::no_error),
            "nothing", &answer_and_release_1},
+      });
+}
+
+TEST(Conformance, Section511To54StreamIds) {
+  expect_conformance(
+      Role::server,
+      Rows{
           {"5.1.1", "even id", request(2), "connection PROTOCOL_ERROR"},
           {"5.1.1", "smaller id", request(5) + request(3), "connection PROTOCOL_ERROR"},
           {"5.1.1", "the same id", whole_request(1) + whole_request(1), "stream 1 STREAM_CLOSED"},
@@ -292,9 +322,7 @@ TEST(Conformance, Section65Settings) {
       });
 }
 
-TEST(Conformance, Section67To610) {
-  const std::string two_pieces =
-      headers(1, request_block().substr(0, 9), 0) + continuation(1, request_block().substr(9));
+TEST(Conformance, Section66To68) {
   expect_conformance(
       Role::server,
       Rows{
@@ -315,6 +343,13 @@ TEST(Conformance, Section67To610) {
           {"6.8", "GOAWAY that falls", goaway(9, ErrorCode::no_error) + goaway(8, {}), "nothing"},
           {"6.8", "GOAWAY that rises", goaway(8, ErrorCode::no_error) + goaway(9, {}),
            "connection PROTOCOL_ERROR"},
+      });
+}
+
+TEST(Conformance, Section69WindowUpdate) {
+  expect_conformance(
+      Role::server,
+      Rows{
           {"6.9", "WINDOW_UPDATE", window_update(0, 1) + request(1) + window_update(1, 1),
            "nothing"},
           {"6.9", "by 0", window_update(0, 0), "connection PROTOCOL_ERROR"},
@@ -337,6 +372,15 @@ TEST(Conformance, Section67To610) {
            request(1) + window_update(1, 0x7fff'ffff - 65'535) +
                settings({{SettingId::initial_window_size, 65'536}}),
            "connection FLOW_CONTROL_ERROR"},
+      });
+}
+
+TEST(Conformance, Section610And7) {
+  const std::string two_pieces =
+      headers(1, request_block().substr(0, 9), 0) + continuation(1, request_block().substr(9));
+  expect_conformance(
+      Role::server,
+      Rows{
           {"6.10", "CONTINUATIONs", two_pieces, "nothing"},
           {"6.10", "DATA inside a block", headers(1, request_block(), 0) + data(1, "x"),
            "connection PROTOCOL_ERROR"},

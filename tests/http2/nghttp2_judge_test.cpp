@@ -354,18 +354,15 @@ TEST_P(NgHttp2Judge, FindsNoFaultWithOurClient) {
   EXPECT_EQ(client.stream_count(), 0U);
 }
 
-TEST_P(NgHttp2Judge, FindsNoFaultWithOurServer) {
-  Random random(GetParam());
-  Judge judge(/*is_server=*/false);
-  judge.settings(static_cast<std::uint32_t>(pick(random, 1000, 100'000)),
-                 static_cast<std::uint32_t>(pick(random, 0, 8192)),
-                 static_cast<std::uint32_t>(pick(random, 16'384, 100'000)));
-  Session server(Role::server, random_options(random), TimePoint(std::chrono::hours(1)));
-  std::map<StreamId, Collected> got;
-  Wire wire(server, judge, random, [&](const Event& event) {
+/// Answers each request with its own body and note, in pieces.
+class EchoingOwner {
+ public:
+  EchoingOwner(Session& server, Random& random) : server_(server), random_(random) {}
+
+  void take(const Event& event) {
     if (event.stream == nullptr) return;
     Stream& stream = *event.stream;
-    Collected& collected = got[stream.id()];
+    Collected& collected = got_[stream.id()];
     if (event.kind == Event::Kind::headers) {
       for (const HeaderView& field : *event.headers) {
         if (field.name == "x-note") collected.note = field.value;
@@ -373,22 +370,40 @@ TEST_P(NgHttp2Judge, FindsNoFaultWithOurServer) {
     }
     if (event.kind == Event::Kind::data) {
       collected.body.append(as_text(event.data));
-      server.consumed(stream, event.data.size());
+      server_.consumed(stream, event.data.size());
     }
-    if (event.kind == Event::Kind::reset) return server.release(stream);
-    if (!event.end_stream) return;
-    collected.has_ended = true;
+    if (event.kind == Event::Kind::reset) return server_.release(stream);
+    if (event.end_stream) answer(stream, collected);
+  }
+
+ private:
+  void answer(Stream& stream, const Collected& collected) {
     const std::array<HeaderField, 1> variable = {HeaderField{"x-note", collected.note}};
-    server.send_headers(stream, test::response_head(), variable, /*end_stream=*/false);
-    const bool has_trailers = pick(random, 0, 3) > 0;
-    send_in_pieces(server, stream, collected.body, random, !has_trailers);
+    server_.send_headers(stream, test::response_head(), variable, /*end_stream=*/false);
+    const bool has_trailers = pick(random_, 0, 3) > 0;
+    send_in_pieces(server_, stream, collected.body, random_, !has_trailers);
     if (has_trailers) {
-      server.send_headers(stream, test::ok_trailers(), variable, /*end_stream=*/true);
+      server_.send_headers(stream, test::ok_trailers(), variable, /*end_stream=*/true);
     } else {
-      server.end_stream(stream);
+      server_.end_stream(stream);
     }
-    server.release(stream);
-  });
+    server_.release(stream);
+  }
+
+  Session& server_;
+  Random& random_;
+  std::map<StreamId, Collected> got_;
+};
+
+TEST_P(NgHttp2Judge, FindsNoFaultWithOurServer) {
+  Random random(GetParam());
+  Judge judge(/*is_server=*/false);
+  judge.settings(static_cast<std::uint32_t>(pick(random, 1000, 100'000)),
+                 static_cast<std::uint32_t>(pick(random, 0, 8192)),
+                 static_cast<std::uint32_t>(pick(random, 16'384, 100'000)));
+  Session server(Role::server, random_options(random), TimePoint(std::chrono::hours(1)));
+  EchoingOwner owner(server, random);
+  Wire wire(server, judge, random, [&](const Event& event) { owner.take(event); });
 
   std::map<int, std::pair<std::string, std::string>> sent;
   for (int call = 0; call < 20; ++call) {

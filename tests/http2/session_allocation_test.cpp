@@ -3,34 +3,18 @@
 // counted.
 #include "http2/session.hpp"
 #include "http2/session_pair.hpp"
+#include "support/allocation_count.hpp"
 #include "support/frames.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <new>
-
-namespace {
-std::size_t allocation_count = 0;
-}
-
-// Not inlined: else g++ sees malloc() meet delete, or new meet free(), and warns.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocation_count;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace nearcall::http2 {
 namespace {
+
+using test::allocation_count;
 
 const std::string text(200, 'x');
 

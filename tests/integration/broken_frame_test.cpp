@@ -28,10 +28,15 @@ std::string with_fields(std::initializer_list<http2::HeaderField> fields) {
   return frames::headers(1, frames::block(fields), flag::end_headers | flag::end_stream);
 }
 
-std::vector<Broken> broken_connections() {
+std::vector<Broken> all_of(std::initializer_list<std::vector<Broken>> kinds) {
+  std::vector<Broken> all;
+  for (const std::vector<Broken>& kind : kinds)
+    all.insert(all.end(), kind.begin(), kind.end());
+  return all;
+}
+
+std::vector<Broken> wrong_stream_ids() {
   using enum ErrorCode;
-  const std::string open = frames::headers(1, request_to(chat_path));
-  const std::string closed = whole_call(1, unary_path, "");
   return {
       {"DATA on stream 0", frames::data(0, "x"), protocol_error},
       {"HEADERS on stream 0", frames::headers(0, request_to(unary_path)), protocol_error},
@@ -42,6 +47,12 @@ std::vector<Broken> broken_connections() {
       {"DATA on an idle stream", frames::data(1, "x"), protocol_error},
       {"RST_STREAM on an idle stream", frames::rst_stream(1, cancel), protocol_error},
       {"WINDOW_UPDATE on an idle stream", frames::window_update(1, 1), protocol_error},
+  };
+}
+
+std::vector<Broken> wrong_frames_of_the_connection() {
+  using enum ErrorCode;
+  return {
       {"WINDOW_UPDATE by 0", frames::window_update(0, 0), protocol_error},
       {"WINDOW_UPDATE above the maximum", frames::window_update(0, 0x7fff'ffff),
        flow_control_error},
@@ -62,6 +73,13 @@ std::vector<Broken> broken_connections() {
       {"GOAWAY on a stream", frames::raw(FrameType::goaway, 0, 1, std::string(8, '\0')),
        protocol_error},
       {"GOAWAY of 7 bytes", frames::raw(FrameType::goaway, 0, 0, "1234567"), frame_size_error},
+  };
+}
+
+std::vector<Broken> wrong_frames_of_streams() {
+  using enum ErrorCode;
+  const std::string open = frames::headers(1, request_to(chat_path));
+  return {
       {"RST_STREAM on stream 0", frames::rst_stream(0, cancel), protocol_error},
       {"RST_STREAM of 3 bytes", open + frames::raw(FrameType::rst_stream, 0, 1, "123"),
        frame_size_error},
@@ -79,6 +97,12 @@ std::vector<Broken> broken_connections() {
       {"padding as long as the frame",
        open + frames::raw(FrameType::data, flag::padded, 1, std::string("\x05xxxx", 5)),
        protocol_error},
+  };
+}
+
+std::vector<Broken> wrong_header_blocks() {
+  using enum ErrorCode;
+  return {
       {"HPACK that refers to nothing", frames::headers(1, "\xff\xff\xff\x01"), compression_error},
       {"HPACK that stops halfway",
        frames::headers(1, std::string("\x40\x0a"
@@ -89,15 +113,21 @@ std::vector<Broken> broken_connections() {
        compression_error},
       {"HPACK table above the limit", frames::headers(1, std::string("\x3f\xe1\xff\x03", 4)),
        compression_error},
+  };
+}
+
+std::vector<Broken> frames_of_closed_streams() {
+  using enum ErrorCode;
+  const std::string closed = whole_call(1, unary_path, "");
+  return {
       {"DATA on a closed stream", closed + frames::data(1, "x"), stream_closed},
       {"HEADERS on a closed stream", closed + frames::headers(1, request_to(unary_path)),
        stream_closed},
   };
 }
 
-std::vector<Broken> broken_streams() {
+std::vector<Broken> wrong_request_heads() {
   using enum ErrorCode;
-  const std::string open = frames::headers(1, request_to(chat_path));
   return {
       {"upper case",
        with_fields({{":method", "POST"}, {":scheme", "http"}, {":path", "/a/b"}, {"Upper", "x"}}),
@@ -135,6 +165,13 @@ std::vector<Broken> broken_streams() {
        with_fields(
            {{":method", "POST"}, {":scheme", "http"}, {":path", "/a/b"}, {"x", "a\r\nevil: 1"}}),
        protocol_error},
+  };
+}
+
+std::vector<Broken> wrong_rest_of_requests() {
+  using enum ErrorCode;
+  const std::string open = frames::headers(1, request_to(chat_path));
+  return {
       {"trailers without END_STREAM", open + frames::headers(1, frames::block({{"a", "b"}})),
        protocol_error},
       {"trailers with pseudo-headers",
@@ -162,7 +199,9 @@ std::vector<Broken> broken_streams() {
 class BrokenFrame : public ServerProcessTest {};
 
 TEST_F(BrokenFrame, OfTheConnectionIsAnsweredWithGoawayAndTheRightCode) {
-  for (const Broken& broken : broken_connections()) {
+  for (const Broken& broken :
+       all_of({wrong_stream_ids(), wrong_frames_of_the_connection(), wrong_frames_of_streams(),
+               wrong_header_blocks(), frames_of_closed_streams()})) {
     SCOPED_TRACE(broken.name);
     Wire peer(server_.path());
     ASSERT_TRUE(peer.greet());
@@ -177,7 +216,7 @@ TEST_F(BrokenFrame, OfTheConnectionIsAnsweredWithGoawayAndTheRightCode) {
 }
 
 TEST_F(BrokenFrame, OfOneStreamIsAnsweredWithResetAndTheOthersGoOn) {
-  for (const Broken& broken : broken_streams()) {
+  for (const Broken& broken : all_of({wrong_request_heads(), wrong_rest_of_requests()})) {
     SCOPED_TRACE(broken.name);
     Wire peer(server_.path());
     ASSERT_TRUE(peer.greet());
@@ -201,7 +240,9 @@ TEST_F(BrokenFrame, OfOneConnectionLeavesTheCallsOfOthersAlone) {
   ASSERT_TRUE(call.write(request_of("before", 1)));
   ASSERT_TRUE(call.read().has_value());
 
-  for (const Broken& broken : broken_connections()) {
+  for (const Broken& broken :
+       all_of({wrong_stream_ids(), wrong_frames_of_the_connection(), wrong_frames_of_streams(),
+               wrong_header_blocks(), frames_of_closed_streams()})) {
     Wire peer(server_.path());
     ASSERT_TRUE(peer.greet());
     peer.say(broken.bytes);

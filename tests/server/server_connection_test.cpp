@@ -182,6 +182,19 @@ TEST_F(ServerConnectionTest, AConnectionThatNeverSaidAnythingDoesNotHoldUpTheSto
 
 class ServerConnectionTimeTest : public ManualServerTest {
  protected:
+  /// Says hello, and opens a call that does not end by itself.
+  void begin_chat(FramePeer& peer) {
+    peer.say_hello();
+    peer.ask(1, "/test.Wrapper/Chat");
+    settle();
+  }
+  void expect_stall_to_end_after(Duration patience) {
+    advance(patience - 1ms);
+    EXPECT_FALSE(has_stopped());
+    advance(1ms);
+    EXPECT_TRUE(has_stopped());
+    EXPECT_TRUE(log_capture().take("stall_timeout"));
+  }
   std::vector<http2::StreamId> goaways(FramePeer& peer) {
     std::vector<http2::StreamId> last_ids;
     for (const SentFrame& frame : peer.heard(http2::FrameType::goaway))
@@ -257,9 +270,7 @@ TEST_F(ServerConnectionTimeTest, AHeaderBlockThatCameWhileTheLoopWasBusyCameInTi
 TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart) {
   start();
   FramePeer peer(path());
-  peer.say_hello();
-  peer.ask(1, "/test.Wrapper/Chat");
-  settle();
+  begin_chat(peer);
 
   stop();
   EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id));
@@ -274,9 +285,7 @@ TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart
 TEST_F(ServerConnectionTimeTest, AnAnswerToThePingBringsTheSecondPhaseAtOnce) {
   start();
   FramePeer peer(path());
-  peer.say_hello();
-  peer.ask(1, "/test.Wrapper/Chat");
-  settle();
+  begin_chat(peer);
   stop();
 
   peer.say(frames::ping("another!", frames::flag::ack));
@@ -325,9 +334,7 @@ TEST_F(ServerConnectionTimeTest, AConnectionThatNobodyHasAcceptedWhenTheStopBega
 TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
   start();
   FramePeer peer(path());
-  peer.say_hello();
-  peer.ask(1, "/test.Wrapper/Chat");
-  settle();
+  begin_chat(peer);
   stop();
   advance(100ms);
 
@@ -341,9 +348,7 @@ TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
 TEST_F(ServerConnectionTimeTest, TheNameStaysUntilTheLastCallIsOver) {
   start();
   FramePeer peer(path());
-  peer.say_hello();
-  peer.ask(1, "/test.Wrapper/Chat");
-  settle();
+  begin_chat(peer);
   stop();
   advance(10s);
   EXPECT_FALSE(has_stopped());
@@ -368,12 +373,7 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThir
   settle();
   stop();
 
-  advance(29'999ms);
-  EXPECT_FALSE(has_stopped());
-  advance(1ms);
-
-  EXPECT_TRUE(has_stopped());
-  EXPECT_TRUE(log_capture().take("stall_timeout"));
+  expect_stall_to_end_after(30s);
 }
 
 TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfterThirtySeconds) {
@@ -385,12 +385,7 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfte
   stop();
   advance(100ms);  // the second GOAWAY is progress
 
-  advance(29'999ms);
-  EXPECT_FALSE(has_stopped());
-  advance(1ms);
-
-  EXPECT_TRUE(has_stopped());
-  EXPECT_TRUE(log_capture().take("stall_timeout"));
+  expect_stall_to_end_after(30s);
 }
 
 /// A peer that gives its streams no window.
@@ -495,9 +490,7 @@ TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsA
 TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsWhatIsLeft) {
   start(ServerOptions().drain_timeout(10s));
   FramePeer peer(path());
-  peer.say_hello();
-  peer.ask(1, "/test.Wrapper/Chat");
-  settle();
+  begin_chat(peer);
   stop();
   advance(9999ms);
   EXPECT_FALSE(peer.has_ended());

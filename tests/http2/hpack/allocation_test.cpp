@@ -3,32 +3,16 @@
 #include "hex.hpp"
 #include "http2/hpack/decoder.hpp"
 #include "http2/hpack/encoder.hpp"
+#include "support/allocation_count.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <new>
-
-namespace {
-std::size_t allocation_count = 0;
-}
-
-// Not inlined: else g++ sees malloc() meet delete, or new meet free(), and warns.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocation_count;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace nearcall::http2 {
 namespace {
+
+using test::allocation_count;
 
 TEST(HpackAllocation, NothingBeforeTheFirstBlock) {
   const std::size_t before = allocation_count;
