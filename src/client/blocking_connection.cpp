@@ -28,8 +28,7 @@ constexpr int reads_of_one_look = 16;
 BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
                                        std::string target,
                                        const ChannelOptions& options)
-    : client_(std::move(transport), std::move(target), options.limits(), *this,
-              SteadyClock::now()),
+    : client_(std::move(transport), std::move(target), options.limits(), *this, SteadyClock::now()),
       spinner_(options.spin()) {
 }
 

@@ -13,11 +13,7 @@ ClientConnection::ClientConnection(std::unique_ptr<Connection> transport,
                                    TimePoint now)
     : target_(std::move(target)),
       driver_(&driver),
-      pump_(std::move(transport),
-            http2::Role::client,
-            {.limits = limits},
-            *this,
-            now) {
+      pump_(std::move(transport), http2::Role::client, {.limits = limits}, *this, now) {
 }
 
 http2::Session::OpenState ClientConnection::open_state() const noexcept {

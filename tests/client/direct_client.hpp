@@ -35,9 +35,8 @@ class DirectClient final : public detail::ClientDriver {
   DirectClient() {
     Result<SocketPair> pair = make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
-    client_ = std::make_unique<detail::ClientConnection>(std::move(pair->first), "mine",
-                                                         ConnectionLimits(), *this,
-                                                         SteadyClock::now());
+    client_ = std::make_unique<detail::ClientConnection>(
+        std::move(pair->first), "mine", ConnectionLimits(), *this, SteadyClock::now());
   }
 
   detail::ClientConnection& client() noexcept { return *client_; }
