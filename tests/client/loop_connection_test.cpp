@@ -502,7 +502,7 @@ Task<void> call_once(const ClientStub& stub, TimePoint deadline, std::vector<Sta
 }
 
 TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForItAnyMore) {
-  const Duration patience = http2::Limits().stall_timeout;
+  const Duration patience = ConnectionLimits().stall_timeout;
   bool is_over = false;
   Channel channel("mine", ChannelOptions().connect_timeout(1000h).connect_callback(
                               [&](const ConnectContext&) { return connect_to_the_deaf(is_over); }));
