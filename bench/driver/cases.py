@@ -24,6 +24,7 @@ class Case:
     connections: int = 1
     peers: tuple = ()  # empty: all that have it
     is_busy: bool = False  # while other programs keep every processor busy
+    processors: tuple = ()  # of the server and of the client, by position; empty: as they come
 
     def bytes_per_unit(self):
         """Payload that crosses the socket for each call or message."""
@@ -64,6 +65,9 @@ def _connections(count):
 
 
 OURS = ("nearcall", "nearcall-park")
+# Those that sleep while they wait. Who spins sees that it has but one processor, and does not.
+SLEEPERS = ("nearcall-park", "grpc++-sync", "grpc++-callback", "capnp", "dotnet", "raw-block",
+            "raw-poll")
 
 
 def all_cases(quick):
@@ -73,6 +77,10 @@ def all_cases(quick):
     connections = QUICK_CONNECTIONS if quick else CONNECTIONS
     threads = (8,) if quick else (1, 2, 8)
     yield from map(_unary, sizes)
+    yield Case("unary-64-apart", "unary 64 B, one at a time, each side on a processor of its own",
+               "unary", processors=(0, 1), peers=SLEEPERS)
+    yield Case("unary-64-together", "unary 64 B, one at a time, both sides on one processor", "unary",
+               processors=(0, 0), peers=SLEEPERS)
     yield from map(_in_flight, in_flight)
     yield from map(_threads, threads)
     yield _stream("expand", "server stream, 64 B")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what makes figures of runs, and tables, verdicts and pictures of figures."""
+import os
 import pathlib
 import tempfile
 import unittest
@@ -11,6 +12,7 @@ import standing
 import table
 import targets
 from cases import Case
+from peers import Peer
 
 
 def run(p50_ns=1000, count=100, seconds=2.0):
@@ -48,6 +50,22 @@ class Summary(unittest.TestCase):
         self.assertEqual(found["per_second"], 50.0)
         self.assertEqual(found["cpu_client_us"], 3.0)
         self.assertEqual(found["bytes_per_second"], 50.0 * 128)
+
+
+class Places(unittest.TestCase):
+    def test_of_a_server_are_its_own(self):
+        peer = Peer("p", "what", "folder")
+        apart, free = Case("a", "t", "unary", processors=(0, 1)), Case("f", "t", "unary")
+
+        self.assertNotEqual(rounds._server_key(peer, apart), rounds._server_key(peer, free))
+
+    def test_are_processors_that_we_may_use(self):
+        usable = sorted(os.sched_getaffinity(0))
+
+        self.assertEqual(rounds._placed((0,))[-1], str(usable[0]))
+        self.assertEqual(rounds._placed(()), [])
+        self.assertFalse(rounds._can_be_placed(Case("c", "t", "unary",
+                                                    processors=(0, len(usable)))))
 
 
 class SystemCalls(unittest.TestCase):

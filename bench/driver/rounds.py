@@ -25,17 +25,32 @@ class ServerPark:
         for server in self._servers.values():
             server.stop()
 
-    def get(self, peer, options):
-        key = (peer.name, options)
+    def get(self, peer, case):
+        key = _server_key(peer, case)
         if key not in self._servers:
-            self._servers[key] = Server(self._programs, peer, *options)
+            self._servers[key] = Server(self._programs, peer, *case.server_options,
+                                        prefix=_placed(case.processors[:1]))
         return self._servers[key]
 
-    def drop(self, peer, options):
+    def drop(self, peer, case):
         """After a failure: the next case gets a fresh server."""
-        server = self._servers.pop((peer.name, options), None)
+        server = self._servers.pop(_server_key(peer, case), None)
         if server is not None:
             server.stop()
+
+
+def _server_key(peer, case):
+    return peer.name, case.server_options, case.processors[:1]
+
+
+def _placed(position):
+    """What starts a program on one of the processors that we may use; on any of them: nothing."""
+    usable = sorted(os.sched_getaffinity(0))
+    return ["taskset", "--cpu-list", str(usable[position[0]])] if position else []
+
+
+def _can_be_placed(case):
+    return max(case.processors, default=0) < len(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager
@@ -64,17 +79,19 @@ def measure(programs, park, case, chosen, effort):
 
 
 def _one_round(programs, park, case, peer, effort, rounds, errors):
-    if (case.peers and peer.name not in case.peers) or case.connections > peer.max_connections:
+    has_case = not case.peers or peer.name in case.peers
+    if not has_case or case.connections > peer.max_connections or not _can_be_placed(case):
         rounds[peer.name] = None
         return
     try:
-        server = park.get(peer, case.server_options)
+        server = park.get(peer, case)
         output = run_client(
             programs, peer, server, case.client, *case.options, "--server-pid", server.pid,
-            "--seconds", effort.seconds, "--warmup", max(peer.warmup * effort.warmup, 0.05))
+            "--seconds", effort.seconds, "--warmup", max(peer.warmup * effort.warmup, 0.05),
+            prefix=_placed(case.processors[1:]))
     except ClientFailed as error:
         errors[peer.name] = str(error)
-        park.drop(peer, case.server_options)
+        park.drop(peer, case)
         print(f"  {error}", file=sys.stderr)
         return
     if output is None:

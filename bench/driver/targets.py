@@ -70,6 +70,14 @@ def _latency(figures):
     yield Target("unary 64 B, spinning off", "CPU ÷ grpc++ (its best)",
                  _ratio(cpu("unary-64", "nearcall-park"),
                         figures.best(cpu, "unary-64", GRPCPP, min)), 1 / 2, True)
+    apart, together = "unary-64-apart", "unary-64-together"
+    yield Target("unary 64 B, spinning off, on two processors",
+                 "p50 ÷ socket that parks the same way",
+                 _above_floor(p50(apart, "nearcall-park"), p50(apart, "raw-poll")), 1.15, True)
+    for case, what in ((apart, "two processors"), (together, "one processor")):
+        yield Target(f"unary 64 B, spinning off, on {what}", "CPU ÷ grpc++ (its best)",
+                     _ratio(cpu(case, "nearcall-park"),
+                            figures.best(cpu, case, GRPCPP, min)), 1 / 2, True)
     yield Target("unary 64 B, processors kept busy", "rate ÷ that with spinning off",
                  _ratio(figures.rate("busy"), figures.rate("busy", "nearcall-park")), 1 / 1.2, False)
     mib = "unary-1048576"
