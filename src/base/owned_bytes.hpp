@@ -81,6 +81,8 @@ class OwnedBytes {
   bool empty() const noexcept { return bytes_.empty(); }
   ByteSpan span() const noexcept { return bytes_; }
   bool is_kept_by(const BytesOwner& owner) const noexcept { return owner_ == &owner; }
+  /// Null if there are no bytes.
+  const BytesOwner* owner() const noexcept { return owner_; }
 
  private:
   /// A block on the heap; its bytes lie behind it.

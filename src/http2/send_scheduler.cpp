@@ -141,6 +141,7 @@ void SendScheduler::update_ready(Stream& stream) noexcept {
 
 void SendScheduler::drop(Stream& stream) noexcept {
   Stream::SendSide& send = stream.send_;
+  let_owner_go(send);
   while (send.first != nullptr) {
     segments_.drop(std::exchange(send.first, send.first->next));
   }
@@ -151,6 +152,13 @@ void SendScheduler::drop(Stream& stream) noexcept {
   ready_.remove(stream);
   forget_writer(stream);
   bytes_sent();
+}
+
+/// Frames that wait in the output may be a small part of a large message, all of which they keep
+/// and nobody counts any more.
+void SendScheduler::let_owner_go(const Stream::SendSide& send) {
+  if (send.queued == 0) return;
+  if (const BytesOwner* const owner = send.first->bytes.owner()) output_.copy_from(*owner);
 }
 
 void SendScheduler::forget_writer(Stream& stream) noexcept {

@@ -86,6 +86,7 @@ class SendScheduler {
   void write_frame(Stream& stream, std::size_t limit);
   void write_payload(Stream& stream, std::size_t size);
   void wake_all() noexcept;
+  void let_owner_go(const Stream::SendSide& send);
 
   OutputQueue& output_;
   SegmentPool& segments_;

@@ -69,6 +69,30 @@ TEST(SendScheduler, KeepsWithinBothWindows) {
   EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 1 h END_STREAM"));
 }
 
+/// A message of 100,000 bytes that says who still refers to it.
+class CountedMessage final : public BytesOwner {
+ public:
+  OwnedBytes bytes() { return OwnedBytes(*this, as_bytes(text_)); }
+
+ private:
+  void let_go() noexcept override {}
+  const std::string text_ = std::string(100'000, 'x');
+};
+
+TEST(SendScheduler, FramesOfAStreamThatIsGoneKeepOnlyTheirOwnBytes) {
+  Answering peer({{SettingId::initial_window_size, 8192}});
+  CountedMessage message;
+  peer.session().send_data(peer.stream(1), message.bytes(), /*end_stream=*/true);
+  std::array<iovec, 8> pieces;
+  ASSERT_GT(peer.session().output(pieces), 1U);
+  ASSERT_GT(message.references(), 1U);
+
+  peer.says(frames::rst_stream(1, ErrorCode::cancel));
+
+  EXPECT_EQ(message.references(), 1U);
+  EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 1 " + std::string(8192, 'x')));
+}
+
 TEST(SendScheduler, ServesStreamsInTurns) {
   ScriptedPeer peer(Role::server);
   ScriptedPeer::shake_hands(peer, Role::server, {{SettingId::initial_window_size, 1'000'000}});
