@@ -34,7 +34,8 @@ class IoResult {
   static IoResult end_of_stream() noexcept { return {Kind::end_of_stream, 0, {}}; }
   /// The connection is broken for this direction.
   static IoResult failed(std::error_code error) noexcept { return {Kind::failed, 0, error}; }
-  /// What recv(2), sendmsg(2) or the like has just returned, with the errno that it left.
+  /// What recv(2), sendmsg(2) or the like has just returned, with the errno that it left. REQUIRES:
+  /// that is not EINTR, after which the call is made again, and no write returned 0.
   static IoResult of_call(ssize_t returned) noexcept {
     if (returned > 0) return bytes(static_cast<std::size_t>(returned));
     if (returned == 0) return end_of_stream();
@@ -109,8 +110,8 @@ class Connection {
   virtual const PeerIdentity& peer() const noexcept = 0;
   /// Sends nothing more; the peer reads the end of the stream after what was written. Optional.
   virtual void shutdown_write() noexcept {}
-  /// Whether a write fails, and nothing of it is sent, once the peer has closed its end: so it is
-  /// on a Unix domain socket (EPIPE, unix(7)), not over TCP. A pooled connection of such a
+  /// Whether a write fails, and nothing of it is sent, once the peer has closed both directions: so
+  /// it is on a Unix domain socket (EPIPE, unix(7)), not over TCP. A pooled connection of such a
   /// transport need not be read from before the next call is written. Fixed for the life of the
   /// connection.
   virtual bool writes_fail_after_close() const noexcept { return false; }

@@ -141,6 +141,7 @@ bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
   TimePoint now = SteadyClock::now();
   if (poll(now)) return true;
   if (!spinner_.begin(now)) return false;
+  const TimePoint until = std::min(deadline, client_.pump().next_deadline());
   do {
     lock.unlock();
     if (spinner_.are_polls_cheap()) relax_processor();
@@ -154,7 +155,7 @@ bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
       return true;
     }
     now = SteadyClock::now();
-  } while (now < deadline && spinner_.keep_on(now));
+  } while (now < until && spinner_.keep_on(now));
   return false;
 }
 

@@ -76,9 +76,13 @@ std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& 
     lock.unlock();
     give_up(here, *idle->place());
   }
-  std::shared_ptr<BlockingConnection> shared = share(here);
-  if (shared != nullptr) lock = shared->lock();
-  return shared;
+  while (std::shared_ptr<BlockingConnection> shared = share(here)) {
+    lock = shared->lock();
+    if (shared->client().open_state() != http2::Session::OpenState::closed) return shared;
+    lock.unlock();  // calls that are over, or have not noticed, keep it
+    give_up(here, *shared->place());
+  }
+  return nullptr;
 }
 
 Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadline,

@@ -106,6 +106,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   /// The connections of one process.
   struct Pool {
     const ForkMark made_in;
+    /// May be taken while a connection's is held, never the other way round.
     std::mutex mutex;
     std::vector<std::unique_ptr<PooledConnection>> places;
     /// Those that are being made: they count.

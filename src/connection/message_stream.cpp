@@ -154,10 +154,10 @@ MessageStream::Read MessageStream::try_read(google::protobuf::MessageLite& into)
   const Step step = next_message();
   switch (step.kind) {
     case Kind::message: {
-      const bool is_message = parse(step.message, into);
+      if (!parse(step.message, into)) return Read::ended;
       assembler_.let_go();
       consumed(step.message.size() + grpc::message_prefix_size);
-      return is_message ? Read::message : Read::ended;
+      return Read::message;
     }
     case Kind::failed:
       fail(assembler_.error());

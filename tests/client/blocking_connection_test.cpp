@@ -139,6 +139,18 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
   EXPECT_LT(reads, FloodingServer::most_reads);
 }
 
+TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
+  Result<SocketPair> pair = make_socketpair();
+  connection_ = std::make_unique<BlockingConnection>(
+      std::move(pair->first), "mine",
+      ChannelOptions().spin(SpinPolicy::adaptive(1h)).limits({.handshake_timeout = 10ms}));
+  detail::BlockedThread self;
+  BlockingConnection::Lock lock = connection_->lock();
+  const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
+
+  EXPECT_TRUE(connection_->wait(lock, self, SteadyClock::now() + 1min, is_closed));
+}
+
 TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();

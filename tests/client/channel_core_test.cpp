@@ -132,6 +132,23 @@ TEST_F(ChannelCoreTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   EXPECT_EQ(connector_->attempts, 1);
 }
 
+TEST_F(ChannelCoreTest, AConnectionThatHasEndedIsNotSharedThoughACallStillHoldsIt) {
+  const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(1));
+  const std::shared_ptr<BlockingConnection> held = acquire(*core);
+  connector_->peers.clear();
+  {
+    BlockingConnection::Lock lock = held->lock();
+    ASSERT_FALSE(held->is_fit(lock));
+  }
+
+  const std::shared_ptr<BlockingConnection> next = acquire(*core);
+
+  EXPECT_NE(next, held);
+  EXPECT_EQ(connector_->attempts, 2);
+  put_back(*core, next, now_);
+  put_back(*core, held, now_);
+}
+
 TEST_F(ChannelCoreTest, WhoWantsAFreshOneGetsNoOtherWhileThereMayBeMore) {
   const std::shared_ptr<ChannelCore> core = make(ChannelOptions().max_connections(2));
   put_back(*core, acquire(*core), now_);
