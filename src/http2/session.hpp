@@ -126,7 +126,7 @@ class Session {
   /// The owner has let go of `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
   /// The owner has dropped all that it had of the stream, unread: as consumed(), but it pays for no
-  /// tiny frames (limits.hpp).
+  /// tiny frames (ConnectionLimits).
   void dropped(Stream& stream) noexcept;
   /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
   /// cover it, within the connection's budget; beyond the budget only the oldest is served.
