@@ -112,7 +112,7 @@ class EpollCaller {
   }
 
  private:
-  struct Connection {
+  struct Transport {
     int fd = -1;
     std::deque<Slot> waiting;  // in the order of their answers
     std::size_t unsent = 0;    // messages
@@ -120,7 +120,7 @@ class EpollCaller {
   };
 
   void connect(std::size_t index) {
-    connections_.push_back(Connection{bench::connect_to(options_.path()), {}, 0, 0});
+    connections_.push_back(Transport{bench::connect_to(options_.path()), {}, 0, 0});
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = index;
@@ -129,14 +129,14 @@ class EpollCaller {
     }
   }
   void begin(Slot slot) {
-    Connection& connection = connections_[slot.next];
+    Transport& connection = connections_[slot.next];
     if (connection.unsent++ == 0) to_flush_.push_back(slot.next);
     connection.waiting.push_back(slot);
   }
   /// What was begun on one connection leaves in one send().
   void flush() {
     for (const std::size_t index : to_flush_) {
-      Connection& connection = connections_[index];
+      Transport& connection = connections_[index];
       buffer_.resize(std::max(buffer_.size(), connection.unsent * message_.size()));
       bench::send_all(connection.fd, std::span(buffer_).first(connection.unsent * message_.size()),
                       Wait::spin);
@@ -144,7 +144,7 @@ class EpollCaller {
     }
     to_flush_.clear();
   }
-  void receive(Connection& connection, Meter& meter) {
+  void receive(Transport& connection, Meter& meter) {
     const ssize_t count = recv(connection.fd, arrived_.data(), arrived_.size(), MSG_DONTWAIT);
     bench::require(count > 0, "the server has gone");
     connection.got += static_cast<std::size_t>(count);
@@ -166,7 +166,7 @@ class EpollCaller {
   std::vector<std::byte> message_;
   std::vector<std::byte> buffer_;
   std::vector<std::byte> arrived_ = std::vector<std::byte>(std::size_t{64} << 10U);
-  std::vector<Connection> connections_;
+  std::vector<Transport> connections_;
   std::vector<std::size_t> to_flush_;
   int epoll_;
 };

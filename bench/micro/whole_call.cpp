@@ -23,18 +23,18 @@ class PipeHub {
   PipeHub() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { CHECK(event_.get() >= 0); }
 
   int fd() const noexcept { return event_.get(); }
-  void put(std::unique_ptr<Connection> far_end) {
+  void put(std::unique_ptr<Transport> far_end) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(far_end));
     const std::uint64_t one = 1;
     CHECK(write(event_.get(), &one, sizeof one) == sizeof one);
   }
-  std::unique_ptr<Connection> take() {
+  std::unique_ptr<Transport> take() {
     const std::lock_guard lock(mutex_);
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t ignored = read(event_.get(), &count, sizeof count);
     if (waiting_.empty()) return nullptr;
-    std::unique_ptr<Connection> next = std::move(waiting_.front());
+    std::unique_ptr<Transport> next = std::move(waiting_.front());
     waiting_.pop_front();
     return next;
   }
@@ -42,7 +42,7 @@ class PipeHub {
  private:
   std::mutex mutex_;
   UniqueFd event_;
-  std::deque<std::unique_ptr<Connection>> waiting_;
+  std::deque<std::unique_ptr<Transport>> waiting_;
 };
 
 namespace {
@@ -51,7 +51,7 @@ class PipeListener final : public Listener {
  public:
   explicit PipeListener(std::shared_ptr<PipeHub> hub) : hub_(std::move(hub)) {}
   Result<void> bind() override { return {}; }
-  Result<std::unique_ptr<Connection>> try_accept() override { return hub_->take(); }
+  Result<std::unique_ptr<Transport>> try_accept() override { return hub_->take(); }
   WaitAdvice prepare_wait() override { return WaitAdvice::poll(hub_->fd(), POLLIN); }
   void unbind() noexcept override {}
   std::string address() const override { return "inproc:bench"; }
@@ -63,7 +63,7 @@ class PipeListener final : public Listener {
 class PipeConnector final : public Connector {
  public:
   explicit PipeConnector(std::shared_ptr<PipeHub> hub) : hub_(std::move(hub)) {}
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
     Result<InprocPipe> pipe = make_inproc_pipe();
     CHECK(pipe.ok());
     hub_->put(std::move(pipe->second));

@@ -13,7 +13,7 @@ namespace plugin {
 using namespace nearcall;
 
 /// A connected socket that one process handed to another.
-class PassedSocket final : public Connection {
+class PassedSocket final : public Transport {
  public:
   explicit PassedSocket(int fd) : fd_(fd) {}
   ~PassedSocket() override {
@@ -46,7 +46,7 @@ class FdListener final : public Listener {
     if (::send(fd_, "!", 1, MSG_NOSIGNAL) == 1) return {};  // start() waits for it
     return Failure{Status(StatusCode::unavailable, "standard input is no socket")};
   }
-  Result<std::unique_ptr<Connection>> try_accept() override {
+  Result<std::unique_ptr<Transport>> try_accept() override {
     if (!std::exchange(is_taken_, true)) return std::make_unique<PassedSocket>(::dup(fd_));
     pollfd state{fd_, POLLRDHUP, 0};
     if (::poll(&state, 1, 0) > 0) server_.stop();
@@ -63,7 +63,7 @@ class FdListener final : public Listener {
 };
 
 /// The client's half: starts this program again, as a plugin whose standard input is a socket.
-inline Task<Result<std::unique_ptr<Connection>>> start(ConnectContext context) {
+inline Task<Result<std::unique_ptr<Transport>>> start(ConnectContext context) {
   int fds[2];
   const int made = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
   if (made != 0) co_return Status(StatusCode::unavailable, "no socketpair");

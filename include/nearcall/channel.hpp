@@ -22,7 +22,7 @@ class ChannelCore;
 
 /// Makes a connection of the user's own: SocketsHttpHandler.ConnectCallback of .NET. It is run as a
 /// task on an EventLoop (EventLoop::current()); see Connector::connect().
-using ConnectCallback = std::function<Task<Result<std::unique_ptr<Connection>>>(ConnectContext)>;
+using ConnectCallback = std::function<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 /// How a channel behaves. A value; fluent.
 class ChannelOptions {

@@ -48,7 +48,7 @@ class [[nodiscard]] Result {
     if (error.ok()) detail::fail_precondition("Result made of an OK Status without a value");
     std::construct_at(&error_, std::move(error));
   }
-  /// What converts to a value: `co_return std::make_unique<MyConnection>(…);`.
+  /// What converts to a value: `co_return std::make_unique<MyTransport>(…);`.
   template <class U>
   requires(std::is_convertible_v<U, T> && !std::is_convertible_v<U, E> &&
            !std::is_same_v<std::remove_cvref_t<U>, T> &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection, Listener, Connector: to bring another transport. Any reliable byte stream will do.
+// Transport, Listener, Connector: to bring another transport. Any reliable byte stream will do.
 #pragma once
 
 #include <nearcall/endpoint.hpp>
@@ -91,9 +91,9 @@ class WaitAdvice {
 ///
 /// The library closes it by destroying it. Thread safety: one thread reads and one writes at a time
 /// (they may be two); abort() and peer() may be called from any thread at any time.
-class Connection {
+class Transport {
  public:
-  virtual ~Connection() = default;
+  virtual ~Transport() = default;
 
   /// Reads at most into.size() bytes (> 0) without blocking.
   virtual IoResult try_read(std::span<std::byte> into) = 0;
@@ -129,7 +129,7 @@ class Listener {
   virtual Result<void> bind() = 0;
   /// The next connection, or null when none waits now or after unbind(). An error is logged and
   /// retried after a pause (10 ms, doubling to 1 s).
-  virtual Result<std::unique_ptr<Connection>> try_accept() = 0;
+  virtual Result<std::unique_ptr<Transport>> try_accept() = 0;
   /// How to wait for the next connection; level-triggered.
   virtual WaitAdvice prepare_wait() = 0;
   /// Takes no more connections; those handed over live on. The name that it listened under stays
@@ -170,7 +170,7 @@ class Connector {
 
   /// A connection to the peer, or UNAVAILABLE with the path and the reason. Runs on an EventLoop
   /// (EventLoop::current()), which the task may use to wait and must not block.
-  virtual Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) = 0;
+  virtual Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) = 0;
 };
 
 }  // namespace nearcall

@@ -25,7 +25,7 @@ constexpr int reads_of_one_look = 16;
 
 }  // namespace
 
-BlockingConnection::BlockingConnection(std::unique_ptr<Connection> transport,
+BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
                                        std::string target,
                                        const ChannelOptions& options)
     : client_(std::move(transport), std::move(target), options.limits(), *this, SteadyClock::now()),
@@ -66,7 +66,7 @@ void BlockingConnection::exchange(Lock& /*lock*/) {
 }
 
 bool BlockingConnection::is_fit(Lock& lock, bool that_can_be_repeated) {
-  const Connection& transport = client_.pump().transport();
+  const Transport& transport = client_.pump().transport();
   if (!that_can_be_repeated || !transport.writes_fail_after_close()) exchange(lock);
   return client_.open_state() != http2::Session::OpenState::closed;
 }

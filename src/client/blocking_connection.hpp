@@ -38,7 +38,7 @@ class BlockingConnection final : public ClientDriver {
  public:
   using Lock = std::unique_lock<std::mutex>;
 
-  BlockingConnection(std::unique_ptr<Connection> transport,
+  BlockingConnection(std::unique_ptr<Transport> transport,
                      std::string target,
                      const ChannelOptions& options);
   BlockingConnection(const BlockingConnection&) = delete;

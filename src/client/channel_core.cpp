@@ -27,7 +27,7 @@ std::size_t thread_number() {
 class CallbackConnector final : public Connector {
  public:
   explicit CallbackConnector(ConnectCallback callback) : callback_(std::move(callback)) {}
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     return callback_(std::move(context));
   }
 
@@ -90,7 +90,7 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadl
   Pool& here = pool();
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
-  Result<std::unique_ptr<Connection>> transport =
+  Result<std::unique_ptr<Transport>> transport =
       connect_blocking(connector_, ConnectContext(target_, connect_deadline(deadline), stop));
   const bool is_given_up = stop.stop_requested() || SteadyClock::now() >= deadline;
   const std::lock_guard lock(here.mutex);

@@ -6,7 +6,7 @@
 
 namespace nearcall::detail {
 
-ClientConnection::ClientConnection(std::unique_ptr<Connection> transport,
+ClientConnection::ClientConnection(std::unique_ptr<Transport> transport,
                                    std::string target,
                                    const ConnectionLimits& limits,
                                    ClientDriver& driver,

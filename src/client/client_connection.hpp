@@ -41,7 +41,7 @@ enum class PlainBlock : std::uint8_t {
 /// Thread safety: none; the driver's.
 class ClientConnection final : public PumpHandler {
  public:
-  ClientConnection(std::unique_ptr<Connection> transport,
+  ClientConnection(std::unique_ptr<Transport> transport,
                    std::string target,
                    const ConnectionLimits& limits,
                    ClientDriver& driver,

@@ -25,13 +25,13 @@ void stop_loop(void* loop) noexcept {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Connection>>> try_connect(std::shared_ptr<Connector> connector,
-                                                      ConnectContext context) {
+Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
+                                                     ConnectContext context) {
   std::string failed = context.target();
   try {
-    Task<Result<std::unique_ptr<Connection>>> task = connector->connect(std::move(context));
+    Task<Result<std::unique_ptr<Transport>>> task = connector->connect(std::move(context));
     if (task) {
-      Result<std::unique_ptr<Connection>> made = co_await std::move(task);
+      Result<std::unique_ptr<Transport>> made = co_await std::move(task);
       if (!made || *made != nullptr) co_return made;
       failed += ": the connector made no connection";
     } else {
@@ -46,8 +46,8 @@ Task<Result<std::unique_ptr<Connection>>> try_connect(std::shared_ptr<Connector>
   co_return Status(StatusCode::unavailable, std::move(failed));
 }
 
-Result<std::unique_ptr<Connection>> connect_blocking(std::shared_ptr<Connector> connector,
-                                                     ConnectContext context) {
+Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> connector,
+                                                    ConnectContext context) {
   struct Done {
     EventLoop* loop;
     bool is_done = false;
@@ -57,7 +57,7 @@ Result<std::unique_ptr<Connection>> connect_blocking(std::shared_ptr<Connector> 
   const std::string target = context.target();
   EventLoop loop(SpinPolicy::off());
   Done done{&loop};
-  Task<Result<std::unique_ptr<Connection>>> task;
+  Task<Result<std::unique_ptr<Transport>>> task;
   {
     const LoopCore::Entry entry(loop.core());
     task = try_connect(std::move(connector), std::move(context));

@@ -10,13 +10,13 @@ namespace nearcall::detail {
 
 /// One attempt, whatever the connector does: what it throws, now or later, no task and no
 /// connection are UNAVAILABLE.
-Task<Result<std::unique_ptr<Connection>>> try_connect(std::shared_ptr<Connector> connector,
-                                                      ConnectContext context);
+Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
+                                                     ConnectContext context);
 
 /// Runs one attempt on the calling thread. One that is late or not wanted any more is destroyed
 /// where it waits, and what it held is closed: UNAVAILABLE or CANCELLED. A connector that
 /// completes without waiting costs no system call of ours.
-Result<std::unique_ptr<Connection>> connect_blocking(std::shared_ptr<Connector> connector,
-                                                     ConnectContext context);
+Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> connector,
+                                                    ConnectContext context);
 
 }  // namespace nearcall::detail

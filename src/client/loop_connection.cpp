@@ -91,7 +91,7 @@ void LoopConnection::finish_connect() {
   if (phase_ != Phase::connecting) return;  // it ended because it was given up
   const std::shared_ptr<LoopConnection> alive = weak_from_this().lock();
   connect_timer_.clear();
-  Result<std::unique_ptr<Connection>> transport = take_result(connecting_);
+  Result<std::unique_ptr<Transport>> transport = take_result(connecting_);
   if (!transport) {
     phase_ = Phase::closing;
     return fail(waiting_, transport.error());

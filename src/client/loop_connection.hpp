@@ -112,7 +112,7 @@ class LoopConnection final : public ClientDriver,
   IntrusiveList<AsyncCall> repeated_;
   GoOn go_on_{*this};
   std::stop_source abandon_;
-  Task<Result<std::unique_ptr<Connection>>> connecting_;
+  Task<Result<std::unique_ptr<Transport>>> connecting_;
   Timer connect_timer_;
 };
 

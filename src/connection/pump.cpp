@@ -18,7 +18,7 @@ MutableByteSpan read_scratch() {
   return {memory.get(), size};
 }
 
-Pump::Pump(std::unique_ptr<Connection> transport,
+Pump::Pump(std::unique_ptr<Transport> transport,
            http2::Role role,
            const http2::SessionOptions& options,
            PumpHandler& handler,

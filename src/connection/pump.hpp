@@ -40,7 +40,7 @@ class Pump {
  public:
   enum class Progress : std::uint8_t { some, none, ended };
 
-  Pump(std::unique_ptr<Connection> transport,
+  Pump(std::unique_ptr<Transport> transport,
        http2::Role role,
        const http2::SessionOptions& options,
        PumpHandler& handler,
@@ -84,7 +84,7 @@ class Pump {
 
   http2::Session& session() noexcept { return session_; }
   const http2::Session& session() const noexcept { return session_; }
-  Connection& transport() noexcept { return *transport_; }
+  Transport& transport() noexcept { return *transport_; }
   const PeerIdentity& peer() const noexcept { return transport_->peer(); }
 
  private:
@@ -95,7 +95,7 @@ class Pump {
   void end_after_write_failure(std::error_code error);
 
   PumpHandler* handler_;
-  std::unique_ptr<Connection> transport_;
+  std::unique_ptr<Transport> transport_;
   http2::Session session_;
   const std::uint32_t max_new_streams_;
   std::uint32_t new_streams_left_ = max_new_streams_;

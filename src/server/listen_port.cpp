@@ -36,7 +36,7 @@ ListenPort::~ListenPort() {
 void ListenPort::drain() {
   const std::size_t most = shared_->options().max_connections();
   for (std::size_t accepted = 0; accepted < most; ++accepted) {
-    Result<std::unique_ptr<Connection>> next = listener_->try_accept();
+    Result<std::unique_ptr<Transport>> next = listener_->try_accept();
     if (!next || *next == nullptr) break;
     take(*std::move(next));
   }
@@ -61,7 +61,7 @@ void ListenPort::on_timer(void* self) noexcept {
 
 void ListenPort::accept_all() {
   for (int accepted = 0; accepted < accepts_per_turn && !is_unbound_; ++accepted) {
-    Result<std::unique_ptr<Connection>> next = listener_->try_accept();
+    Result<std::unique_ptr<Transport>> next = listener_->try_accept();
     if (!next) return pause(next.error());
     pause_ = {};
     if (*next == nullptr) return wait_for_more();
@@ -72,7 +72,7 @@ void ListenPort::accept_all() {
   }
 }
 
-void ListenPort::take(std::unique_ptr<Connection> connection) {
+void ListenPort::take(std::unique_ptr<Transport> connection) {
   const PeerIdentity& peer = connection->peer();
   const char* refused = nullptr;
   std::optional<ConnectionQuota::Place> place;

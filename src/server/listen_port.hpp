@@ -20,7 +20,7 @@ namespace nearcall::detail {
 /// Thread safety: the loop's thread.
 class ListenPort final : public FdWatcher {
  public:
-  using Sink = std::function<void(std::unique_ptr<Connection>, ConnectionQuota::Place)>;
+  using Sink = std::function<void(std::unique_ptr<Transport>, ConnectionQuota::Place)>;
 
   ListenPort(ServerShared& shared,
              LoopCore& core,
@@ -52,7 +52,7 @@ class ListenPort final : public FdWatcher {
 
   static void on_timer(void* self) noexcept;
   void accept_all();
-  void take(std::unique_ptr<Connection> connection);
+  void take(std::unique_ptr<Transport> connection);
   void wait_for_more();
   void pause(const Status& why);
   void unwatch() noexcept;

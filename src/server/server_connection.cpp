@@ -17,7 +17,7 @@ constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
 }  // namespace
 
 ServerConnection::ServerConnection(ServerLoop& loop,
-                                   std::unique_ptr<Connection> transport,
+                                   std::unique_ptr<Transport> transport,
                                    ConnectionQuota::Place place)
     : loop_(&loop),
       place_(std::move(place)),

@@ -23,7 +23,7 @@ class ServerLoop;
 class ServerConnection final : public PumpHandler, public ListHook {
  public:
   ServerConnection(ServerLoop& loop,
-                   std::unique_ptr<Connection> transport,
+                   std::unique_ptr<Transport> transport,
                    ConnectionQuota::Place place);
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;

@@ -87,7 +87,7 @@ void ServerCore::open_ports() {
   for (Listening& listening : std::exchange(listening_, {})) {
     ports_.push_back(std::make_unique<ListenPort>(
         shared_, first_loop().core(), std::move(listening.listener), listening.policy,
-        [this](std::unique_ptr<Connection> connection, ConnectionQuota::Place place) {
+        [this](std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
           hand_over(std::move(connection), std::move(place));
         }));
   }
@@ -100,7 +100,7 @@ void ServerCore::open_ports() {
 
 /// Once a drain has begun the connection stays on the first loop, which drains when the ports have:
 /// the other loops may have begun, and be through.
-void ServerCore::hand_over(std::unique_ptr<Connection> connection, ConnectionQuota::Place place) {
+void ServerCore::hand_over(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
   std::unique_lock lock(mutex_);
   const bool is_draining = course_ == Course::draining;
   Slot& slot = *loops_[is_draining ? 0 : next_loop_++ % loops_.size()];
@@ -110,7 +110,7 @@ void ServerCore::hand_over(std::unique_ptr<Connection> connection, ConnectionQuo
     return;
   }
   struct Parcel {
-    std::unique_ptr<Connection> connection;
+    std::unique_ptr<Transport> connection;
     ConnectionQuota::Place place;
   };
   auto parcel = std::make_shared<Parcel>(Parcel{std::move(connection), std::move(place)});

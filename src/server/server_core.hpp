@@ -83,7 +83,7 @@ class ServerCore {
   void open_ports();
   /// REQUIRES: mutex_ is held.
   void drain();
-  void hand_over(std::unique_ptr<Connection> connection, ConnectionQuota::Place place);
+  void hand_over(std::unique_ptr<Transport> connection, ConnectionQuota::Place place);
   void on_loop_drained();
   void complete();
 

@@ -34,7 +34,7 @@ ServerLoop::~ServerLoop() {
     delete connection;
 }
 
-void ServerLoop::add(std::unique_ptr<Connection> transport, ConnectionQuota::Place place) {
+void ServerLoop::add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place) {
   if (drain_ != Drain::no) return;
   auto* const connection = new ServerConnection(*this, std::move(transport), std::move(place));
   connections_.push_back(*connection);

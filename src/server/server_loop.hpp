@@ -22,7 +22,7 @@ class ServerLoop {
   ServerLoop& operator=(const ServerLoop&) = delete;
   ~ServerLoop();
 
-  void add(std::unique_ptr<Connection> transport, ConnectionQuota::Place place);
+  void add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place);
   /// Ends every connection in good order, by force after the drain timeout.
   void begin_drain();
 

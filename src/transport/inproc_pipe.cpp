@@ -134,16 +134,16 @@ void Ring::copy_out(std::size_t position, std::span<std::byte> into) const noexc
 }
 
 /// One end: reads from one ring and writes to the other. The rings live as long as either end.
-class InprocConnection final : public Connection {
+class InprocTransport final : public Transport {
  public:
-  InprocConnection(std::shared_ptr<Ring> incoming, std::shared_ptr<Ring> outgoing)
+  InprocTransport(std::shared_ptr<Ring> incoming, std::shared_ptr<Ring> outgoing)
       : incoming_(std::move(incoming)),
         outgoing_(std::move(outgoing)),
         peer_("inproc:", ::geteuid(), ::getegid(), ::getpid()) {}
   /// In a forked child the rings are copies, but the descriptors are the parent's: leave them.
-  ~InprocConnection() override { end(); }
-  InprocConnection(const InprocConnection&) = delete;
-  InprocConnection& operator=(const InprocConnection&) = delete;
+  ~InprocTransport() override { end(); }
+  InprocTransport(const InprocTransport&) = delete;
+  InprocTransport& operator=(const InprocTransport&) = delete;
 
   IoResult try_read(std::span<std::byte> into) override {
     if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
@@ -195,8 +195,8 @@ Result<InprocPipe> make_inproc_pipe(std::size_t capacity) {
   const std::shared_ptr<Ring> there = make_ring(rounded);
   const std::shared_ptr<Ring> back = there ? make_ring(rounded) : nullptr;
   if (!back) return system_status(StatusCode::resource_exhausted, "inproc:", "eventfd", errno);
-  auto first = std::make_unique<InprocConnection>(back, there);
-  auto second = std::make_unique<InprocConnection>(there, back);
+  auto first = std::make_unique<InprocTransport>(back, there);
+  auto second = std::make_unique<InprocTransport>(there, back);
   return InprocPipe(std::move(first), std::move(second));
 }
 

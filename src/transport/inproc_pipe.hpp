@@ -10,13 +10,13 @@
 
 namespace nearcall {
 
-using InprocPipe = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+using InprocPipe = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
 /// Two connections, each the peer of the other, with `capacity` bytes of buffer in each direction
 /// (rounded up to a power of 2). Neither locks nor makes a system call while both sides are awake.
 ///
 /// The peer is this very process, and peer() says so: "inproc:" with our own credentials.
-/// Thread safety: as Connection says; the two ends may be on different threads.
+/// Thread safety: as Transport says; the two ends may be on different threads.
 /// Fails with RESOURCE_EXHAUSTED when there are no descriptors left (it takes four).
 Result<InprocPipe> make_inproc_pipe(std::size_t capacity = 65'536);
 

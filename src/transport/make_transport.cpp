@@ -17,7 +17,7 @@ class RefusingConnector final : public Connector {
  public:
   explicit RefusingConnector(const Endpoint& endpoint) : target_(endpoint.to_string()) {}
 
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
     co_return Status(StatusCode::failed_precondition,
                      target_ + ": such a target needs a connect callback");
   }

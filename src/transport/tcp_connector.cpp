@@ -3,9 +3,9 @@
 #include "transport/tcp_connector.hpp"
 
 #include "base/check.hpp"
+#include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
 #include "transport/tcp_options.hpp"
-#include "transport/unix_socket.hpp"
 
 #include <sys/socket.h>
 
@@ -28,7 +28,7 @@ TcpConnector::TcpConnector(const Endpoint& endpoint)
   CHECK(server_.family() != AF_UNIX, target_);
 }
 
-Task<Result<std::unique_ptr<Connection>>> TcpConnector::connect(ConnectContext context) {
+Task<Result<std::unique_ptr<Transport>>> TcpConnector::connect(ConnectContext context) {
   const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   UniqueFd fd(::socket(server_.family(), type, 0));
   if (!fd) co_return system_status(StatusCode::unavailable, target_, "socket", errno);
@@ -44,8 +44,8 @@ Task<Result<std::unique_ptr<Connection>>> TcpConnector::connect(ConnectContext c
     error = is_decided ? pending_error(fd.get()) : ETIMEDOUT;
   }
   if (error != 0) co_return system_status(StatusCode::unavailable, target_, "connect", error);
-  std::unique_ptr<Connection> connection =
-      std::make_unique<SocketConnection>(std::move(fd), PeerIdentity(target_));
+  std::unique_ptr<Transport> connection =
+      std::make_unique<SocketTransport>(std::move(fd), PeerIdentity(target_));
   co_return connection;
 }
 

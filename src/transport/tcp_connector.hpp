@@ -19,7 +19,7 @@ class TcpConnector final : public Connector {
   /// REQUIRES: an ipv4 or ipv6 endpoint.
   explicit TcpConnector(const Endpoint& endpoint);
 
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override;
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override;
 
  private:
   const SocketAddress server_;

@@ -3,9 +3,9 @@
 #include "transport/tcp_listener.hpp"
 
 #include "base/check.hpp"
+#include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
 #include "transport/tcp_options.hpp"
-#include "transport/unix_socket.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -39,15 +39,15 @@ Result<void> TcpListener::bind() {
   return {};
 }
 
-Result<std::unique_ptr<Connection>> TcpListener::try_accept() {
-  if (!acceptor_) return std::unique_ptr<Connection>();
+Result<std::unique_ptr<Transport>> TcpListener::try_accept() {
+  if (!acceptor_) return std::unique_ptr<Transport>();
   auto accepted = acceptor_->try_accept(address_);
   if (!accepted) return std::move(accepted).error();
-  if (!*accepted) return std::unique_ptr<Connection>();
+  if (!*accepted) return std::unique_ptr<Transport>();
   send_small_segments_at_once(accepted->get());
   PeerIdentity peer(SocketAddress::remote(accepted->get()).to_string());
-  return std::unique_ptr<Connection>(
-      std::make_unique<SocketConnection>(std::move(*accepted), std::move(peer)));
+  return std::unique_ptr<Transport>(
+      std::make_unique<SocketTransport>(std::move(*accepted), std::move(peer)));
 }
 
 WaitAdvice TcpListener::prepare_wait() {

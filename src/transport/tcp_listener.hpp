@@ -23,7 +23,7 @@ class TcpListener final : public Listener {
   explicit TcpListener(const Endpoint& endpoint, ListenerOptions options = {});
 
   Result<void> bind() override;
-  Result<std::unique_ptr<Connection>> try_accept() override;
+  Result<std::unique_ptr<Transport>> try_accept() override;
   WaitAdvice prepare_wait() override;
   void unbind() noexcept override;
   /// After bind() with the real port.

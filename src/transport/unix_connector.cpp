@@ -5,8 +5,8 @@
 #include "base/check.hpp"
 #include "base/clock.hpp"
 #include "transport/peer_credentials.hpp"
+#include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
-#include "transport/unix_socket.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,7 +48,7 @@ UnixConnector::UnixConnector(const Endpoint& endpoint)
   CHECK(server_.family() == AF_UNIX, target_);
 }
 
-Task<Result<std::unique_ptr<Connection>>> UnixConnector::connect(ConnectContext context) {
+Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext context) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) co_return system_status(StatusCode::unavailable, target_, "socket", errno);
   Duration pause = first_pause;
@@ -64,8 +64,8 @@ Task<Result<std::unique_ptr<Connection>>> UnixConnector::connect(ConnectContext 
     pause = std::min(2 * pause, longest_pause);
   }
   PeerIdentity peer = peer_identity(fd.get(), target_);
-  std::unique_ptr<Connection> connection =
-      std::make_unique<SocketConnection>(std::move(fd), std::move(peer));
+  std::unique_ptr<Transport> connection =
+      std::make_unique<SocketTransport>(std::move(fd), std::move(peer));
   co_return connection;
 }
 

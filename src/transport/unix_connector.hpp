@@ -23,7 +23,7 @@ class UnixConnector final : public Connector {
   /// REQUIRES: a Unix endpoint.
   explicit UnixConnector(const Endpoint& endpoint);
 
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override;
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override;
 
  private:
   Status failure(int number) const;

@@ -5,8 +5,8 @@
 #include "base/check.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
+#include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
-#include "transport/unix_socket.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -53,14 +53,14 @@ Result<void> UnixListener::bind() {
   return {};
 }
 
-Result<std::unique_ptr<Connection>> UnixListener::try_accept() {
-  if (!acceptor_) return std::unique_ptr<Connection>();
+Result<std::unique_ptr<Transport>> UnixListener::try_accept() {
+  if (!acceptor_) return std::unique_ptr<Transport>();
   auto accepted = acceptor_->try_accept(address_);
   if (!accepted) return std::move(accepted).error();
-  if (!*accepted) return std::unique_ptr<Connection>();
+  if (!*accepted) return std::unique_ptr<Transport>();
   PeerIdentity peer = peer_identity(accepted->get(), address_);
-  return std::unique_ptr<Connection>(
-      std::make_unique<SocketConnection>(std::move(*accepted), std::move(peer)));
+  return std::unique_ptr<Transport>(
+      std::make_unique<SocketTransport>(std::move(*accepted), std::move(peer)));
 }
 
 WaitAdvice UnixListener::prepare_wait() {

@@ -25,7 +25,7 @@ class UnixListener final : public Listener {
   explicit UnixListener(const Endpoint& endpoint, ListenerOptions options = {});
 
   Result<void> bind() override;
-  Result<std::unique_ptr<Connection>> try_accept() override;
+  Result<std::unique_ptr<Transport>> try_accept() override;
   WaitAdvice prepare_wait() override;
   void unbind() noexcept override;
   std::string address() const override { return address_; }

@@ -57,7 +57,7 @@ class Done {
   int count_ = 0;
 };
 
-Task<int> ready(int value) {
+Task<int> ready_after(int value) {
   co_return value;
 }
 
@@ -91,7 +91,7 @@ T run(Task<T> task) {
 }
 
 TEST(Task, YieldsWhatTheCoroutineReturned) {
-  EXPECT_EQ(run(ready(42)), 42);
+  EXPECT_EQ(run(ready_after(42)), 42);
   EXPECT_EQ(run(concatenate("near", "call")), "nearcall");
   EXPECT_EQ(*run(boxed(7)), 7);
 }
@@ -196,7 +196,7 @@ TEST(Task, MayBeDestroyedByWhoIsToldOfItsEnd) {
 }
 
 TEST(Task, MayBeDestroyedInsideItsStart) {
-  std::optional<Task<int>> task = ready(1);
+  std::optional<Task<int>> task = ready_after(1);
 
   detail::start(
       *task, [](void* owner) noexcept { static_cast<std::optional<Task<int>>*>(owner)->reset(); },
@@ -208,7 +208,7 @@ TEST(Task, MayBeDestroyedInsideItsStart) {
 Task<long> sum(int rounds) {
   long total = 0;
   for (int round = 0; round < rounds; ++round) {
-    const int one = co_await ready(1);
+    const int one = co_await ready_after(1);
     total += one;
   }
   co_return total;
@@ -219,7 +219,7 @@ TEST(Task, MillionReadyTasksInALoopNeedNoStack) {
 }
 
 Task<> named(int& value) {
-  Task<int> first = ready(1);
+  Task<int> first = ready_after(1);
   Task<int> second = std::move(first);
   value = co_await std::move(second);
 }

@@ -228,7 +228,7 @@ TEST_F(BlockingCallTest, AStopRequestFromAnotherThreadEndsTheCallAndTellsTheServ
   EXPECT_EQ(status.code(), StatusCode::cancelled);
 }
 
-Task<Result<std::unique_ptr<Connection>>> never_connect() {
+Task<Result<std::unique_ptr<Transport>>> never_connect() {
   co_await sleep_for(1h);
   co_return Failure{Status(StatusCode::internal, "not reached")};
 }

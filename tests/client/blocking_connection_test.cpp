@@ -84,7 +84,7 @@ TEST_F(BlockingConnectionTest, SaysGoawayWhenItIsClosed) {
 }
 
 /// A server that sends a beginning and then the same again and again, as fast as anybody reads.
-class FloodingServer final : public Connection {
+class FloodingServer final : public Transport {
  public:
   static constexpr int most_reads = 1'000'000;
 

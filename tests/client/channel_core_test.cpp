@@ -22,14 +22,14 @@ using test::ScriptedPeer;
 /// Makes connections whose other ends the test keeps.
 class KeepingConnector final : public Connector {
  public:
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     const std::lock_guard lock(mutex);
     ++attempts;
     last_deadline = context.deadline();
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
     Result<SocketPair> pair = make_socketpair();
     peers.push_back(std::make_unique<ScriptedPeer>(std::move(pair->second)));
-    std::unique_ptr<Connection> ours = std::move(pair->first);
+    std::unique_ptr<Transport> ours = std::move(pair->first);
     co_return ours;
   }
 
@@ -271,19 +271,19 @@ TEST_F(ChannelCoreTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
 /// Another thread's call, made while this connector connects.
 class OverlappedConnector final : public Connector {
  public:
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext /*context*/) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext /*context*/) override {
     if (++attempts == 1) meanwhile();
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
     Result<SocketPair> pair = make_socketpair();
     peer = std::move(pair->second);
-    std::unique_ptr<Connection> ours = std::move(pair->first);
+    std::unique_ptr<Transport> ours = std::move(pair->first);
     co_return ours;
   }
 
   std::function<void()> meanwhile;
   bool fails = false;
   std::atomic<int> attempts = 0;
-  std::unique_ptr<Connection> peer;
+  std::unique_ptr<Transport> peer;
 };
 
 class OneConnectionThatIsBeingMade : public test::LogCheckedTest {

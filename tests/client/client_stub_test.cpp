@@ -185,9 +185,9 @@ class LoopbackPort {
     pollfd polled{fd_.get(), POLLIN, 0};
     return ::poll(&polled, 1, wait_ms) == 1;
   }
-  std::unique_ptr<Connection> accept() const {
+  std::unique_ptr<Transport> accept() const {
     UniqueFd visitor(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    return std::make_unique<SocketConnection>(std::move(visitor), PeerIdentity());
+    return std::make_unique<SocketTransport>(std::move(visitor), PeerIdentity());
   }
 
  private:

@@ -2,7 +2,7 @@
 // Attempts to connect: those that succeed, fail, throw, come late or are not wanted any more.
 #include "client/connect_attempt.hpp"
 
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace nearcall::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using Connected = Result<std::unique_ptr<Connection>>;
+using Connected = Result<std::unique_ptr<Transport>>;
 using TimePoint = std::chrono::steady_clock::time_point;
 
 TimePoint far_away() {
@@ -42,15 +42,15 @@ class Held {
     ours_ = std::move(pair->first);
     theirs_ = std::move(pair->second);
   }
-  std::unique_ptr<Connection> take() { return std::move(ours_); }
+  std::unique_ptr<Transport> take() { return std::move(ours_); }
   bool is_closed() {
     std::byte byte{};
     return theirs_->try_read({&byte, 1}).kind() == IoResult::Kind::end_of_stream;
   }
 
  private:
-  std::unique_ptr<Connection> ours_;
-  std::unique_ptr<Connection> theirs_;
+  std::unique_ptr<Transport> ours_;
+  std::unique_ptr<Transport> theirs_;
 };
 
 Task<Connected> connect_at_once(Held& held) {
@@ -62,12 +62,12 @@ Task<Connected> connect_after_a_turn(Held& held) {
   co_return held.take();
 }
 
-Task<Connected> never_connect(std::unique_ptr<Connection> half_open) {
+Task<Connected> never_connect(std::unique_ptr<Transport> half_open) {
   co_await sleep_for(1h);
   co_return std::move(half_open);
 }
 
-Task<Connected> refuse(std::unique_ptr<Connection> half_open, Status why) {
+Task<Connected> refuse(std::unique_ptr<Transport> half_open, Status why) {
   co_await sleep_for(1ms);
   half_open->shutdown_write();
   co_return Failure{std::move(why)};
@@ -78,7 +78,7 @@ Task<Connected> throw_at_once() {
   co_return Failure{Status(StatusCode::internal, "not reached")};
 }
 
-Task<Connected> throw_a_number(std::unique_ptr<Connection> half_open) {
+Task<Connected> throw_a_number(std::unique_ptr<Transport> half_open) {
   co_await sleep_for(1ms);
   half_open->shutdown_write();
   throw 7;
@@ -247,7 +247,7 @@ TEST(ConnectAttempt, NoTaskIsUnavailable) {
 }
 
 Task<Connected> make_nothing() {
-  co_return std::unique_ptr<Connection>();
+  co_return std::unique_ptr<Transport>();
 }
 
 TEST(ConnectAttempt, NoConnectionIsUnavailable) {

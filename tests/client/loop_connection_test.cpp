@@ -131,7 +131,7 @@ TEST_F(LoopConnectionTest, ACallThatWaitsForRoomEndsAtItsDeadline) {
   EXPECT_EQ(late.code(), StatusCode::deadline_exceeded) << late.to_string();
 }
 
-Task<Result<std::unique_ptr<Connection>>> fail_soon() {
+Task<Result<std::unique_ptr<Transport>>> fail_soon() {
   co_await sleep_for(1ms);
   co_return Failure{Status(StatusCode::unavailable, "nobody there")};
 }
@@ -146,7 +146,7 @@ TEST_F(LoopConnectionTest, AnAttemptThatFailsFailsAllCallsThatWaitForIt) {
   EXPECT_EQ(outcomes, std::vector<Status>(3, Status(StatusCode::unavailable, "nobody there")));
 }
 
-Task<Result<std::unique_ptr<Connection>>> throw_soon() {
+Task<Result<std::unique_ptr<Transport>>> throw_soon() {
   co_await sleep_for(1ms);
   throw std::runtime_error("no more sockets today");
   co_return Failure{Status(StatusCode::internal, "not reached")};
@@ -163,7 +163,7 @@ TEST_F(LoopConnectionTest, AConnectorThatThrowsIsUnavailable) {
   EXPECT_NE(outcomes.at(0).message().find("no more sockets today"), std::string::npos);
 }
 
-Task<Result<std::unique_ptr<Connection>>> throw_a_number() {
+Task<Result<std::unique_ptr<Transport>>> throw_a_number() {
   co_await sleep_for(1ms);
   throw 7;
   co_return Failure{Status(StatusCode::internal, "not reached")};
@@ -179,12 +179,12 @@ TEST_F(LoopConnectionTest, WhatAConnectorThrowsNeedNotBeAStandardException) {
   EXPECT_EQ(outcomes.at(0).code(), StatusCode::unavailable);
 }
 
-Task<Result<std::unique_ptr<Connection>>> make_nothing() {
-  co_return std::unique_ptr<Connection>();
+Task<Result<std::unique_ptr<Transport>>> make_nothing() {
+  co_return std::unique_ptr<Transport>();
 }
 
 TEST_F(LoopConnectionTest, AConnectorMayDoAnythingWrongAndTheCallIsUnavailable) {
-  using Attempt = Task<Result<std::unique_ptr<Connection>>>;
+  using Attempt = Task<Result<std::unique_ptr<Transport>>>;
   const std::pair<const char*, ConnectCallback> wrong[] = {
       {"mine: the connector threw: at once",
        [](const ConnectContext&) -> Attempt { throw std::runtime_error("at once"); }},
@@ -202,19 +202,19 @@ TEST_F(LoopConnectionTest, AConnectorMayDoAnythingWrongAndTheCallIsUnavailable) 
   }
 }
 
-Task<Result<std::unique_ptr<Connection>>> never_connect(std::unique_ptr<Connection> half_open) {
+Task<Result<std::unique_ptr<Transport>>> never_connecting(std::unique_ptr<Transport> half_open) {
   co_await sleep_for(1h);
   co_return std::move(half_open);
 }
 
 TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) {
-  std::vector<std::unique_ptr<Connection>> ends;
+  std::vector<std::unique_ptr<Transport>> ends;
   Channel channel("mine", ChannelOptions().connect_timeout(5ms).connect_callback(
                               [&ends](const ConnectContext& context) {
                                 EXPECT_EQ(context.target(), "mine");
                                 Result<SocketPair> pair = make_socketpair();
                                 ends.push_back(std::move(pair->second));
-                                return never_connect(std::move(pair->first));
+                                return never_connecting(std::move(pair->first));
                               }));
   const ClientStub stub(channel, test_methods);
 
@@ -223,7 +223,7 @@ TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) 
   for (const Status& status : outcomes)
     EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
   ASSERT_FALSE(ends.empty());
-  for (const std::unique_ptr<Connection>& end : ends)
+  for (const std::unique_ptr<Transport>& end : ends)
     EXPECT_EQ(read_kind(*end), IoResult::Kind::end_of_stream);
 }
 
@@ -236,7 +236,7 @@ Task<Status> call_with_deadline(const ClientStub& stub) {
 
 TEST_F(LoopConnectionTest, ADeadlineThatPassesWhileConnectingIsDeadlineExceeded) {
   Channel channel("mine", ChannelOptions().connect_callback(
-                              [](const ConnectContext&) { return never_connect(nullptr); }));
+                              [](const ConnectContext&) { return never_connecting(nullptr); }));
 
   const Status status = sync_wait(call_with_deadline(ClientStub(channel, test_methods)));
 
@@ -290,13 +290,13 @@ Task<void> start_and_drop(ClientStub stub) {
 }
 
 TEST_F(LoopConnectionTest, ALoopAndAChannelMayGoAtTheSameTime) {
-  std::vector<std::unique_ptr<Connection>> peers;
+  std::vector<std::unique_ptr<Transport>> peers;
   for (int round = 0; round < 100; ++round) {
     const auto connect =
-        [&peers](const ConnectContext&) -> Task<Result<std::unique_ptr<Connection>>> {
+        [&peers](const ConnectContext&) -> Task<Result<std::unique_ptr<Transport>>> {
       Result<SocketPair> pair = make_socketpair();
       peers.push_back(std::move(pair->second));
-      std::unique_ptr<Connection> ours = std::move(pair->first);
+      std::unique_ptr<Transport> ours = std::move(pair->first);
       co_return ours;
     };
     auto channel = std::make_unique<Channel>("mine", ChannelOptions().connect_callback(connect));
@@ -343,11 +343,11 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopMayBeCancelled) {
 /// Attempts to connect that take as long as they may, and what became of them.
 class SlowConnector final : public Connector {
  public:
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     Result<SocketPair> pair = make_socketpair();
     tokens.push_back(context.cancellation());
     ends.push_back(std::move(pair->second));
-    return never_connect(std::move(pair->first));
+    return never_connecting(std::move(pair->first));
   }
   bool was_given_up(std::size_t attempt) {
     return tokens.at(attempt).stop_requested() &&
@@ -355,7 +355,7 @@ class SlowConnector final : public Connector {
   }
 
   std::vector<std::stop_token> tokens;
-  std::vector<std::unique_ptr<Connection>> ends;
+  std::vector<std::unique_ptr<Transport>> ends;
 };
 
 class GivenUp : public LogCheckedTest {
@@ -422,7 +422,7 @@ class LoopConnectionTimeTest : public LogCheckedTest, protected ManualLoop {
   std::vector<Status> outcomes_;
 };
 
-Task<Result<std::unique_ptr<Connection>>> connect_when_told(int told, ScriptedServer& server) {
+Task<Result<std::unique_ptr<Transport>>> connect_when_told(int told, ScriptedServer& server) {
   co_await wait_readable(told);
   co_return server.accept();
 }
@@ -467,7 +467,7 @@ TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadlin
 }
 
 /// A server that opens the connection, and from then on reads nothing.
-class DeafServer final : public Connection {
+class DeafServer final : public Transport {
  public:
   explicit DeafServer(bool& is_over) : is_over_(is_over) {}
   IoResult try_read(std::span<std::byte> into) override {
@@ -490,7 +490,7 @@ class DeafServer final : public Connection {
   bool is_deaf_ = false;
 };
 
-Task<Result<std::unique_ptr<Connection>>> connect_to_the_deaf(bool& is_over) {
+Task<Result<std::unique_ptr<Transport>>> connect_to_the_deaf(bool& is_over) {
   co_return std::make_unique<DeafServer>(is_over);
 }
 
@@ -531,7 +531,7 @@ TEST_F(LoopConnectionTest, AStopRequestEndsACallThatStillConnects) {
   std::promise<void> connecting;
   Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext&) {
     connecting.set_value();
-    return never_connect(nullptr);
+    return never_connecting(nullptr);
   }));
   const std::jthread stopper([&] {
     connecting.get_future().wait();

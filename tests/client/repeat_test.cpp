@@ -18,11 +18,11 @@ using http2::ErrorCode;
 
 class BlockingRepeatTest : public LogCheckedTest {};
 
-Task<Result<std::unique_ptr<Connection>>> refuse_to_connect() {
+Task<Result<std::unique_ptr<Transport>>> refuse_to_connect() {
   co_return Failure{Status(StatusCode::unavailable, "there is just one")};
 }
 
-Task<Result<std::unique_ptr<Connection>>> never_connect() {
+Task<Result<std::unique_ptr<Transport>>> never_connects() {
   co_await sleep_for(1h);
   co_return Failure{Status(StatusCode::internal, "not reached")};
 }
@@ -84,7 +84,7 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfNoOtherCan
   const ConnectCallback first = server.options().connect_callback();
   Channel channel("mine",
                   ChannelOptions().connect_callback(
-                      [&](ConnectContext context) -> Task<Result<std::unique_ptr<Connection>>> {
+                      [&](ConnectContext context) -> Task<Result<std::unique_ptr<Transport>>> {
                         if (++attempts == 1) return first(std::move(context));
                         return refuse_to_connect();
                       }));
@@ -168,7 +168,7 @@ TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
   Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
     if (++attempts == 1) return first(context);
     connecting.set_value();
-    return never_connect();
+    return never_connects();
   }));
   auto call = ClientStub(channel, test_methods)
                   .server_streaming<StringValue>(serve_method, text("request"), patient());
@@ -243,7 +243,7 @@ TEST_F(BlockingRepeatTest, ACallThatIsRefusedTwiceSaysNothingOfStreams) {
 
 class AwaitedRepeatTest : public LogCheckedTest {};
 
-Task<Result<StringValue>> await_unary(const ClientStub& stub) {
+Task<Result<StringValue>> await_repeated_unary(const ClientStub& stub) {
   auto call = stub.unary_async<StringValue>(unary_method, text("request"), patient());
   co_return co_await call;
 }
@@ -257,7 +257,8 @@ TEST_F(AwaitedRepeatTest, ACallThatIsRefusedOnceIsRepeated) {
   }});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+  const Result<StringValue> reply =
+      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "at last");
@@ -272,7 +273,8 @@ TEST_F(AwaitedRepeatTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
   ScriptedServer server({refuse, serve});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+  const Result<StringValue> reply =
+      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "second");
@@ -285,7 +287,8 @@ TEST_F(AwaitedRepeatTest, ACallThatIsRefusedTwiceIsUnavailable) {
   }});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+  const Result<StringValue> reply =
+      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
 }

@@ -4,7 +4,7 @@
 
 #include "http2/session.hpp"
 #include "support/io.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/client.hpp>
@@ -50,7 +50,7 @@ class ScriptedPeer {
  public:
   using Fields = std::initializer_list<http2::HeaderField>;
 
-  explicit ScriptedPeer(std::unique_ptr<Connection> transport,
+  explicit ScriptedPeer(std::unique_ptr<Transport> transport,
                         const http2::SessionOptions& options = http2::SessionOptions())
       : transport_(std::move(transport)),
         session_(http2::Role::server, options, SteadyClock::now()) {}
@@ -223,7 +223,7 @@ class ScriptedPeer {
     }
   }
 
-  std::unique_ptr<Connection> transport_;
+  std::unique_ptr<Transport> transport_;
   http2::Session session_;
   std::array<std::byte, 16384> buffer_{};
   std::vector<http2::Stream*> begun_;
@@ -255,7 +255,7 @@ class ScriptedServer {
     const std::lock_guard lock(mutex_);
     return threads_.size();
   }
-  std::unique_ptr<Connection> accept() {
+  std::unique_ptr<Transport> accept() {
     Result<SocketPair> pair = make_socketpair();
     EXPECT_TRUE(pair.ok());
     const std::lock_guard lock(mutex_);
@@ -268,7 +268,7 @@ class ScriptedServer {
   }
 
  private:
-  static Task<Result<std::unique_ptr<Connection>>> connect(ScriptedServer& server) {
+  static Task<Result<std::unique_ptr<Transport>>> connect(ScriptedServer& server) {
     co_return server.accept();
   }
 

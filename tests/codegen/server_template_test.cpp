@@ -11,54 +11,54 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-ServiceModel service_with(Kind kind) {
+ServiceModel served_with(Kind kind) {
   MethodModel method{"F", "F", "/S/F", kind, "::In", "::Out", "", /*is_deprecated=*/false};
   return ServiceModel{"S", "S", "S", "S_methods", "", /*is_deprecated=*/false, {method}};
 }
 
 TEST(ServerTemplate, EachKindHasItsParameters) {
-  EXPECT_THAT(server_declaration(service_with(Kind::unary)),
+  EXPECT_THAT(server_declaration(served_with(Kind::unary)),
               HasSubstr("virtual Task<Result<::Out>> F(ServerContext& call, ::In request);"));
-  EXPECT_THAT(server_declaration(service_with(Kind::server_streaming)),
+  EXPECT_THAT(server_declaration(served_with(Kind::server_streaming)),
               HasSubstr("virtual Task<Status> F(ServerContext& call, ::In request, "
                         "ServerWriter<::Out>& replies);"));
-  EXPECT_THAT(server_declaration(service_with(Kind::client_streaming)),
+  EXPECT_THAT(server_declaration(served_with(Kind::client_streaming)),
               HasSubstr("virtual Task<Result<::Out>> F(ServerContext& call, "
                         "ServerReader<::In>& requests);"));
-  EXPECT_THAT(server_declaration(service_with(Kind::bidi_streaming)),
+  EXPECT_THAT(server_declaration(served_with(Kind::bidi_streaming)),
               HasSubstr("ServerReader<::In>& requests, ServerWriter<::Out>& replies);"));
 }
 
 TEST(ServerTemplate, EachKindIsRunByItsHandler) {
-  EXPECT_THAT(server_definition(service_with(Kind::bidi_streaming)),
+  EXPECT_THAT(server_definition(served_with(Kind::bidi_streaming)),
               HasSubstr("::nearcall::detail::bidi_streaming_handler<Service, ::In, ::Out, "
                         "&Service::F>(\n"));
-  EXPECT_THAT(server_definition(service_with(Kind::unary)),
+  EXPECT_THAT(server_definition(served_with(Kind::unary)),
               HasSubstr("::nearcall::detail::unary_handler<Service, ::In, ::Out, "
                         "&Service::F>(S_methods[0]),\n"));
 }
 
 TEST(ServerTemplate, WhatIsNotOverriddenAnswersUnimplemented) {
-  EXPECT_THAT(server_definition(service_with(Kind::unary)),
+  EXPECT_THAT(server_definition(served_with(Kind::unary)),
               HasSubstr("co_return ::nearcall::detail::unimplemented(S_methods[0]);"));
 }
 
 TEST(ServerTemplate, DeprecatedMethodIsServedWithoutAWarning) {
-  ServiceModel service = service_with(Kind::unary);
+  ServiceModel service = served_with(Kind::unary);
   service.methods[0].is_deprecated = true;
 
   EXPECT_THAT(server_declaration(service), Not(HasSubstr("deprecated")));
 }
 
 TEST(ServerTemplate, RenamedMethodSaysWhatItIsInTheProto) {
-  ServiceModel service = service_with(Kind::unary);
+  ServiceModel service = served_with(Kind::unary);
   service.methods[0].name = "F_";
 
   EXPECT_THAT(server_declaration(service), HasSubstr("  /// In the .proto: F\n  virtual "));
 }
 
 TEST(ServerTemplate, ServiceWithoutMethodsNamesNoConstant) {
-  ServiceModel service = service_with(Kind::unary);
+  ServiceModel service = served_with(Kind::unary);
   service.methods.clear();
 
   EXPECT_EQ(server_definition(service),

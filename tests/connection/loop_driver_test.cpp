@@ -4,11 +4,11 @@
 
 #include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
-#include "support/fragmenting_connection.hpp"
+#include "support/fragmenting_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
 #include "transport/inproc_pipe.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -27,7 +27,7 @@ namespace {
 class End final : public PumpHandler, public MessageStreamOwner {
  public:
   End(EventLoop& loop,
-      std::unique_ptr<Connection> transport,
+      std::unique_ptr<Transport> transport,
       http2::Role role,
       const http2::SessionOptions& options = http2::SessionOptions())
       : loop_(&loop),
@@ -79,14 +79,14 @@ class End final : public PumpHandler, public MessageStreamOwner {
   LoopDriver driver_;
 };
 
-using Pair = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+using Pair = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
-struct Transport {
+struct TransportCase {
   const char* name;
   Pair (*make)();
 };
 
-void PrintTo(const Transport& transport, std::ostream* to) {
+void PrintTo(const TransportCase& transport, std::ostream* to) {
   *to << transport.name;
 }
 
@@ -102,11 +102,11 @@ Pair make_pipe() {
 }
 Pair make_fragments() {
   Pair sockets = make_sockets();
-  return {std::make_unique<test::FragmentingConnection>(std::move(sockets.first), 100),
-          std::make_unique<test::FragmentingConnection>(std::move(sockets.second), 77)};
+  return {std::make_unique<test::FragmentingTransport>(std::move(sockets.first), 100),
+          std::make_unique<test::FragmentingTransport>(std::move(sockets.second), 77)};
 }
 
-class LoopDriverTest : public testing::TestWithParam<Transport> {
+class LoopDriverTest : public testing::TestWithParam<TransportCase> {
  protected:
   explicit LoopDriverTest(SpinPolicy spin = SpinPolicy::off()) : loop_(spin) {}
 
@@ -228,7 +228,7 @@ class FloodTest : public testing::Test {
 /// Counts requests, and answers none.
 class Counter final : public PumpHandler {
  public:
-  Counter(EventLoop& loop, std::unique_ptr<Connection> transport)
+  Counter(EventLoop& loop, std::unique_ptr<Transport> transport)
       : pump_(std::move(transport),
               http2::Role::server,
               http2::SessionOptions(),
@@ -295,9 +295,9 @@ TEST_F(SpinningFloodTest, OthersAreServedWithinThirtyTwoRequestsOfAFlood) {
 
 INSTANTIATE_TEST_SUITE_P(Transports,
                          LoopDriverTest,
-                         testing::Values(Transport{"Sockets", &make_sockets},
-                                         Transport{"Pipe", &make_pipe},
-                                         Transport{"Fragments", &make_fragments}),
+                         testing::Values(TransportCase{"Sockets", &make_sockets},
+                                         TransportCase{"Pipe", &make_pipe},
+                                         TransportCase{"Fragments", &make_fragments}),
                          [](const auto& of) { return std::string(of.param.name); });
 
 class SpinningLoopDriverTest : public LoopDriverTest {
@@ -319,8 +319,8 @@ TEST_P(SpinningLoopDriverTest, ALoopThatSpinsSeesTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Transports,
                          SpinningLoopDriverTest,
-                         testing::Values(Transport{"Sockets", &make_sockets},
-                                         Transport{"Pipe", &make_pipe}),
+                         testing::Values(TransportCase{"Sockets", &make_sockets},
+                                         TransportCase{"Pipe", &make_pipe}),
                          [](const auto& of) { return std::string(of.param.name); });
 
 }  // namespace

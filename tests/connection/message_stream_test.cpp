@@ -458,7 +458,7 @@ TEST_F(MessageStreamTest, WhatWasSerialisedBeforeGoesAsItIs) {
 }
 
 /// Keeps the test's message, and knows whether the session still refers to it.
-class Keeper final : public BytesOwner {
+class MessageKeeper final : public BytesOwner {
  public:
   bool is_used() const noexcept { return references() > 1; }
 
@@ -467,7 +467,7 @@ class Keeper final : public BytesOwner {
 };
 
 TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
-  Keeper keeper;
+  MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
 
   EXPECT_EQ(messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/true),
@@ -483,7 +483,7 @@ TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
 }
 
 TEST_F(MessageStreamTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
-  Keeper keeper;
+  MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
   messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/false);
 
@@ -493,7 +493,7 @@ TEST_F(MessageStreamTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
 }
 
 TEST_F(MessageStreamTest, ASmallMessageIsNotKept) {
-  Keeper keeper;
+  MessageKeeper keeper;
   const Text small = text_of("small");
 
   messages_->try_write(small, small.ByteSizeLong(), &keeper, /*end_stream=*/false);

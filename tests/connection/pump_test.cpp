@@ -4,7 +4,7 @@
 
 #include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
-#include "support/failing_connection.hpp"
+#include "support/failing_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
 #include "transport/inproc_pipe.hpp"
@@ -35,7 +35,7 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
     peer_ = std::move(pipe->second);
   }
 
-  void make(std::unique_ptr<Connection> transport) {
+  void make(std::unique_ptr<Transport> transport) {
     pump_.emplace(std::move(transport), http2::Role::server, http2::SessionOptions(), *this, now());
   }
   void make() { make(std::move(inner_)); }
@@ -87,8 +87,8 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   void on_ready() override { ++readies_; }
 
   EventLoop loop_;
-  std::unique_ptr<Connection> inner_;
-  std::unique_ptr<Connection> peer_;
+  std::unique_ptr<Transport> inner_;
+  std::unique_ptr<Transport> peer_;
   http2::Session client_{http2::Role::client, http2::SessionOptions(), SteadyClock::now()};
   std::vector<Kind> client_saw_;
   std::optional<http2::ErrorCode> goaway_;
@@ -240,8 +240,8 @@ TEST_F(PumpTest, EndsWhenThePeerCloses) {
 }
 
 TEST_F(PumpTest, EndsWhenReadingFails) {
-  make(std::make_unique<test::FailingConnection>(std::move(inner_), 0,
-                                                 std::make_error_code(std::errc::io_error)));
+  make(std::make_unique<test::FailingTransport>(std::move(inner_), 0,
+                                                std::make_error_code(std::errc::io_error)));
   EXPECT_EQ(read(), Progress::ended);
 
   EXPECT_EQ(reason_, EndReason::read_failed);
@@ -254,8 +254,8 @@ TEST_F(PumpTest, EndsAtEachStepWhereTheTransportCanBreak) {
   for (std::size_t good = 0; good < 4; ++good) {
     Result<InprocPipe> pipe = make_inproc_pipe();
     ASSERT_TRUE(pipe);
-    auto broken = std::make_unique<test::FailingConnection>(std::move(pipe->first), good);
-    const test::FailingConnection& transport = *broken;
+    auto broken = std::make_unique<test::FailingTransport>(std::move(pipe->first), good);
+    const test::FailingTransport& transport = *broken;
     ends_ = 0;
     make(std::move(broken));
     ASSERT_TRUE(test::write_all(*pipe->second, request));

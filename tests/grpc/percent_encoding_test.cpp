@@ -9,7 +9,7 @@
 namespace nearcall::grpc {
 namespace {
 
-std::string encoded(std::string_view text) {
+std::string percent_encoded(std::string_view text) {
   std::string out(percent_encoded_size(text), '?');
   EXPECT_EQ(percent_encode(text, out.data()), out.data() + out.size());
   return out;
@@ -19,15 +19,15 @@ TEST(PercentEncoding, LeavesPrintableAsciiAlone) {
   const std::string printable = " !\"#$&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~";
 
   EXPECT_EQ(percent_encoded_size(printable), printable.size());
-  EXPECT_EQ(encoded(printable), printable);
+  EXPECT_EQ(percent_encoded(printable), printable);
 }
 
 TEST(PercentEncoding, EscapesPercentAndEverythingElseInUpperCase) {
-  EXPECT_EQ(encoded("100%"), "100%25");
-  EXPECT_EQ(encoded("a\nb\x7f"), "a%0Ab%7F");
-  EXPECT_EQ(encoded("\xc3\xbc"), "%C3%BC");
-  EXPECT_EQ(encoded(std::string_view("\0", 1)), "%00");
-  EXPECT_EQ(encoded(""), "");
+  EXPECT_EQ(percent_encoded("100%"), "100%25");
+  EXPECT_EQ(percent_encoded("a\nb\x7f"), "a%0Ab%7F");
+  EXPECT_EQ(percent_encoded("\xc3\xbc"), "%C3%BC");
+  EXPECT_EQ(percent_encoded(std::string_view("\0", 1)), "%00");
+  EXPECT_EQ(percent_encoded(""), "");
 }
 
 TEST(PercentEncoding, ReadsEscapesOfEitherCase) {
@@ -51,11 +51,11 @@ TEST(PercentEncoding, EveryByteComesBack) {
     all += static_cast<char>(c);
   }
 
-  EXPECT_EQ(percent_decode(encoded(all)), all);
+  EXPECT_EQ(percent_decode(percent_encoded(all)), all);
 }
 
 TEST(PercentEncoding, DecodesEveryPrefixOfAnEncodedTextWithoutFailing) {
-  const std::string text = encoded("\xc3\xbc%\n");
+  const std::string text = percent_encoded("\xc3\xbc%\n");
   for (std::size_t size = 0; size <= text.size(); ++size) {
     EXPECT_LE(percent_decode(std::string_view(text).substr(0, size)).size(), size);
   }

@@ -11,7 +11,7 @@ namespace nearcall::grpc {
 namespace {
 
 using Fields = std::vector<HeaderView>;
-using Kind = ResponseHead::Kind;
+using HeadKind = ResponseHead::Kind;
 
 TEST(ResponseHead, BeginsAResponse) {
   const Fields fields = {{":status", "200"},
@@ -20,7 +20,7 @@ TEST(ResponseHead, BeginsAResponse) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
 
-  EXPECT_EQ(head.kind, Kind::begun);
+  EXPECT_EQ(head.kind, HeadKind::begun);
   EXPECT_EQ(head.http_status, 200);
   EXPECT_EQ(head.content_subtype, "proto");
   EXPECT_TRUE(head.status.ok());
@@ -29,14 +29,14 @@ TEST(ResponseHead, BeginsAResponse) {
 TEST(ResponseHead, InterimResponsesAreNotTheResponse) {
   for (const char* status : {"100", "103", "199"}) {
     EXPECT_EQ(parse_response_head(Fields{{":status", status}}, /*end_stream=*/false).kind,
-              Kind::interim);
+              HeadKind::interim);
   }
 }
 
 TEST(ResponseHead, AnInterimResponseThatEndsTheStreamIsRefused) {
   const ResponseHead head = parse_response_head(Fields{{":status", "103"}}, /*end_stream=*/true);
 
-  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::unknown);
 }
 
@@ -49,7 +49,7 @@ TEST(ResponseHead, TrailersOnlyEndsTheCallWithItsStatus) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
 
-  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, Status(StatusCode::not_found, "gone"));
   EXPECT_EQ(head.status.trailers().get("cost"), "3");
 }
@@ -60,7 +60,7 @@ TEST(ResponseHead, TrailersOnlyMayBeOk) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
 
-  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_TRUE(head.status.ok());
 }
 
@@ -69,7 +69,7 @@ TEST(ResponseHead, AGrpcStatusCountsMoreThanTheHttpStatus) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
 
-  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, Status(StatusCode::internal, "m"));
 }
 
@@ -77,7 +77,7 @@ TEST(ResponseHead, AGrpcStatusBeforeTheEndOfTheStreamIsNoEnd) {
   const Fields fields = {
       {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}};
 
-  EXPECT_EQ(parse_response_head(fields, /*end_stream=*/false).kind, Kind::begun);
+  EXPECT_EQ(parse_response_head(fields, /*end_stream=*/false).kind, HeadKind::begun);
 }
 
 TEST(ResponseHead, AnHttpErrorIsRefusedWithItsMeaning) {
@@ -85,7 +85,7 @@ TEST(ResponseHead, AnHttpErrorIsRefusedWithItsMeaning) {
     const ResponseHead head =
         parse_response_head(Fields{{":status", "503"}, {"content-type", "text/html"}}, end_stream);
 
-    EXPECT_EQ(head.kind, Kind::refused);
+    EXPECT_EQ(head.kind, HeadKind::refused);
     EXPECT_EQ(head.http_status, 503);
     EXPECT_EQ(head.status,
               Status(StatusCode::unavailable, "HTTP status 503 without a grpc-status"));
@@ -97,7 +97,7 @@ TEST(ResponseHead, AnEndWithoutGrpcStatusIsUnknown) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
 
-  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::unknown);
 }
 
@@ -106,7 +106,7 @@ TEST(ResponseHead, AForeignOrMissingContentTypeIsUnknown) {
        {Fields{{":status", "200"}, {"content-type", "text/html"}}, Fields{{":status", "200"}}}) {
     const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
 
-    EXPECT_EQ(head.kind, Kind::refused);
+    EXPECT_EQ(head.kind, HeadKind::refused);
     EXPECT_EQ(head.status.code(), StatusCode::unknown);
     EXPECT_NE(head.status.message().find("content-type"), std::string::npos);
   }
@@ -118,7 +118,7 @@ TEST(ResponseHead, AnEncodingThatWasNotOfferedIsInternal) {
 
   const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
 
-  EXPECT_EQ(head.kind, Kind::refused);
+  EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::internal);
   EXPECT_NE(head.status.message().find("\"gzip\""), std::string::npos);
 }
@@ -128,10 +128,10 @@ TEST(ResponseHead, AMalformedHttpStatusIsInternal) {
     const Fields fields = {{":status", status}, {"grpc-status", "0"}};
     const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
 
-    EXPECT_EQ(head.kind, Kind::refused) << status;
+    EXPECT_EQ(head.kind, HeadKind::refused) << status;
     EXPECT_EQ(head.status.code(), StatusCode::internal) << status;
   }
-  EXPECT_EQ(parse_response_head({}, /*end_stream=*/true).kind, Kind::refused);
+  EXPECT_EQ(parse_response_head({}, /*end_stream=*/true).kind, HeadKind::refused);
 }
 
 TEST(ResponseHead, IsWrittenWithItsMetadata) {
@@ -143,7 +143,7 @@ TEST(ResponseHead, IsWrittenWithItsMetadata) {
 
   EXPECT_EQ(Fields(block.fields().begin(), block.fields().end()),
             (Fields{{":status", "200"}, {"content-type", "application/grpc"}, {"id-bin", "aGk"}}));
-  EXPECT_EQ(parse_response_head(block.fields(), /*end_stream=*/false).kind, Kind::begun);
+  EXPECT_EQ(parse_response_head(block.fields(), /*end_stream=*/false).kind, HeadKind::begun);
 }
 
 TEST(ResponseHead, TrailersOnlyIsReadBack) {
@@ -153,7 +153,7 @@ TEST(ResponseHead, TrailersOnlyIsReadBack) {
   append_trailers_only(block, status, Metadata());
 
   const ResponseHead head = parse_response_head(block.fields(), /*end_stream=*/true);
-  EXPECT_EQ(head.kind, Kind::ended);
+  EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, status);
 }
 

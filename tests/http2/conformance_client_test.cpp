@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conformance of a client with RFC 9113, sections 3 to 7: what a server may not do to it.
+#include "http2/common.hpp"
 #include "http2/conformance.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,7 @@ using test::expect_conformance;
 using test::ScriptedPeer;
 using Rows = std::vector<test::Conformance>;
 
-constexpr std::uint8_t end_both = flag::end_headers | flag::end_stream;
+using test::end_both;
 
 std::string response(std::uint8_t flags = flag::end_headers) {
   return headers(1, response_block(), flags);

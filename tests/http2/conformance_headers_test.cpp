@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conformance of both roles with RFC 9113 section 8 and RFC 7541, as the wire shows it.
+#include "http2/common.hpp"
 #include "http2/conformance.hpp"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,7 @@ using test::request;
 using Fields = std::vector<HeaderField>;
 using Rows = std::vector<test::Conformance>;
 
-constexpr std::uint8_t end_both = flag::end_headers | flag::end_stream;
+using test::end_both;
 
 std::string plain_block(const Fields& fields) {
   std::string bytes;

@@ -2,6 +2,8 @@
 // Conformance of a server with RFC 9113, sections 3 to 7: every case that h2spec plays, and more.
 #include "http2/conformance.hpp"
 
+#include "http2/common.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -14,7 +16,7 @@ using test::expect_conformance;
 using test::request;
 using Rows = std::vector<test::Conformance>;
 
-constexpr std::uint8_t end_both = flag::end_headers | flag::end_stream;
+using test::end_both;
 /// A request that has ended: the stream is half-closed (remote).
 std::string whole_request(StreamId id) {
   return request(id, end_both);

@@ -2,6 +2,7 @@
 // FrameReader: the same frames however the bytes are cut; nothing more is kept than has to be.
 #include "http2/frame_reader.hpp"
 
+#include "http2/common.hpp"
 #include "support/frames.hpp"
 
 #include <gmock/gmock.h>
@@ -16,7 +17,7 @@ using namespace test::frames;
 using Step = FrameReader::Step;
 using testing::ElementsAre;
 
-const ConnectionLimits limits;
+using test::limits;
 
 /// What a reader makes of bytes that come `chunk` at a time, in words.
 std::vector<std::string> read(std::string_view bytes,

@@ -2,6 +2,7 @@
 // Frame rules: what a frame's header alone shows, and the client's preface.
 #include "http2/frame_rules.hpp"
 
+#include "http2/common.hpp"
 #include "support/frames.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +14,7 @@ namespace {
 
 using namespace test::frames;
 
-const ConnectionLimits limits;
+using test::limits;
 
 std::optional<ErrorCode> fault_of(const FrameHeader& header) {
   const Result<void, Violation> checked = check_frame_header(header, 16'384, limits);

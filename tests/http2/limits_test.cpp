@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The budgets of ConnectionLimits, each at its default: one below, exactly, and one above.
 
+#include "http2/common.hpp"
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
 #include "support/scripted_peer.hpp"
@@ -21,7 +22,7 @@ using test::ScriptedPeer;
 using testing::ElementsAre;
 using testing::StartsWith;
 
-const ConnectionLimits limits;
+using test::limits;
 
 /// A peer past the handshake that keeps what it is sent.
 struct Patient : ScriptedPeer {

@@ -25,7 +25,7 @@ namespace {
 using namespace test::frames;
 using Random = std::mt19937;
 
-std::size_t pick(Random& random, std::size_t low, std::size_t high) {
+std::size_t pick_any(Random& random, std::size_t low, std::size_t high) {
   return std::uniform_int_distribution<std::size_t>(low, high)(random);
 }
 
@@ -78,54 +78,55 @@ std::string joined(const std::vector<std::string>& said) {
 
 /// Damages frames as frames: order, number, headers.
 void damage_frames(std::vector<std::string>& said, Random& random) {
-  std::string& frame = said[pick(random, 0, said.size() - 1)];
-  switch (pick(random, 0, 7)) {
+  std::string& frame = said[pick_any(random, 0, said.size() - 1)];
+  switch (pick_any(random, 0, 7)) {
     case 0:
-      std::swap(frame, said[pick(random, 0, said.size() - 1)]);
+      std::swap(frame, said[pick_any(random, 0, said.size() - 1)]);
       break;
     case 1:
-      said.insert(said.begin() + static_cast<std::ptrdiff_t>(pick(random, 0, said.size())),
+      said.insert(said.begin() + static_cast<std::ptrdiff_t>(pick_any(random, 0, said.size())),
                   std::string(frame));
       break;
     case 2:
       frame.clear();
       break;
     case 3:
-      if (frame.size() > 8) frame[3] = static_cast<char>(pick(random, 0, 10));
+      if (frame.size() > 8) frame[3] = static_cast<char>(pick_any(random, 0, 10));
       break;
     case 4:
-      if (frame.size() > 8) frame[4] = static_cast<char>(pick(random, 0, 255));
+      if (frame.size() > 8) frame[4] = static_cast<char>(pick_any(random, 0, 255));
       break;
     case 5:
-      if (frame.size() > 8) frame[8] = static_cast<char>(pick(random, 0, 20));
+      if (frame.size() > 8) frame[8] = static_cast<char>(pick_any(random, 0, 20));
       break;
     case 6:
-      said.insert(said.end(), pick(random, 1, 40), std::string(frame));
+      said.insert(said.end(), pick_any(random, 1, 40), std::string(frame));
       break;
     default:
-      if (frame.size() > 9) frame[pick(random, 9, frame.size() - 1)] = static_cast<char>(random());
+      if (frame.size() > 9)
+        frame[pick_any(random, 9, frame.size() - 1)] = static_cast<char>(random());
   }
 }
 
 /// Damages bytes as bytes.
 void damage_bytes(std::string& bytes, Random& random) {
-  const std::size_t at = pick(random, 0, bytes.size() - 1);
-  const std::size_t size = std::min(pick(random, 1, 40), bytes.size() - at);
-  switch (pick(random, 0, 4)) {
+  const std::size_t at = pick_any(random, 0, bytes.size() - 1);
+  const std::size_t size = std::min(pick_any(random, 1, 40), bytes.size() - at);
+  switch (pick_any(random, 0, 4)) {
     case 0:
-      bytes[at] = static_cast<char>(bytes[at] ^ static_cast<char>(1U << pick(random, 0, 7)));
+      bytes[at] = static_cast<char>(bytes[at] ^ static_cast<char>(1U << pick_any(random, 0, 7)));
       break;
     case 1:
       bytes[at] = static_cast<char>(random());
       break;
     case 2:
-      bytes[at] = pick(random, 0, 1) == 0 ? '\0' : '\xff';
+      bytes[at] = pick_any(random, 0, 1) == 0 ? '\0' : '\xff';
       break;
     case 3:
       bytes.erase(at, size);
       break;
     default:
-      bytes.insert(pick(random, 0, bytes.size()), bytes.substr(at, size));
+      bytes.insert(pick_any(random, 0, bytes.size()), bytes.substr(at, size));
   }
   if (bytes.empty()) bytes = "x";
 }
@@ -152,11 +153,11 @@ TEST_P(Robustness, AnyDamageIsAnErrorOfThePeersAndNeverOurs) {
   for (std::uint32_t seed = 0; seed < conversations; ++seed) {
     Random random(seed);
     std::vector<std::string> said = good_frames(GetParam());
-    for (std::size_t i = pick(random, 0, 6); i > 0; --i) {
+    for (std::size_t i = pick_any(random, 0, 6); i > 0; --i) {
       damage_frames(said, random);
     }
     std::string bytes = joined(said);
-    for (std::size_t i = pick(random, 0, 3); i > 0; --i) {
+    for (std::size_t i = pick_any(random, 0, 3); i > 0; --i) {
       damage_bytes(bytes, random);
     }
     test::SessionExerciser exerciser(GetParam(), seed);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session, headers: blocks, what they open, and when they are refused.
+#include "http2/common.hpp"
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
 
@@ -23,8 +24,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-constexpr Role client = Role::client;
-constexpr Role server = Role::server;
+using test::client;
+using test::server;
 
 TEST(SessionHeaders, TellsRequestTrailers) {
   Scenario{server,

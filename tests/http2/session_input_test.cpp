@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session, input: each frame of RFC 9113 section 6, right and wrong, cut at every byte.
+#include "http2/common.hpp"
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
 
@@ -19,8 +20,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-constexpr Role client = Role::client;
-constexpr Role server = Role::server;
+using test::client;
+using test::server;
 
 TEST(SessionInput, TellsARequestAndItsBody) {
   Scenario{server, request(1) + data(1, "hello") + data(1, "world", flag::end_stream),

@@ -31,11 +31,11 @@ class AnnouncedTransportTest : public testing::Test {
     host.stop();
     host.wait();
   }
-  Task<Result<std::unique_ptr<Connection>>> connect() {
+  Task<Result<std::unique_ptr<Transport>>> connect() {
     requests_ = std::make_shared<AnnouncedRing>(ring_capacity);
     replies_ = std::make_shared<AnnouncedRing>(ring_capacity);
-    queue_->push(std::make_unique<AnnouncedConnection>(requests_, replies_));
-    co_return std::make_unique<AnnouncedConnection>(replies_, requests_);
+    queue_->push(std::make_unique<AnnouncedTransport>(requests_, replies_));
+    co_return std::make_unique<AnnouncedTransport>(replies_, requests_);
   }
 
   LogCapture log_;

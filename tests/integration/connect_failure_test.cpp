@@ -20,7 +20,7 @@ namespace nearcall::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Connected = Result<std::unique_ptr<Connection>>;
+using Connected = Result<std::unique_ptr<Transport>>;
 using plugin::PassedSocket;
 
 std::pair<UniqueFd, UniqueFd> socket_pair() {
@@ -37,7 +37,7 @@ std::ptrdiff_t open_descriptors() {
 /// A factory that makes one half-open connection a call, and what becomes of it.
 class HalfOpen {
  public:
-  std::unique_ptr<Connection> make() {
+  std::unique_ptr<Transport> make() {
     auto [ours, theirs] = socket_pair();
     far_end_ = std::move(theirs);
     return std::make_unique<PassedSocket>(ours.release());
@@ -55,19 +55,19 @@ class HalfOpen {
 };
 
 /// Holds a connection, and waits for longer than anybody.
-Task<Connected> never(std::unique_ptr<Connection> half_open, Counter* waiting) {
+Task<Connected> never(std::unique_ptr<Transport> half_open, Counter* waiting) {
   waiting->add();
   co_await sleep_for(1h);
   co_return std::move(half_open);
 }
 
-Task<Connected> fail_later(std::unique_ptr<Connection> half_open) {
+Task<Connected> fail_later(std::unique_ptr<Transport> half_open) {
   co_await sleep_for(1ms);
   half_open->shutdown_write();
   co_return Status(StatusCode::permission_denied, "not for you");
 }
 
-Task<Connected> throw_later(std::unique_ptr<Connection> half_open) {
+Task<Connected> throw_later(std::unique_ptr<Transport> half_open) {
   co_await sleep_for(1ms);
   half_open->shutdown_write();
   throw std::runtime_error("no more sockets today");

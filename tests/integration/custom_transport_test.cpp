@@ -10,13 +10,14 @@ namespace nearcall::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Connected = Result<std::unique_ptr<Connection>>;
+using Connected = Result<std::unique_ptr<Transport>>;
 using plugin::FdListener;
 using plugin::PassedSocket;
 
-constexpr Conversation plan{/*rounds=*/100, /*big_size=*/1'000'000, /*replies=*/500, /*bound=*/20s};
+constexpr Conversation custom_plan{/*rounds=*/100, /*big_size=*/1'000'000, /*replies=*/500,
+                                   /*bound=*/20s};
 
-std::pair<UniqueFd, UniqueFd> socket_pair() {
+std::pair<UniqueFd, UniqueFd> plain_socket_pair() {
   int fds[2] = {-1, -1};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
   return {UniqueFd(fds[0]), UniqueFd(fds[1])};
@@ -42,7 +43,7 @@ Task<Connected> hand_over(UniqueFd& socket) {
 }
 
 TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
-  auto [ours, theirs] = socket_pair();
+  auto [ours, theirs] = plain_socket_pair();
   Server server(ServerOptions().drain_timeout(1s));
   server.add_service(service_).listen(std::make_unique<FdListener>(theirs.get(), server));
   ASSERT_TRUE(server.start());
@@ -51,7 +52,7 @@ TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
     Channel channel("http://localhost", ChannelOptions().max_connections(1).connect_callback(
                                             [&socket](const auto&) { return hand_over(socket); }));
 
-    const Status status = converse(GetParam(), Echo::Client(channel), plan);
+    const Status status = converse(GetParam(), Echo::Client(channel), custom_plan);
 
     EXPECT_TRUE(status.ok()) << status.to_string();
   }

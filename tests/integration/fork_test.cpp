@@ -23,7 +23,7 @@ class CountingConnector final : public Connector {
  public:
   explicit CountingConnector(const std::string& target)
       : inner_(make_connector(*Endpoint::parse(target))) {}
-  Task<Result<std::unique_ptr<Connection>>> connect(ConnectContext context) override {
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     ++attempts;
     return inner_->connect(std::move(context));
   }

@@ -3,7 +3,7 @@
 #include "base/unique_fd.hpp"
 #include "client/scripted_server.hpp"
 #include "integration/echo_server.hpp"
-#include "support/failing_connection.hpp"
+#include "support/failing_transport.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -72,9 +72,9 @@ class Dam {
 };
 
 /// A connection whose writes a dam holds up.
-class DammedConnection final : public Connection {
+class DammedTransport final : public Transport {
  public:
-  DammedConnection(std::unique_ptr<Connection> inner, Dam& dam)
+  DammedTransport(std::unique_ptr<Transport> inner, Dam& dam)
       : inner_(std::move(inner)), dam_(&dam) {}
 
   IoResult try_read(std::span<std::byte> into) override { return inner_->try_read(into); }
@@ -99,12 +99,12 @@ class DammedConnection final : public Connection {
   const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
 
  private:
-  const std::unique_ptr<Connection> inner_;
+  const std::unique_ptr<Transport> inner_;
   Dam* const dam_;
 };
 
-Task<Result<std::unique_ptr<Connection>>> make_dammed(ScriptedServer& server, Dam& dam) {
-  co_return std::make_unique<DammedConnection>(server.accept(), dam);
+Task<Result<std::unique_ptr<Transport>>> make_dammed(ScriptedServer& server, Dam& dam) {
+  co_return std::make_unique<DammedTransport>(server.accept(), dam);
 }
 
 ChannelOptions dammed(ScriptedServer& server, Dam& dam) {
@@ -307,8 +307,8 @@ TEST_F(RequestInFlight, MayGoWithTheChannel) {
   }
 }
 
-Task<Result<std::unique_ptr<Connection>>> make_failing(ScriptedServer& server, std::size_t good) {
-  co_return std::make_unique<FailingConnection>(server.accept(), good);
+Task<Result<std::unique_ptr<Transport>>> make_failing(ScriptedServer& server, std::size_t good) {
+  co_return std::make_unique<FailingTransport>(server.accept(), good);
 }
 
 TEST_F(RequestInFlight, MayGoWhereverTheConnectionBreaks) {

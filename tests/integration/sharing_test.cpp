@@ -63,8 +63,8 @@ class CountingListener final : public Listener {
       : inner_(make_listener(*Endpoint::parse(target)).value()), accepted_(&accepted) {}
 
   Result<void> bind() override { return inner_->bind(); }
-  Result<std::unique_ptr<Connection>> try_accept() override {
-    Result<std::unique_ptr<Connection>> next = inner_->try_accept();
+  Result<std::unique_ptr<Transport>> try_accept() override {
+    Result<std::unique_ptr<Transport>> next = inner_->try_accept();
     if (next && *next != nullptr) ++*accepted_;
     return next;
   }

@@ -25,12 +25,12 @@ namespace nearcall::detail {
 namespace {
 
 /// A connection of which only the peer and the end matter.
-class StubConnection final : public Connection {
+class StubTransport final : public Transport {
  public:
-  StubConnection(PeerIdentity peer, int& open) : peer_(std::move(peer)), open_(&open) { ++*open_; }
-  StubConnection(const StubConnection&) = delete;
-  StubConnection& operator=(const StubConnection&) = delete;
-  ~StubConnection() override { --*open_; }
+  StubTransport(PeerIdentity peer, int& open) : peer_(std::move(peer)), open_(&open) { ++*open_; }
+  StubTransport(const StubTransport&) = delete;
+  StubTransport& operator=(const StubTransport&) = delete;
+  ~StubTransport() override { --*open_; }
 
   IoResult try_read(std::span<std::byte> /*into*/) override {
     ADD_FAILURE() << "a byte was read";
@@ -50,7 +50,7 @@ class StubConnection final : public Connection {
 
 /// What a test makes a listener answer, and what became of it.
 struct Script {
-  std::deque<Result<std::unique_ptr<Connection>>> answers;
+  std::deque<Result<std::unique_ptr<Transport>>> answers;
   UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
   short events = POLLIN;
   int accepts = 0;
@@ -59,11 +59,11 @@ struct Script {
 
   void connect(uid_t uid) {
     answers.emplace_back(
-        std::make_unique<StubConnection>(PeerIdentity("unix:/peer", uid, 1, 2), open));
+        std::make_unique<StubTransport>(PeerIdentity("unix:/peer", uid, 1, 2), open));
     tell();
   }
   void connect_unknown() {
-    answers.emplace_back(std::make_unique<StubConnection>(PeerIdentity("ipv4:1.2.3.4:5"), open));
+    answers.emplace_back(std::make_unique<StubTransport>(PeerIdentity("ipv4:1.2.3.4:5"), open));
     tell();
   }
   void fail(const char* why) {
@@ -81,12 +81,12 @@ class ScriptedListener final : public Listener {
   explicit ScriptedListener(Script& script) : script_(&script) {}
 
   Result<void> bind() override { return {}; }
-  Result<std::unique_ptr<Connection>> try_accept() override {
+  Result<std::unique_ptr<Transport>> try_accept() override {
     ++script_->accepts;
     if (script_->answers.empty()) {
       std::uint64_t count = 0;
       static_cast<void>(!::read(script_->event.get(), &count, sizeof count));
-      return std::unique_ptr<Connection>();
+      return std::unique_ptr<Transport>();
     }
     auto next = std::move(script_->answers.front());
     script_->answers.pop_front();
@@ -107,7 +107,7 @@ class ListenPortTest : public test::LogCheckedTest {
   void listen(PeerPolicy policy, const ServerOptions& options = ServerOptions()) {
     shared_.emplace(options);
     port_.emplace(*shared_, loop_.core(), std::make_unique<ScriptedListener>(script_), policy,
-                  [this](std::unique_ptr<Connection> connection, ConnectionQuota::Place place) {
+                  [this](std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
                     taken_.emplace_back(std::move(connection), std::move(place));
                   });
     port_->start();
@@ -129,7 +129,7 @@ class ListenPortTest : public test::LogCheckedTest {
   EventLoop loop_{SpinPolicy::off()};
   Script script_;
   std::optional<ServerShared> shared_;
-  std::vector<std::pair<std::unique_ptr<Connection>, ConnectionQuota::Place>> taken_;
+  std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
   std::optional<ListenPort> port_;
 };
 

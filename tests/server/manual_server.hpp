@@ -98,7 +98,7 @@ class FramePeer {
     return found;
   }
 
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Transport> connection_;
   std::string heard_;
   bool has_ended_ = false;
 };

@@ -6,7 +6,7 @@
 #include "http2/session.hpp"
 #include "support/io.hpp"
 #include "transport/socket_address.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <google/protobuf/message_lite.h>
 #include <gtest/gtest.h>
@@ -23,12 +23,12 @@
 
 namespace nearcall::test {
 
-/// A socket connected to a server, as a Connection.
-inline std::unique_ptr<Connection> connect_raw(const std::string& path) {
+/// A socket connected to a server, as a Transport.
+inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const SocketAddress address = SocketAddress::unix_path(path);
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
-  return std::make_unique<SocketConnection>(std::move(socket), PeerIdentity("unix:" + path));
+  return std::make_unique<SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
 }
 
 /// How the server answered one request.
@@ -135,7 +135,7 @@ class RawClient {
     }
   }
 
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Transport> connection_;
   http2::Session session_;
   std::array<std::byte, 16'384> buffer_{};
   std::map<const http2::Stream*, bool> is_over_;

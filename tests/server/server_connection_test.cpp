@@ -22,7 +22,7 @@ class ServerConnectionTest : public WrapperServerTest {
 
   /// What the server answers to bytes that are no HTTP/2, until it closes.
   std::string answer_to_bytes(std::string_view bytes) {
-    const std::unique_ptr<Connection> peer = connect_raw(path());
+    const std::unique_ptr<Transport> peer = connect_raw(path());
     EXPECT_TRUE(write_all(*peer, bytes));
     return read_exactly(*peer, 1'000'000);
   }
@@ -170,7 +170,7 @@ TEST_F(ServerConnectionTest, AnIdleConnectionIsToldAndClosedAtStop) {
 }
 
 TEST_F(ServerConnectionTest, AConnectionThatNeverSaidAnythingDoesNotHoldUpTheStop) {
-  const std::unique_ptr<Connection> silent = connect_raw(path());
+  const std::unique_ptr<Transport> silent = connect_raw(path());
   ASSERT_TRUE(is_serving()) << "it was accepted before";
 
   stop();

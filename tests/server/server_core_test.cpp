@@ -105,7 +105,7 @@ TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
   {
     RawClient first(path());
     ASSERT_TRUE(first.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
-    const std::unique_ptr<Connection> second = connect_raw(path());
+    const std::unique_ptr<Transport> second = connect_raw(path());
     EXPECT_EQ(read_exactly(*second, 1), "") << "closed at the door";
     EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
   }

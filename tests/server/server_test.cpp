@@ -338,7 +338,7 @@ TEST_F(ServerTest, AStopBeforeRunEndsItAtOnce) {
     Server server(ServerOptions().threads(threads));
     server.add_service(service_);
     server.listen(target());
-    const std::unique_ptr<Connection> early = connect_raw(folder_.file("s"));
+    const std::unique_ptr<Transport> early = connect_raw(folder_.file("s"));
     server.stop();
 
     EXPECT_EQ(server.run(), 0);

@@ -8,10 +8,10 @@
 namespace nearcall::detail {
 namespace {
 
-class Clock final : public Service {
+class ClockOnly final : public Service {
  public:
-  Clock() : Clock("test.Clock", "/test.Clock/Set", "/test.Clock/Get") {}
-  Clock(const char* name, const char* set, const char* get)
+  ClockOnly() : ClockOnly("test.Clock", "/test.Clock/Set", "/test.Clock/Get") {}
+  ClockOnly(const char* name, const char* set, const char* get)
       : Service(
             name,
             {handler(Method{set, MethodKind::unary}), handler(Method{get, MethodKind::unary})}) {}
@@ -20,12 +20,12 @@ class Clock final : public Service {
   using Empty = google::protobuf::Empty;
   Task<Result<Empty>> Nothing(ServerContext& /*call*/, Empty request) { co_return request; }
   static MethodHandler handler(const Method& method) {
-    return unary_handler<Clock, Empty, Empty, &Clock::Nothing>(method);
+    return unary_handler<ClockOnly, Empty, Empty, &ClockOnly::Nothing>(method);
   }
 };
 
 TEST(ServiceRegistry, FindsEachMethodOfAServiceWithTheService) {
-  Clock clock;
+  ClockOnly clock;
   ServiceRegistry registry;
   registry.add(clock);
 
@@ -40,8 +40,8 @@ TEST(ServiceRegistry, FindsEachMethodOfAServiceWithTheService) {
 }
 
 TEST(ServiceRegistry, KeepsServicesApart) {
-  Clock clock;
-  Clock other("test.Other", "/test.Other/Set", "/test.Other/Get");
+  ClockOnly clock;
+  ClockOnly other("test.Other", "/test.Other/Set", "/test.Other/Get");
   ServiceRegistry registry;
   registry.add(clock);
   registry.add(other);
@@ -51,19 +51,19 @@ TEST(ServiceRegistry, KeepsServicesApart) {
 }
 
 TEST(ServiceRegistry, FindsNothingByAnotherSpelling) {
-  Clock clock;
+  ClockOnly clock;
   ServiceRegistry registry;
   registry.add(clock);
 
   for (const char* path : {"", "/", "/test.Clock", "/test.Clock/", "test.Clock/Get",
                            "/test.Clock/get", "/test.Clock/Get/", "//test.Clock/Get",
-                           "/test.Clock/Ge", "/test.Clock/Gett", "/Clock/Get"}) {
+                           "/test.Clock/Ge", "/test.Clock/Gett", "/ClockOnly/Get"}) {
     EXPECT_EQ(registry.find(path).handler, nullptr) << path;
   }
 }
 
 TEST(ServiceRegistry, KnowsWhichServicesThereAre) {
-  Clock clock;
+  ClockOnly clock;
   ServiceRegistry registry;
   EXPECT_FALSE(registry.has_service("test.Clock"));
   registry.add(clock);
@@ -74,8 +74,8 @@ TEST(ServiceRegistry, KnowsWhichServicesThereAre) {
 }
 
 TEST(ServiceRegistryDeathTest, TheSameServiceTwiceIsABugOfTheProgram) {
-  Clock clock;
-  Clock again;
+  ClockOnly clock;
+  ClockOnly again;
   ServiceRegistry registry;
   registry.add(clock);
 

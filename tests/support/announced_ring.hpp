@@ -59,14 +59,14 @@ class AnnouncedRing {
 };
 
 /// One end of two rings.
-class AnnouncedConnection final : public Connection {
+class AnnouncedTransport final : public Transport {
  public:
-  AnnouncedConnection(std::shared_ptr<AnnouncedRing> incoming,
-                      std::shared_ptr<AnnouncedRing> outgoing)
+  AnnouncedTransport(std::shared_ptr<AnnouncedRing> incoming,
+                     std::shared_ptr<AnnouncedRing> outgoing)
       : incoming_(std::move(incoming)), outgoing_(std::move(outgoing)) {}
-  ~AnnouncedConnection() override { abort({}); }
-  AnnouncedConnection(const AnnouncedConnection&) = delete;
-  AnnouncedConnection& operator=(const AnnouncedConnection&) = delete;
+  ~AnnouncedTransport() override { abort({}); }
+  AnnouncedTransport(const AnnouncedTransport&) = delete;
+  AnnouncedTransport& operator=(const AnnouncedTransport&) = delete;
 
   IoResult try_read(std::span<std::byte> into) override { return incoming_->read(into); }
   IoResult try_write(std::span<const iovec> from) override { return outgoing_->write(from); }

@@ -13,8 +13,8 @@ class AnnouncedRingTest : public testing::Test {
  protected:
   std::shared_ptr<AnnouncedRing> there_ = std::make_shared<AnnouncedRing>(4);
   std::shared_ptr<AnnouncedRing> back_ = std::make_shared<AnnouncedRing>(4);
-  std::unique_ptr<Connection> here_ = std::make_unique<AnnouncedConnection>(back_, there_);
-  std::unique_ptr<Connection> peer_ = std::make_unique<AnnouncedConnection>(there_, back_);
+  std::unique_ptr<Transport> here_ = std::make_unique<AnnouncedTransport>(back_, there_);
+  std::unique_ptr<Transport> peer_ = std::make_unique<AnnouncedTransport>(there_, back_);
 };
 
 TEST_F(AnnouncedRingTest, CarriesAPrefixAndThenBlocks) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short ways to move text over a Connection in tests.
+// Short ways to move text over a Transport in tests.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -21,13 +21,13 @@ inline iovec piece(std::string_view text) {
 }
 
 /// One try_write() of one piece.
-inline IoResult write_once(Connection& connection, std::string_view text) {
+inline IoResult write_once(Transport& connection, std::string_view text) {
   const iovec one = piece(text);
   return connection.try_write(std::span(&one, 1));
 }
 
 /// One try_read(): what came, or "" with the kind in `kind` if that is given.
-inline std::string read_once(Connection& connection, IoResult::Kind* kind = nullptr) {
+inline std::string read_once(Transport& connection, IoResult::Kind* kind = nullptr) {
   std::array<std::byte, 4096> buffer{};
   const IoResult result = connection.try_read(buffer);
   if (kind != nullptr) *kind = result.kind();
@@ -35,14 +35,14 @@ inline std::string read_once(Connection& connection, IoResult::Kind* kind = null
 }
 
 /// The kind of one try_read().
-inline IoResult::Kind read_kind(Connection& connection) {
+inline IoResult::Kind read_kind(Transport& connection) {
   IoResult::Kind kind = IoResult::Kind::failed;
   read_once(connection, &kind);
   return kind;
 }
 
 /// Parks as a driver does: until the direction is ready. False after 10 s: the test has failed.
-inline bool park(Connection& connection, Interest interest) {
+inline bool park(Transport& connection, Interest interest) {
   const WaitAdvice advice = connection.prepare_wait(interest);
   if (advice.is_ready()) return true;
   pollfd watched{advice.fd(), advice.events(), 0};
@@ -50,7 +50,7 @@ inline bool park(Connection& connection, Interest interest) {
 }
 
 /// Whether the descriptor of that direction says "ready" at this moment. Does not wait.
-inline bool is_ready(Connection& connection, Interest interest) {
+inline bool is_ready(Transport& connection, Interest interest) {
   const WaitAdvice advice = connection.prepare_wait(interest);
   if (advice.is_ready()) return true;
   pollfd watched{advice.fd(), advice.events(), 0};
@@ -58,7 +58,7 @@ inline bool is_ready(Connection& connection, Interest interest) {
 }
 
 /// Writes all of it, parking in between; false if the connection broke.
-inline bool write_all(Connection& connection, std::string_view text) {
+inline bool write_all(Transport& connection, std::string_view text) {
   while (!text.empty()) {
     const IoResult result = write_once(connection, text);
     if (result.kind() == IoResult::Kind::bytes) {
@@ -71,7 +71,7 @@ inline bool write_all(Connection& connection, std::string_view text) {
 }
 
 /// Reads until `count` bytes are there or the connection ends, parking in between.
-inline std::string read_exactly(Connection& connection, std::size_t count) {
+inline std::string read_exactly(Transport& connection, std::size_t count) {
   std::string text;
   std::array<std::byte, 4096> buffer{};
   while (text.size() < count) {

@@ -22,21 +22,21 @@ namespace nearcall::test {
 /// Connections on their way to a QueueListener. Thread safety: any thread.
 class ConnectionQueue {
  public:
-  void push(std::unique_ptr<Connection> connection) {
+  void push(std::unique_ptr<Transport> connection) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(connection));
     const std::uint64_t one = 1;
     static_cast<void>(!::write(event_.get(), &one, sizeof one));
   }
   /// Null when there is none.
-  std::unique_ptr<Connection> pop() {
+  std::unique_ptr<Transport> pop() {
     const std::lock_guard lock(mutex_);
     std::uint64_t count = 0;
     if (waiting_.empty()) {
       static_cast<void>(!::read(event_.get(), &count, sizeof count));
       return nullptr;
     }
-    std::unique_ptr<Connection> first = std::move(waiting_.front());
+    std::unique_ptr<Transport> first = std::move(waiting_.front());
     waiting_.pop_front();
     return first;
   }
@@ -44,7 +44,7 @@ class ConnectionQueue {
 
  private:
   std::mutex mutex_;
-  std::deque<std::unique_ptr<Connection>> waiting_;
+  std::deque<std::unique_ptr<Transport>> waiting_;
   const UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
@@ -53,7 +53,7 @@ class QueueListener final : public Listener {
   explicit QueueListener(std::shared_ptr<ConnectionQueue> queue) : queue_(std::move(queue)) {}
 
   Result<void> bind() override { return {}; }
-  Result<std::unique_ptr<Connection>> try_accept() override { return queue_->pop(); }
+  Result<std::unique_ptr<Transport>> try_accept() override { return queue_->pop(); }
   WaitAdvice prepare_wait() override { return WaitAdvice::poll(queue_->fd(), POLLIN); }
   void unbind() noexcept override {}
   std::string address() const override { return "queue:"; }

@@ -14,7 +14,7 @@
 
 namespace nearcall::test {
 
-using ConnectResult = Result<std::unique_ptr<Connection>>;
+using ConnectResult = Result<std::unique_ptr<Transport>>;
 
 inline ConnectContext no_hurry(std::stop_token stop = {}) {
   return ConnectContext("test", std::chrono::steady_clock::time_point::max(), std::move(stop));

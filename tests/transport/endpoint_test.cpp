@@ -13,12 +13,12 @@
 namespace nearcall {
 namespace {
 
-using Kind = Endpoint::Kind;
+using EndpointKind = Endpoint::Kind;
 using testing::HasSubstr;
 
 struct Good {
   std::string_view target;
-  Kind kind;
+  EndpointKind kind;
   std::string_view name;
   int port;
   std::string_view canonical;
@@ -26,18 +26,18 @@ struct Good {
 
 TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
   const std::vector<Good> forms{
-      {"unix:x.sock", Kind::unix_path, "x.sock", 0, "unix:x.sock"},
-      {"unix:../run/x", Kind::unix_path, "../run/x", 0, "unix:../run/x"},
-      {"unix:/run/x.sock", Kind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
-      {"unix:///run/x.sock", Kind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
-      {"unix:/a b%20?#", Kind::unix_path, "/a b%20?#", 0, "unix:/a b%20?#"},
-      {"unix-abstract:x:y/z", Kind::unix_abstract, "x:y/z", 0, "unix-abstract:x:y/z"},
-      {"ipv4:127.0.0.1:50051", Kind::ipv4, "127.0.0.1", 50051, "ipv4:127.0.0.1:50051"},
-      {"ipv4:0.0.0.0:0", Kind::ipv4, "0.0.0.0", 0, "ipv4:0.0.0.0:0"},
-      {"ipv6:[::1]:65535", Kind::ipv6, "::1", 65535, "ipv6:[::1]:65535"},
-      {"ipv6:[0:0:0:0:0:0:0:1]:1", Kind::ipv6, "::1", 1, "ipv6:[::1]:1"},
-      {"http://localhost", Kind::authority, "localhost", 0, "http://localhost"},
-      {"https://host:8443/", Kind::authority, "host:8443", 0, "http://host:8443"},
+      {"unix:x.sock", EndpointKind::unix_path, "x.sock", 0, "unix:x.sock"},
+      {"unix:../run/x", EndpointKind::unix_path, "../run/x", 0, "unix:../run/x"},
+      {"unix:/run/x.sock", EndpointKind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
+      {"unix:///run/x.sock", EndpointKind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
+      {"unix:/a b%20?#", EndpointKind::unix_path, "/a b%20?#", 0, "unix:/a b%20?#"},
+      {"unix-abstract:x:y/z", EndpointKind::unix_abstract, "x:y/z", 0, "unix-abstract:x:y/z"},
+      {"ipv4:127.0.0.1:50051", EndpointKind::ipv4, "127.0.0.1", 50051, "ipv4:127.0.0.1:50051"},
+      {"ipv4:0.0.0.0:0", EndpointKind::ipv4, "0.0.0.0", 0, "ipv4:0.0.0.0:0"},
+      {"ipv6:[::1]:65535", EndpointKind::ipv6, "::1", 65535, "ipv6:[::1]:65535"},
+      {"ipv6:[0:0:0:0:0:0:0:1]:1", EndpointKind::ipv6, "::1", 1, "ipv6:[::1]:1"},
+      {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
+      {"https://host:8443/", EndpointKind::authority, "host:8443", 0, "http://host:8443"},
   };
   for (const Good& form : forms) {
     SCOPED_TRACE(form.target);

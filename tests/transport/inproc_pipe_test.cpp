@@ -28,8 +28,8 @@ class InprocPipeTest : public testing::Test {
     return ::poll(&watched, 1, 0) == 1;
   }
 
-  std::unique_ptr<Connection> here_;
-  std::unique_ptr<Connection> there_;
+  std::unique_ptr<Transport> here_;
+  std::unique_ptr<Transport> there_;
 };
 
 TEST_F(InprocPipeTest, HoldsItsCapacityRoundedUpToAPowerOfTwo) {

@@ -25,7 +25,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr uid_t other_user = 65534;
+constexpr uid_t another_user = 65534;
 
 class SocketFileTest : public test::LogCheckedTest {
  protected:
@@ -347,7 +347,7 @@ TEST_F(SocketFileTest, ForbiddenDirectoryIsAPermissionError) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
   ChildProcess child([&] {
-    if (::setgid(other_user) != 0 || ::setuid(other_user) != 0) return 1;
+    if (::setgid(another_user) != 0 || ::setuid(another_user) != 0) return 1;
     return serve().status().code() == StatusCode::permission_denied ? 0 : 2;
   });
 
@@ -357,9 +357,9 @@ TEST_F(SocketFileTest, ForbiddenDirectoryIsAPermissionError) {
 
 TEST_F(SocketFileTest, FailureToSetTheOwnerLeavesNothingBehind) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
-  ASSERT_EQ(::chown(directory_.path().c_str(), other_user, other_user), 0);
+  ASSERT_EQ(::chown(directory_.path().c_str(), another_user, another_user), 0);
   ChildProcess child([&] {
-    if (::setgid(other_user) != 0 || ::setuid(other_user) != 0) return 1;
+    if (::setgid(another_user) != 0 || ::setuid(another_user) != 0) return 1;
     ListenerOptions options;
     options.owner = 0;
     return serve(path_, options).status().code() == StatusCode::permission_denied ? 0 : 2;

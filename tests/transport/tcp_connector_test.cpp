@@ -5,8 +5,8 @@
 #include "support/io.hpp"
 #include "transport/connecting.hpp"
 #include "transport/listening.hpp"
+#include "transport/socket_transport.hpp"
 #include "transport/tcp_listener.hpp"
-#include "transport/unix_socket.hpp"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -57,7 +57,7 @@ TEST_F(TcpConnectorTest, ConnectsAndSendsSmallSegmentsAtOnce) {
   EXPECT_FALSE((*connection)->peer().has_credentials());
   int no_delay = 0;
   socklen_t size = sizeof no_delay;
-  const int fd = dynamic_cast<SocketConnection&>(**connection).fd();
+  const int fd = dynamic_cast<SocketTransport&>(**connection).fd();
   ASSERT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
   EXPECT_EQ(no_delay, 1);
 }

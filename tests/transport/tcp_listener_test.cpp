@@ -4,7 +4,7 @@
 
 #include "support/io.hpp"
 #include "transport/listening.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,20 +21,20 @@ using testing::StartsWith;
 
 constexpr const char* any_port = "ipv4:127.0.0.1:0";
 
-Endpoint endpoint_of(const std::string& target) {
+Endpoint listening_endpoint(const std::string& target) {
   return *Endpoint::parse(target);
 }
 
 /// Blocks until the handshake is done.
 UniqueFd connected_to_tcp(const std::string& target) {
-  const SocketAddress address(endpoint_of(target));
+  const SocketAddress address(listening_endpoint(target));
   UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(socket.get(), address.get(), address.size()) != 0) socket.reset();
   return socket;
 }
 
 TEST(TcpListener, PortZeroBecomesTheRealPort) {
-  TcpListener listener(endpoint_of(any_port));
+  TcpListener listener(listening_endpoint(any_port));
 
   ASSERT_TRUE(listener.bind());
 
@@ -44,14 +44,14 @@ TEST(TcpListener, PortZeroBecomesTheRealPort) {
 }
 
 TEST(TcpListener, ListensOnIpv6) {
-  TcpListener listener(endpoint_of("ipv6:[::1]:0"));
+  TcpListener listener(listening_endpoint("ipv6:[::1]:0"));
   if (const auto bound = listener.bind(); !bound) GTEST_SKIP() << bound.error().to_string();
 
   EXPECT_TRUE(connected_to_tcp(listener.address())) << listener.address();
 }
 
 TEST(TcpListener, PeerHasAnAddressAndNoCredentials) {
-  TcpListener listener(endpoint_of(any_port));
+  TcpListener listener(listening_endpoint(any_port));
   ASSERT_TRUE(listener.bind());
   const UniqueFd client = connected_to_tcp(listener.address());
   ASSERT_TRUE(client);
@@ -64,7 +64,7 @@ TEST(TcpListener, PeerHasAnAddressAndNoCredentials) {
 }
 
 TEST(TcpListener, SmallSegmentsAreSentAtOnce) {
-  TcpListener listener(endpoint_of(any_port));
+  TcpListener listener(listening_endpoint(any_port));
   ASSERT_TRUE(listener.bind());
   const UniqueFd client = connected_to_tcp(listener.address());
   const auto accepted = listener.try_accept();
@@ -72,15 +72,15 @@ TEST(TcpListener, SmallSegmentsAreSentAtOnce) {
 
   int no_delay = 0;
   socklen_t size = sizeof no_delay;
-  const int fd = dynamic_cast<SocketConnection&>(**accepted).fd();
+  const int fd = dynamic_cast<SocketTransport&>(**accepted).fd();
   ASSERT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
   EXPECT_EQ(no_delay, 1);
 }
 
 TEST(TcpListener, PortInUseIsRefusedByName) {
-  TcpListener first(endpoint_of(any_port));
+  TcpListener first(listening_endpoint(any_port));
   ASSERT_TRUE(first.bind());
-  TcpListener second(endpoint_of(first.address()));
+  TcpListener second(listening_endpoint(first.address()));
 
   const auto bound = second.bind();
 
@@ -92,7 +92,7 @@ TEST(TcpListener, PortInUseIsRefusedByName) {
 TEST(TcpListener, RestartNeedNotWaitForOldConnections) {
   std::string address;
   {
-    TcpListener first(endpoint_of(any_port));
+    TcpListener first(listening_endpoint(any_port));
     ASSERT_TRUE(first.bind());
     address = first.address();
     const UniqueFd client = connected_to_tcp(address);
@@ -100,13 +100,13 @@ TEST(TcpListener, RestartNeedNotWaitForOldConnections) {
     ASSERT_TRUE(accepted && *accepted);
     accepted->reset();  // the server closes first: its end goes to TIME_WAIT
   }
-  TcpListener second(endpoint_of(address));
+  TcpListener second(listening_endpoint(address));
 
   EXPECT_TRUE(second.bind().ok());
 }
 
 TEST(TcpListener, UnbindRefusesNewConnectionsAndKeepsTheOthers) {
-  TcpListener listener(endpoint_of(any_port));
+  TcpListener listener(listening_endpoint(any_port));
   ASSERT_TRUE(listener.bind());
   const UniqueFd client = connected_to_tcp(listener.address());
   const auto accepted = listener.try_accept();

@@ -45,7 +45,7 @@ TEST_F(UnixListenerTest, HandsOverAConnectionWithItsPeer) {
   const auto accepted = listener_.try_accept();
 
   ASSERT_TRUE(accepted && *accepted);
-  Connection& connection = **accepted;
+  Transport& connection = **accepted;
   EXPECT_EQ(connection.peer().address(), "unix:" + path_);
   EXPECT_EQ(connection.peer().pid(), ::getpid());
   EXPECT_EQ(connection.peer().uid(), ::geteuid());

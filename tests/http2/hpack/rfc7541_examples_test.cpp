@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The examples of RFC 7541 appendix C, decoded and encoded.
+// The examples of RFC 7541 appendix C, decoded and encoded_example.
 #include "hex.hpp"
 #include "http2/hpack/decoder.hpp"
 #include "http2/hpack/encoder.hpp"
@@ -11,12 +11,12 @@ namespace nearcall::http2 {
 namespace {
 
 using testing::ElementsAreArray;
-using Fields = std::vector<HeaderView>;
+using ExampleFields = std::vector<HeaderView>;
 
 /// One header list of a sequence: its block, what it says, and the table's size afterwards.
 struct Example {
   std::string_view block;
-  Fields fields;
+  ExampleFields fields;
   std::uint32_t entry_count;
   std::uint32_t table_size;
 };
@@ -32,7 +32,7 @@ void expect_decoded(HpackDecoder& decoder, const std::vector<Example>& examples)
   }
 }
 
-std::string encoded(HpackEncoder& encoder, const Fields& fields) {
+std::string encoded_example(HpackEncoder& encoder, const ExampleFields& fields) {
   Bytes block;
   encoder.encode(fields, Indexing::incremental, block);
   return to_hex(block);
@@ -42,27 +42,27 @@ std::string compact(std::string_view digits) {
   return to_hex(from_hex(digits));
 }
 
-const Fields first_request = {
+const ExampleFields first_request = {
     {":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}};
-const Fields second_request = {{":method", "GET"},
-                               {":scheme", "http"},
-                               {":path", "/"},
-                               {":authority", "www.example.com"},
-                               {"cache-control", "no-cache"}};
-const Fields third_request = {{":method", "GET"},
-                              {":scheme", "https"},
-                              {":path", "/index.html"},
-                              {":authority", "www.example.com"},
-                              {"custom-key", "custom-value"}};
-const Fields first_response = {{":status", "302"},
-                               {"cache-control", "private"},
-                               {"date", "Mon, 21 Oct 2013 20:13:21 GMT"},
-                               {"location", "https://www.example.com"}};
-const Fields second_response = {{":status", "307"},
-                                {"cache-control", "private"},
-                                {"date", "Mon, 21 Oct 2013 20:13:21 GMT"},
-                                {"location", "https://www.example.com"}};
-const Fields third_response = {
+const ExampleFields second_request = {{":method", "GET"},
+                                      {":scheme", "http"},
+                                      {":path", "/"},
+                                      {":authority", "www.example.com"},
+                                      {"cache-control", "no-cache"}};
+const ExampleFields third_request = {{":method", "GET"},
+                                     {":scheme", "https"},
+                                     {":path", "/index.html"},
+                                     {":authority", "www.example.com"},
+                                     {"custom-key", "custom-value"}};
+const ExampleFields first_response = {{":status", "302"},
+                                      {"cache-control", "private"},
+                                      {"date", "Mon, 21 Oct 2013 20:13:21 GMT"},
+                                      {"location", "https://www.example.com"}};
+const ExampleFields second_response = {{":status", "307"},
+                                       {"cache-control", "private"},
+                                       {"date", "Mon, 21 Oct 2013 20:13:21 GMT"},
+                                       {"location", "https://www.example.com"}};
+const ExampleFields third_response = {
     {":status", "200"},
     {"cache-control", "private"},
     {"date", "Mon, 21 Oct 2013 20:13:22 GMT"},
@@ -104,7 +104,7 @@ TEST(Rfc7541Examples, C4RequestsWithHuffmanCoding) {
 
   HpackEncoder encoder;
   for (const Example& example : examples) {
-    EXPECT_EQ(encoded(encoder, example.fields), compact(example.block));
+    EXPECT_EQ(encoded_example(encoder, example.fields), compact(example.block));
   }
 }
 
@@ -142,10 +142,10 @@ TEST(Rfc7541Examples, C6ResponsesWithHuffmanCoding) {
 
   HpackEncoder encoder;
   encoder.set_peer_max_table_size(256);
-  EXPECT_EQ(encoded(encoder, first_response), compact(examples[0].block));
+  EXPECT_EQ(encoded_example(encoder, first_response), compact(examples[0].block));
   // "307" is as long either way; we write it plainly, as C.5.2 does.
-  EXPECT_EQ(encoded(encoder, second_response), compact("4803 3330 37c1 c0bf"));
-  EXPECT_EQ(encoded(encoder, third_response), compact(examples[2].block));
+  EXPECT_EQ(encoded_example(encoder, second_response), compact("4803 3330 37c1 c0bf"));
+  EXPECT_EQ(encoded_example(encoder, third_response), compact(examples[2].block));
 }
 
 }  // namespace

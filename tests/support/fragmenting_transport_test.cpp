@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// FragmentingConnection: the limit holds in both directions.
-#include "support/fragmenting_connection.hpp"
+// FragmentingTransport: the limit holds in both directions.
+#include "support/fragmenting_transport.hpp"
 
 #include "support/io.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,11 +12,11 @@
 namespace nearcall::test {
 namespace {
 
-TEST(FragmentingConnection, MovesAtMostSoManyBytesAtATime) {
+TEST(FragmentingTransport, MovesAtMostSoManyBytesAtATime) {
   auto pair = make_socketpair();
   ASSERT_TRUE(pair);
-  FragmentingConnection fragmenting(std::move(pair->first), 3);
-  Connection& peer = *pair->second;
+  FragmentingTransport fragmenting(std::move(pair->first), 3);
+  Transport& peer = *pair->second;
   const std::array<iovec, 3> pieces{piece("a"), piece("bcd"), piece("e")};
 
   EXPECT_EQ(fragmenting.try_write(pieces).count(), 3U);

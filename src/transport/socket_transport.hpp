@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketConnection: a connected stream socket, Unix or TCP, as a Connection.
+// SocketTransport: a connected stream socket, Unix or TCP, as a Transport.
 #pragma once
 
 #include "base/fork_mark.hpp"
@@ -18,16 +18,16 @@ namespace nearcall {
 /// A write that fails (EPIPE: the peer has closed) leaves reading alone: what the peer said before
 /// it left, a GOAWAY most of all, can still be read up to the end of the stream. Descriptors that
 /// a peer sends along are never received; the kernel drops them.
-/// Thread safety: as Connection says.
-class SocketConnection final : public Connection {
+/// Thread safety: as Transport says.
+class SocketTransport final : public Transport {
  public:
   /// Takes over a connected socket. `peer` is what peer() answers.
-  SocketConnection(UniqueFd fd, PeerIdentity peer) noexcept;
+  SocketTransport(UniqueFd fd, PeerIdentity peer) noexcept;
   /// In the process that made it: ends the connection, even if a forked child still holds a copy of
   /// the descriptor. In a forked child: only closes the copy, the parent's connection lives on.
-  ~SocketConnection() override;
-  SocketConnection(const SocketConnection&) = delete;
-  SocketConnection& operator=(const SocketConnection&) = delete;
+  ~SocketTransport() override;
+  SocketTransport(const SocketTransport&) = delete;
+  SocketTransport& operator=(const SocketTransport&) = delete;
 
   IoResult try_read(std::span<std::byte> into) override;
   IoResult try_write(std::span<const iovec> from) override;
@@ -52,7 +52,7 @@ class SocketConnection final : public Connection {
   const PeerIdentity peer_;
 };
 
-using SocketPair = std::pair<std::unique_ptr<SocketConnection>, std::unique_ptr<SocketConnection>>;
+using SocketPair = std::pair<std::unique_ptr<SocketTransport>, std::unique_ptr<SocketTransport>>;
 
 /// Two Unix sockets connected to each other, each with the credentials of this process.
 Result<SocketPair> make_socketpair();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FailingConnection: breaks after so many operations.
+// FailingTransport: breaks after so many operations.
 #pragma once
 
 #include <nearcall/transport.hpp>
@@ -17,12 +17,12 @@ namespace nearcall::test {
 ///
 /// Run a loop over I/O with 0, 1, 2 … good operations until has_broken() says no: then it has met a
 /// failure at each of its steps.
-class FailingConnection final : public Connection {
+class FailingTransport final : public Transport {
  public:
   /// Ends instead of failing if there is no error.
-  FailingConnection(std::unique_ptr<Connection> inner,
-                    std::size_t good_operations,
-                    std::error_code error = {})
+  FailingTransport(std::unique_ptr<Transport> inner,
+                   std::size_t good_operations,
+                   std::error_code error = {})
       : inner_(std::move(inner)), good_operations_(good_operations), error_(error) {}
 
   bool has_broken() const noexcept { return has_broken_.load(); }
@@ -39,7 +39,7 @@ class FailingConnection final : public Connection {
   bool breaks_now() noexcept;
   void count(const IoResult& result) noexcept;
 
-  const std::unique_ptr<Connection> inner_;
+  const std::unique_ptr<Transport> inner_;
   const std::size_t good_operations_;
   const std::error_code error_;
   /// Grows; counted by the reading and the writing thread.

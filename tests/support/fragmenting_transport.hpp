@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FragmentingConnection: moves only a few bytes at a time.
+// FragmentingTransport: moves only a few bytes at a time.
 #pragma once
 
 #include <nearcall/transport.hpp>
@@ -11,9 +11,9 @@ namespace nearcall::test {
 
 /// Passes everything on to another connection, but never moves more than `at_most` bytes in one
 /// read or write. What works through it does not depend on where the stream is cut.
-class FragmentingConnection final : public Connection {
+class FragmentingTransport final : public Transport {
  public:
-  explicit FragmentingConnection(std::unique_ptr<Connection> inner, std::size_t at_most = 1)
+  explicit FragmentingTransport(std::unique_ptr<Transport> inner, std::size_t at_most = 1)
       : inner_(std::move(inner)), at_most_(at_most) {}
 
   IoResult try_read(std::span<std::byte> into) override;
@@ -24,7 +24,7 @@ class FragmentingConnection final : public Connection {
   void shutdown_write() noexcept override { inner_->shutdown_write(); }
 
  private:
-  const std::unique_ptr<Connection> inner_;
+  const std::unique_ptr<Transport> inner_;
   const std::size_t at_most_;
 };
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counting of operations, and the break.
-#include "support/failing_connection.hpp"
+#include "support/failing_transport.hpp"
 
 namespace nearcall::test {
 
-IoResult FailingConnection::try_read(std::span<std::byte> into) {
+IoResult FailingTransport::try_read(std::span<std::byte> into) {
   if (breaks_now()) return error_ ? IoResult::failed(error_) : IoResult::end_of_stream();
   const IoResult result = inner_->try_read(into);
   count(result);
   return result;
 }
 
-IoResult FailingConnection::try_write(std::span<const iovec> from) {
+IoResult FailingTransport::try_write(std::span<const iovec> from) {
   if (breaks_now()) {
     return IoResult::failed(error_ ? error_ : std::make_error_code(std::errc::broken_pipe));
   }
@@ -20,12 +20,12 @@ IoResult FailingConnection::try_write(std::span<const iovec> from) {
   return result;
 }
 
-WaitAdvice FailingConnection::prepare_wait(Interest interest) {
+WaitAdvice FailingTransport::prepare_wait(Interest interest) {
   if (has_broken()) return WaitAdvice::ready_now();
   return inner_->prepare_wait(interest);
 }
 
-bool FailingConnection::breaks_now() noexcept {
+bool FailingTransport::breaks_now() noexcept {
   if (operations_.load() < good_operations_) return false;
   if (!has_broken_.exchange(true)) {
     inner_->abort(error_ ? error_ : std::make_error_code(std::errc::connection_reset));
@@ -33,7 +33,7 @@ bool FailingConnection::breaks_now() noexcept {
   return true;
 }
 
-void FailingConnection::count(const IoResult& result) noexcept {
+void FailingTransport::count(const IoResult& result) noexcept {
   if (result.kind() == IoResult::Kind::bytes) operations_.fetch_add(1);
 }
 

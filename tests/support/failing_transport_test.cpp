@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// FailingConnection: when it breaks, how, and that it stays so.
-#include "support/failing_connection.hpp"
+// FailingTransport: when it breaks, how, and that it stays so.
+#include "support/failing_transport.hpp"
 
 #include "support/io.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 
 namespace nearcall::test {
 namespace {
 
-TEST(FailingConnection, FailsAfterTheGoodOperationsAndStaysSo) {
+TEST(FailingTransport, FailsAfterTheGoodOperationsAndStaysSo) {
   auto pair = make_socketpair();
   ASSERT_TRUE(pair);
-  Connection& peer = *pair->second;
+  Transport& peer = *pair->second;
   const auto error = std::make_error_code(std::errc::io_error);
-  FailingConnection failing(std::move(pair->first), 2, error);
+  FailingTransport failing(std::move(pair->first), 2, error);
 
   EXPECT_EQ(write_once(failing, "a").count(), 1U);
   EXPECT_EQ(read_kind(failing), IoResult::Kind::would_block);  // moved nothing: not counted
@@ -31,10 +31,10 @@ TEST(FailingConnection, FailsAfterTheGoodOperationsAndStaysSo) {
   EXPECT_EQ(read_kind(peer), IoResult::Kind::end_of_stream);
 }
 
-TEST(FailingConnection, WithoutAnErrorThePeerSeemsToHaveGone) {
+TEST(FailingTransport, WithoutAnErrorThePeerSeemsToHaveGone) {
   auto pair = make_socketpair();
   ASSERT_TRUE(pair);
-  FailingConnection failing(std::move(pair->first), 0);
+  FailingTransport failing(std::move(pair->first), 0);
 
   EXPECT_EQ(read_kind(failing), IoResult::Kind::end_of_stream);
   EXPECT_EQ(write_once(failing, "a").error(), std::errc::broken_pipe);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cutting of reads and writes.
-#include "support/fragmenting_connection.hpp"
+#include "support/fragmenting_transport.hpp"
 
 #include <algorithm>
 #include <vector>
 
 namespace nearcall::test {
 
-IoResult FragmentingConnection::try_read(std::span<std::byte> into) {
+IoResult FragmentingTransport::try_read(std::span<std::byte> into) {
   return inner_->try_read(into.first(std::min(into.size(), at_most_)));
 }
 
-IoResult FragmentingConnection::try_write(std::span<const iovec> from) {
+IoResult FragmentingTransport::try_write(std::span<const iovec> from) {
   std::vector<iovec> pieces;
   std::size_t room = at_most_;
   for (const iovec& piece : from) {

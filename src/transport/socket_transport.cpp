@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Non-blocking reads and gathered writes on a stream socket.
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include "transport/peer_credentials.hpp"
 #include "transport/system_error.hpp"
@@ -55,17 +55,17 @@ ssize_t send_pieces(int fd, std::span<const iovec> from) noexcept {
 
 }  // namespace
 
-SocketConnection::SocketConnection(UniqueFd fd, PeerIdentity peer) noexcept
+SocketTransport::SocketTransport(UniqueFd fd, PeerIdentity peer) noexcept
     : fd_(std::move(fd)),
       is_unix_(option_of(fd_.get(), SO_DOMAIN) == AF_UNIX),
       peer_(std::move(peer)) {
 }
 
-SocketConnection::~SocketConnection() {
+SocketTransport::~SocketTransport() {
   shut_down(SHUT_RDWR);
 }
 
-IoResult SocketConnection::try_read(std::span<std::byte> into) {
+IoResult SocketTransport::try_read(std::span<std::byte> into) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
   for (;;) {
     const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
@@ -73,7 +73,7 @@ IoResult SocketConnection::try_read(std::span<std::byte> into) {
   }
 }
 
-IoResult SocketConnection::try_write(std::span<const iovec> from) {
+IoResult SocketTransport::try_write(std::span<const iovec> from) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
   // TCP finds the size of its buffers by itself.
   if (is_unix_ && !has_large_buffer_ && total_size(from) > small_write) {
@@ -88,19 +88,19 @@ IoResult SocketConnection::try_write(std::span<const iovec> from) {
   }
 }
 
-WaitAdvice SocketConnection::prepare_wait(Interest interest) {
+WaitAdvice SocketTransport::prepare_wait(Interest interest) {
   return WaitAdvice::poll(fd_.get(), interest == Interest::read ? POLLIN : POLLOUT);
 }
 
-void SocketConnection::abort(std::error_code reason) noexcept {
+void SocketTransport::abort(std::error_code reason) noexcept {
   if (abort_reason_.set(reason)) shut_down(SHUT_RDWR);
 }
 
-void SocketConnection::shutdown_write() noexcept {
+void SocketTransport::shutdown_write() noexcept {
   shut_down(SHUT_WR);
 }
 
-void SocketConnection::shut_down(int how) noexcept {
+void SocketTransport::shut_down(int how) noexcept {
   if (made_in_.is_in_maker()) ::shutdown(fd_.get(), how);
 }
 
@@ -111,7 +111,7 @@ Result<SocketPair> make_socketpair() {
     return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
   }
   const auto own = [](int fd) {
-    return std::make_unique<SocketConnection>(UniqueFd(fd), peer_identity(fd, "unix:"));
+    return std::make_unique<SocketTransport>(UniqueFd(fd), peer_identity(fd, "unix:"));
   };
   auto first = own(fds[0]);
   auto second = own(fds[1]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketConnection: what is special to sockets: descriptors, forks, resets.
-#include "transport/unix_socket.hpp"
+// SocketTransport: what is special to sockets: descriptors, forks, resets.
+#include "transport/socket_transport.hpp"
 
 #include "support/child_process.hpp"
 #include "support/io.hpp"
@@ -25,16 +25,16 @@ namespace {
 using test::ChildProcess;
 using Kind = IoResult::Kind;
 
-class SocketConnectionTest : public testing::Test {
+class SocketTransportTest : public testing::Test {
  protected:
-  SocketConnectionTest() {
+  SocketTransportTest() {
     auto pair = make_socketpair();
     here_ = std::move(pair->first);
     there_ = std::move(pair->second);
   }
 
-  std::unique_ptr<SocketConnection> here_;
-  std::unique_ptr<SocketConnection> there_;
+  std::unique_ptr<SocketTransport> here_;
+  std::unique_ptr<SocketTransport> there_;
 };
 
 std::ptrdiff_t open_descriptors() {
@@ -60,11 +60,11 @@ void send_descriptor(int socket) {
   ASSERT_EQ(::sendmsg(socket, &message, 0), 1);
 }
 
-TEST_F(SocketConnectionTest, DescriptorsAreClosedOnExec) {
+TEST_F(SocketTransportTest, DescriptorsAreClosedOnExec) {
   EXPECT_EQ(::fcntl(here_->fd(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 }
 
-TEST_F(SocketConnectionTest, DescriptorsSentAlongAreNotReceived) {
+TEST_F(SocketTransportTest, DescriptorsSentAlongAreNotReceived) {
   const auto before = open_descriptors();
   send_descriptor(there_->fd());
 
@@ -72,20 +72,20 @@ TEST_F(SocketConnectionTest, DescriptorsSentAlongAreNotReceived) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-int send_buffer_of(const SocketConnection& connection) {
+int send_buffer_of(const SocketTransport& connection) {
   int size = 0;
   socklen_t length = sizeof size;
   EXPECT_EQ(::getsockopt(connection.fd(), SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
   return size;
 }
 
-IoResult write_bytes(Connection& connection, std::size_t count) {
+IoResult write_bytes(Transport& connection, std::size_t count) {
   std::vector<std::byte> bytes(count);
   const iovec piece{bytes.data(), bytes.size()};
   return connection.try_write({&piece, 1});
 }
 
-TEST_F(SocketConnectionTest, TheFirstLargeWriteEnlargesTheSendBuffer) {
+TEST_F(SocketTransportTest, TheFirstLargeWriteEnlargesTheSendBuffer) {
   constexpr std::size_t mebibyte = std::size_t{1} << 20U;
   int most = 0;
   std::ifstream("/proc/sys/net/core/wmem_max") >> most;
@@ -98,7 +98,7 @@ TEST_F(SocketConnectionTest, TheFirstLargeWriteEnlargesTheSendBuffer) {
   EXPECT_EQ(send_buffer_of(*here_), wanted);
 }
 
-TEST_F(SocketConnectionTest, ALargerSendBufferStaysAsItIs) {
+TEST_F(SocketTransportTest, ALargerSendBufferStaysAsItIs) {
   constexpr int larger = 1'500'000;
   ::setsockopt(here_->fd(), SOL_SOCKET, SO_SNDBUF, &larger, sizeof larger);
   const int before = send_buffer_of(*here_);
@@ -108,7 +108,7 @@ TEST_F(SocketConnectionTest, ALargerSendBufferStaysAsItIs) {
   EXPECT_GE(send_buffer_of(*here_), before);
 }
 
-TEST_F(SocketConnectionTest, UnreadBytesOfOursDoNotHideWhatThePeerSaid) {
+TEST_F(SocketTransportTest, UnreadBytesOfOursDoNotHideWhatThePeerSaid) {
   ASSERT_EQ(test::write_once(*here_, "never read").kind(), Kind::bytes);
   ASSERT_EQ(test::write_once(*there_, "GOAWAY").kind(), Kind::bytes);
   there_.reset();  // the kernel now has ECONNRESET for us
@@ -116,7 +116,7 @@ TEST_F(SocketConnectionTest, UnreadBytesOfOursDoNotHideWhatThePeerSaid) {
   EXPECT_EQ(test::read_once(*here_), "GOAWAY");
 }
 
-TEST_F(SocketConnectionTest, DestructorInAForkedChildLeavesTheParentsConnectionAlone) {
+TEST_F(SocketTransportTest, DestructorInAForkedChildLeavesTheParentsConnectionAlone) {
   ChildProcess child([this] {
     here_.reset();
     there_.reset();
@@ -129,7 +129,7 @@ TEST_F(SocketConnectionTest, DestructorInAForkedChildLeavesTheParentsConnectionA
   EXPECT_EQ(test::read_kind(*there_), Kind::would_block);
 }
 
-TEST_F(SocketConnectionTest, AbortInAForkedChildFailsThereOnly) {
+TEST_F(SocketTransportTest, AbortInAForkedChildFailsThereOnly) {
   ChildProcess child([this] {
     here_->abort(std::make_error_code(std::errc::timed_out));
     return test::read_kind(*here_) == Kind::failed ? 0 : 1;
@@ -140,7 +140,7 @@ TEST_F(SocketConnectionTest, AbortInAForkedChildFailsThereOnly) {
   EXPECT_EQ(test::read_once(*there_), "x");
 }
 
-TEST_F(SocketConnectionTest, ThePeerSeesTheEndEvenIfAForkedChildHoldsACopy) {
+TEST_F(SocketTransportTest, ThePeerSeesTheEndEvenIfAForkedChildHoldsACopy) {
   test::ProcessSignal finish;
   ChildProcess child([&] { return finish.wait() ? 0 : 1; });
   here_.reset();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every Connection promises, asked of each transport: sockets, TCP, the pipe in memory, and
+// What every Transport promises, asked of each transport: sockets, TCP, the pipe in memory, and
 // these cut into single bytes.
 #include "base/check.hpp"
-#include "support/fragmenting_connection.hpp"
+#include "support/fragmenting_transport.hpp"
 #include "support/io.hpp"
 #include "transport/inproc_pipe.hpp"
 #include "transport/make_transport.hpp"
-#include "transport/unix_socket.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
@@ -24,7 +24,7 @@ namespace nearcall {
 namespace {
 
 using Kind = IoResult::Kind;
-using Ends = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+using Ends = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
 Ends socket_ends() {
   auto pair = make_socketpair();
@@ -46,8 +46,8 @@ Ends tiny_pipe_ends() {
 
 Ends fragmented_ends() {
   Ends ends = pipe_ends();
-  return {std::make_unique<test::FragmentingConnection>(std::move(ends.first)),
-          std::make_unique<test::FragmentingConnection>(std::move(ends.second))};
+  return {std::make_unique<test::FragmentingTransport>(std::move(ends.first)),
+          std::make_unique<test::FragmentingTransport>(std::move(ends.second))};
 }
 
 Ends tcp_ends() {
@@ -66,26 +66,26 @@ Ends tcp_ends() {
   return {std::move(*client), std::move(*server)};
 }
 
-struct Transport {
+struct TransportCase {
   const char* name;
   Ends (*make)();
 };
 
-void PrintTo(const Transport& transport, std::ostream* to) {
+void PrintTo(const TransportCase& transport, std::ostream* to) {
   *to << transport.name;
 }
 
-class ConnectionContract : public testing::TestWithParam<Transport> {
+class TransportContract : public testing::TestWithParam<TransportCase> {
  protected:
-  Connection& here() { return *ends_.first; }
-  Connection& there() { return *ends_.second; }
+  Transport& here() { return *ends_.first; }
+  Transport& there() { return *ends_.second; }
   void destroy_there() { ends_.second.reset(); }
 
  private:
   Ends ends_ = GetParam().make();
 };
 
-TEST_P(ConnectionContract, BytesArriveInOrderInBothDirections) {
+TEST_P(TransportContract, BytesArriveInOrderInBothDirections) {
   for (const auto& [from, to] : {std::pair(&here(), &there()), std::pair(&there(), &here())}) {
     std::thread writer([from = from] { test::write_all(*from, "hello, world"); });
 
@@ -94,7 +94,7 @@ TEST_P(ConnectionContract, BytesArriveInOrderInBothDirections) {
   }
 }
 
-TEST_P(ConnectionContract, GatheredPiecesArriveInOrder) {
+TEST_P(TransportContract, GatheredPiecesArriveInOrder) {
   std::string sent;
   std::vector<iovec> pieces;
   std::vector<std::string> texts;
@@ -111,13 +111,13 @@ TEST_P(ConnectionContract, GatheredPiecesArriveInOrder) {
   EXPECT_EQ(test::read_exactly(there(), result.count()), sent.substr(0, result.count()));
 }
 
-TEST_P(ConnectionContract, NothingToReadWouldBlock) {
+TEST_P(TransportContract, NothingToReadWouldBlock) {
   EXPECT_EQ(test::read_kind(here()), Kind::would_block);
   EXPECT_FALSE(test::is_ready(here(), Interest::read));
   EXPECT_TRUE(test::is_ready(here(), Interest::write));
 }
 
-TEST_P(ConnectionContract, FullBufferWouldBlockAndRoomMakesItReady) {
+TEST_P(TransportContract, FullBufferWouldBlockAndRoomMakesItReady) {
   const std::string block(1000, 'x');
   std::size_t written = 0;
   for (;;) {
@@ -136,7 +136,7 @@ TEST_P(ConnectionContract, FullBufferWouldBlockAndRoomMakesItReady) {
   EXPECT_EQ(test::write_once(here(), "y").kind(), Kind::bytes);
 }
 
-TEST_P(ConnectionContract, DestructionLetsThePeerReadWhatWasWrittenAndThenTheEnd) {
+TEST_P(TransportContract, DestructionLetsThePeerReadWhatWasWrittenAndThenTheEnd) {
   ASSERT_EQ(test::write_once(there(), "x").kind(), Kind::bytes);
   destroy_there();
 
@@ -145,7 +145,7 @@ TEST_P(ConnectionContract, DestructionLetsThePeerReadWhatWasWrittenAndThenTheEnd
   EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
 }
 
-TEST_P(ConnectionContract, FailedWriteLeavesWhatThePeerSaidReadable) {
+TEST_P(TransportContract, FailedWriteLeavesWhatThePeerSaidReadable) {
   ASSERT_EQ(test::write_once(there(), "G").kind(), Kind::bytes);  // its GOAWAY
   there().shutdown_write();
   ASSERT_TRUE(test::park(here(), Interest::read));
@@ -159,7 +159,7 @@ TEST_P(ConnectionContract, FailedWriteLeavesWhatThePeerSaidReadable) {
   EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
 }
 
-TEST_P(ConnectionContract, WritesFailAfterThePeerClosedWhereThatIsPromised) {
+TEST_P(TransportContract, WritesFailAfterThePeerClosedWhereThatIsPromised) {
   const std::string_view name = GetParam().name;
   ASSERT_EQ(here().writes_fail_after_close(), name == "Socket" || name.starts_with("Pipe"));
   destroy_there();
@@ -169,7 +169,7 @@ TEST_P(ConnectionContract, WritesFailAfterThePeerClosedWhereThatIsPromised) {
   EXPECT_EQ(written.kind(), Kind::failed);
 }
 
-TEST_P(ConnectionContract, ShutdownOfWritingEndsOneDirectionOnly) {
+TEST_P(TransportContract, ShutdownOfWritingEndsOneDirectionOnly) {
   here().shutdown_write();
 
   ASSERT_TRUE(test::park(there(), Interest::read));
@@ -179,7 +179,7 @@ TEST_P(ConnectionContract, ShutdownOfWritingEndsOneDirectionOnly) {
   EXPECT_EQ(test::read_exactly(here(), 1), "x");
 }
 
-TEST_P(ConnectionContract, AbortFailsBothDirectionsWithTheFirstReason) {
+TEST_P(TransportContract, AbortFailsBothDirectionsWithTheFirstReason) {
   ASSERT_EQ(test::write_once(there(), "x").kind(), Kind::bytes);
   here().abort(std::make_error_code(std::errc::timed_out));
   here().abort(std::make_error_code(std::errc::io_error));
@@ -191,14 +191,14 @@ TEST_P(ConnectionContract, AbortFailsBothDirectionsWithTheFirstReason) {
   EXPECT_TRUE(test::is_ready(here(), Interest::write));
 }
 
-TEST_P(ConnectionContract, AbortIsSeenByThePeer) {
+TEST_P(TransportContract, AbortIsSeenByThePeer) {
   here().abort(std::make_error_code(std::errc::timed_out));
 
   ASSERT_TRUE(test::park(there(), Interest::read));
   EXPECT_EQ(test::read_kind(there()), Kind::end_of_stream);
 }
 
-TEST_P(ConnectionContract, AbortWakesBothParkedDirections) {
+TEST_P(TransportContract, AbortWakesBothParkedDirections) {
   while (test::write_once(here(), std::string(1000, 'x')).kind() == Kind::bytes) {
   }
   std::thread reader([&] { EXPECT_TRUE(test::park(here(), Interest::read)); });
@@ -211,7 +211,7 @@ TEST_P(ConnectionContract, AbortWakesBothParkedDirections) {
   EXPECT_EQ(test::read_kind(here()), Kind::failed);
 }
 
-TEST_P(ConnectionContract, DescriptorMayBeWatchedEdgeTriggered) {
+TEST_P(TransportContract, DescriptorMayBeWatchedEdgeTriggered) {
   const UniqueFd poller(::epoll_create1(EPOLL_CLOEXEC));
   const WaitAdvice first = here().prepare_wait(Interest::read);
   ASSERT_FALSE(first.is_ready());
@@ -237,7 +237,7 @@ TEST_P(ConnectionContract, DescriptorMayBeWatchedEdgeTriggered) {
   writer.join();
 }
 
-TEST_P(ConnectionContract, TwoThreadsMoveALotInBothDirections) {
+TEST_P(TransportContract, TwoThreadsMoveALotInBothDirections) {
   std::string sent(50'000, ' ');
   for (std::size_t i = 0; i < sent.size(); ++i)
     sent[i] = static_cast<char>(i * 31 + (i >> 8U));
@@ -256,12 +256,12 @@ TEST_P(ConnectionContract, TwoThreadsMoveALotInBothDirections) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports,
-                         ConnectionContract,
-                         testing::Values(Transport{"Socket", socket_ends},
-                                         Transport{"Tcp", tcp_ends},
-                                         Transport{"Pipe", pipe_ends},
-                                         Transport{"PipeOfOneByte", tiny_pipe_ends},
-                                         Transport{"FragmentedPipe", fragmented_ends}),
+                         TransportContract,
+                         testing::Values(TransportCase{"Socket", socket_ends},
+                                         TransportCase{"Tcp", tcp_ends},
+                                         TransportCase{"Pipe", pipe_ends},
+                                         TransportCase{"PipeOfOneByte", tiny_pipe_ends},
+                                         TransportCase{"FragmentedPipe", fragmented_ends}),
                          [](const auto& made) { return std::string(made.param.name); });
 
 }  // namespace
