@@ -50,7 +50,7 @@ function(nearcall_test name)
   target_include_directories(${name} PRIVATE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE -O0)
+  target_compile_options(${name} PRIVATE -O0 -Wno-shadow)  # a local name may be another file's global
   set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
     PROPERTIES RUN_SERIAL ${arg_ALONE})
