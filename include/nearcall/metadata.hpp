@@ -48,9 +48,10 @@ class Metadata {
     entries_.emplace_back(std::move(key), std::move(value));
   }
 
-  /// The first value of `key` (in lower case), or nothing. Valid until the metadata changes.
+  /// The first value of `key`, which is lowered first, or nothing. Valid until the metadata
+  /// changes.
   std::optional<std::string_view> get(std::string_view key) const noexcept;
-  /// All values of `key` (in lower case), in order. Valid until the metadata changes.
+  /// All values of `key`, which is lowered first, in order. Valid until the metadata changes.
   std::vector<std::string_view> get_all(std::string_view key) const;
 
   // As of a container of entries, in order.

@@ -16,6 +16,11 @@ bool is_key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
+/// Whether `key`, lowered, is `lower`.
+bool is_lowered(std::string_view key, std::string_view lower) {
+  return std::ranges::equal(key, lower, {}, lowered);
+}
+
 bool is_reserved(std::string_view key) {
   static constexpr std::array<std::string_view, 11> names = {
       "te",         "content-type",   "user-agent",       "host",
@@ -54,7 +59,7 @@ Result<void> Metadata::add(std::string_view key, std::string_view value) {
 
 std::optional<std::string_view> Metadata::get(std::string_view key) const noexcept {
   const auto found =
-      std::ranges::find_if(entries_, [key](const Entry& entry) { return entry.key() == key; });
+      std::ranges::find_if(entries_, [key](const Entry& e) { return is_lowered(key, e.key()); });
   if (found == entries_.end()) return std::nullopt;
   return found->value();
 }
@@ -62,7 +67,7 @@ std::optional<std::string_view> Metadata::get(std::string_view key) const noexce
 std::vector<std::string_view> Metadata::get_all(std::string_view key) const {
   std::vector<std::string_view> values;
   for (const Entry& entry : entries_) {
-    if (entry.key() == key) values.emplace_back(entry.value());
+    if (is_lowered(key, entry.key())) values.emplace_back(entry.value());
   }
   return values;
 }

@@ -30,6 +30,16 @@ TEST(Metadata, LowersTheKeyThatIsAdded) {
   EXPECT_EQ(metadata.get("x-request-id"), "7");
 }
 
+TEST(Metadata, LowersTheKeyThatIsLookedUp) {
+  Metadata metadata;
+  ASSERT_TRUE(metadata.add("X-Request-Id", "7"));
+  ASSERT_TRUE(metadata.add("x-request-id", "8"));
+
+  EXPECT_EQ(metadata.get("X-Request-Id"), "7");
+  EXPECT_THAT(metadata.get_all("X-REQUEST-ID"), ElementsAre("7", "8"));
+  EXPECT_EQ(metadata.get("X-Request-Id2"), std::nullopt);
+}
+
 TEST(Metadata, TakesAnyBytesUnderABinaryKey) {
   Metadata metadata;
   const std::string bytes("\0\xff\n", 3);
