@@ -13,6 +13,8 @@ namespace nearcall {
 namespace detail {
 /// Prints `what` and aborts: the program broke a REQUIRES.
 [[noreturn]] void fail_precondition(const char* what) noexcept;
+/// INTERNAL, and a log line, where an error was due and `status` is OK; else `status`.
+Status as_error(Status status);
 }  // namespace detail
 
 /// Wraps an error on its way into a Result: `return Failure{error};`.
@@ -20,6 +22,9 @@ template <class E>
 class Failure {
  public:
   explicit Failure(E error) : error_(std::move(error)) {}
+  /// An OK status is no error: it becomes INTERNAL, and a log line says so.
+  explicit Failure(E error) requires std::is_same_v<E, Status>
+      : error_(detail::as_error(std::move(error))) {}
   E& error() & noexcept { return error_; }
   E&& error() && noexcept { return std::move(error_); }
 
@@ -43,10 +48,10 @@ class [[nodiscard]] Result {
   template <class F>
   requires std::is_constructible_v<E, F&&> Result(Failure<F> failure)
   noexcept : has_value_(false) { std::construct_at(&error_, std::move(failure).error()); }
-  /// `return Status(StatusCode::not_found, "…");` REQUIRES: the status is not OK.
+  /// `return Status::not_found("…");`. An OK status is no value: it becomes INTERNAL, and a log
+  /// line says so.
   Result(E error) noexcept requires std::is_same_v<E, Status> : has_value_(false) {
-    if (error.ok()) detail::fail_precondition("Result made of an OK Status without a value");
-    std::construct_at(&error_, std::move(error));
+    std::construct_at(&error_, detail::as_error(std::move(error)));
   }
   /// What converts to a value: `co_return std::make_unique<MyTransport>(…);`.
   template <class U>
@@ -150,7 +155,7 @@ class [[nodiscard]] Result<void, E> {
   template <class F>
   requires std::is_constructible_v<E, F&&> Result(Failure<F> failure)
   noexcept : has_value_(false) { std::construct_at(&error_, std::move(failure).error()); }
-  /// `return Status(StatusCode::not_found, "…");`, or what somebody else answered: OK is success.
+  /// `return Status::not_found("…");`, or what somebody else answered: OK is success.
   Result(E error) noexcept requires std::is_same_v<E, Status> : has_value_(error.ok()) {
     if (!has_value_) std::construct_at(&error_, std::move(error));
   }

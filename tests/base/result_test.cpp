@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Result: either a value or an error, never both.
+#include "support/log_capture.hpp"
+
 #include <nearcall/result.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -9,6 +12,8 @@
 
 namespace nearcall {
 namespace {
+
+using testing::HasSubstr;
 
 TEST(Result, HoldsTheValueItWasMadeOf) {
   const Result<std::string> result = std::string("here");
@@ -104,8 +109,25 @@ TEST(ResultDeathTest, TheValueOfAnErrorAborts) {
   EXPECT_DEATH((void)result.value(), "precondition");
 }
 
-TEST(ResultDeathTest, AnOkStatusIsNoError) {
-  EXPECT_DEATH((void)Result<int>(Status()), "OK Status");
+TEST(Result, OfAnOkStatusIsAnInternalErrorAndALogLine) {
+  test::LogCapture log;
+
+  const Result<int> result = Status();
+
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), StatusCode::internal);
+  EXPECT_THAT(result.error().message(), HasSubstr("the status OK was given"));
+  EXPECT_TRUE(log.take("the status OK was given"));
+}
+
+TEST(Result, OfAFailureThatIsOkIsAnInternalErrorToo) {
+  test::LogCapture log;
+
+  const Result<void> result = Failure{Status(StatusCode::ok, "fine")};
+
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), StatusCode::internal);
+  EXPECT_TRUE(log.take("the status OK was given"));
 }
 
 }  // namespace

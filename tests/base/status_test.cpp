@@ -44,6 +44,65 @@ TEST(Status, ACopyIsIndependentOfItsOriginal) {
   EXPECT_NE(copy, original);
 }
 
+TEST(Status, HasAFactoryForEachCode) {
+  using Factory = Status (*)(std::string);
+  constexpr Factory factories[] = {Status::cancelled,
+                                   Status::unknown,
+                                   Status::invalid_argument,
+                                   Status::deadline_exceeded,
+                                   Status::not_found,
+                                   Status::already_exists,
+                                   Status::permission_denied,
+                                   Status::resource_exhausted,
+                                   Status::failed_precondition,
+                                   Status::aborted,
+                                   Status::out_of_range,
+                                   Status::unimplemented,
+                                   Status::internal,
+                                   Status::unavailable,
+                                   Status::data_loss,
+                                   Status::unauthenticated};
+
+  std::int32_t code = 0;
+  for (const Factory make : factories) {
+    EXPECT_EQ(make("why"), Status(static_cast<StatusCode>(++code), "why"));
+  }
+  EXPECT_EQ(code, static_cast<std::int32_t>(StatusCode::unauthenticated));
+}
+
+TEST(Status, OfTheCodeOkIsOkAndCarriesNothing) {
+  Status status(StatusCode::ok, "done");
+
+  status.with_details("bytes").with_reason(StatusReason::limit).with_trailers(Metadata());
+
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(status, Status());
+  EXPECT_EQ(status.reason(), StatusReason::none);
+}
+
+TEST(Status, OfANumberOutsideTheListIsUnknownAndShowsTheNumber) {
+  EXPECT_EQ(Status(static_cast<StatusCode>(17), "").to_string(), "UNKNOWN: unknown status code 17");
+  EXPECT_EQ(Status(static_cast<StatusCode>(300), "why").to_string(),
+            "UNKNOWN: unknown status code 300: why");
+  EXPECT_EQ(Status(static_cast<StatusCode>(-1), "why").code(), StatusCode::unknown);
+}
+
+TEST(Status, KeepsItsReasonInCopiesAndBesideTheRest) {
+  const Status& status = Status::unavailable("nobody listens").with_reason(StatusReason::no_server);
+
+  const Status copy = status;
+
+  EXPECT_EQ(copy.reason(), StatusReason::no_server);
+  EXPECT_EQ(copy.to_string(), "UNAVAILABLE: nobody listens");
+  EXPECT_EQ(Status::unavailable("").reason(), StatusReason::none);
+}
+
+TEST(Status, NamesEachReasonAsItIsSpelled) {
+  EXPECT_EQ(to_string(StatusReason::none), "none");
+  EXPECT_EQ(to_string(StatusReason::no_server), "no_server");
+  EXPECT_EQ(to_string(StatusReason::misuse), "misuse");
+}
+
 TEST(Status, NamesEveryCodeAndAnUnknownNumber) {
   EXPECT_EQ(to_string(StatusCode::ok), "OK");
   EXPECT_EQ(to_string(StatusCode::deadline_exceeded), "DEADLINE_EXCEEDED");

@@ -113,10 +113,11 @@ TEST(StatusCodec, AFailureIsWrittenWithAllThatItCarries) {
 }
 
 TEST(StatusCodec, ACodeThatDoesNotExistGoesOutAsUnknown) {
-  const Status status(static_cast<StatusCode>(99), "");
+  const Status status(static_cast<StatusCode>(99), "why");
   HeaderBlock block;
 
-  EXPECT_EQ(written(block, status, Metadata()), (Fields{{"grpc-status", "2"}}));
+  EXPECT_EQ(written(block, status, Metadata()),
+            (Fields{{"grpc-status", "2"}, {"grpc-message", "unknown status code 99: why"}}));
 }
 
 TEST(StatusCodec, EachHttpStatusHasItsCode) {
