@@ -4,8 +4,8 @@
 add_library(nearcall_compile INTERFACE)
 target_compile_features(nearcall_compile INTERFACE cxx_std_20)
 target_compile_options(nearcall_compile INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
-  -Wold-style-cast $<$<BOOL:${NEARCALL_WERROR}>:-Werror>)
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
+  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:NEARCALL_TEST>>>:-Wshadow> $<$<BOOL:${NEARCALL_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(nearcall_compile INTERFACE -Wno-restrict)  # wrong about "text" + string (GCC 105329)
 endif()
@@ -46,11 +46,12 @@ function(nearcall_test name)
   cmake_parse_arguments(arg "ALONE" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF
-    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
+    NEARCALL_TEST ON)  # a local name may be another file's global: no -Wshadow
   target_include_directories(${name} PRIVATE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE -O0 -Wno-shadow)  # a local name may be another file's global
+  target_compile_options(${name} PRIVATE -O0)
   set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
     PROPERTIES RUN_SERIAL ${arg_ALONE})
