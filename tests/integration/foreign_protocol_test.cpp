@@ -3,6 +3,7 @@
 // disturbed.
 #include "integration/server_process.hpp"
 #include "integration/wire.hpp"
+#include "support/rounds.hpp"
 
 #include <random>
 
@@ -51,7 +52,7 @@ TEST_F(ForeignProtocol, RandomBytesAreClosedAndTheLogSaysFromWhom) {
 
 TEST_F(ForeignProtocol, RandomBytesBehindARightPrefaceAreAnsweredWithGoaway) {
   std::minstd_rand random(7);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < rounds(/*usual=*/100, /*soak=*/5000); ++round) {
     std::string bytes = frames::preface() + frames::settings();
     for (int i = 0; i < 2000; ++i)
       bytes += static_cast<char>(random());
