@@ -155,7 +155,8 @@ Pump::Progress Pump::flush(TimePoint now) {
   }
   dispatch_events(now);  // streams that became writable
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
-  if (session_.is_drained() && !session_.has_output()) {
+  // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
+  if (!is_broken_ && session_.is_drained() && !session_.has_output()) {
     end(EndReason::drained, "all calls are over");
     return Progress::ended;
   }

@@ -154,6 +154,27 @@ TEST(ClientConnection, AfterAFailedWriteItReadsWhatTheServerSaidBeforeItClosed) 
       << begun.status().to_string();
 }
 
+class Nobody final : public detail::ClientDriver {
+ public:
+  void on_output() override {}
+  void on_room() override {}
+  void on_closing() override {}
+};
+
+TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
+  Result<SocketPair> pair = make_socketpair();
+  ASSERT_TRUE(write_all(*pair->second, "HTTP/1.1 400 Bad Request\r\n\r\n"));
+  Nobody driver;
+  detail::ClientConnection client(std::move(pair->first), "mine", ConnectionLimits(), driver,
+                                  SteadyClock::now());
+
+  client.pump().read(detail::read_scratch(), SteadyClock::now());
+
+  EXPECT_EQ(client.open_state(), OpenState::closed);
+  EXPECT_NE(client.lost_status().message().find("HTTP/1.1"), std::string::npos)
+      << client.lost_status().to_string();
+}
+
 TEST(ClientConnection, WhatTheServerDidWrongIsInTheStatus) {
   DirectClient direct;
   DirectCall call(direct.method());
