@@ -43,8 +43,9 @@ struct ConnectionLimits {
   std::uint32_t max_induced_frames_ever = 20'000;
 
   /// A header list, decoded, in bytes and counting 32 a field (RFC 9113 section 6.5.2), 1 KiB to 16
-  /// MiB, and its fields, 16 to 100,000: HPACK bombs (CVE-2016-6581, CVE-2026-49975). The one call
-  /// ends with RESOURCE_EXHAUSTED.
+  /// MiB, and its fields, 16 to 100,000: HPACK bombs (CVE-2016-6581, CVE-2026-49975). Metadata
+  /// counts the same once more, where each value of a joined `-bin` field is one. The one call ends
+  /// with RESOURCE_EXHAUSTED.
   std::uint32_t max_header_list_size = 16 * 1024;
   std::uint32_t max_header_fields = 128;
   /// The bytes of a header block as it comes, to 16 MiB and never less than `max_header_list_size`,

@@ -18,7 +18,9 @@ namespace nearcall {
 /// Keys are lower case: `0-9 a-z _ - .`. A key that ends in `-bin` holds arbitrary bytes (base64 on
 /// the wire, never seen here); any other value is printable ASCII, 0x20 to 0x7e. Keys that start
 /// with `grpc-` or `:`, and the HTTP/2 and gRPC headers `te`, `content-type`, `user-agent`, `host`,
-/// `connection` and the like, belong to the protocol and cannot be added.
+/// `connection` and the like, belong to the protocol and cannot be added. What a peer sends keeps
+/// to the same rules: the protocol's keys are left out, and any other offence ends the one call
+/// (INTERNAL).
 ///
 /// A value. Thread safety: as a std::vector.
 class Metadata {
@@ -42,8 +44,8 @@ class Metadata {
   /// INVALID_ARGUMENT and names what is wrong with it; nothing is added then.
   Result<void> add(std::string_view key, std::string_view value);
 
-  /// For the library's own layers: appends what the peer sent, which was checked already. Anything
-  /// else belongs into add(): what breaks its rules would break the protocol.
+  /// For the library's own layers: appends what was checked already. Anything else belongs into
+  /// add(): what breaks its rules would break the protocol.
   void append_unchecked(std::string key, std::string value) {
     entries_.emplace_back(std::move(key), std::move(value));
   }

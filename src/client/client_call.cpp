@@ -3,8 +3,8 @@
 #include "client/client_call.hpp"
 
 #include "client/client_connection.hpp"
+#include "connection/metadata_limits.hpp"
 #include "connection/outgoing_fields.hpp"
-#include "grpc/metadata_codec.hpp"
 #include "grpc/request_head.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
@@ -88,23 +88,23 @@ void ClientCall::on_headers(const http2::Event& event) {
   if (is_over()) return;
   const http2::HeaderList& list = *event.headers;
   const PlainBlock plain = connection_->plain_block(list);
-  if (headers_came_) return plain == PlainBlock::ok_trailers ? on_ok() : on_trailers(list);
+  if (headers_came_) {
+    if (plain == PlainBlock::ok_trailers) return on_ok();
+    return on_trailers(grpc::parse_trailers(list.fields(), limits()), list);
+  }
   if (plain == PlainBlock::headers && !event.end_stream) return on_response();
-  grpc::ResponseHead head = grpc::parse_response_head(list.fields(), event.end_stream);
+  grpc::ResponseHead head = grpc::parse_response_head(list.fields(), event.end_stream, limits());
   switch (head.kind) {
     case grpc::ResponseHead::Kind::interim:
       return;
     case grpc::ResponseHead::Kind::refused:
       return finish(std::move(head.status));
     case grpc::ResponseHead::Kind::ended:
-      if (Result<Metadata> trailers = grpc::parse_metadata(list.fields())) {
-        trailers_ = *std::move(trailers);
-      }
-      return end(std::move(head.status));
+      return on_trailers(std::move(head.status), list);
     case grpc::ResponseHead::Kind::begun:
       break;
   }
-  Result<Metadata> headers = grpc::parse_metadata(list.fields());
+  Result<Metadata> headers = grpc::parse_metadata(list.fields(), limits());
   if (!headers) return finish(std::move(headers).error());
   headers_ = *std::move(headers);
   if (headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
@@ -116,12 +116,14 @@ void ClientCall::on_response() {
   on_change();
 }
 
-void ClientCall::on_trailers(const http2::HeaderList& list) {
-  Status status = grpc::parse_trailers(list.fields());
+/// OK only counts with metadata that can be read.
+void ClientCall::on_trailers(Status status, const http2::HeaderList& list) {
   if (!status.ok()) return end(std::move(status));
-  if (Result<Metadata> trailers = grpc::parse_metadata(list.fields())) {
-    trailers_ = *std::move(trailers);
-    if (trailers_.empty()) connection_->note_plain_block(list, PlainBlock::ok_trailers);
+  Result<Metadata> trailers = grpc::parse_metadata(list.fields(), limits());
+  if (!trailers) return end(std::move(trailers).error());
+  trailers_ = *std::move(trailers);
+  if (headers_came_ && trailers_.empty()) {
+    connection_->note_plain_block(list, PlainBlock::ok_trailers);
   }
   on_ok();
 }
@@ -143,6 +145,10 @@ void ClientCall::on_bad_input(Status why) {
   } else {
     finish(std::move(why));
   }
+}
+
+grpc::MetadataLimits ClientCall::limits() const noexcept {
+  return metadata_limits(connection_->session().limits());
 }
 
 void ClientCall::on_output() {

@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "client/bound_methods.hpp"
 #include "connection/message_stream.hpp"
+#include "grpc/metadata_codec.hpp"
 
 #include <nearcall/call_options.hpp>
 
@@ -82,10 +83,11 @@ class ClientCall : public MessageStreamOwner, public ListHook {
   enum class State : std::uint8_t { idle, open, over };
 
   void on_response();
-  void on_trailers(const http2::HeaderList& list);
+  void on_trailers(Status status, const http2::HeaderList& list);
   void on_ok();
   void end(Status status);
   void release_stream();
+  grpc::MetadataLimits limits() const noexcept;
 
   const BoundMethod* method_;
   MessageStream messages_;

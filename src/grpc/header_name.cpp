@@ -2,6 +2,8 @@
 // HeaderName: length and one character leave at most one name to compare with.
 #include "grpc/header_name.hpp"
 
+#include "base/metadata_rules.hpp"
+
 #include <cstddef>
 
 namespace nearcall::grpc {
@@ -15,7 +17,8 @@ constexpr std::size_t key(std::string_view name) {
 
 /// What a name is that the protocol does not list.
 HeaderName unlisted(std::string_view name) {
-  return name.starts_with(':') ? HeaderName::unknown_pseudo : HeaderName::custom;
+  if (name.starts_with(':')) return HeaderName::unknown_pseudo;
+  return detail::is_reserved_key(name) ? HeaderName::reserved : HeaderName::custom;
 }
 
 /// Inlined, so that the comparison is with a constant: a few instructions instead of a memcmp.

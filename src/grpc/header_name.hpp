@@ -23,6 +23,7 @@ enum class HeaderName : std::uint8_t {
   host,
   method,
   path,
+  reserved,
   scheme,
   status,
   te,
@@ -30,8 +31,8 @@ enum class HeaderName : std::uint8_t {
   user_agent,
 };
 
-/// Which one `name` (in lower case) is. Names that start with `grpc-` and are not listed are
-/// custom: tracing puts `grpc-trace-bin` there, and handlers want to see it.
+/// Which one `name` (in lower case) is. `reserved`: one of the protocol's that means nothing to us
+/// (`grpc-trace-bin`, `http2-settings`); Metadata promises not to hold it.
 HeaderName header_name(std::string_view name) noexcept;
 
 }  // namespace nearcall::grpc

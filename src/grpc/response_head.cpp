@@ -66,7 +66,9 @@ ResponseHead refused(int http_status, StatusCode code, std::string why) {
 
 }  // namespace
 
-ResponseHead parse_response_head(std::span<const HeaderView> fields, bool end_stream) {
+ResponseHead parse_response_head(std::span<const HeaderView> fields,
+                                 bool end_stream,
+                                 const MetadataLimits& limits) {
   const ResponseFields found = find_response_fields(fields);
   const int http_status = parse_http_status(found.http_status);
   if (http_status == 0) {
@@ -74,7 +76,7 @@ ResponseHead parse_response_head(std::span<const HeaderView> fields, bool end_st
   }
   if (http_status < 200 && !end_stream) return {ResponseHead::Kind::interim, http_status, {}, {}};
   if (end_stream && found.has_grpc_status) {
-    return {ResponseHead::Kind::ended, http_status, {}, parse_trailers(fields)};
+    return {ResponseHead::Kind::ended, http_status, {}, parse_trailers(fields, limits)};
   }
   if (end_stream || http_status != 200) return refused(http_status, status_from_http(http_status));
   const auto subtype = content_subtype(found.content_type);

@@ -4,6 +4,7 @@
 
 #include "base/header_view.hpp"
 #include "grpc/header_block.hpp"
+#include "grpc/metadata_codec.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/status.hpp>
@@ -30,8 +31,10 @@ struct ResponseHead {
 };
 
 /// Reads a response's header block. `end_stream`: whether the block ended the stream. The metadata
-/// is left to parse_metadata().
-ResponseHead parse_response_head(std::span<const HeaderView> fields, bool end_stream);
+/// is left to parse_metadata(), but for what a failure carries; that keeps to `limits`.
+ResponseHead parse_response_head(std::span<const HeaderView> fields,
+                                 bool end_stream,
+                                 const MetadataLimits& limits);
 
 /// Appends the headers of a response that is followed by messages or trailers. `metadata` must live
 /// until `to` is encoded.

@@ -145,14 +145,14 @@ void append_message(HeaderBlock& to, std::string_view message) {
 
 }  // namespace
 
-Status parse_trailers(std::span<const HeaderView> trailers) {
+Status parse_trailers(std::span<const HeaderView> trailers, const MetadataLimits& limits) {
   const StatusFields fields = find_status_fields(trailers);
   Status status = status_of(fields);
   if (status.ok()) return status;
   if (!fields.details.empty()) {
     if (auto details = base64_decode(fields.details)) status.with_details(*std::move(details));
   }
-  if (auto metadata = parse_metadata(trailers); metadata && !metadata->empty()) {
+  if (auto metadata = parse_metadata(trailers, limits); metadata && !metadata->empty()) {
     status.with_trailers(*std::move(metadata));
   }
   return status;

@@ -4,6 +4,7 @@
 
 #include "base/header_view.hpp"
 #include "grpc/header_block.hpp"
+#include "grpc/metadata_codec.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/status.hpp>
@@ -15,10 +16,11 @@ namespace nearcall::grpc {
 
 /// What `trailers` say. A failure carries its details and the metadata beside it. Never fails
 /// itself: a missing, malformed or unknown `grpc-status` is UNKNOWN and says so in its message, and
-/// details or metadata that cannot be decoded are left out.
+/// details or metadata that parse_metadata() would not take are left out.
 ///
-/// Metadata of an OK call is not looked at; parse_metadata() gives it.
-Status parse_trailers(std::span<const HeaderView> trailers);
+/// Metadata of an OK call is not looked at; parse_metadata() gives it, and decides whether the call
+/// stays OK.
+Status parse_trailers(std::span<const HeaderView> trailers, const MetadataLimits& limits);
 
 /// What a response without `grpc-status` means (http-grpc-status-mapping.md). Never OK: 200 without
 /// `grpc-status` is UNKNOWN.

@@ -149,6 +149,7 @@ class Session {
   void release(Stream& stream, TimePoint deadline = no_deadline);
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept { return peer_.max_header_list_size; }
+  const ConnectionLimits& limits() const noexcept { return options_.limits; }
   /// Streams that take a slot: not released, or released and not yet sent.
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.

@@ -2,8 +2,6 @@
 // From a request's headers to the method that serves it.
 #include "server/request_reader.hpp"
 
-#include "grpc/metadata_codec.hpp"
-
 #include <string>
 #include <utility>
 
@@ -25,7 +23,7 @@ Result<ServedRequest*, grpc::Rejection> RequestReader::read(const http2::HeaderL
   if (!method) return Failure{method.error()};
   const bool is_metadata_behind = known != nullptr && !known->has_metadata;
   Result<Metadata> metadata =
-      grpc::parse_metadata(list.fields().subspan(is_metadata_behind ? seen : 0));
+      grpc::parse_metadata(list.fields().subspan(is_metadata_behind ? seen : 0), limits_);
   if (!metadata) {
     grpc::Rejection rejection;
     rejection.status = std::move(metadata).error();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "connection/head_memory.hpp"
+#include "grpc/metadata_codec.hpp"
 #include "grpc/request_head.hpp"
 #include "server/service_registry.hpp"
 
@@ -26,7 +27,8 @@ struct ServedRequest {
 /// Thread safety: none; its connection's driver's.
 class RequestReader {
  public:
-  explicit RequestReader(const ServiceRegistry& registry) noexcept : registry_(&registry) {}
+  RequestReader(const ServiceRegistry& registry, const grpc::MetadataLimits& limits) noexcept
+      : registry_(&registry), limits_(limits) {}
 
   /// Good until the next read(); the metadata may be moved out of it.
   Result<ServedRequest*, grpc::Rejection> read(const http2::HeaderList& list);
@@ -49,6 +51,7 @@ class RequestReader {
   Result<ServedMethod, grpc::Rejection> find_method(const grpc::RequestHead& head) const;
 
   const ServiceRegistry* registry_;
+  const grpc::MetadataLimits limits_;
   HeadMemory<Known> known_;
   ServedRequest current_;
 };

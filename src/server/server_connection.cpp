@@ -3,6 +3,7 @@
 #include "server/server_connection.hpp"
 
 #include "base/log.hpp"
+#include "connection/metadata_limits.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "server/server_loop.hpp"
 
@@ -21,7 +22,7 @@ ServerConnection::ServerConnection(ServerLoop& loop,
                                    ConnectionQuota::Place place)
     : loop_(&loop),
       place_(std::move(place)),
-      requests_(loop.shared().registry()),
+      requests_(loop.shared().registry(), metadata_limits(loop.shared().options().limits())),
       pump_(std::move(transport),
             http2::Role::server,
             {.limits = loop.shared().options().limits()},

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace nearcall::test {
 namespace {
 
@@ -100,6 +102,68 @@ TEST(ClientCall, HeadersAndTrailersAreToldApart) {
   EXPECT_EQ(call.trailers().get("cost"), "7");
   EXPECT_EQ(call.trailers().get("grpc-status"), std::nullopt);
   EXPECT_EQ(call.changes, 2);
+}
+
+TEST(ClientCall, ABadFieldInTheHeadersEndsTheOneCall) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  DirectCall other(direct.method());
+  http2::Stream& stream = direct.open(call);
+  direct.open(other);
+  direct.peer().headers(
+      stream, {{":status", "200"}, {"content-type", "application/grpc"}, {"color", "\x1b[31m"}});
+  direct.turn();
+  direct.turn();
+
+  EXPECT_EQ(call.status().code(), StatusCode::internal);
+  EXPECT_TRUE(call.headers().empty());
+  EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
+  EXPECT_TRUE(other.is_open());
+}
+
+/// How a call ends whose trailers are these.
+Status status_after(ScriptedPeer::Fields trailers) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  http2::Stream& stream = direct.open(call);
+  direct.peer().begin(stream);
+  direct.peer().headers(stream, trailers, /*end_stream=*/true);
+  direct.turn();
+  EXPECT_TRUE(call.is_over());
+  EXPECT_TRUE(call.trailers().empty());
+  return call.status();
+}
+
+TEST(ClientCall, OkWithTrailersThatCannotBeReadIsNotOk) {
+  const std::string too_many(ConnectionLimits().max_header_fields, ',');
+
+  EXPECT_EQ(status_after({{"grpc-status", "0"}, {"cost", "\xff"}}).code(), StatusCode::internal);
+  EXPECT_EQ(status_after({{"grpc-status", "0"}, {"cost-bin", "*"}}).code(), StatusCode::internal);
+  EXPECT_EQ(status_after({{"grpc-status", "0"}, {"cost-bin", too_many}}).code(),
+            StatusCode::resource_exhausted);
+}
+
+TEST(ClientCall, AFailureKeepsItsCodeWhateverStandsBesideIt) {
+  const std::string too_many(ConnectionLimits().max_header_fields, ',');
+
+  EXPECT_EQ(status_after({{"grpc-status", "5"}, {"cost", "\xff"}}).code(), StatusCode::not_found);
+  EXPECT_EQ(status_after({{"grpc-status", "5"}, {"cost-bin", too_many}}).code(),
+            StatusCode::not_found);
+}
+
+TEST(ClientCall, ATrailersOnlyAnswerIsHeldToTheSameRules) {
+  DirectClient direct;
+  DirectCall call(direct.method());
+  http2::Stream& stream = direct.open(call);
+  direct.peer().headers(stream,
+                        {{":status", "200"},
+                         {"content-type", "application/grpc"},
+                         {"grpc-status", "0"},
+                         {"weird!", "v"}},
+                        /*end_stream=*/true);
+  direct.turn();
+
+  EXPECT_EQ(call.status().code(), StatusCode::internal);
 }
 
 TEST(ClientCall, InterimHeadersAreNotTheHeaders) {

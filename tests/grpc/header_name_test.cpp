@@ -2,6 +2,8 @@
 // HeaderName: each name of the protocol, and its near misses.
 #include "grpc/header_name.hpp"
 
+#include <nearcall/metadata.hpp>
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -42,7 +44,9 @@ TEST(HeaderName, ANameThatDiffersAnywhereIsCustom) {
       std::string other = name;
       other[at] = '.';
       const bool is_pseudo = other[0] == ':';
-      EXPECT_EQ(header_name(other), is_pseudo ? HeaderName::unknown_pseudo : HeaderName::custom);
+      const HeaderName regular =
+          other.starts_with("grpc-") ? HeaderName::reserved : HeaderName::custom;
+      EXPECT_EQ(header_name(other), is_pseudo ? HeaderName::unknown_pseudo : regular);
     }
   }
 }
@@ -52,10 +56,22 @@ TEST(HeaderName, UnknownPseudoHeadersAreProtocol) {
   EXPECT_EQ(header_name(":"), HeaderName::unknown_pseudo);
 }
 
-TEST(HeaderName, OtherNamesAreCustomAndTracingIsVisible) {
+TEST(HeaderName, NamesThatMetadataRefusesAsTheProtocolsAreNotCustom) {
+  for (const char* const name :
+       {"grpc-", "grpc-trace-bin", "grpc-foo", "te", "content-type", "user-agent", "host",
+        "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
+        "content-length", "http2-settings"}) {
+    EXPECT_FALSE(Metadata().add(name, "x")) << name;
+    EXPECT_NE(header_name(name), HeaderName::custom) << name;
+  }
+}
+
+TEST(HeaderName, OtherNamesAreCustom) {
+  for (const char* const name : {"x-request-id", "grpc", "grpcx-y", "a"}) {
+    EXPECT_TRUE(Metadata().add(name, "x")) << name;
+    EXPECT_EQ(header_name(name), HeaderName::custom) << name;
+  }
   EXPECT_EQ(header_name(""), HeaderName::custom);
-  EXPECT_EQ(header_name("x-request-id"), HeaderName::custom);
-  EXPECT_EQ(header_name("grpc-trace-bin"), HeaderName::custom);
 }
 
 }  // namespace

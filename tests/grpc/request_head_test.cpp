@@ -250,7 +250,7 @@ TEST(RequestHead, WhatIsWrittenIsReadBack) {
   append_request_head(block, {.path = "/s/M"});
   append_request_call(block, std::nullopt, metadata);
   const auto head = parse_request_head(block.fields());
-  const auto back = parse_metadata(block.fields());
+  const auto back = parse_metadata(block.fields(), MetadataLimits());
 
   ASSERT_TRUE(head.ok());
   EXPECT_EQ(head->service, "s");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,16 @@ namespace {
 using Fields = std::vector<HeaderView>;
 using HeadKind = ResponseHead::Kind;
 
+ResponseHead response_head_of(std::span<const HeaderView> fields, bool end_stream) {
+  return parse_response_head(fields, end_stream, MetadataLimits());
+}
+
 TEST(ResponseHead, BeginsAResponse) {
   const Fields fields = {{":status", "200"},
                          {"content-type", "application/grpc+proto"},
                          {"grpc-encoding", "identity"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/false);
 
   EXPECT_EQ(head.kind, HeadKind::begun);
   EXPECT_EQ(head.http_status, 200);
@@ -28,13 +33,13 @@ TEST(ResponseHead, BeginsAResponse) {
 
 TEST(ResponseHead, InterimResponsesAreNotTheResponse) {
   for (const char* status : {"100", "103", "199"}) {
-    EXPECT_EQ(parse_response_head(Fields{{":status", status}}, /*end_stream=*/false).kind,
+    EXPECT_EQ(response_head_of(Fields{{":status", status}}, /*end_stream=*/false).kind,
               HeadKind::interim);
   }
 }
 
 TEST(ResponseHead, AnInterimResponseThatEndsTheStreamIsRefused) {
-  const ResponseHead head = parse_response_head(Fields{{":status", "103"}}, /*end_stream=*/true);
+  const ResponseHead head = response_head_of(Fields{{":status", "103"}}, /*end_stream=*/true);
 
   EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::unknown);
@@ -47,7 +52,7 @@ TEST(ResponseHead, TrailersOnlyEndsTheCallWithItsStatus) {
                          {"grpc-message", "gone"},
                          {"cost", "3"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/true);
 
   EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, Status(StatusCode::not_found, "gone"));
@@ -58,7 +63,7 @@ TEST(ResponseHead, TrailersOnlyMayBeOk) {
   const Fields fields = {
       {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/true);
 
   EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_TRUE(head.status.ok());
@@ -67,7 +72,7 @@ TEST(ResponseHead, TrailersOnlyMayBeOk) {
 TEST(ResponseHead, AGrpcStatusCountsMoreThanTheHttpStatus) {
   const Fields fields = {{":status", "415"}, {"grpc-status", "13"}, {"grpc-message", "m"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/true);
 
   EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, Status(StatusCode::internal, "m"));
@@ -77,13 +82,13 @@ TEST(ResponseHead, AGrpcStatusBeforeTheEndOfTheStreamIsNoEnd) {
   const Fields fields = {
       {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}};
 
-  EXPECT_EQ(parse_response_head(fields, /*end_stream=*/false).kind, HeadKind::begun);
+  EXPECT_EQ(response_head_of(fields, /*end_stream=*/false).kind, HeadKind::begun);
 }
 
 TEST(ResponseHead, AnHttpErrorIsRefusedWithItsMeaning) {
   for (const bool end_stream : {false, true}) {
     const ResponseHead head =
-        parse_response_head(Fields{{":status", "503"}, {"content-type", "text/html"}}, end_stream);
+        response_head_of(Fields{{":status", "503"}, {"content-type", "text/html"}}, end_stream);
 
     EXPECT_EQ(head.kind, HeadKind::refused);
     EXPECT_EQ(head.http_status, 503);
@@ -95,7 +100,7 @@ TEST(ResponseHead, AnHttpErrorIsRefusedWithItsMeaning) {
 TEST(ResponseHead, AnEndWithoutGrpcStatusIsUnknown) {
   const Fields fields = {{":status", "200"}, {"content-type", "application/grpc"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/true);
 
   EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::unknown);
@@ -104,7 +109,7 @@ TEST(ResponseHead, AnEndWithoutGrpcStatusIsUnknown) {
 TEST(ResponseHead, AForeignOrMissingContentTypeIsUnknown) {
   for (const Fields& fields :
        {Fields{{":status", "200"}, {"content-type", "text/html"}}, Fields{{":status", "200"}}}) {
-    const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+    const ResponseHead head = response_head_of(fields, /*end_stream=*/false);
 
     EXPECT_EQ(head.kind, HeadKind::refused);
     EXPECT_EQ(head.status.code(), StatusCode::unknown);
@@ -116,7 +121,7 @@ TEST(ResponseHead, AnEncodingThatWasNotOfferedIsInternal) {
   const Fields fields = {
       {":status", "200"}, {"content-type", "application/grpc"}, {"grpc-encoding", "gzip"}};
 
-  const ResponseHead head = parse_response_head(fields, /*end_stream=*/false);
+  const ResponseHead head = response_head_of(fields, /*end_stream=*/false);
 
   EXPECT_EQ(head.kind, HeadKind::refused);
   EXPECT_EQ(head.status.code(), StatusCode::internal);
@@ -126,12 +131,12 @@ TEST(ResponseHead, AnEncodingThatWasNotOfferedIsInternal) {
 TEST(ResponseHead, AMalformedHttpStatusIsInternal) {
   for (const char* status : {"", "20", "2000", "099", "abc", "2x0", "-20", " 200", "20 "}) {
     const Fields fields = {{":status", status}, {"grpc-status", "0"}};
-    const ResponseHead head = parse_response_head(fields, /*end_stream=*/true);
+    const ResponseHead head = response_head_of(fields, /*end_stream=*/true);
 
     EXPECT_EQ(head.kind, HeadKind::refused) << status;
     EXPECT_EQ(head.status.code(), StatusCode::internal) << status;
   }
-  EXPECT_EQ(parse_response_head({}, /*end_stream=*/true).kind, HeadKind::refused);
+  EXPECT_EQ(response_head_of({}, /*end_stream=*/true).kind, HeadKind::refused);
 }
 
 TEST(ResponseHead, IsWrittenWithItsMetadata) {
@@ -143,7 +148,7 @@ TEST(ResponseHead, IsWrittenWithItsMetadata) {
 
   EXPECT_EQ(Fields(block.fields().begin(), block.fields().end()),
             (Fields{{":status", "200"}, {"content-type", "application/grpc"}, {"id-bin", "aGk"}}));
-  EXPECT_EQ(parse_response_head(block.fields(), /*end_stream=*/false).kind, HeadKind::begun);
+  EXPECT_EQ(response_head_of(block.fields(), /*end_stream=*/false).kind, HeadKind::begun);
 }
 
 TEST(ResponseHead, TrailersOnlyIsReadBack) {
@@ -152,7 +157,7 @@ TEST(ResponseHead, TrailersOnlyIsReadBack) {
 
   append_trailers_only(block, status, Metadata());
 
-  const ResponseHead head = parse_response_head(block.fields(), /*end_stream=*/true);
+  const ResponseHead head = response_head_of(block.fields(), /*end_stream=*/true);
   EXPECT_EQ(head.kind, HeadKind::ended);
   EXPECT_EQ(head.status, status);
 }

@@ -13,18 +13,22 @@ namespace {
 
 using Fields = std::vector<HeaderView>;
 
+Status trailers_say(const Fields& trailers) {
+  return parse_trailers(trailers, MetadataLimits());
+}
+
 Fields written(HeaderBlock& block, const Status& status, const Metadata& metadata) {
   append_trailers(block, status, metadata);
   return {block.fields().begin(), block.fields().end()};
 }
 
 TEST(StatusCodec, ZeroIsOkWhateverStandsBesideIt) {
-  EXPECT_TRUE(parse_trailers(Fields{{"grpc-status", "0"}}).ok());
-  EXPECT_TRUE(parse_trailers(Fields{{"grpc-status", "00"}}).ok());
-  EXPECT_TRUE(parse_trailers(Fields{{"grpc-message", "fine"},
-                                    {"grpc-status", "0"},
-                                    {"x-bin", "*"},
-                                    {"grpc-status-details-bin", "*"}})
+  EXPECT_TRUE(trailers_say(Fields{{"grpc-status", "0"}}).ok());
+  EXPECT_TRUE(trailers_say(Fields{{"grpc-status", "00"}}).ok());
+  EXPECT_TRUE(trailers_say(Fields{{"grpc-message", "fine"},
+                                  {"grpc-status", "0"},
+                                  {"x-bin", "*"},
+                                  {"grpc-status-details-bin", "*"}})
                   .ok());
 }
 
@@ -33,16 +37,16 @@ TEST(StatusCodec, EachCodeComesBackFromTheWire) {
     const Status status(static_cast<StatusCode>(code), "why");
     HeaderBlock block;
 
-    EXPECT_EQ(parse_trailers(written(block, status, Metadata())), status) << code;
+    EXPECT_EQ(trailers_say(written(block, status, Metadata())), status) << code;
   }
 }
 
 TEST(StatusCodec, ReadsMessageDetailsAndMetadataOfAFailure) {
-  const Status status = parse_trailers(Fields{{"grpc-status", "5"},
-                                              {"grpc-message", "no %C3%BC, 100%"},
-                                              {"grpc-status-details-bin", "aGk="},
-                                              {"retry-after", "2"},
-                                              {"x-bin", "aGk"}});
+  const Status status = trailers_say(Fields{{"grpc-status", "5"},
+                                            {"grpc-message", "no %C3%BC, 100%"},
+                                            {"grpc-status-details-bin", "aGk="},
+                                            {"retry-after", "2"},
+                                            {"x-bin", "aGk"}});
 
   EXPECT_EQ(status, Status(StatusCode::not_found, "no \xc3\xbc, 100%").with_details("hi"));
   EXPECT_EQ(status.trailers().get("retry-after"), "2");
@@ -51,22 +55,22 @@ TEST(StatusCodec, ReadsMessageDetailsAndMetadataOfAFailure) {
 }
 
 TEST(StatusCodec, AMissingStatusIsUnknownAndSaysSo) {
-  EXPECT_EQ(parse_trailers({}), Status(StatusCode::unknown, "the trailers have no grpc-status"));
-  EXPECT_EQ(parse_trailers(Fields{{"grpc-message", "half"}}),
+  EXPECT_EQ(trailers_say({}), Status(StatusCode::unknown, "the trailers have no grpc-status"));
+  EXPECT_EQ(trailers_say(Fields{{"grpc-message", "half"}}),
             Status(StatusCode::unknown, "the trailers have no grpc-status: half"));
 }
 
 TEST(StatusCodec, AnUnknownNumberIsUnknownAndKept) {
-  EXPECT_EQ(parse_trailers(Fields{{"grpc-status", "17"}}),
+  EXPECT_EQ(trailers_say(Fields{{"grpc-status", "17"}}),
             Status(StatusCode::unknown, "unknown grpc-status 17"));
-  EXPECT_EQ(parse_trailers(Fields{{"grpc-status", "4294967295"}, {"grpc-message", "odd"}}),
+  EXPECT_EQ(trailers_say(Fields{{"grpc-status", "4294967295"}, {"grpc-message", "odd"}}),
             Status(StatusCode::unknown, "unknown grpc-status 4294967295: odd"));
 }
 
 TEST(StatusCodec, AMalformedStatusIsUnknownAndQuoted) {
   for (const char* text :
        {"", "x", "-1", "+1", " 1", "1 ", "0x1", "1.0", "4294967296", "OK", "0,0"}) {
-    EXPECT_EQ(parse_trailers(Fields{{"grpc-status", text}}),
+    EXPECT_EQ(trailers_say(Fields{{"grpc-status", text}}),
               Status(StatusCode::unknown, "malformed grpc-status \"" + std::string(text) + "\""));
   }
 }
@@ -74,18 +78,28 @@ TEST(StatusCodec, AMalformedStatusIsUnknownAndQuoted) {
 TEST(StatusCodec, ALongMalformedStatusIsCutShort) {
   const std::string text(10'000, 'x');
 
-  const Status status = parse_trailers(Fields{{"grpc-status", text}});
+  const Status status = trailers_say(Fields{{"grpc-status", text}});
 
   EXPECT_LT(status.message().size(), 200U);
 }
 
 TEST(StatusCodec, DamagedDetailsOrMetadataLeaveTheStatusAsItIs) {
-  const Status status = parse_trailers(Fields{{"grpc-status", "9"},
-                                              {"grpc-message", "m"},
-                                              {"grpc-status-details-bin", "*"},
-                                              {"x-bin", "*"}});
+  const Status status = trailers_say(Fields{{"grpc-status", "9"},
+                                            {"grpc-message", "m"},
+                                            {"grpc-status-details-bin", "*"},
+                                            {"x-bin", "*"}});
 
   EXPECT_EQ(status, Status(StatusCode::failed_precondition, "m"));
+  EXPECT_TRUE(status.trailers().empty());
+}
+
+TEST(StatusCodec, MetadataBeyondTheLimitsLeavesTheStatusAsItIs) {
+  const std::string joined(MetadataLimits().max_entries, ',');
+
+  const Status status =
+      trailers_say(Fields{{"grpc-status", "5"}, {"grpc-message", "gone"}, {"a-bin", joined}});
+
+  EXPECT_EQ(status, Status(StatusCode::not_found, "gone"));
   EXPECT_TRUE(status.trailers().empty());
 }
 

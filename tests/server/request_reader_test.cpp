@@ -60,7 +60,7 @@ class RequestReaderTest : public testing::Test {
   http2::HpackEncoder encoder_;
   http2::HpackDecoder decoder_;
   http2::HeaderList list_;
-  RequestReader reader_{registry_};
+  RequestReader reader_{registry_, grpc::MetadataLimits()};
 };
 
 TEST_F(RequestReaderTest, ARepeatedRequestIsTheSameCall) {
@@ -148,6 +148,30 @@ TEST_F(RequestReaderTest, ABadTimeoutBehindARepeatedHeadIsRefused) {
   repeat(request_to("/test.Clock/Set"));
   auto fields = request_to("/test.Clock/Set");
   fields.push_back({"grpc-timeout", "soon", Indexing::without});
+
+  const auto request = read(fields);
+
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().status.code(), StatusCode::internal);
+  EXPECT_TRUE(read(request_to("/test.Clock/Set")));
+}
+
+TEST_F(RequestReaderTest, MetadataThatSplitsIntoTooMuchIsRefusedEachTime) {
+  const std::string commas(grpc::MetadataLimits().max_entries, ',');
+  auto fields = request_to("/test.Clock/Set");
+  fields.push_back({"a-bin", commas});
+  repeat(fields);
+
+  const auto request = read(fields);
+
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().http_status, 200);
+  EXPECT_EQ(request.error().status.code(), StatusCode::resource_exhausted);
+}
+
+TEST_F(RequestReaderTest, AFieldThatMetadataMayNotHoldRefusesTheOneRequest) {
+  auto fields = request_to("/test.Clock/Set");
+  fields.push_back({"weird!#$%", "v", Indexing::without});
 
   const auto request = read(fields);
 
