@@ -2,10 +2,10 @@
 // ServerCore: the loops, threads and listeners of a server.
 #pragma once
 
+#include "async/signal_watch.hpp"
 #include "server/listen_port.hpp"
 #include "server/server_loop.hpp"
 #include "server/server_shared.hpp"
-#include "server/signal_watch.hpp"
 
 #include <nearcall/server.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SignalWatch: SIGINT and SIGTERM reach the loop, and what was there before is left alone.
-#include "server/signal_watch.hpp"
+#include "async/signal_watch.hpp"
 
 #include "support/child_process.hpp"
 

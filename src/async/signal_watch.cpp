@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signal handler that writes to an eventfd.
-#include "server/signal_watch.hpp"
+#include "async/signal_watch.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
