@@ -9,10 +9,15 @@
 namespace nearcall {
 
 /// Owns one file descriptor, or none (-1), and closes it when it goes.
+///
+/// Never 0, 1 or 2: a program that was started with those closed would print into what we own.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
-  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
+  /// Takes what a system call returned. A number below 3 is exchanged for one above; if there is
+  /// none, it is closed and this holds none, with the reason in errno.
+  explicit UniqueFd(int fd) noexcept
+      : fd_(fd >= 0 && fd <= STDERR_FILENO ? move_above_standard(fd) : fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
     if (this != &other) {
@@ -31,6 +36,8 @@ class UniqueFd {
   }
 
  private:
+  static int move_above_standard(int fd) noexcept;
+
   int fd_ = -1;
 };
 

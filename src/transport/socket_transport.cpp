@@ -110,12 +110,16 @@ Result<SocketPair> make_socketpair() {
   if (::socketpair(AF_UNIX, type, 0, fds.data()) != 0) {
     return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
   }
-  const auto own = [](int fd) {
-    return std::make_unique<SocketTransport>(UniqueFd(fd), peer_identity(fd, "unix:"));
+  UniqueFd one(fds[0]);
+  UniqueFd other(fds[1]);
+  if (!one || !other) {
+    return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
+  }
+  const auto own = [](UniqueFd fd) {
+    PeerIdentity peer = peer_identity(fd.get(), "unix:");
+    return std::make_unique<SocketTransport>(std::move(fd), std::move(peer));
   };
-  auto first = own(fds[0]);
-  auto second = own(fds[1]);
-  return SocketPair(std::move(first), std::move(second));
+  return SocketPair(own(std::move(one)), own(std::move(other)));
 }
 
 }  // namespace nearcall
