@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/fork_mark.hpp"
-#include "base/unique_fd.hpp"
+#include "base/unshared_fd.hpp"
 
 #include <nearcall/result.hpp>
 
@@ -16,12 +16,12 @@ namespace nearcall {
 /// Connections leave 32 descriptors to the rest of the program (half of them, where the limit is
 /// below 64). When the process has no descriptor left, a connection would wait in the backlog
 /// unanswered and keep the socket readable. The spare one is given up to accept and close it, and
-/// taken back. Thread safety: none.
+/// taken back. A forked child gets none of it. Thread safety: none.
 class Acceptor {
  public:
   explicit Acceptor(UniqueFd listening) noexcept;
-  /// In the process that made it: nobody can connect any more, even if a forked child still holds a
-  /// copy of the socket. In a forked child: only closes the copy.
+  /// In the process that made it: nobody can connect any more, even if a copy of the socket is left
+  /// somewhere.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -35,7 +35,7 @@ class Acceptor {
  private:
   Result<UniqueFd> turn_one_away(const std::string& subject, int reason);
 
-  const UniqueFd listening_;
+  const detail::UnsharedFd listening_;
   const ForkMark made_in_;
   UniqueFd spare_;
 };

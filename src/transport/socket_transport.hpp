@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/fork_mark.hpp"
-#include "base/unique_fd.hpp"
+#include "base/unshared_fd.hpp"
 #include "transport/abort_reason.hpp"
 
 #include <nearcall/transport.hpp>
@@ -23,8 +23,8 @@ class SocketTransport final : public Transport {
  public:
   /// Takes over a connected socket. `peer` is what peer() answers.
   SocketTransport(UniqueFd fd, PeerIdentity peer) noexcept;
-  /// In the process that made it: ends the connection, even if a forked child still holds a copy of
-  /// the descriptor. In a forked child: only closes the copy, the parent's connection lives on.
+  /// In the process that made it: ends the connection, even if a copy of the descriptor is left
+  /// somewhere. In a forked child, which has no copy: nothing.
   ~SocketTransport() override;
   SocketTransport(const SocketTransport&) = delete;
   SocketTransport& operator=(const SocketTransport&) = delete;
@@ -44,7 +44,7 @@ class SocketTransport final : public Transport {
   /// shutdown(2), but not from a forked child, where it would end the parent's connection.
   void shut_down(int how) noexcept;
 
-  const UniqueFd fd_;
+  const detail::UnsharedFd fd_;
   const ForkMark made_in_;
   const bool is_unix_;
   bool has_large_buffer_ = false;  // the first large write asks for it

@@ -14,6 +14,9 @@
 namespace nearcall {
 namespace {
 
+using test::ChildProcess;
+using test::ProcessSignal;
+
 class AcceptorTest : public testing::Test {
  protected:
   test::TempDir directory_;
@@ -55,15 +58,17 @@ TEST_F(AcceptorTest, HandsOverNonBlockingCloseOnExecSockets) {
 }
 
 TEST_F(AcceptorTest, WithoutDescriptorsOneConnectionIsClosedAndTheErrorTold) {
-  test::ChildProcess child([this] {
-    const UniqueFd first = test::connected_to(path_);
-    const UniqueFd second = test::connected_to(path_);
+  ChildProcess child([this] {
+    const std::string path = directory_.file("of_child");
+    Acceptor acceptor(test::listening_at(path));
+    const UniqueFd first = test::connected_to(path);
+    const UniqueFd second = test::connected_to(path);
     std::vector<UniqueFd> hoard;
     if (!use_up_descriptors(hoard)) return 1;
 
     for (const UniqueFd* const client : {&first, &second}) {
       if (has_ended(client->get())) return 2;
-      const auto accepted = acceptor_.try_accept("unix:x");
+      const auto accepted = acceptor.try_accept("unix:x");
       if (accepted) return 3;
       if (accepted.error().code() != StatusCode::resource_exhausted) return 4;
       if (accepted.error().message() !=
@@ -79,10 +84,11 @@ TEST_F(AcceptorTest, WithoutDescriptorsOneConnectionIsClosedAndTheErrorTold) {
 }
 
 TEST_F(AcceptorTest, WithoutDescriptorsAnEmptyBacklogIsNoError) {
-  test::ChildProcess child([this] {
+  ChildProcess child([this] {
+    Acceptor acceptor(test::listening_at(directory_.file("of_child")));
     std::vector<UniqueFd> hoard;
     if (!use_up_descriptors(hoard)) return 1;
-    const auto accepted = acceptor_.try_accept("x");
+    const auto accepted = acceptor.try_accept("x");
     return accepted && !*accepted ? 0 : 2;
   });
 
@@ -90,14 +96,16 @@ TEST_F(AcceptorTest, WithoutDescriptorsAnEmptyBacklogIsNoError) {
 }
 
 TEST_F(AcceptorTest, AcceptsAgainWhenDescriptorsAreBack) {
-  test::ChildProcess child([this] {
-    const UniqueFd first = test::connected_to(path_);
-    const UniqueFd second = test::connected_to(path_);
+  ChildProcess child([this] {
+    const std::string path = directory_.file("of_child");
+    Acceptor acceptor(test::listening_at(path));
+    const UniqueFd first = test::connected_to(path);
+    const UniqueFd second = test::connected_to(path);
     std::vector<UniqueFd> hoard;
     if (!use_up_descriptors(hoard)) return 1;
-    if (acceptor_.try_accept("x")) return 2;
+    if (acceptor.try_accept("x")) return 2;
     hoard.clear();
-    const auto accepted = acceptor_.try_accept("x");
+    const auto accepted = acceptor.try_accept("x");
     return accepted && *accepted && !has_ended(second.get()) ? 0 : 3;
   });
 
@@ -105,10 +113,12 @@ TEST_F(AcceptorTest, AcceptsAgainWhenDescriptorsAreBack) {
 }
 
 TEST_F(AcceptorTest, ConnectionsLeaveThirtyTwoDescriptorsToOthers) {
-  test::ChildProcess child([this] {
-    const UniqueFd last = test::connected_to(path_);
-    const UniqueFd beyond = test::connected_to(path_);
-    const UniqueFd later = test::connected_to(path_);
+  ChildProcess child([this] {
+    const std::string path = directory_.file("of_child");
+    Acceptor acceptor(test::listening_at(path));
+    const UniqueFd last = test::connected_to(path);
+    const UniqueFd beyond = test::connected_to(path);
+    const UniqueFd later = test::connected_to(path);
     const rlimit limit{100, 100};
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
     std::vector<UniqueFd> hoard;
@@ -116,17 +126,39 @@ TEST_F(AcceptorTest, ConnectionsLeaveThirtyTwoDescriptorsToOthers) {
       hoard.emplace_back(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
     } while (hoard.back().get() < 66);
 
-    const auto at_the_limit = acceptor_.try_accept("unix:x");
+    const auto at_the_limit = acceptor.try_accept("unix:x");
     if (!at_the_limit || at_the_limit->get() != 67) return 2;
-    const auto refused = acceptor_.try_accept("unix:x");
+    const auto refused = acceptor.try_accept("unix:x");
     if (refused || refused.error().code() != StatusCode::resource_exhausted) return 3;
     if (refused.error().message().find("the last 32 descriptors") == std::string::npos) return 4;
     if (!has_ended(beyond.get()) || has_ended(later.get())) return 5;
     hoard.pop_back();
-    return acceptor_.try_accept("unix:x") ? 0 : 6;
+    return acceptor.try_accept("unix:x") ? 0 : 6;
   });
 
   EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(AcceptorTest, ForkedChildHoldsNoCopyOfTheListeningSocket) {
+  ProcessSignal forked;
+  ProcessSignal over;
+  const std::string path = directory_.file("of_maker");
+  ChildProcess maker([&] {
+    const Acceptor acceptor(test::listening_at(path));
+    const ChildProcess child([&] {
+      forked.raise();
+      over.leave_raising_to_others();
+      return over.wait() ? 0 : 1;
+    });
+    return ProcessSignal().wait() ? 0 : 1;
+  });
+  ASSERT_TRUE(forked.wait());
+  EXPECT_TRUE(test::connected_to(path));
+  maker.kill();
+
+  EXPECT_FALSE(test::connected_to(path));
+  EXPECT_EQ(errno, ECONNREFUSED);
+  over.raise();
 }
 
 TEST_F(AcceptorTest, BrokenListenerIsAnErrorThatNamesIt) {
