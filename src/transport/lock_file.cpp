@@ -2,10 +2,13 @@
 // Opening, locking and removing of lock files without a race.
 #include "transport/lock_file.hpp"
 
+#include "transport/dying_process.hpp"
 #include "transport/system_error.hpp"
 
 #include <sys/file.h>
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace nearcall {
@@ -22,6 +25,8 @@ UniqueFd open_or_create(int directory, const std::string& name) noexcept {
     UniqueFd existing(::openat(directory, name.c_str(), flags));
     if (existing || errno != ENOENT) return existing;
     UniqueFd created(::openat(directory, name.c_str(), flags | O_CREAT | O_EXCL, 0600));
+    // Whatever the umask is: a successor of the same user must be able to open it.
+    if (created) ::fchmod(created.get(), 0600);
     if (created || errno != EEXIST) return created;
   }
   errno = EAGAIN;
@@ -36,10 +41,43 @@ int lock_now(int fd) noexcept {
   return result;
 }
 
+/// Who wrote itself into the file; 0 if nobody did.
+pid_t holder_of(int fd) noexcept {
+  std::array<char, 16> text{};
+  const ssize_t count = ::pread(fd, text.data(), text.size(), 0);
+  pid_t holder = 0;
+  if (count > 0) std::from_chars(text.data(), text.data() + count, holder);
+  return holder;
+}
+
+/// If that fails, nobody waits for us when we die.
+void write_holder(int fd) noexcept {
+  const std::string text = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) != 0) return;
+  static_cast<void>(!::pwrite(fd, text.data(), text.size(), 0));
+}
+
 Status busy(const std::string& subject, const std::string& path) {
   std::string message = subject;
   message.append(": address in use: another server holds ").append(path);
   return {StatusCode::unavailable, std::move(message)};
+}
+
+/// What to do about a file that cannot be opened depends on whose it is.
+Status cannot_open(int directory,
+                   const std::string& name,
+                   const std::string& subject,
+                   const std::string& path) {
+  const int number = errno;
+  Status refused = system_status(local_failure_code(number), subject, "open " + path, number);
+  struct stat status {};
+  if (number != EACCES || ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return refused;
+  }
+  return {refused.code(), refused.message() + ". It belongs to uid " +
+                              std::to_string(status.st_uid) +
+                              ", whose server used this address. If that server is gone, its "
+                              "owner or the directory's has to remove the file, and the socket"};
 }
 
 Status not_a_plain_file(const std::string& subject, const std::string& path) {
@@ -54,21 +92,28 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
                                                     std::string name,
                                                     const std::string& subject,
                                                     const std::string& path) {
-  for (int round = 0; round < max_rounds; ++round) {
+  detail::PatienceWithTheDead patience;
+  for (int round = 0; round < max_rounds;) {
     UniqueFd fd = open_or_create(directory, name);
-    if (!fd) return system_status(local_failure_code(errno), subject, "open " + path, errno);
+    if (!fd) return cannot_open(directory, name, subject, path);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
       return not_a_plain_file(subject, path);
     }
     if (lock_now(fd.get()) != 0) {
-      if (errno == EWOULDBLOCK) return busy(subject, path);
-      return system_status(local_failure_code(errno), subject, "flock " + path, errno);
+      if (errno != EWOULDBLOCK) {
+        return system_status(local_failure_code(errno), subject, "flock " + path, errno);
+      }
+      if (!patience.wait_for(holder_of(fd.get()))) return busy(subject, path);
+      continue;
     }
     const FileId locked = file_id(status);
-    if (file_id_at(directory, name) != locked) continue;  // its holder has just removed it
-    return std::unique_ptr<LockFile>(
-        new LockFile(directory, std::move(name), std::move(fd), locked));
+    if (file_id_at(directory, name) == locked) {
+      write_holder(fd.get());
+      return std::unique_ptr<LockFile>(
+          new LockFile(directory, std::move(name), std::move(fd), locked));
+    }
+    ++round;  // its holder has just removed it
   }
   return busy(subject, path);
 }

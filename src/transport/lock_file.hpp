@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/fork_mark.hpp"
-#include "base/unique_fd.hpp"
+#include "base/unshared_fd.hpp"
 #include "transport/file_id.hpp"
 
 #include <nearcall/result.hpp>
@@ -15,7 +15,9 @@ namespace nearcall {
 
 /// Holds flock(2) on a file in a directory, from acquire() to destruction.
 ///
-/// The kernel lets go of the lock when the process dies, so a file left behind locks nobody out.
+/// The kernel lets go of the lock when the process dies, so a file left behind locks nobody out;
+/// no forked child shares it. The file has mode 0600, and says in it who holds it (a pid), so that
+/// an acquirer can wait for a holder that was killed this moment, up to 2 s, and for no other.
 /// The holder removes the file when it is done. So an acquirer may lock a file that has just lost
 /// its name; it looks at the name again under the lock, and starts over if that leads elsewhere.
 /// Thread safety: none.
@@ -37,7 +39,7 @@ class LockFile {
 
   const int directory_;
   const std::string name_;
-  const UniqueFd fd_;
+  const detail::UnsharedFd fd_;
   const FileId id_;
   const ForkMark made_in_;
 };

@@ -3,6 +3,8 @@
 #include "transport/socket_file.hpp"
 
 #include "base/log.hpp"
+#include "transport/dying_process.hpp"
+#include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/system_error.hpp"
 
@@ -136,20 +138,26 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
 }
 
 Result<void> SocketFile::probe() const {
-  const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!client) return failure(errno, "socket");
   const SocketAddress address = SocketAddress::unix_path(path_);
-  const int result = ::connect(client.get(), address.get(), address.size());
-  if (result == 0 || errno == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
+  detail::PatienceWithTheDead patience;
+  pid_t server = 0;
+  int reason = 0;
+  do {
+    const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!client) return failure(errno, "socket");
+    reason = ::connect(client.get(), address.get(), address.size()) == 0 ? 0 : errno;
+    server = peer_identity(client.get(), {}).pid();
+  } while (reason == 0 && patience.wait_for(server));
+  if (reason == 0 || reason == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
     return Failure{
         Status(StatusCode::unavailable, subject_ + ": address in use: a server listens there")};
   }
-  if (errno == ECONNREFUSED || errno == ENOENT) return {};
-  if (errno == EPROTOTYPE) {
+  if (reason == ECONNREFUSED || reason == ENOENT) return {};
+  if (reason == EPROTOTYPE) {
     return Failure{Status(StatusCode::unavailable,
                           subject_ + ": address in use: a socket of another type is bound there")};
   }
-  return failure(errno, "connect, to see whether a server listens there");
+  return failure(reason, "connect, to see whether a server listens there");
 }
 
 Result<void> SocketFile::bind_temporary(int socket) {

@@ -4,9 +4,11 @@
 
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/listening.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <filesystem>
@@ -68,6 +70,74 @@ TEST_F(LockFileTest, FileOfAKilledHolderLocksNobodyOut) {
   ASSERT_TRUE(exists());
 
   EXPECT_TRUE(acquire());
+}
+
+TEST_F(LockFileTest, IsNotHeldByAForkedChildThatOutlivesTheHolder) {
+  ProcessSignal forked;
+  ProcessSignal over;
+  ChildProcess holder([&] {
+    const auto lock = acquire();
+    const ChildProcess child([&] {
+      forked.raise();
+      over.leave_raising_to_others();
+      return over.wait() ? 0 : 1;
+    });
+    return ProcessSignal().wait() && lock ? 0 : 1;
+  });
+  ASSERT_TRUE(forked.wait());
+  EXPECT_FALSE(acquire());
+  holder.kill();
+
+  EXPECT_TRUE(acquire());
+  over.raise();
+}
+
+TEST_F(LockFileTest, IsTakenFromAHolderThatWasKilledThisMoment) {
+  for (int i = 0; i < 20; ++i) {
+    ProcessSignal held;
+    ChildProcess holder([&] {
+      // What it has to give back first keeps the lock taken for a while.
+      const std::vector<char> memory(std::size_t{4} * 1024 * 1024, 'x');
+      const auto lock = acquire();
+      held.raise();
+      return ProcessSignal().wait() && lock && memory[0] == 'x' ? 0 : 1;
+    });
+    ASSERT_TRUE(held.wait());
+
+    ::kill(holder.pid(), SIGKILL);
+
+    const auto lock = acquire();
+    ASSERT_TRUE(lock) << i << ": " << lock.status().message();
+  }
+}
+
+TEST_F(LockFileTest, FileCanBeOpenedAgainWhateverTheUmaskWas) {
+  const test::ScopedUmask takes_all(0777);
+
+  const auto lock = acquire();
+
+  ASSERT_TRUE(lock);
+  EXPECT_EQ(test::mode_of(directory_.file("x.lock")), 0600U);
+}
+
+TEST_F(LockFileTest, FileOfAnotherUserIsRefusedWithTheOwnerAndTheWayOut) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const int file = ::open(directory_.file("x.lock").c_str(), O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  ::close(file);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0);
+  constexpr uid_t somebody = 12345;
+  ChildProcess child([&] {
+    if (::setuid(somebody) != 0) return 1;
+    const auto refused = acquire();
+    if (refused || refused.error().code() != StatusCode::permission_denied) return 2;
+    const std::string& why = refused.error().message();
+    if (why.find(directory_.file("x.lock")) == std::string::npos) return 3;
+    if (why.find("belongs to uid 0") == std::string::npos) return 4;
+    return why.find("remove the file") == std::string::npos ? 5 : 0;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(LockFileTest, FileThatSomebodyElsePutThereIsNotRemoved) {
