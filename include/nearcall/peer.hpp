@@ -4,8 +4,10 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace nearcall {
 
@@ -13,8 +15,9 @@ namespace nearcall {
 /// unix(7)), and its address.
 ///
 /// The credentials are those at the time of connect(2) (or listen(2), seen from a client): the pid
-/// may belong to another process by now, so decide on uid and gid and only log the pid.
-/// A uid of 65534 is also how a user outside our user namespace looks: never trust it.
+/// may belong to another process by now, so decide on uid and groups and only log the pid.
+/// Ids of 65534 are also how users and groups outside our user namespace look: PeerPolicy trusts
+/// them only where that cannot be.
 ///
 /// A value. Thread safety: as a std::string.
 class PeerIdentity {
@@ -24,6 +27,11 @@ class PeerIdentity {
   explicit PeerIdentity(std::string address) : address_(std::move(address)) {}
   PeerIdentity(std::string address, uid_t uid, gid_t gid, pid_t pid)
       : address_(std::move(address)), uid_(uid), gid_(gid), pid_(pid), has_credentials_(true) {}
+  /// Supplementary groups, besides gid().
+  PeerIdentity& supplementary_groups(std::vector<gid_t> groups) {
+    groups_ = std::move(groups);
+    return *this;
+  }
 
   /// Whether uid, gid and pid come from the kernel. False on TCP and most custom transports.
   bool has_credentials() const noexcept { return has_credentials_; }
@@ -31,6 +39,10 @@ class PeerIdentity {
   uid_t uid() const noexcept { return uid_; }
   /// (gid_t)-1 without credentials.
   gid_t gid() const noexcept { return gid_; }
+  /// Supplementary groups (SO_PEERGROUPS); none without credentials.
+  std::span<const gid_t> supplementary_groups() const noexcept { return groups_; }
+  /// Whether gid() or a supplementary group is this one.
+  bool is_in_group(gid_t group) const noexcept;
   /// 0 without credentials, and for a process outside our pid namespace.
   pid_t pid() const noexcept { return pid_; }
   /// The address in target form: "unix:/run/x.sock", "ipv4:127.0.0.1:4711".
@@ -45,6 +57,7 @@ class PeerIdentity {
   gid_t gid_ = static_cast<gid_t>(-1);
   pid_t pid_ = 0;
   bool has_credentials_ = false;
+  std::vector<gid_t> groups_;
 };
 
 }  // namespace nearcall

@@ -24,7 +24,7 @@ ListenPort::ListenPort(ServerShared& shared,
     : shared_(&shared),
       core_(&core),
       listener_(std::move(listener)),
-      policy_(policy),
+      policy_(std::move(policy)),
       sink_(std::move(sink)),
       timer_(core, &ListenPort::on_timer, this) {
 }
@@ -74,17 +74,17 @@ void ListenPort::accept_all() {
 
 void ListenPort::take(std::unique_ptr<Transport> connection) {
   const PeerIdentity& peer = connection->peer();
-  const char* refused = nullptr;
+  std::string refused;
   std::optional<ConnectionQuota::Place> place;
   if (!policy_.admits(peer)) {
-    refused = "is not admitted by the listener's policy";
+    refused = policy_.why_not(peer);
   } else {
     place = shared_->quota().take(peer.uid());
-    if (!place) refused = "is beyond the limit of connections";
+    if (!place) refused = "beyond the limit of connections";
   }
-  if (refused == nullptr) return sink_(std::move(connection), std::move(*place));
+  if (refused.empty()) return sink_(std::move(connection), std::move(*place));
   if (refusal_limiter_.admit(core_->now())) {
-    log(LogLevel::warning, listener_->address(), ": peer ", peer.to_string(), " ", refused);
+    log(LogLevel::warning, listener_->address(), ": peer ", peer.to_string(), ": ", refused);
   }
 }
 

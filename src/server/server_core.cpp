@@ -43,7 +43,7 @@ Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy p
     return bound;
   }
   addresses_.push_back(listener->address());
-  listening_.push_back({std::move(listener), policy});
+  listening_.push_back({std::move(listener), std::move(policy)});
   return {};
 }
 

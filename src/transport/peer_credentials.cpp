@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// SO_PEERCRED and SO_PEERPIDFD, and how an identity is written in logs.
+// SO_PEERCRED and SO_PEERGROUPS, and how an identity is written in logs.
 #include "transport/peer_credentials.hpp"
 
-#include "transport/system_error.hpp"
-
-#include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
 
 namespace nearcall {
 namespace {
 
-#ifdef SO_PEERPIDFD
-constexpr int so_peerpidfd = SO_PEERPIDFD;
-#else
-constexpr int so_peerpidfd = 77;  // of asm-generic/socket.h; older headers lack it
-#endif
-
 bool is_unix_socket(int fd) noexcept {
   int family = AF_UNSPEC;
   socklen_t size = sizeof family;
   return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX;
+}
+
+/// None before Linux 4.13.
+std::vector<gid_t> groups_of(int fd) {
+  std::array<gid_t, 32> few{};
+  socklen_t size = sizeof few;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few.data(), &size) == 0) {
+    return {few.begin(), few.begin() + size / sizeof(gid_t)};
+  }
+  if (errno != ERANGE) return {};
+  std::vector<gid_t> many(size / sizeof(gid_t));
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, many.data(), &size) != 0) return {};
+  return many;
 }
 
 }  // namespace
@@ -34,19 +41,14 @@ PeerIdentity peer_identity(int fd, std::string address) {
   const bool is_known = result == 0 && size == sizeof credentials &&
                         credentials.uid != static_cast<uid_t>(-1);  // -1: not connected
   if (!is_known) return PeerIdentity(std::move(address));
-  return {std::move(address), credentials.uid, credentials.gid, credentials.pid};
+  PeerIdentity peer(std::move(address), credentials.uid, credentials.gid, credentials.pid);
+  peer.supplementary_groups(groups_of(fd));
+  return peer;
 }
 
-Result<UniqueFd, std::error_code> peer_pidfd(int fd) noexcept {
-  if (!is_unix_socket(fd)) return Failure{system_error(ENOPROTOOPT)};
-  int pidfd = -1;
-  socklen_t size = sizeof pidfd;
-  if (::getsockopt(fd, SOL_SOCKET, so_peerpidfd, &pidfd, &size) != 0) {
-    return Failure{system_error(errno)};
-  }
-  UniqueFd owned(pidfd);
-  ::fcntl(pidfd, F_SETFD, FD_CLOEXEC);  // the kernel sets it already; cheap to be sure
-  return owned;
+bool PeerIdentity::is_in_group(gid_t group) const noexcept {
+  if (!has_credentials_) return false;
+  return gid_ == group || std::find(groups_.begin(), groups_.end(), group) != groups_.end();
 }
 
 std::string PeerIdentity::to_string() const {

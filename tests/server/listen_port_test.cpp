@@ -165,7 +165,7 @@ TEST_F(ListenPortTest, APeerWithoutCredentialsIsRefusedWhereTheyAreNeeded) {
   settle();
 
   EXPECT_TRUE(taken_.empty());
-  EXPECT_TRUE(log_capture().take("ipv4:1.2.3.4:5 is not admitted"));
+  EXPECT_TRUE(log_capture().take("ipv4:1.2.3.4:5: a peer without credentials is not admitted"));
 }
 
 TEST_F(ListenPortTest, AnyoneMayComeWhereThatWasSaid) {

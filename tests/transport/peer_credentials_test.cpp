@@ -2,16 +2,20 @@
 // Peer credentials: of a real process, under another user, and where there are none.
 #include "transport/peer_credentials.hpp"
 
+#include "base/unique_fd.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/socket_address.hpp"
 
-#include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
 
 namespace nearcall {
 namespace {
@@ -83,23 +87,24 @@ TEST_F(PeerCredentials, SurviveTheProcessThatHadThem) {
   EXPECT_EQ(peer_identity(accept().get(), "").pid(), pid);
 }
 
-TEST_F(PeerCredentials, PidfdTurnsReadableWhenThatProcessEnds) {
-  ProcessSignal finish;
-  ChildProcess child([&] { return connect_to(address_) >= 0 && finish.wait() ? 0 : 1; });
-  const UniqueFd accepted = accept();
+TEST_F(PeerCredentials, NameTheSupplementaryGroupsFewOrMany) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to join groups";
+  for (const std::size_t count : {std::size_t{0}, std::size_t{2}, std::size_t{100}}) {
+    std::vector<gid_t> groups(count);
+    std::iota(groups.begin(), groups.end(), gid_t{5000});
+    ChildProcess child([&] {
+      if (::setgroups(groups.size(), groups.data()) != 0) return 1;
+      return connect_to(address_) >= 0 ? 0 : 2;
+    });
+    ASSERT_EQ(child.wait(), 0);
 
-  const auto pidfd = peer_pidfd(accepted.get());
+    const PeerIdentity peer = peer_identity(accept().get(), "");
 
-  if (!pidfd && pidfd.error() == std::errc::no_protocol_option) {
-    GTEST_SKIP() << "this kernel has no SO_PEERPIDFD";
+    EXPECT_TRUE(std::ranges::equal(peer.supplementary_groups(), groups)) << count;
+    EXPECT_EQ(peer.is_in_group(5001), count > 1);
+    EXPECT_TRUE(peer.is_in_group(peer.gid()));
+    EXPECT_FALSE(peer.is_in_group(4999));
   }
-  ASSERT_TRUE(pidfd) << pidfd.error().message();
-  EXPECT_EQ(::fcntl(pidfd->get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-  pollfd watched{pidfd->get(), POLLIN, 0};
-  EXPECT_EQ(::poll(&watched, 1, 0), 0);
-  finish.raise();
-  EXPECT_EQ(::poll(&watched, 1, 10'000), 1);
-  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST(PeerCredentialsElsewhere, TcpSocketHasNone) {
@@ -112,7 +117,7 @@ TEST(PeerCredentialsElsewhere, TcpSocketHasNone) {
   EXPECT_EQ(peer.gid(), static_cast<gid_t>(-1));
   EXPECT_EQ(peer.pid(), 0);
   EXPECT_EQ(peer.to_string(), "ipv4:127.0.0.1:1");
-  EXPECT_FALSE(peer_pidfd(tcp.get()));
+  EXPECT_FALSE(peer.is_in_group(static_cast<gid_t>(-1)));
 }
 
 TEST(PeerCredentialsElsewhere, UnconnectedUnixSocketHasNone) {
