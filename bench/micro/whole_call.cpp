@@ -100,7 +100,7 @@ WholeCall::~WholeCall() = default;
 void WholeCall::join(Service& service) {
   hub_ = std::make_shared<PipeHub>();
   server_->add_service(service);
-  server_->listen(std::make_unique<PipeListener>(hub_));
+  server_->listen(std::make_unique<PipeListener>(hub_), untrusted::anyone());
   const Result<void> started = server_->start();
   CHECK(started.ok());
   channel_ = std::make_unique<Channel>(

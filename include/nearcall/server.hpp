@@ -4,18 +4,15 @@
 
 #include <nearcall/connection_limits.hpp>
 #include <nearcall/event_loop.hpp>
-#include <nearcall/peer_policy.hpp>
+#include <nearcall/listen_options.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/service.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/transport.hpp>
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,39 +92,6 @@ class ServerOptions {
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };
 
-/// How one listener behaves. A value; fluent.
-class ListenOptions {
- public:
-  ListenOptions() = default;
-  /// `server.listen("ipv4:127.0.0.1:0", untrusted::anyone())`.
-  ListenOptions(PeerPolicy policy) : policy_(policy) {}
-
-  /// Who may connect.
-  ListenOptions& policy(PeerPolicy policy) {
-    policy_ = policy;
-    return *this;
-  }
-  /// The permissions of the socket's file; 0600 by default.
-  ListenOptions& mode(mode_t mode) {
-    mode_ = mode;
-    return *this;
-  }
-  /// The group of the socket's file; the process's by default.
-  ListenOptions& group(gid_t group) {
-    group_ = group;
-    return *this;
-  }
-
-  PeerPolicy policy() const noexcept { return policy_; }
-  mode_t mode() const noexcept { return mode_; }
-  std::optional<gid_t> group() const noexcept { return group_; }
-
- private:
-  PeerPolicy policy_ = PeerPolicy::same_user_or_root();
-  mode_t mode_ = 0600;
-  std::optional<gid_t> group_;
-};
-
 /// Listens, runs the handlers of its services, and stops in good order.
 ///
 ///     Server server;
@@ -160,14 +124,18 @@ class Server {
   /// Listens on a target (Endpoint::parse()); clients can connect from now on, and are served once
   /// the server runs. What goes wrong is reported by run() or start().
   Server& listen(std::string_view target, const ListenOptions& options = ListenOptions());
-  /// Takes connections from a listener of the user's own. Who may connect is its business.
-  Server& listen(std::unique_ptr<Listener> listener);
+  /// Takes connections from a listener of the user's own, under the same rule of who may connect
+  /// as from ours. Of the options only the policy counts.
+  Server& listen(std::unique_ptr<Listener> listener,
+                 const ListenOptions& options = ListenOptions());
   /// The same, and returns what went wrong: UNAVAILABLE with the path and the reason ("address in
-  /// use"), INVALID_ARGUMENT for a bad target, FAILED_PRECONDITION for an abstract or TCP target
-  /// without `untrusted::anyone()`.
+  /// use"), INVALID_ARGUMENT for a bad target, FAILED_PRECONDITION for a policy that does not go
+  /// with the target (an abstract or TCP one without `untrusted::anyone()`) or with the file mode.
   Result<void> try_listen(std::string_view target, const ListenOptions& options = ListenOptions());
-  /// The same, and returns what its bind() did.
-  Result<void> try_listen(std::unique_ptr<Listener> listener);
+  /// The same, and returns what its bind() did. FAILED_PRECONDITION for a policy that needs
+  /// credentials where the listener knows none (Listener::knows_credentials()).
+  Result<void> try_listen(std::unique_ptr<Listener> listener,
+                          const ListenOptions& options = ListenOptions());
 
   /// Where the server listens, in order, as targets; a port of 0 is replaced by the real one.
   std::vector<std::string> addresses() const;

@@ -2,7 +2,7 @@
 // Transport, Listener, Connector: to bring another transport. Any reliable byte stream will do.
 #pragma once
 
-#include <nearcall/endpoint.hpp>
+#include <nearcall/listen_options.hpp>
 #include <nearcall/peer.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/task.hpp>
@@ -17,6 +17,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace nearcall {
@@ -137,6 +138,9 @@ class Listener {
   virtual void unbind() noexcept = 0;
   /// In target form, for logs: "unix:/run/x.sock".
   virtual std::string address() const = 0;
+  /// Whether its transports know the credentials of their peers. Where they do not, a server
+  /// listens only with `untrusted::anyone()`. Fixed for its life.
+  virtual bool knows_credentials() const noexcept { return false; }
 };
 
 /// What a connector is told of the connection that is wanted.
@@ -172,5 +176,16 @@ class Connector {
   /// (EventLoop::current()), which the task may use to wait and must not block.
   virtual Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) = 0;
 };
+
+/// The connector of a target (Endpoint::parse()), for programs that connect without a Channel or
+/// wrap it in one of their own. INVALID_ARGUMENT for a target that is none.
+Result<std::unique_ptr<Connector>> make_connector(std::string_view target);
+
+/// The listener of a target, not bound yet. The policy in `options` is checked against the mode,
+/// and judges nobody here: whoever takes its transports does. INVALID_ARGUMENT: a target that is
+/// none or that nobody can listen on, a mode beyond 0777. FAILED_PRECONDITION: a policy and a mode
+/// or a kind of target that do not go together.
+Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
+                                                const ListenOptions& options = ListenOptions());
 
 }  // namespace nearcall

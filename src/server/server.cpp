@@ -3,26 +3,13 @@
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "server/server_core.hpp"
-#include "transport/make_transport.hpp"
+#include "transport/listen_access.hpp"
 
 #include <nearcall/server.hpp>
 
 #include <utility>
 
 namespace nearcall {
-namespace {
-
-/// Abstract sockets and TCP carry no permissions: whoever opens them says so.
-Result<void> check_policy(const Endpoint& endpoint, const PeerPolicy& policy) {
-  if (endpoint.kind() == Endpoint::Kind::unix_path || !policy.needs_credentials()) return {};
-  return Failure{Status(StatusCode::failed_precondition,
-                        endpoint.to_string() +
-                            ": anybody may connect to such an address; pass untrusted::anyone() "
-                            "to listen() if that is meant")};
-}
-
-}  // namespace
-
 Server::Server(ServerOptions options)
     : core_(std::make_unique<detail::ServerCore>(nullptr, options)) {
 }
@@ -40,19 +27,23 @@ Server& Server::add_service(Service& service) {
 }
 
 Result<void> Server::try_listen(std::string_view target, const ListenOptions& options) {
-  Result<Endpoint> endpoint = Endpoint::parse(target);
-  if (!endpoint) return Failure{std::move(endpoint).error()};
-  if (Result<void> allowed = check_policy(*endpoint, options.policy()); !allowed) return allowed;
-  ListenerOptions listener_options;
-  listener_options.mode = options.mode();
-  listener_options.group = options.group();
-  Result<std::unique_ptr<Listener>> listener = make_listener(*endpoint, listener_options);
+  Result<std::unique_ptr<Listener>> listener = make_listener(target, options);
   if (!listener) return Failure{std::move(listener).error()};
   return core_->listen(*std::move(listener), options.policy());
 }
 
-Result<void> Server::try_listen(std::unique_ptr<Listener> listener) {
-  return core_->listen(std::move(listener), untrusted::anyone());
+Result<void> Server::try_listen(std::unique_ptr<Listener> listener, const ListenOptions& options) {
+  const PeerPolicy& policy = options.policy();
+  if (policy.needs_socket_file()) {
+    return Failure{
+        Status(StatusCode::failed_precondition,
+               listener->address() + ": PeerPolicy::by_file_mode() is for unix: targets")};
+  }
+  if (!listener->knows_credentials()) {
+    auto allowed = detail::check_peers_without_credentials(listener->address(), policy);
+    if (!allowed) return allowed;
+  }
+  return core_->listen(std::move(listener), policy);
 }
 
 Server& Server::listen(std::string_view target, const ListenOptions& options) {
@@ -61,8 +52,8 @@ Server& Server::listen(std::string_view target, const ListenOptions& options) {
   return *this;
 }
 
-Server& Server::listen(std::unique_ptr<Listener> listener) {
-  Result<void> listening = try_listen(std::move(listener));
+Server& Server::listen(std::unique_ptr<Listener> listener, const ListenOptions& options) {
+  Result<void> listening = try_listen(std::move(listener), options);
   if (!listening) core_->remember(std::move(listening).error());
   return *this;
 }

@@ -2,6 +2,7 @@
 // Which class serves which kind of endpoint.
 #include "transport/make_transport.hpp"
 
+#include "transport/listen_access.hpp"
 #include "transport/tcp_connector.hpp"
 #include "transport/tcp_listener.hpp"
 #include "transport/unix_connector.hpp"
@@ -11,6 +12,7 @@
 #include <utility>
 
 namespace nearcall {
+namespace detail {
 namespace {
 
 class RefusingConnector final : public Connector {
@@ -43,23 +45,36 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
 }
 
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
-                                                const ListenerOptions& options) {
-  if ((options.mode & ~static_cast<mode_t>(0777)) != 0) {
+                                                const ListenOptions& options) {
+  if (endpoint.kind() == Endpoint::Kind::authority) {
     return Status(StatusCode::invalid_argument,
-                  endpoint.to_string() + ": a mode has permission bits only (0777)");
+                  endpoint.to_string() + ": nobody can listen on such a target");
   }
-  switch (endpoint.kind()) {
-    case Endpoint::Kind::unix_path:
-    case Endpoint::Kind::unix_abstract:
-      return std::unique_ptr<Listener>(std::make_unique<UnixListener>(endpoint, options));
-    case Endpoint::Kind::ipv4:
-    case Endpoint::Kind::ipv6:
-      return std::unique_ptr<Listener>(std::make_unique<TcpListener>(endpoint, options));
-    case Endpoint::Kind::authority:
-      break;
+  if (Result<void> allowed = check_access(endpoint, options); !allowed) {
+    return std::move(allowed).error();
   }
-  return Status(StatusCode::invalid_argument,
-                endpoint.to_string() + ": nobody can listen on such a target");
+  std::unique_ptr<Listener> listener;
+  if (endpoint.kind() == Endpoint::Kind::ipv4 || endpoint.kind() == Endpoint::Kind::ipv6) {
+    listener = std::make_unique<TcpListener>(endpoint, options);
+  } else {
+    listener = std::make_unique<UnixListener>(endpoint, options);
+  }
+  return listener;
+}
+
+}  // namespace detail
+
+Result<std::unique_ptr<Connector>> make_connector(std::string_view target) {
+  Result<Endpoint> endpoint = Endpoint::parse(target);
+  if (!endpoint) return std::move(endpoint).error();
+  return detail::make_connector(*endpoint);
+}
+
+Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
+                                                const ListenOptions& options) {
+  Result<Endpoint> endpoint = Endpoint::parse(target);
+  if (!endpoint) return std::move(endpoint).error();
+  return detail::make_listener(*endpoint, options);
 }
 
 }  // namespace nearcall

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// From an Endpoint to the transport of its kind.
+// From an Endpoint to the transport of its kind; for targets: nearcall/transport.hpp.
 #pragma once
 
-#include "transport/listener_options.hpp"
-
 #include <nearcall/endpoint.hpp>
+#include <nearcall/listen_options.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>
 
-namespace nearcall {
+namespace nearcall::detail {
 
 /// The connector for an endpoint. That of an authority refuses every connection
 /// (FAILED_PRECONDITION): such a target is for channels with a connect callback.
 std::unique_ptr<Connector> make_connector(const Endpoint& endpoint);
 
-/// The listener for an endpoint, not bound yet. INVALID_ARGUMENT for an authority, and for a mode
-/// that is not one.
+/// The listener for an endpoint, not bound yet.
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
-                                                const ListenerOptions& options = {});
+                                                const ListenOptions& options = ListenOptions());
 
-}  // namespace nearcall
+}  // namespace nearcall::detail

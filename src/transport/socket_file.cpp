@@ -71,7 +71,7 @@ SocketFile::SocketFile(const std::string& path) : path_(path), subject_("unix:" 
 
 Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
                                                        const std::string& path,
-                                                       const ListenerOptions& options) {
+                                                       const ListenOptions& options) {
   std::unique_ptr<SocketFile> file(new SocketFile(path));
   if (auto opened = file->open_directory(); !opened) return std::move(opened).error();
   if (auto locked = file->lock(); !locked) return std::move(locked).error();
@@ -79,7 +79,7 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
   if (!stale) return std::move(stale).error();
   if (auto bound = file->bind_temporary(socket); !bound) return std::move(bound).error();
   if (auto set = file->set_access(options); !set) return std::move(set).error();
-  if (::listen(socket, options.backlog) != 0) return file->failure(errno, "listen");
+  if (::listen(socket, options.backlog()) != 0) return file->failure(errno, "listen");
   if (auto published = file->publish(*stale); !published) return std::move(published).error();
   return file;
 }
@@ -191,18 +191,17 @@ Result<void> SocketFile::bind_temporary(int socket) {
   return {};
 }
 
-Result<void> SocketFile::set_access(const ListenerOptions& options) const {
-  if (options.owner || options.group) {
-    const uid_t owner = options.owner.value_or(static_cast<uid_t>(-1));
-    const gid_t group = options.group.value_or(static_cast<gid_t>(-1));
-    const int result = ::fchownat(pin_.get(), "", owner, group, AT_EMPTY_PATH);
-    if (result != 0) return failure(errno, "chown");
+Result<void> SocketFile::set_access(const ListenOptions& options) const {
+  if (options.group()) {
+    constexpr auto same_owner = static_cast<uid_t>(-1);
+    const int result = ::fchownat(pin_.get(), "", same_owner, *options.group(), AT_EMPTY_PATH);
+    if (result != 0) return failure(errno, "chown to group " + std::to_string(*options.group()));
   }
   struct stat status {};
   if (::fstat(pin_.get(), &status) != 0) return failure(errno, "stat");
-  if ((status.st_mode & 07777U) == options.mode) return {};
+  if ((status.st_mode & 07777U) == options.mode()) return {};
   // Through the descriptor: the name could lead elsewhere by now. (fchmod refuses O_PATH ones.)
-  if (::chmod(path_of_fd(pin_.get()).c_str(), options.mode) != 0) return failure(errno, "chmod");
+  if (::chmod(path_of_fd(pin_.get()).c_str(), options.mode()) != 0) return failure(errno, "chmod");
   return {};
 }
 

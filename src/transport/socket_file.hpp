@@ -5,9 +5,9 @@
 #include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 #include "transport/file_id.hpp"
-#include "transport/listener_options.hpp"
 #include "transport/lock_file.hpp"
 
+#include <nearcall/listen_options.hpp>
 #include <nearcall/result.hpp>
 
 #include <memory>
@@ -34,7 +34,7 @@ class SocketFile {
   /// system.
   static Result<std::unique_ptr<SocketFile>> create(int socket,
                                                     const std::string& path,
-                                                    const ListenerOptions& options);
+                                                    const ListenOptions& options);
   /// Gives the path back. In a forked child it only closes: the parent's name stays.
   ~SocketFile();
   SocketFile(const SocketFile&) = delete;
@@ -51,7 +51,7 @@ class SocketFile {
   /// Whether somebody listens at the path: OK says that nobody does.
   Result<void> probe() const;
   Result<void> bind_temporary(int socket);
-  Result<void> set_access(const ListenerOptions& options) const;
+  Result<void> set_access(const ListenOptions& options) const;
   Result<void> publish(const UniqueFd& stale);
   Result<void> replace(const UniqueFd& stale);
   Failure<Status> overtaken() const;

@@ -14,8 +14,8 @@
 
 namespace nearcall {
 
-TcpListener::TcpListener(const Endpoint& endpoint, ListenerOptions options)
-    : wanted_(endpoint), address_(endpoint.to_string()), options_(options) {
+TcpListener::TcpListener(const Endpoint& endpoint, ListenOptions options)
+    : wanted_(endpoint), address_(endpoint.to_string()), options_(std::move(options)) {
   CHECK(wanted_.family() != AF_UNIX, address_);
 }
 
@@ -33,7 +33,7 @@ Result<void> TcpListener::bind() {
     return failure("SO_REUSEADDR");
   }
   if (::bind(socket.get(), wanted_.get(), wanted_.size()) != 0) return failure("bind");
-  if (::listen(socket.get(), options_.backlog) != 0) return failure("listen");
+  if (::listen(socket.get(), options_.backlog()) != 0) return failure("listen");
   address_ = SocketAddress::local(socket.get()).to_string();
   acceptor_.emplace(std::move(socket));
   return {};

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "transport/acceptor.hpp"
-#include "transport/listener_options.hpp"
 #include "transport/socket_address.hpp"
 
 #include <nearcall/endpoint.hpp>
+#include <nearcall/listen_options.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>
@@ -20,7 +20,7 @@ namespace nearcall {
 class TcpListener final : public Listener {
  public:
   /// REQUIRES: an ipv4 or ipv6 endpoint. Port 0 lets the kernel choose one.
-  explicit TcpListener(const Endpoint& endpoint, ListenerOptions options = {});
+  explicit TcpListener(const Endpoint& endpoint, ListenOptions options = ListenOptions());
 
   Result<void> bind() override;
   Result<std::unique_ptr<Transport>> try_accept() override;
@@ -32,7 +32,7 @@ class TcpListener final : public Listener {
  private:
   const SocketAddress wanted_;
   std::string address_;
-  const ListenerOptions options_;
+  const ListenOptions options_;
   std::optional<Acceptor> acceptor_;
 };
 

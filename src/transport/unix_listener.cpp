@@ -30,8 +30,8 @@ Result<void> bind_abstract(int socket, const Endpoint& endpoint, int backlog) {
 
 }  // namespace
 
-UnixListener::UnixListener(const Endpoint& endpoint, ListenerOptions options)
-    : endpoint_(endpoint), address_(endpoint.to_string()), options_(options) {
+UnixListener::UnixListener(const Endpoint& endpoint, ListenOptions options)
+    : endpoint_(endpoint), address_(endpoint.to_string()), options_(std::move(options)) {
   CHECK(endpoint.kind() == Endpoint::Kind::unix_path ||
             endpoint.kind() == Endpoint::Kind::unix_abstract,
         address_);
@@ -42,7 +42,7 @@ Result<void> UnixListener::bind() {
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return Failure{system_status(local_failure_code(errno), address_, "socket", errno)};
   if (endpoint_.kind() == Endpoint::Kind::unix_abstract) {
-    auto bound = bind_abstract(socket.get(), endpoint_, options_.backlog);
+    auto bound = bind_abstract(socket.get(), endpoint_, options_.backlog());
     if (!bound) return bound;
   } else {
     auto file = SocketFile::create(socket.get(), endpoint_.name(), options_);

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "transport/acceptor.hpp"
-#include "transport/listener_options.hpp"
 #include "transport/socket_file.hpp"
 
 #include <nearcall/endpoint.hpp>
+#include <nearcall/listen_options.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>
@@ -22,18 +22,19 @@ namespace nearcall {
 class UnixListener final : public Listener {
  public:
   /// REQUIRES: a Unix endpoint.
-  explicit UnixListener(const Endpoint& endpoint, ListenerOptions options = {});
+  explicit UnixListener(const Endpoint& endpoint, ListenOptions options = ListenOptions());
 
   Result<void> bind() override;
   Result<std::unique_ptr<Transport>> try_accept() override;
   WaitAdvice prepare_wait() override;
   void unbind() noexcept override;
   std::string address() const override { return address_; }
+  bool knows_credentials() const noexcept override { return true; }
 
  private:
   const Endpoint endpoint_;
   const std::string address_;
-  const ListenerOptions options_;
+  const ListenOptions options_;
   /// The name outlives the listening socket, from unbind() to destruction.
   std::unique_ptr<SocketFile> file_;
   std::optional<Acceptor> acceptor_;

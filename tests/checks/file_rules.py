@@ -11,7 +11,7 @@ LICENSE = "SPDX-License-Identifier: Apache-2.0"
 
 MAX_LINES = 600
 MAX_API_LINES = 2000  # of code: what documents it is not counted
-MAX_API_HEADERS = 22
+MAX_API_HEADERS = 25
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"
 MAX_TRANSPORT_LINES = 99  # of code; README.md and docs/transports.md say so

@@ -23,7 +23,7 @@ PUBLIC_ONLY = {"services", "cli"}
 PUBLIC = {
     "log": "base", "metadata": "base", "result": "base", "status": "base", "version": "base",
     "event_loop": "async", "spin_policy": "async", "task": "async", "thread_pool": "async",
-    "endpoint": "transport", "peer": "transport", "peer_policy": "transport",
+    "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
     "connection_limits": "http2",
     "method": "grpc",

@@ -20,7 +20,7 @@ class AnnouncedTransportTest : public testing::Test {
  protected:
   void run(ClientDriver driver, SpinPolicy client, SpinPolicy server) {
     Server host(ServerOptions().spin(server).drain_timeout(1s));
-    host.add_service(service_).listen(std::make_unique<QueueListener>(queue_));
+    host.add_service(service_).listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
     ASSERT_TRUE(host.start());
     Channel channel("http://localhost", ChannelOptions().spin(client).connect_callback(
                                             [this](const ConnectContext&) { return connect(); }));
@@ -65,7 +65,7 @@ TEST_P(AnnouncedTransport, BothSidesSleepAndNoWakeUpIsMissed) {
 
 TEST_F(AnnouncedTransportTest, AWriterThatSleepsIsWokenByTheReader) {
   Server host(ServerOptions().spin(SpinPolicy::off()).drain_timeout(1s));
-  host.add_service(service_).listen(std::make_unique<QueueListener>(queue_));
+  host.add_service(service_).listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
   ASSERT_TRUE(host.start());
   Channel channel(
       "http://localhost",

@@ -45,7 +45,8 @@ Task<Connected> hand_over(UniqueFd& socket) {
 TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
   auto [ours, theirs] = plain_socket_pair();
   Server server(ServerOptions().drain_timeout(1s));
-  server.add_service(service_).listen(std::make_unique<FdListener>(theirs.get(), server));
+  server.add_service(service_).listen(std::make_unique<FdListener>(theirs.get(), server),
+                                      untrusted::anyone());
   ASSERT_TRUE(server.start());
   {
     UniqueFd& socket = ours;

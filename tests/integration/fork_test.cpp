@@ -2,7 +2,6 @@
 // A process that forks: its child makes connections of its own and leaves its parent's alone.
 #include "integration/echo_server.hpp"
 #include "support/child_process.hpp"
-#include "transport/make_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -21,8 +20,7 @@ CallOptions soon() {
 
 class CountingConnector final : public Connector {
  public:
-  explicit CountingConnector(const std::string& target)
-      : inner_(make_connector(*Endpoint::parse(target))) {}
+  explicit CountingConnector(const std::string& target) : inner_(*make_connector(target)) {}
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     ++attempts;
     return inner_->connect(std::move(context));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many threads on few connections, many threads in the server, a caller's own loop.
 #include "integration/echo_server.hpp"
-#include "transport/make_transport.hpp"
 
 #include <atomic>
 #include <memory>
@@ -60,7 +59,7 @@ void mixed_calls(const Echo::Client& echo, int seed) {
 class CountingListener final : public Listener {
  public:
   CountingListener(const std::string& target, std::atomic<int>& accepted)
-      : inner_(make_listener(*Endpoint::parse(target)).value()), accepted_(&accepted) {}
+      : inner_(make_listener(target).value()), accepted_(&accepted) {}
 
   Result<void> bind() override { return inner_->bind(); }
   Result<std::unique_ptr<Transport>> try_accept() override {
@@ -71,6 +70,7 @@ class CountingListener final : public Listener {
   WaitAdvice prepare_wait() override { return inner_->prepare_wait(); }
   void unbind() noexcept override { inner_->unbind(); }
   std::string address() const override { return inner_->address(); }
+  bool knows_credentials() const noexcept override { return inner_->knows_credentials(); }
 
  private:
   const std::unique_ptr<Listener> inner_;

@@ -168,9 +168,10 @@ class Identity : public testing::Test {
   TempDir folder_;
 };
 
-TEST_F(Identity, OfAnotherUserIsRefusedAtAcceptByDefault) {
+TEST_F(Identity, OfAnotherUserIsRefusedWhereThePolicyDoesNotAdmitHim) {
   ServerSetup setup;
-  setup.listen.mode(0666);
+  setup.listen.mode(0666).policy(
+      PeerPolicy::any_of({PeerPolicy::same_user_or_root(), PeerPolicy::group(4711)}));
   ServerProcess server(folder_.file("mine.sock"), setup);
   ASSERT_TRUE(server.is_ready());
 

@@ -158,7 +158,8 @@ TEST_F(ServerTest, TheFirstErrorOfListenIsWhatStartReports) {
 
 TEST_F(ServerTest, TheModeOfTheSocketFileIsWhatWasAskedFor) {
   Server server;
-  server.listen(target("default")).listen(target("open"), ListenOptions().mode(0660));
+  server.listen(target("default"))
+      .listen(target("open"), ListenOptions(PeerPolicy::by_file_mode()).mode(0660));
 
   struct stat status {};
   ASSERT_EQ(::lstat(folder_.file("default").c_str(), &status), 0);

@@ -18,12 +18,15 @@ TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
        {"unix:" + directory.file("s"), "unix-abstract:nearcall-make-" + std::to_string(::getpid()),
         std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
-    auto listener = make_listener(*Endpoint::parse(target));
+    const ListenOptions options =
+        target.starts_with("unix:") ? ListenOptions() : ListenOptions(untrusted::anyone());
+    auto listener = make_listener(target, options);
     ASSERT_TRUE(listener);
     ASSERT_TRUE((*listener)->bind());
-    const auto connector = make_connector(*Endpoint::parse((*listener)->address()));
+    const auto connector = make_connector((*listener)->address());
+    ASSERT_TRUE(connector);
 
-    const auto client = test::connect_now(*connector);
+    const auto client = test::connect_now(**connector);
 
     ASSERT_TRUE(client) << client.error().to_string();
     const WaitAdvice advice = (*listener)->prepare_wait();
@@ -37,22 +40,23 @@ TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
 }
 
 TEST(MakeTransport, AuthorityNeedsAConnectCallback) {
-  const Endpoint endpoint = *Endpoint::parse("http://localhost");
+  const auto connector = make_connector("http://localhost");
+  ASSERT_TRUE(connector);
 
-  const auto connection = test::connect_now(*make_connector(endpoint));
+  const auto connection = test::connect_now(**connector);
 
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().code(), StatusCode::failed_precondition);
-  EXPECT_EQ(make_listener(endpoint).status().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(make_listener("http://localhost").status().code(), StatusCode::invalid_argument);
 }
 
-TEST(MakeTransport, ModeWithMoreThanPermissionBitsIsRefused) {
-  ListenerOptions options;
-  options.mode = 04600;
+TEST(MakeTransport, WhatIsNoTargetIsAnError) {
+  EXPECT_EQ(make_connector("carrier-pigeon:x").status().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(make_listener("carrier-pigeon:x").status().code(), StatusCode::invalid_argument);
+}
 
-  const auto listener = make_listener(*Endpoint::parse("unix:/x"), options);
-
-  EXPECT_EQ(listener.status().code(), StatusCode::invalid_argument);
+TEST(MakeTransport, ListenerWhosePolicyCannotBeKeptIsAnError) {
+  EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().code(), StatusCode::failed_precondition);
 }
 
 }  // namespace

@@ -21,11 +21,7 @@ Endpoint endpoint_of(const std::string& target) {
 
 class TcpConnectorTest : public testing::Test {
  protected:
-  static ListenerOptions shortest_backlog() {
-    ListenerOptions options;
-    options.backlog = 0;
-    return options;
-  }
+  static ListenOptions shortest_backlog() { return ListenOptions().backlog(0); }
   void SetUp() override { ASSERT_TRUE(listener_.bind()); }
   Endpoint address() const { return endpoint_of(listener_.address()); }
   /// From now on the kernel drops the SYN of whoever connects.

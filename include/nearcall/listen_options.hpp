@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// ListenOptions: who may connect to a listener, and how it is set up.
+#pragma once
+
+#include <nearcall/peer_policy.hpp>
+
+#include <sys/types.h>
+
+#include <optional>
+#include <utility>
+
+namespace nearcall {
+
+/// How one listener behaves. A value; fluent.
+///
+/// The policy and the permissions of a socket's file are two doors, and who connects passes both.
+/// Options of which one can never let in whom the other is open for are refused.
+class ListenOptions {
+ public:
+  ListenOptions() = default;
+  /// `server.listen("ipv4:127.0.0.1:0", untrusted::anyone())`.
+  ListenOptions(PeerPolicy policy) : policy_(std::move(policy)) {}
+
+  /// Who may connect; the process's user and root by default.
+  ListenOptions& policy(PeerPolicy policy) {
+    policy_ = std::move(policy);
+    return *this;
+  }
+  /// The permissions of the socket's file, exactly, whatever the umask; 0600 by default. Connecting
+  /// needs the write bit. Permission bits only (0777). For "unix:" targets.
+  ListenOptions& mode(mode_t mode) {
+    mode_ = mode;
+    return *this;
+  }
+  /// The group of the socket's file; the process's by default. One that the process belongs to,
+  /// unless it is root. For "unix:" targets.
+  ListenOptions& group(gid_t group) {
+    group_ = group;
+    return *this;
+  }
+  /// How many connections may wait to be accepted, 1,024 by default; the kernel caps it
+  /// (net.core.somaxconn).
+  ListenOptions& backlog(int connections) {
+    backlog_ = connections;
+    return *this;
+  }
+
+  const PeerPolicy& policy() const noexcept { return policy_; }
+  mode_t mode() const noexcept { return mode_; }
+  std::optional<gid_t> group() const noexcept { return group_; }
+  int backlog() const noexcept { return backlog_; }
+
+ private:
+  PeerPolicy policy_ = PeerPolicy::same_user_or_root();
+  mode_t mode_ = 0600;
+  std::optional<gid_t> group_;
+  int backlog_ = 1024;
+};
+
+}  // namespace nearcall

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a listener's policy and what guards its address go together.
+#pragma once
+
+#include <nearcall/endpoint.hpp>
+#include <nearcall/listen_options.hpp>
+#include <nearcall/result.hpp>
+
+#include <string>
+
+namespace nearcall::detail {
+
+/// FAILED_PRECONDITION for a listener whose peers have no credentials, and a policy that needs
+/// them.
+Result<void> check_peers_without_credentials(const std::string& address, const PeerPolicy& policy);
+
+/// The same for any target of ours, and: FAILED_PRECONDITION where policy and file mode exclude
+/// each other, INVALID_ARGUMENT for a mode that is none.
+Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);
+
+}  // namespace nearcall::detail

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies and modes that go together, and those that do not.
+#include "transport/listen_access.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace nearcall::detail {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr gid_t operators = 4711;
+
+Status verdict_on(const char* target, const ListenOptions& options) {
+  return check_access(*Endpoint::parse(target), options).status();
+}
+Status verdict_on(const ListenOptions& options) {
+  return verdict_on("unix:/run/x.sock", options);
+}
+
+TEST(ListenAccess, TheDefaultIsFineForAPathAlone) {
+  EXPECT_TRUE(verdict_on(ListenOptions()).ok());
+  for (const char* open : {"unix-abstract:x", "ipv4:127.0.0.1:1", "ipv6:[::1]:1"}) {
+    const Status status = verdict_on(open, ListenOptions());
+    EXPECT_EQ(status.code(), StatusCode::failed_precondition) << open;
+    EXPECT_THAT(status.message(), HasSubstr("untrusted::anyone()")) << open;
+    EXPECT_TRUE(verdict_on(open, untrusted::anyone()).ok()) << open;
+    EXPECT_FALSE(verdict_on(open, PeerPolicy::by_file_mode()).ok()) << open;
+  }
+}
+
+TEST(ListenAccess, AModeForOthersNeedsAPolicyForOthers) {
+  for (const mode_t mode : {0660U, 0666U, 0602U, 0620U}) {
+    const Status status = verdict_on(ListenOptions().mode(mode).group(operators));
+    EXPECT_EQ(status.code(), StatusCode::failed_precondition) << std::oct << mode;
+    EXPECT_THAT(status.message(), HasSubstr("unix:/run/x.sock: mode 06"));
+    EXPECT_THAT(status.message(), HasSubstr("\"same user or root\""));
+    EXPECT_THAT(status.message(), HasSubstr("PeerPolicy::by_file_mode()"));
+
+    EXPECT_TRUE(verdict_on(ListenOptions(PeerPolicy::by_file_mode()).mode(mode)).ok());
+    EXPECT_TRUE(verdict_on(ListenOptions(untrusted::anyone()).mode(mode)).ok());
+  }
+  EXPECT_TRUE(verdict_on(ListenOptions().mode(0644)).ok()) << "reading lets nobody connect";
+}
+
+TEST(ListenAccess, APolicyForAGroupNeedsAModeForIt) {
+  const ListenOptions policy(PeerPolicy::group(operators));
+  ListenOptions options = policy;
+
+  EXPECT_EQ(verdict_on(options).message(),
+            "unix:/run/x.sock: the policy \"group 4711\" admits group 4711, which mode 0600 keeps "
+            "out; pass ListenOptions::mode(0660).group(4711)");
+  EXPECT_FALSE(verdict_on(options.mode(0660)).ok()) << "the file has another group";
+  EXPECT_TRUE(verdict_on(options.group(operators)).ok());
+  options = policy;
+  EXPECT_TRUE(verdict_on(options.mode(0666)).ok());
+}
+
+TEST(ListenAccess, OfSeveralGroupsTheFileLetsInAll) {
+  const PeerPolicy two =
+      PeerPolicy::any_of({PeerPolicy::group(operators), PeerPolicy::group(operators + 1)});
+
+  EXPECT_THAT(verdict_on(ListenOptions(two).mode(0660).group(operators)).message(),
+              HasSubstr("admits group 4712, which mode 0660 keeps out"));
+  EXPECT_TRUE(verdict_on(ListenOptions(two).mode(0666)).ok());
+}
+
+TEST(ListenAccess, TheProcesssOwnGroupIsTheFilesWhereNoneWasNamed) {
+  EXPECT_TRUE(verdict_on(ListenOptions(PeerPolicy::group(::getegid())).mode(0660)).ok());
+}
+
+TEST(ListenAccess, AModeHasPermissionBitsOnly) {
+  EXPECT_EQ(verdict_on(ListenOptions().mode(04600)).code(), StatusCode::invalid_argument);
+}
+
+}  // namespace
+}  // namespace nearcall::detail
