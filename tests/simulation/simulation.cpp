@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a simulation, and what has to hold after each.
+#include "simulation/simulation.hpp"
+
+#include "support/live_memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t most_running_calls = 24;
+constexpr std::size_t wide = std::size_t{64} * 1024;
+/// What the budgets below allow for all links together, with room for what calls themselves need.
+constexpr std::size_t most_memory = std::size_t{2} * 1024 * 1024;
+
+ConnectionLimits small_limits() {
+  ConnectionLimits limits;
+  limits.max_concurrent_streams = 8;
+  limits.max_buffered_input = 128 * 1024;
+  limits.max_buffered_output_stream = 16 * 1024;
+  limits.max_buffered_output = 64 * 1024;
+  return limits;
+}
+
+}  // namespace
+
+Simulation::Simulation(Choices& choices) : ManualLoop(SteadyClock::now()), choices_(choices) {
+  log_.allow("");
+  memory_before_ = live_memory();
+  server_.emplace(loop_, ServerOptions().limits(small_limits()).drain_timeout(2s));
+  server_->add_service(service_);
+  server_->listen(std::make_unique<QueueListener>(queue_));
+  EXPECT_TRUE(server_->start().ok());
+  ChannelOptions options;
+  options.limits(small_limits());
+  options.connect_timeout(3s);
+  options.connect_callback([this](ConnectContext context) { return connect(std::move(context)); });
+  channel_.emplace("http://localhost", std::move(options));
+  stub_.emplace(*channel_, SimulatedService::methods);
+  settle();
+}
+
+Simulation::~Simulation() {
+  stub_.reset();
+  channel_.reset();
+  server_.reset();
+}
+
+Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext context) {
+  if (!is_healed_) {
+    if (choices_.one_in(8)) {
+      has_failed_ = true;
+      co_return Failure{Status(StatusCode::unavailable, "refused by choice")};
+    }
+    const bool drags_on = choices_.one_in(8);
+    const std::chrono::milliseconds delay(choices_.below(drags_on ? 4000 : 20));
+    if (drags_on) has_failed_ = true;
+    const bool slept = co_await sleep_for(delay, context.cancellation());
+    if (!slept) co_return Failure{Status(StatusCode::cancelled, "nobody wants it")};
+  }
+  const bool is_narrow = !is_healed_ && choices_.one_in(4);
+  const std::size_t capacity = is_narrow ? choices_.between(1, 64) : wide;
+  auto link = std::make_shared<Link>(capacity);
+  auto ends = Link::ends(link);
+  links_.push_back(std::move(link));
+  queue_->push(std::move(ends.second));
+  co_return std::move(ends.first);
+}
+
+// ---- steps --------------------------------------------------------------------------------------
+
+void Simulation::step() {
+  switch (choices_.below(16)) {
+    case 0:
+    case 1:
+    case 2:
+      begin_call();
+      break;
+    case 3:
+      cancel_a_call();
+      break;
+    case 4:
+      if (choices_.one_in(3)) cut_a_link();
+      break;
+    case 5:
+      pass_time(std::chrono::milliseconds(choices_.below(50)));
+      break;
+    case 6:
+      if (choices_.one_in(8)) pass_time(std::chrono::seconds(choices_.below(40)));
+      break;
+    case 7:
+      deliver_all();
+      break;
+    default:
+      deliver_some();
+      break;
+  }
+  if (!choices_.one_in(4)) loop_.poll();
+  look();
+}
+
+void Simulation::begin_call() {
+  std::erase_if(calls_, [](const Call& call) { return call.is_over; });
+  if (calls_.size() >= most_running_calls) return;
+  Call& call = calls_.emplace_back();
+  call.wish.call = ++next_call_;
+  call.wish.size = choices_.one_in(4) ? choices_.below(60'000) : choices_.below(40);
+  call.wish.replies = choices_.below(8);
+  call.wish.delay_ms = choices_.one_in(3) ? choices_.below(200) : 0;
+  call.wish.fails = choices_.one_in(8);
+  call.requests = choices_.below(6);
+  if (choices_.one_in(3)) {
+    call.deadline = time_ + std::chrono::milliseconds(choices_.below(3000) + 1);
+  }
+  switch (choices_.below(4)) {
+    case 0:
+      return spawn(loop_, call_unary(call));
+    case 1:
+      return spawn(loop_, call_expand(call));
+    case 2:
+      return spawn(loop_, call_collect(call));
+    default:
+      return spawn(loop_, call_chat(call));
+  }
+}
+
+void Simulation::cancel_a_call() {
+  if (calls_.empty()) return;
+  auto chosen = calls_.begin();
+  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(calls_.size())));
+  chosen->cancel.request_stop();
+}
+
+void Simulation::deliver_some() {
+  std::erase_if(links_, [](const std::shared_ptr<Link>& link) {
+    return link->is_over() && link.use_count() == 1;
+  });
+  if (links_.empty()) return;
+  Link& link = *links_[choices_.below(static_cast<std::uint32_t>(links_.size()))];
+  const int side = static_cast<int>(choices_.below(2));
+  link.deliver(side, choices_.one_in(2) ? choices_.below(30) : choices_.below(20'000));
+}
+
+void Simulation::deliver_all() {
+  for (const std::shared_ptr<Link>& link : links_) {
+    link->deliver(0, link->on_its_way(0));
+    link->deliver(1, link->on_its_way(1));
+  }
+}
+
+void Simulation::cut_a_link() {
+  if (links_.empty()) return;
+  has_failed_ = true;
+  Link& link = *links_[choices_.below(static_cast<std::uint32_t>(links_.size()))];
+  link.cut(choices_.one_in(2) ? Link::Cut::reset : Link::Cut::end_of_stream);
+}
+
+void Simulation::pass_time(Duration duration) {
+  if (duration >= 1s) has_failed_ = true;  // time-outs of connections that nobody serves meanwhile
+  time_ += duration;
+}
+
+void Simulation::look() {
+  std::size_t links = 0;
+  for (const std::shared_ptr<Link>& link : links_)
+    links += link->size();
+  const std::size_t used = live_memory() - memory_before_ - links;
+  EXPECT_LE(used, most_memory) << calls_.size() << " calls, " << links_.size() << " links";
+}
+
+void Simulation::finish() {
+  is_healed_ = true;
+  for (const std::shared_ptr<Link>& link : links_)
+    link->set_capacity(wide);
+  const auto is_running = [this] {
+    return std::ranges::any_of(calls_, [](const Call& call) { return !call.is_over; });
+  };
+  for (int round = 0; round < 2000 && is_running(); ++round) {
+    deliver_all();
+    loop_.poll();
+    if (round % 8 == 7) time_ += 100ms;
+  }
+  for (const Call& call : calls_)
+    EXPECT_TRUE(call.is_over) << "call " << call.wish.call << " hangs: " << call.wish.to_text();
+  server_->stop();
+  for (int round = 0; round < 400 && (service_.running() > 0 || round < 100); ++round) {
+    deliver_all();
+    loop_.poll();
+    if (round % 8 == 7) time_ += 100ms;
+  }
+  EXPECT_EQ(service_.running(), 0) << "handlers that never return";
+}
+
+// ---- calls --------------------------------------------------------------------------------------
+
+CallOptions Simulation::options_of(const Call& call) const {
+  CallOptions options;
+  options.cancellation(call.cancel.get_token());
+  if (call.deadline) options.deadline(*call.deadline);
+  return options;
+}
+
+Task<void> Simulation::call_unary(Call& call) {
+  Text request;
+  request.set_value(call.wish.to_text());
+  auto started = stub_->unary_async<Text>(SimulatedService::unary, request, options_of(call));
+  const Result<Text> reply = co_await started;
+  if (reply.ok()) {
+    EXPECT_TRUE(is_numbered(*reply, call.wish.call, call.wish.size)) << call.wish.to_text();
+  }
+  end(call, reply.status());
+}
+
+Task<void> Simulation::call_expand(Call& call) {
+  Text request;
+  request.set_value(call.wish.to_text());
+  auto started =
+      stub_->server_streaming_async<Text>(SimulatedService::expand, request, options_of(call));
+  Text reply;
+  std::uint32_t count = 0;
+  while (co_await started.read(reply)) {
+    EXPECT_TRUE(is_numbered(reply, count, call.wish.size)) << call.wish.to_text();
+    ++count;
+  }
+  const Status status = co_await started.finish();
+  EXPECT_TRUE(!status.ok() || count == call.wish.replies) << call.wish.to_text();
+  end(call, status);
+}
+
+Task<void> Simulation::call_collect(Call& call) {
+  auto started =
+      stub_->client_streaming_async<Text, Text>(SimulatedService::collect, options_of(call));
+  Text request;
+  std::uint32_t taken = 0;
+  for (; taken < call.requests; ++taken) {
+    request.set_value(call.wish.to_text());
+    const bool is_taken = co_await started.write(request);
+    if (!is_taken) break;
+  }
+  const Result<Text> reply = co_await started.finish();
+  if (reply.ok()) {
+    EXPECT_EQ(taken, call.requests) << call.wish.to_text();
+    EXPECT_TRUE(is_numbered(*reply, taken, 0)) << call.wish.to_text();
+  }
+  if (call.requests == 0) call.wish.call = 0;  // whose handler does not know it
+  end(call, reply.status());
+}
+
+Task<void> Simulation::call_chat(Call& call) {
+  auto started = stub_->bidi_streaming_async<Text, Text>(SimulatedService::chat, options_of(call));
+  Text request;
+  Text reply;
+  std::uint32_t count = 0;
+  for (; count < call.requests; ++count) {
+    request.set_value(call.wish.to_text());
+    const bool is_taken = co_await started.write(request);
+    if (!is_taken) break;
+    const bool has_reply = co_await started.read(reply);
+    if (!has_reply) break;
+    EXPECT_TRUE(is_numbered(reply, count, call.wish.size)) << call.wish.to_text();
+  }
+  started.writes_done();
+  const Status status = co_await started.finish();
+  EXPECT_TRUE(!status.ok() || count == call.requests) << call.wish.to_text();
+  if (call.requests == 0) call.wish.call = 0;
+  end(call, status);
+}
+
+void Simulation::end(Call& call, const Status& status) {
+  call.is_over = true;
+  ++ended_;
+  const int runs = call.wish.call == 0 ? 1 : service_.runs_of(call.wish.call);
+  EXPECT_LE(runs, 1) << "one call was handled twice: " << call.wish.to_text();
+  switch (status.code()) {
+    case StatusCode::ok:
+      ++ok_;
+      EXPECT_EQ(runs, 1) << call.wish.to_text();
+      EXPECT_FALSE(call.wish.fails && call.wish.call != 0) << call.wish.to_text();
+      return;
+    case StatusCode::aborted:
+      EXPECT_TRUE(call.wish.fails) << status.to_string();
+      return;
+    case StatusCode::cancelled:
+      EXPECT_TRUE(call.cancel.stop_requested()) << status.to_string();
+      return;
+    case StatusCode::deadline_exceeded:
+      EXPECT_TRUE(call.deadline && time_ >= *call.deadline) << status.to_string();
+      return;
+    case StatusCode::unavailable:
+      // More were begun than the server takes, before its SETTINGS could say how many those are.
+      if (status.message().find("did not take the call") != std::string::npos) return;
+      EXPECT_TRUE(has_failed_) << status.to_string();
+      return;
+    default:
+      ADD_FAILURE() << "no call can end so: " << status.to_string();
+  }
+}
+
+}  // namespace nearcall::test
