@@ -2,6 +2,8 @@
 // ConnectionLimits: what one connection's peer may cost us, and the attack each budget answers.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

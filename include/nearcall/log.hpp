@@ -2,6 +2,8 @@
 // Where the library's log lines go.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string_view>

@@ -2,6 +2,8 @@
 // Method: one method of a service, as generated code names it.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <cstdint>
 
 namespace nearcall {

@@ -2,6 +2,8 @@
 // PeerIdentity: who is on the other side of a connection, in the kernel's words.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <sys/types.h>
 
 #include <span>

@@ -2,6 +2,8 @@
 // SpinPolicy: how long a waiter looks at its hot connection before it lets the kernel wake it.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <chrono>
 
 namespace nearcall {

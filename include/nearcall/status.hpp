@@ -2,6 +2,8 @@
 // How a call ended: the status codes of gRPC and the Status value.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>

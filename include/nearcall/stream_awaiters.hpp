@@ -2,6 +2,8 @@
 // What awaited reads and writes of a message stream are made of, on both sides of a call.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <google/protobuf/message_lite.h>
 
 #include <coroutine>

@@ -2,6 +2,8 @@
 // ThreadPool: threads for work that blocks.
 #pragma once
 
+#include <nearcall/version.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <memory>

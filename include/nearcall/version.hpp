@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The version of the library that the program was compiled against.
+// The version of the library that the program was compiled against; every header includes it.
 #pragma once
+
+#if __cplusplus < 202002L
+#error "nearcall needs C++20: -std=c++20, or target_compile_features(TARGET PUBLIC cxx_std_20)"
+#include <nearcall/needs_cpp20>  // is not there: one message, not a page of what follows from it
+#endif
 
 namespace nearcall {
 
