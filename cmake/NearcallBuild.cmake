@@ -5,7 +5,8 @@ add_library(nearcall_compile INTERFACE)
 target_compile_features(nearcall_compile INTERFACE cxx_std_20)
 target_compile_options(nearcall_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
-  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:NEARCALL_TEST>>>:-Wshadow> $<$<BOOL:${NEARCALL_WERROR}>:-Werror>)
+  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:NEARCALL_TEST>>>:-Wshadow> $<$<BOOL:${NEARCALL_WERROR}>:-Werror>
+  "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")  # CHECK names src/…, wherever it was built
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(nearcall_compile INTERFACE -Wno-restrict)  # wrong about "text" + string (GCC 105329)
 endif()

@@ -32,6 +32,10 @@ TEST(CheckDeathTest, SaysWhereAndWhatFailed) {
   EXPECT_DEATH(CHECK(1 + 1 == 3), "check_test.cpp:[0-9]+: CHECK.1 . 1 == 3. failed\n");
 }
 
+TEST(CheckDeathTest, NamesTheFileWithoutTheFolderThatItWasBuiltIn) {
+  EXPECT_DEATH(CHECK(false), "^tests/base/check_test.cpp:");
+}
+
 TEST(CheckDeathTest, PrintsItsOperands) {
   const int count = 7;
   const std::string name = "echo";
