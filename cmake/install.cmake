@@ -30,5 +30,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/cmake/nearcallConfig.cmake"
   "${PROJECT_BINARY_DIR}/cmake/nearcallConfigVersion.cmake"
   DESTINATION "${package_dir}")
-install(FILES "${PROJECT_SOURCE_DIR}/cmake/nearcall_add_proto.cmake"
-  DESTINATION "${package_dir}" OPTIONAL)
+install(FILES
+  "${PROJECT_SOURCE_DIR}/cmake/nearcall_add_proto.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/nearcall_escape_depfile.cmake"
+  DESTINATION "${package_dir}")

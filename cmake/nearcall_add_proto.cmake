@@ -14,6 +14,9 @@ cmake_policy(VERSION 3.22)
 # Makes the library TARGET; code that links it may include what was generated. If the files of one
 # target import those of another, say target_link_libraries(TARGET PUBLIC OTHER) too.
 #
+# To install TARGET, install(TARGETS …) and the headers of OUT_DIR, into CMAKE_INSTALL_INCLUDEDIR
+# ("include"): docs/guides/install.md.
+#
 # To use another plugin than nearcall::protoc-gen-nearcall (when cross-compiling, say) set
 # NEARCALL_PROTOC_GEN to its path.
 function(nearcall_add_proto target)
@@ -35,16 +38,23 @@ function(nearcall_add_proto target)
   endforeach()
 
   add_library(${target} ${generated})
-  target_include_directories(${target} SYSTEM PUBLIC "$<BUILD_INTERFACE:${out}>")
+  # Where headers of an installed TARGET are looked for: where install() puts them by itself.
+  set(include_dir include)
+  if(CMAKE_INSTALL_INCLUDEDIR)
+    set(include_dir "${CMAKE_INSTALL_INCLUDEDIR}")
+  endif()
+  target_include_directories(${target} SYSTEM PUBLIC
+    "$<BUILD_INTERFACE:${out}>" "$<INSTALL_INTERFACE:${include_dir}>")
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
   if(NOT arg_SERVICES STREQUAL "none")
     target_compile_features(${target} PUBLIC cxx_std_20)
     target_link_libraries(${target} PUBLIC nearcall::nearcall)
   endif()
-  # Generated code is nobody's to repair: no warnings, no linters. A shared library of it exports
-  # all of it.
+  # Generated code is nobody's to repair: no warnings, no linters. Messages of protobuf cannot be
+  # compiled as one unit. A shared library of generated code exports all of it.
   set_target_properties(${target} PROPERTIES
     POSITION_INDEPENDENT_CODE ON
+    UNITY_BUILD OFF
     CXX_VISIBILITY_PRESET default
     VISIBILITY_INLINES_HIDDEN OFF
     CXX_CLANG_TIDY "" CXX_CPPCHECK "" CXX_CPPLINT "" CXX_INCLUDE_WHAT_YOU_USE "")
@@ -140,6 +150,8 @@ function(_nearcall_generate result proto)
   add_custom_command(
     OUTPUT ${sources}
     COMMAND protobuf::protoc ${paths} ${options} "--dependency_out=${out}/${stem}.d" "${proto}"
+    COMMAND "${CMAKE_COMMAND}" "-DDEPFILE=${out}/${stem}.d"
+      -P "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/nearcall_escape_depfile.cmake"
     DEPENDS ${dependencies}
     DEPFILE "${out}/${stem}.d"
     COMMENT "Generating code of ${name}"

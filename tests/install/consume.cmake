@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configures, builds and runs one consumer in a fresh folder.
 #   cmake -DCONSUMER=find_package -DWORK=… -DGENERATOR=Ninja -DARGUMENTS=-DX=1,-DY=2 [-DIMPORTED=…]
-#     -P consume.cmake
+#     [-DAPP=…] -P consume.cmake
 # IMPORTED names a .proto of the consumer that greet.proto imports: once it has changed, the code of
-# greet.proto is made again, and only then.
+# greet.proto is made again, and only then. APP names a folder of the consumer: a project of its own,
+# which has the program and uses the consumer as it is installed.
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/program" "${CMAKE_CURRENT_LIST_DIR}/${CONSUMER}"
@@ -21,10 +22,21 @@ function(run what)
   set(output "${text}" PARENT_SCOPE)
 endfunction()
 
-run("configuring" "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${WORK}/${CONSUMER}" -B "${build}"
-  ${ARGUMENTS})
-run("building" "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
-run("the program" "${build}/program")
+function(configure_and_build source build)
+  run("configuring" "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${source}" -B "${build}" ${ARGUMENTS})
+  run("building" "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
+endfunction()
+
+configure_and_build("${WORK}/${CONSUMER}" "${build}")
+set(program "${build}/program")
+if(APP)
+  run("installing" "${CMAKE_COMMAND}" --install "${build}" --prefix "${WORK}/prefix")
+  file(REMOVE_RECURSE "${build}")  # so that nothing is taken from there
+  list(APPEND ARGUMENTS "-Dgreetings_ROOT=${WORK}/prefix")
+  configure_and_build("${WORK}/${CONSUMER}/${APP}" "${WORK}/app")
+  set(program "${WORK}/app/program")
+endif()
+run("the program" "${program}")
 
 if(IMPORTED)
   run("building again" "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
