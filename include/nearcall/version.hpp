@@ -4,7 +4,7 @@
 
 #if __cplusplus < 202002L
 #error "nearcall needs C++20: -std=c++20, or target_compile_features(TARGET PUBLIC cxx_std_20)"
-#include <nearcall/needs_cpp20>  // is not there: one message, not a page of what follows from it
+#include <nearcall_needs_cpp20>  // is not there: one message, not a page of what follows from it
 #endif
 
 namespace nearcall {
