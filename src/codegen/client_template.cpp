@@ -138,7 +138,8 @@ std::string client_declaration(const ServiceModel& service) {
 }
 
 std::string client_definition(const ServiceModel& service) {
-  const std::string methods = service.methods.empty() ? "{}" : service.methods_constant;
+  const std::string methods =
+      service.methods.empty() ? "{}" : service.scope + service.methods_constant;
   const std::string constructor = service.name + "::Client::Client(::nearcall::Channel& channel)";
   std::vector<std::string> blocks = {
       fill(constructor_template, {{"signature", constructor}, {"methods", methods}})};

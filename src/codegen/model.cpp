@@ -66,11 +66,13 @@ MethodModel model_of(const pb::MethodDescriptor& method, const std::string& name
 
 ServiceModel model_of(const pb::ServiceDescriptor& service,
                       const std::string& name,
+                      const std::string& scope,
                       const std::string& methods_constant) {
   ServiceModel model;
   model.proto_name = service.name();
   model.name = name;
   model.full_name = service.full_name();
+  model.scope = scope;
   model.methods_constant = methods_constant;
   model.comment = comment_of(service);
   model.is_deprecated = service.options().deprecated();
@@ -80,7 +82,7 @@ ServiceModel model_of(const pb::ServiceDescriptor& service,
   for (int i = 0; i < service.method_count(); ++i) {
     methods[static_cast<std::size_t>(i)] = service.method(i);
   }
-  const std::vector<std::string> names = method_names(proto_names(methods), methods_constant);
+  const std::vector<std::string> names = method_names(proto_names(methods));
   for (std::size_t i = 0; i < methods.size(); ++i) {
     model.methods.push_back(model_of(*methods[i], names[i]));
   }
@@ -118,8 +120,10 @@ FileModel model_of(const pb::FileDescriptor& file) {
   std::set<std::string> taken = names_by_protobuf(file);
   const std::vector<std::string> names = service_names(proto_names(services), taken);
   taken.insert(names.begin(), names.end());
+  const std::string scope = model.cpp_namespace.empty() ? "::" : "::" + model.cpp_namespace + "::";
   for (std::size_t i = 0; i < services.size(); ++i) {
-    model.services.push_back(model_of(*services[i], names[i], methods_constant(names[i], taken)));
+    model.services.push_back(
+        model_of(*services[i], names[i], scope, methods_constant(names[i], taken)));
     if (speaks_of_deprecated(*services[i])) model.speaks_of_deprecated = true;
   }
   return model;

@@ -39,6 +39,8 @@ struct ServiceModel {
   std::string name;
   /// "package.Service".
   std::string full_name;
+  /// "::package::", where the class and the constant are: a method may have the name of either.
+  std::string scope;
   /// The constant with the methods.
   std::string methods_constant;
   std::string comment;

@@ -30,14 +30,11 @@ constexpr std::string_view keywords =
     "typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq "
     "EOF NULL assert errno linux major makedev minor offsetof stderr stdin stdout unix ";
 
-/// Members of the generated classes and of the classes that they derive from. A service may not be
-/// called like a class that is nested in its own.
+/// Members of the class of a service, which may not be called like one of them.
 constexpr auto members_of_services =
     std::to_array<std::string_view>({"Client", "Service", "full_name"});
-constexpr auto members_of_methods = std::to_array<std::string_view>(
-    {"Client", "Result", "ServerContext", "ServerReader", "ServerWriter", "Service", "Status",
-     "StatusCode", "Task", "full_name", "handlers_", "method_handlers", "name_", "service_name",
-     "stub_"});
+/// The classes that methods are members of, and what else is declared in these.
+constexpr auto members_of_methods = std::to_array<std::string_view>({"Client", "Service", "stub_"});
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {
@@ -153,9 +150,8 @@ std::vector<std::string> service_names(const std::vector<std::string>& names,
   return result;
 }
 
-std::vector<std::string> method_names(const std::vector<std::string>& names,
-                                      std::string_view methods_constant) {
-  std::set<std::string> used = {std::string(methods_constant)};
+std::vector<std::string> method_names(const std::vector<std::string>& names) {
+  std::set<std::string> used;
   std::vector<std::string> result(names.size());
   for (const std::size_t i : in_fixed_order(names)) {
     const auto is_bad = [&](const std::string& name) {

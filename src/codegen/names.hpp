@@ -36,13 +36,11 @@ std::vector<std::string> service_names(const std::vector<std::string>& names,
                                        const std::set<std::string>& taken);
 
 /// The names of the members for the methods `names`, in the same order; each method has an awaited
-/// form too, whose name is async_name(). One that C++, our own members or another method do not
-/// allow gets `_` at its end: beside `Foo`, a method `FooAsync` is `FooAsync_`. Nor may a method
-/// hide `methods_constant`.
+/// form too, whose name is async_name(). One that C++, the classes that it becomes a member of or
+/// another method do not allow gets `_` at its end: beside `Foo`, a method `FooAsync` is `FooAsync_`.
 ///
 /// The result does not depend on the order of the methods.
-std::vector<std::string> method_names(const std::vector<std::string>& names,
-                                      std::string_view methods_constant);
+std::vector<std::string> method_names(const std::vector<std::string>& names);
 
 /// "FooAsync" for "Foo".
 std::string async_name(std::string_view method);

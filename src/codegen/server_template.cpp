@@ -36,14 +36,14 @@ $signature$
 constexpr std::string_view constructor_template = R"(
 $class$::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          $scope$$class$::full_name,
           {
               $handlers$
           }) {}
 )";
 
 constexpr std::string_view empty_constructor_template = R"(
-$class$::Service::Service() : ::nearcall::Service(full_name, {}) {}
+$class$::Service::Service() : ::nearcall::Service($scope$$class$::full_name, {}) {}
 )";
 
 constexpr std::string_view method_definition_template = R"(
@@ -61,7 +61,8 @@ bool streams_replies(const MethodModel& method) {
 }
 
 std::string return_type(const MethodModel& method) {
-  return streams_replies(method) ? "Task<Status>" : "Task<Result<" + method.reply + ">>";
+  if (streams_replies(method)) return "::nearcall::Task<::nearcall::Status>";
+  return "::nearcall::Task<::nearcall::Result<" + method.reply + ">>";
 }
 
 /// The parameters, with their names or with these as comments.
@@ -70,20 +71,20 @@ std::vector<std::string> parameters(const MethodModel& method, bool with_names) 
     return with_names ? type + " " + text : type + " /*" + text + "*/";
   };
   std::vector<std::string> result;
-  result.push_back(name("ServerContext&", "call"));
+  result.push_back(name("::nearcall::ServerContext&", "call"));
   if (streams_requests(method)) {
-    result.push_back(name("ServerReader<" + method.request + ">&", "requests"));
+    result.push_back(name("::nearcall::ServerReader<" + method.request + ">&", "requests"));
   } else {
     result.push_back(name(method.request, "request"));
   }
   if (streams_replies(method)) {
-    result.push_back(name("ServerWriter<" + method.reply + ">&", "replies"));
+    result.push_back(name("::nearcall::ServerWriter<" + method.reply + ">&", "replies"));
   }
   return result;
 }
 
 std::string method_constant(const ServiceModel& service, std::size_t index) {
-  return service.methods_constant + "[" + std::to_string(index) + "]";
+  return service.scope + service.methods_constant + "[" + std::to_string(index) + "]";
 }
 
 std::string method_declaration(const MethodModel& method) {
@@ -130,11 +131,15 @@ std::string handler(const ServiceModel& service, std::size_t index) {
 }
 
 std::string constructor(const ServiceModel& service) {
-  if (service.methods.empty()) return fill(empty_constructor_template, {{"class", service.name}});
+  if (service.methods.empty()) {
+    return fill(empty_constructor_template, {{"scope", service.scope}, {"class", service.name}});
+  }
   std::vector<std::string> handlers;
   for (std::size_t i = 0; i < service.methods.size(); ++i)
     handlers.push_back(handler(service, i));
-  return fill(constructor_template, {{"class", service.name}, {"handlers", join(handlers, "")}});
+  return fill(
+      constructor_template,
+      {{"scope", service.scope}, {"class", service.name}, {"handlers", join(handlers, "")}});
 }
 
 }  // namespace

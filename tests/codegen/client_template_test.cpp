@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 ServiceModel service_with(Kind kind) {
   MethodModel method{"F", "F", "/S/F", kind, "::In", "::Out", "", /*is_deprecated=*/false};
-  return ServiceModel{"S", "S", "S", "S_methods", "", /*is_deprecated=*/false, {method}};
+  return ServiceModel{"S", "S", "S", "::", "S_methods", "", /*is_deprecated=*/false, {method}};
 }
 
 TEST(ClientTemplate, UnaryReturnsAResultOrACall) {

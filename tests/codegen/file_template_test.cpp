@@ -19,7 +19,7 @@ constexpr Options none{.has_client = false, .has_server = false};
 
 FileModel file_with_service() {
   MethodModel method{"F", "F", "/a.S/F", Kind::unary, "::a::In", "::a::Out", "", false};
-  ServiceModel service{"S", "S", "a.S", "S_methods", "", false, {method}};
+  ServiceModel service{"S", "S", "a.S", "::a::", "S_methods", "", false, {method}};
   return FileModel{"dir/a.proto", "dir/a", "a", /*speaks_of_deprecated=*/false, {service}};
 }
 

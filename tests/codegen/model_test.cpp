@@ -32,6 +32,7 @@ TEST(Model, HasAllThatTheFileSays) {
   const ServiceModel& service = model.services[0];
   EXPECT_EQ(service.name, "S");
   EXPECT_EQ(service.full_name, "a.b.S");
+  EXPECT_EQ(service.scope, "::a::b::");
   EXPECT_EQ(service.methods_constant, "S_methods");
   EXPECT_EQ(service.comment, "/// Serves.\n");
   EXPECT_FALSE(service.is_deprecated);
@@ -110,7 +111,7 @@ TEST(Model, ConstantOfTheMethodsIsNeverTheNameOfAService) {
   const FileModel model = model_of(file);
 
   EXPECT_EQ(model.services.at(0).methods_constant, "S_methods_");
-  EXPECT_EQ(model.services.at(0).methods.at(0).name, "S_methods__");
+  EXPECT_EQ(model.services.at(0).methods.at(0).name, "S_methods_");
 }
 
 struct DeprecatedCase {

@@ -13,20 +13,23 @@ using testing::Not;
 
 ServiceModel served_with(Kind kind) {
   MethodModel method{"F", "F", "/S/F", kind, "::In", "::Out", "", /*is_deprecated=*/false};
-  return ServiceModel{"S", "S", "S", "S_methods", "", /*is_deprecated=*/false, {method}};
+  return ServiceModel{"S", "S", "S", "::", "S_methods", "", /*is_deprecated=*/false, {method}};
 }
 
 TEST(ServerTemplate, EachKindHasItsParameters) {
   EXPECT_THAT(server_declaration(served_with(Kind::unary)),
-              HasSubstr("virtual Task<Result<::Out>> F(ServerContext& call, ::In request);"));
+              HasSubstr("virtual ::nearcall::Task<::nearcall::Result<::Out>> F(\n"
+                        "      ::nearcall::ServerContext& call, ::In request);"));
   EXPECT_THAT(server_declaration(served_with(Kind::server_streaming)),
-              HasSubstr("virtual Task<Status> F(ServerContext& call, ::In request, "
-                        "ServerWriter<::Out>& replies);"));
+              HasSubstr("virtual ::nearcall::Task<::nearcall::Status> F(\n"
+                        "      ::nearcall::ServerContext& call, ::In request, "
+                        "::nearcall::ServerWriter<::Out>& replies);"));
   EXPECT_THAT(server_declaration(served_with(Kind::client_streaming)),
-              HasSubstr("virtual Task<Result<::Out>> F(ServerContext& call, "
-                        "ServerReader<::In>& requests);"));
+              HasSubstr("      ::nearcall::ServerContext& call, "
+                        "::nearcall::ServerReader<::In>& requests);"));
   EXPECT_THAT(server_declaration(served_with(Kind::bidi_streaming)),
-              HasSubstr("ServerReader<::In>& requests, ServerWriter<::Out>& replies);"));
+              HasSubstr("      ::nearcall::ServerReader<::In>& requests,\n"
+                        "      ::nearcall::ServerWriter<::Out>& replies);"));
 }
 
 TEST(ServerTemplate, EachKindIsRunByItsHandler) {
@@ -35,12 +38,12 @@ TEST(ServerTemplate, EachKindIsRunByItsHandler) {
                         "&Service::F>(\n"));
   EXPECT_THAT(server_definition(served_with(Kind::unary)),
               HasSubstr("::nearcall::detail::unary_handler<Service, ::In, ::Out, "
-                        "&Service::F>(S_methods[0]),\n"));
+                        "&Service::F>(::S_methods[0]),\n"));
 }
 
 TEST(ServerTemplate, WhatIsNotOverriddenAnswersUnimplemented) {
   EXPECT_THAT(server_definition(served_with(Kind::unary)),
-              HasSubstr("co_return ::nearcall::detail::unimplemented(S_methods[0]);"));
+              HasSubstr("co_return ::nearcall::detail::unimplemented(::S_methods[0]);"));
 }
 
 TEST(ServerTemplate, DeprecatedMethodIsServedWithoutAWarning) {
@@ -62,7 +65,7 @@ TEST(ServerTemplate, ServiceWithoutMethodsNamesNoConstant) {
   service.methods.clear();
 
   EXPECT_EQ(server_definition(service),
-            "S::Service::Service() : ::nearcall::Service(full_name, {}) {}\n");
+            "S::Service::Service() : ::nearcall::Service(::S::full_name, {}) {}\n");
 }
 
 }  // namespace

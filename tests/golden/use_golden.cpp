@@ -61,6 +61,35 @@ class MixedService final : public deprecated::Mixed::Service {
   }
 };
 
+namespace names = keywords::nearcall::names;
+
+/// Methods that are called like the names that handlers are declared with: then these are written
+/// in full.
+class NamesService final : public names::Methods::Service {
+  nearcall::Task<nearcall::Result<names::Task>> Task(nearcall::ServerContext& /*call*/,
+                                                     names::Outer_Inner /*request*/) override {
+    co_return names::Task();
+  }
+  nearcall::Task<nearcall::Status> Result(nearcall::ServerContext& /*call*/,
+                                          names::Task /*request*/,
+                                          nearcall::ServerWriter<names::Result>& replies) override {
+    const names::Result reply;
+    co_await replies.write(reply);
+    co_return nearcall::Status();
+  }
+  nearcall::Task<nearcall::Result<names::Status>> Status(
+      nearcall::ServerContext& /*call*/,
+      nearcall::ServerReader<names::Task>& /*requests*/) override {
+    co_return nearcall::Status::aborted("no");
+  }
+  nearcall::Task<nearcall::Status> ServerContext(
+      nearcall::ServerContext& /*call*/,
+      nearcall::ServerReader<names::Task>& /*requests*/,
+      nearcall::ServerWriter<names::ServerContext>& /*replies*/) override {
+    co_return nearcall::Status();
+  }
+};
+
 [[maybe_unused]] void check_call_types(const Greeter::Client& client,
                                        const HelloRequest& request,
                                        const CallOptions& options) {
@@ -88,7 +117,9 @@ static_assert(std::is_copy_constructible_v<Greeter::Client>);
 static_assert(std::is_final_v<GreeterService> && !std::is_abstract_v<GreeterService>);
 static_assert(!std::is_abstract_v<MixedService>);
 
-namespace names = keywords::nearcall::names;
+static_assert(!std::is_abstract_v<NamesService>);
+static_assert(std::is_same_v<decltype(std::declval<names::Methods::Client>().StatusAsync()),
+                             nearcall::AsyncClientStreamingCall<names::Task, names::Status>>);
 static_assert(names::Service_::full_name == std::string_view("keywords.nearcall.names.Service"));
 static_assert(std::is_same_v<decltype(std::declval<names::Methods::Client>().GetAsync({}, {})),
                              nearcall::AsyncUnaryCall<names::Task>>);

@@ -14,32 +14,32 @@ constexpr ::nearcall::Method Odd_methods[] = {
 
 Odd::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::comments::Odd::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::comments::Text,
                   ::comments::Text,
-                  &Service::First>(Odd_methods[0]),
+                  &Service::First>(::comments::Odd_methods[0]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::comments::Text,
                   ::comments::Text,
-                  &Service::Second>(Odd_methods[1]),
+                  &Service::Second>(::comments::Odd_methods[1]),
           }) {}
 
-auto Odd::Service::First(ServerContext& /*call*/, ::comments::Text /*request*/)
-    -> Task<Result<::comments::Text>> {
-  co_return ::nearcall::detail::unimplemented(Odd_methods[0]);
+auto Odd::Service::First(::nearcall::ServerContext& /*call*/, ::comments::Text /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::comments::Text>> {
+  co_return ::nearcall::detail::unimplemented(::comments::Odd_methods[0]);
 }
 
-auto Odd::Service::Second(ServerContext& /*call*/, ::comments::Text /*request*/)
-    -> Task<Result<::comments::Text>> {
-  co_return ::nearcall::detail::unimplemented(Odd_methods[1]);
+auto Odd::Service::Second(::nearcall::ServerContext& /*call*/, ::comments::Text /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::comments::Text>> {
+  co_return ::nearcall::detail::unimplemented(::comments::Odd_methods[1]);
 }
 
 Odd::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Odd_methods) {}
+    : stub_(channel, ::comments::Odd_methods) {}
 
 ::nearcall::Result<::comments::Text> Odd::Client::First(
     const ::comments::Text& request, const ::nearcall::CallOptions& options) const {

@@ -28,12 +28,14 @@ class Odd final {
     /// 	A tab. Ends with a backslash: \ .
     ///
     /// Behind the method. /* not opened, nor */ closed.
-    virtual Task<Result<::comments::Text>> First(ServerContext& call, ::comments::Text request);
+    virtual ::nearcall::Task<::nearcall::Result<::comments::Text>> First(
+        ::nearcall::ServerContext& call, ::comments::Text request);
 
     /// Ünïcödé — “quotes”.
     ///
     /// Inside of the braces.
-    virtual Task<Result<::comments::Text>> Second(ServerContext& call, ::comments::Text request);
+    virtual ::nearcall::Task<::nearcall::Result<::comments::Text>> Second(
+        ::nearcall::ServerContext& call, ::comments::Text request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

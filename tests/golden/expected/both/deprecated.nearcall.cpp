@@ -26,68 +26,68 @@ constexpr ::nearcall::Method Finished_methods[] = {
 
 Mixed::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::deprecated::Mixed::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::deprecated::Old,
                   ::deprecated::Fresh,
-                  &Service::OfOld>(Mixed_methods[0]),
+                  &Service::OfOld>(::deprecated::Mixed_methods[0]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::deprecated::Old_Nested,
                   ::deprecated::Old,
-                  &Service::OfNested>(Mixed_methods[1]),
+                  &Service::OfNested>(::deprecated::Mixed_methods[1]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::deprecated::Fresh,
                   ::deprecated::Fresh,
-                  &Service::Gone>(Mixed_methods[2]),
+                  &Service::Gone>(::deprecated::Mixed_methods[2]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::deprecated::Fresh,
                   ::deprecated::Fresh,
-                  &Service::GoneStream>(Mixed_methods[3]),
+                  &Service::GoneStream>(::deprecated::Mixed_methods[3]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::deprecated::Fresh,
                   ::deprecated::Fresh,
-                  &Service::OfNew>(Mixed_methods[4]),
+                  &Service::OfNew>(::deprecated::Mixed_methods[4]),
           }) {}
 
-auto Mixed::Service::OfOld(ServerContext& /*call*/, ::deprecated::Old /*request*/)
-    -> Task<Result<::deprecated::Fresh>> {
-  co_return ::nearcall::detail::unimplemented(Mixed_methods[0]);
+auto Mixed::Service::OfOld(::nearcall::ServerContext& /*call*/, ::deprecated::Old /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[0]);
 }
 
 auto Mixed::Service::OfNested(
-    ServerContext& /*call*/,
-    ServerReader<::deprecated::Old_Nested>& /*requests*/,
-    ServerWriter<::deprecated::Old>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Mixed_methods[1]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::deprecated::Old_Nested>& /*requests*/,
+    ::nearcall::ServerWriter<::deprecated::Old>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[1]);
 }
 
-auto Mixed::Service::Gone(ServerContext& /*call*/, ::deprecated::Fresh /*request*/)
-    -> Task<Result<::deprecated::Fresh>> {
-  co_return ::nearcall::detail::unimplemented(Mixed_methods[2]);
+auto Mixed::Service::Gone(::nearcall::ServerContext& /*call*/, ::deprecated::Fresh /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[2]);
 }
 
 auto Mixed::Service::GoneStream(
-    ServerContext& /*call*/,
-    ServerReader<::deprecated::Fresh>& /*requests*/,
-    ServerWriter<::deprecated::Fresh>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Mixed_methods[3]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::deprecated::Fresh>& /*requests*/,
+    ::nearcall::ServerWriter<::deprecated::Fresh>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[3]);
 }
 
-auto Mixed::Service::OfNew(ServerContext& /*call*/, ::deprecated::Fresh /*request*/)
-    -> Task<Result<::deprecated::Fresh>> {
-  co_return ::nearcall::detail::unimplemented(Mixed_methods[4]);
+auto Mixed::Service::OfNew(::nearcall::ServerContext& /*call*/, ::deprecated::Fresh /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[4]);
 }
 
 Mixed::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Mixed_methods) {}
+    : stub_(channel, ::deprecated::Mixed_methods) {}
 
 ::nearcall::Result<::deprecated::Fresh> Mixed::Client::OfOld(
     const ::deprecated::Old& request, const ::nearcall::CallOptions& options) const {
@@ -141,36 +141,37 @@ Mixed::Client::GoneStreamAsync(const ::nearcall::CallOptions& options) const {
 
 Finished::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::deprecated::Finished::full_name,
           {
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::deprecated::Fresh,
                   ::deprecated::Fresh,
-                  &Service::Get>(Finished_methods[0]),
+                  &Service::Get>(::deprecated::Finished_methods[0]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::deprecated::Fresh,
                   ::deprecated::Fresh,
-                  &Service::Put>(Finished_methods[1]),
+                  &Service::Put>(::deprecated::Finished_methods[1]),
           }) {}
 
 auto Finished::Service::Get(
-    ServerContext& /*call*/,
+    ::nearcall::ServerContext& /*call*/,
     ::deprecated::Fresh /*request*/,
-    ServerWriter<::deprecated::Fresh>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Finished_methods[0]);
+    ::nearcall::ServerWriter<::deprecated::Fresh>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[0]);
 }
 
 auto Finished::Service::Put(
-    ServerContext& /*call*/, ServerReader<::deprecated::Fresh>& /*requests*/)
-    -> Task<Result<::deprecated::Fresh>> {
-  co_return ::nearcall::detail::unimplemented(Finished_methods[1]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::deprecated::Fresh>& /*requests*/)
+    -> ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> {
+  co_return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[1]);
 }
 
 Finished::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Finished_methods) {}
+    : stub_(channel, ::deprecated::Finished_methods) {}
 
 ::nearcall::ServerStreamingCall<::deprecated::Fresh> Finished::Client::Get(
     const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options) const {

@@ -24,24 +24,25 @@ class Mixed final {
    public:
     Service();
 
-    virtual Task<Result<::deprecated::Fresh>> OfOld(ServerContext& call, ::deprecated::Old request);
+    virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> OfOld(
+        ::nearcall::ServerContext& call, ::deprecated::Old request);
 
-    virtual Task<Status> OfNested(
-        ServerContext& call,
-        ServerReader<::deprecated::Old_Nested>& requests,
-        ServerWriter<::deprecated::Old>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> OfNested(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::deprecated::Old_Nested>& requests,
+        ::nearcall::ServerWriter<::deprecated::Old>& replies);
 
     /// Use OfNew.
-    virtual Task<Result<::deprecated::Fresh>> Gone(
-        ServerContext& call, ::deprecated::Fresh request);
+    virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> Gone(
+        ::nearcall::ServerContext& call, ::deprecated::Fresh request);
 
-    virtual Task<Status> GoneStream(
-        ServerContext& call,
-        ServerReader<::deprecated::Fresh>& requests,
-        ServerWriter<::deprecated::Fresh>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> GoneStream(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::deprecated::Fresh>& requests,
+        ::nearcall::ServerWriter<::deprecated::Fresh>& replies);
 
-    virtual Task<Result<::deprecated::Fresh>> OfNew(
-        ServerContext& call, ::deprecated::Fresh request);
+    virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> OfNew(
+        ::nearcall::ServerContext& call, ::deprecated::Fresh request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -99,13 +100,13 @@ class [[deprecated]] Finished final {
    public:
     Service();
 
-    virtual Task<Status> Get(
-        ServerContext& call,
+    virtual ::nearcall::Task<::nearcall::Status> Get(
+        ::nearcall::ServerContext& call,
         ::deprecated::Fresh request,
-        ServerWriter<::deprecated::Fresh>& replies);
+        ::nearcall::ServerWriter<::deprecated::Fresh>& replies);
 
-    virtual Task<Result<::deprecated::Fresh>> Put(
-        ServerContext& call, ServerReader<::deprecated::Fresh>& requests);
+    virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> Put(
+        ::nearcall::ServerContext& call, ::nearcall::ServerReader<::deprecated::Fresh>& requests);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

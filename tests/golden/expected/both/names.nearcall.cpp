@@ -62,305 +62,308 @@ constexpr ::nearcall::Method Methods_methods_methods[] = {
 
 Methods::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::Methods::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Result,
-                  &Service::Service_>(Methods_methods_[0]),
+                  &Service::Service_>(::keywords::nearcall::names::Methods_methods_[0]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::class_,
                   ::keywords::nearcall::names::Client,
-                  &Service::Client_>(Methods_methods_[1]),
+                  &Service::Client_>(::keywords::nearcall::names::Methods_methods_[1]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Outer_Inner,
                   ::keywords::nearcall::names::Task,
-                  &Service::Task_>(Methods_methods_[2]),
+                  &Service::Task>(::keywords::nearcall::names::Methods_methods_[2]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Result,
-                  &Service::Result_>(Methods_methods_[3]),
+                  &Service::Result>(::keywords::nearcall::names::Methods_methods_[3]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Status,
-                  &Service::Status_>(Methods_methods_[4]),
+                  &Service::Status>(::keywords::nearcall::names::Methods_methods_[4]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::ServerContext,
-                  &Service::ServerContext_>(Methods_methods_[5]),
+                  &Service::ServerContext>(::keywords::nearcall::names::Methods_methods_[5]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::ServerReader_>(Methods_methods_[6]),
+                  &Service::ServerReader>(::keywords::nearcall::names::Methods_methods_[6]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::ServerWriter_>(Methods_methods_[7]),
+                  &Service::ServerWriter>(::keywords::nearcall::names::Methods_methods_[7]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::service_name_>(Methods_methods_[8]),
+                  &Service::service_name>(::keywords::nearcall::names::Methods_methods_[8]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::method_handlers_>(Methods_methods_[9]),
+                  &Service::method_handlers>(::keywords::nearcall::names::Methods_methods_[9]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::full_name_>(Methods_methods_[10]),
+                  &Service::full_name>(::keywords::nearcall::names::Methods_methods_[10]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::stub__>(Methods_methods_[11]),
+                  &Service::stub__>(::keywords::nearcall::names::Methods_methods_[11]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::methods>(Methods_methods_[12]),
+                  &Service::methods>(::keywords::nearcall::names::Methods_methods_[12]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Methods_methods>(Methods_methods_[13]),
+                  &Service::Methods_methods>(::keywords::nearcall::names::Methods_methods_[13]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Methods>(Methods_methods_[14]),
+                  &Service::Methods>(::keywords::nearcall::names::Methods_methods_[14]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::nearcall>(Methods_methods_[15]),
+                  &Service::nearcall>(::keywords::nearcall::names::Methods_methods_[15]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::delete__>(Methods_methods_[16]),
+                  &Service::delete__>(::keywords::nearcall::names::Methods_methods_[16]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::delete_>(Methods_methods_[17]),
+                  &Service::delete_>(::keywords::nearcall::names::Methods_methods_[17]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::requires_>(Methods_methods_[18]),
+                  &Service::requires_>(::keywords::nearcall::names::Methods_methods_[18]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::call>(Methods_methods_[19]),
+                  &Service::call>(::keywords::nearcall::names::Methods_methods_[19]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::request>(Methods_methods_[20]),
+                  &Service::request>(::keywords::nearcall::names::Methods_methods_[20]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::options>(Methods_methods_[21]),
+                  &Service::options>(::keywords::nearcall::names::Methods_methods_[21]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::channel>(Methods_methods_[22]),
+                  &Service::channel>(::keywords::nearcall::names::Methods_methods_[22]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsync_>(Methods_methods_[23]),
+                  &Service::GetAsync_>(::keywords::nearcall::names::Methods_methods_[23]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(Methods_methods_[24]),
+                  &Service::Get>(::keywords::nearcall::names::Methods_methods_[24]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsyncAsync>(Methods_methods_[25]),
+                  &Service::GetAsyncAsync>(::keywords::nearcall::names::Methods_methods_[25]),
           }) {}
 
 auto Methods::Service::Service_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Result>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Result>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[0]);
 }
 
 auto Methods::Service::Client_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::class_ /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Client>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[1]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::class_ /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Client>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[1]);
 }
 
-auto Methods::Service::Task_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Outer_Inner /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[2]);
+auto Methods::Service::Task(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Outer_Inner /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
 }
 
-auto Methods::Service::Result_(
-    ServerContext& /*call*/,
+auto Methods::Service::Result(
+    ::nearcall::ServerContext& /*call*/,
     ::keywords::nearcall::names::Task /*request*/,
-    ServerWriter<::keywords::nearcall::names::Result>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[3]);
+    ::nearcall::ServerWriter<::keywords::nearcall::names::Result>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
 }
 
-auto Methods::Service::Status_(
-    ServerContext& /*call*/, ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
-    -> Task<Result<::keywords::nearcall::names::Status>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[4]);
+auto Methods::Service::Status(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Status>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
 }
 
-auto Methods::Service::ServerContext_(
-    ServerContext& /*call*/,
-    ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
-    ServerWriter<::keywords::nearcall::names::ServerContext>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[5]);
+auto Methods::Service::ServerContext(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
+    ::nearcall::ServerWriter<::keywords::nearcall::names::ServerContext>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
 }
 
-auto Methods::Service::ServerReader_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[6]);
+auto Methods::Service::ServerReader(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
 }
 
-auto Methods::Service::ServerWriter_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[7]);
+auto Methods::Service::ServerWriter(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
 }
 
-auto Methods::Service::service_name_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[8]);
+auto Methods::Service::service_name(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
 }
 
-auto Methods::Service::method_handlers_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[9]);
+auto Methods::Service::method_handlers(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
 }
 
-auto Methods::Service::full_name_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[10]);
+auto Methods::Service::full_name(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
 }
 
 auto Methods::Service::stub__(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[11]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
 }
 
 auto Methods::Service::methods(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[12]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
 }
 
 auto Methods::Service::Methods_methods(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[13]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
 }
 
 auto Methods::Service::Methods(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[14]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
 }
 
 auto Methods::Service::nearcall(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[15]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
 }
 
 auto Methods::Service::delete__(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[16]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
 }
 
 auto Methods::Service::delete_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[17]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
 }
 
 auto Methods::Service::requires_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[18]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
 }
 
 auto Methods::Service::call(
-    ServerContext& /*call*/,
-    ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
-    ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[19]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
+    ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
 }
 
 auto Methods::Service::request(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[20]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
 }
 
 auto Methods::Service::options(
-    ServerContext& /*call*/, ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[21]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
 }
 
 auto Methods::Service::channel(
-    ServerContext& /*call*/,
+    ::nearcall::ServerContext& /*call*/,
     ::keywords::nearcall::names::Task /*request*/,
-    ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[22]);
+    ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
 }
 
 auto Methods::Service::GetAsync_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[23]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
 }
 
-auto Methods::Service::Get(ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[24]);
+auto Methods::Service::Get(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
 }
 
 auto Methods::Service::GetAsyncAsync(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_[25]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
 }
 
 Methods::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Methods_methods_) {}
+    : stub_(channel, ::keywords::nearcall::names::Methods_methods_) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Result> Methods::Client::Service_(
     const ::keywords::nearcall::names::Task& request,
@@ -386,26 +389,26 @@ Methods::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::keywords::nearcall::names::Client>(1, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Task_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Task(
     const ::keywords::nearcall::names::Outer_Inner& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(2, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::Task_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::TaskAsync(
     const ::keywords::nearcall::names::Outer_Inner& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
 }
 
-::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Methods::Client::Result_(
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Methods::Client::Result(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming<::keywords::nearcall::names::Result>(3, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result>
-Methods::Client::Result_Async(
+Methods::Client::ResultAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.server_streaming_async<::keywords::nearcall::names::Result>(3, request, options);
@@ -414,7 +417,7 @@ Methods::Client::Result_Async(
 ::nearcall::ClientStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Status>
-Methods::Client::Status_(const ::nearcall::CallOptions& options) const {
+Methods::Client::Status(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Status>(4, options);
@@ -423,7 +426,7 @@ Methods::Client::Status_(const ::nearcall::CallOptions& options) const {
 ::nearcall::AsyncClientStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Status>
-Methods::Client::Status_Async(const ::nearcall::CallOptions& options) const {
+Methods::Client::StatusAsync(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Status>(4, options);
@@ -432,7 +435,7 @@ Methods::Client::Status_Async(const ::nearcall::CallOptions& options) const {
 ::nearcall::BidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
-Methods::Client::ServerContext_(const ::nearcall::CallOptions& options) const {
+Methods::Client::ServerContext(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::ServerContext>(5, options);
@@ -441,68 +444,67 @@ Methods::Client::ServerContext_(const ::nearcall::CallOptions& options) const {
 ::nearcall::AsyncBidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
-Methods::Client::ServerContext_Async(const ::nearcall::CallOptions& options) const {
+Methods::Client::ServerContextAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::ServerContext>(5, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerReader_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerReader(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(6, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerReader_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerReaderAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(6, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerWriter_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerWriter(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(7, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerWriter_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerWriterAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(8, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_name_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(9, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
-Methods::Client::method_handlers_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::method_handlersAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(9, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary<::keywords::nearcall::names::Task>(10, request, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_name_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(10, request, options);
@@ -700,23 +702,23 @@ Methods::Client::channelAsync(
 
 Service_::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::Service_::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Service_>(Service__methods[0]),
+                  &Service::Service_>(::keywords::nearcall::names::Service__methods[0]),
           }) {}
 
 auto Service_::Service::Service_(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Service__methods[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Service__methods[0]);
 }
 
 Service_::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Service__methods) {}
+    : stub_(channel, ::keywords::nearcall::names::Service__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Service_::Client::Service_(
     const ::keywords::nearcall::names::Task& request,
@@ -732,23 +734,23 @@ Service_::Client::Client(::nearcall::Channel& channel)
 
 co_await_::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::co_await_::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Wait>(co_await__methods[0]),
+                  &Service::Wait>(::keywords::nearcall::names::co_await__methods[0]),
           }) {}
 
 auto co_await_::Service::Wait(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(co_await__methods[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::co_await__methods[0]);
 }
 
 co_await_::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, co_await__methods) {}
+    : stub_(channel, ::keywords::nearcall::names::co_await__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> co_await_::Client::Wait(
     const ::keywords::nearcall::names::Task& request,
@@ -764,23 +766,23 @@ co_await_::Client::Client(::nearcall::Channel& channel)
 
 Outer_Inner_::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::Outer_Inner_::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(Outer_Inner__methods[0]),
+                  &Service::Get>(::keywords::nearcall::names::Outer_Inner__methods[0]),
           }) {}
 
 auto Outer_Inner_::Service::Get(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Outer_Inner__methods[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Inner__methods[0]);
 }
 
 Outer_Inner_::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Outer_Inner__methods) {}
+    : stub_(channel, ::keywords::nearcall::names::Outer_Inner__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Inner_::Client::Get(
     const ::keywords::nearcall::names::Task& request,
@@ -796,23 +798,23 @@ Outer_Inner_::Client::Client(::nearcall::Channel& channel)
 
 Outer_Kind_::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::Outer_Kind_::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(Outer_Kind__methods[0]),
+                  &Service::Get>(::keywords::nearcall::names::Outer_Kind__methods[0]),
           }) {}
 
 auto Outer_Kind_::Service::Get(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Outer_Kind__methods[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Kind__methods[0]);
 }
 
 Outer_Kind_::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Outer_Kind__methods) {}
+    : stub_(channel, ::keywords::nearcall::names::Outer_Kind__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Kind_::Client::Get(
     const ::keywords::nearcall::names::Task& request,
@@ -828,22 +830,23 @@ Outer_Kind_::Client::Client(::nearcall::Channel& channel)
 
 names::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::names::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::names>(names_methods[0]),
+                  &Service::names>(::keywords::nearcall::names::names_methods[0]),
           }) {}
 
-auto names::Service::names(ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(names_methods[0]);
+auto names::Service::names(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::names_methods[0]);
 }
 
 names::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, names_methods) {}
+    : stub_(channel, ::keywords::nearcall::names::names_methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> names::Client::names(
     const ::keywords::nearcall::names::Task& request,
@@ -859,23 +862,24 @@ names::Client::Client(::nearcall::Channel& channel)
 
 Methods_methods::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::keywords::nearcall::names::Methods_methods::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(Methods_methods_methods[0]),
+                  &Service::Get>(::keywords::nearcall::names::Methods_methods_methods[0]),
           }) {}
 
 auto Methods_methods::Service::Get(
-    ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> Task<Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(Methods_methods_methods[0]);
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(
+      ::keywords::nearcall::names::Methods_methods_methods[0]);
 }
 
 Methods_methods::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Methods_methods_methods) {}
+    : stub_(channel, ::keywords::nearcall::names::Methods_methods_methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods::Client::Get(
     const ::keywords::nearcall::names::Task& request,
@@ -889,7 +893,7 @@ Methods_methods::Client::Client(::nearcall::Channel& channel)
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
 }
 
-Empty::Service::Service() : ::nearcall::Service(full_name, {}) {}
+Empty::Service::Service() : ::nearcall::Service(::keywords::nearcall::names::Empty::full_name, {}) {}
 
 Empty::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, {}) {}

@@ -21,105 +21,98 @@ class Methods final {
     Service();
 
     /// In the .proto: Service
-    virtual Task<Result<::keywords::nearcall::names::Result>> Service_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Result>> Service_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
     /// In the .proto: Client
-    virtual Task<Result<::keywords::nearcall::names::Client>> Client_(
-        ServerContext& call, ::keywords::nearcall::names::class_ request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Client>> Client_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::class_ request);
 
-    /// In the .proto: Task
-    virtual Task<Result<::keywords::nearcall::names::Task>> Task_(
-        ServerContext& call, ::keywords::nearcall::names::Outer_Inner request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Task(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Outer_Inner request);
 
-    /// In the .proto: Result
-    virtual Task<Status> Result_(
-        ServerContext& call,
+    virtual ::nearcall::Task<::nearcall::Status> Result(
+        ::nearcall::ServerContext& call,
         ::keywords::nearcall::names::Task request,
-        ServerWriter<::keywords::nearcall::names::Result>& replies);
+        ::nearcall::ServerWriter<::keywords::nearcall::names::Result>& replies);
 
-    /// In the .proto: Status
-    virtual Task<Result<::keywords::nearcall::names::Status>> Status_(
-        ServerContext& call, ServerReader<::keywords::nearcall::names::Task>& requests);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Status>> Status(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::keywords::nearcall::names::Task>& requests);
 
-    /// In the .proto: ServerContext
-    virtual Task<Status> ServerContext_(
-        ServerContext& call,
-        ServerReader<::keywords::nearcall::names::Task>& requests,
-        ServerWriter<::keywords::nearcall::names::ServerContext>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> ServerContext(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::keywords::nearcall::names::Task>& requests,
+        ::nearcall::ServerWriter<::keywords::nearcall::names::ServerContext>& replies);
 
-    /// In the .proto: ServerReader
-    virtual Task<Result<::keywords::nearcall::names::Task>> ServerReader_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> ServerReader(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    /// In the .proto: ServerWriter
-    virtual Task<Result<::keywords::nearcall::names::Task>> ServerWriter_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> ServerWriter(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    /// In the .proto: service_name
-    virtual Task<Result<::keywords::nearcall::names::Task>> service_name_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> service_name(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    /// In the .proto: method_handlers
-    virtual Task<Result<::keywords::nearcall::names::Task>> method_handlers_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> method_handlers(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    /// In the .proto: full_name
-    virtual Task<Result<::keywords::nearcall::names::Task>> full_name_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> full_name(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
     /// In the .proto: stub_
-    virtual Task<Result<::keywords::nearcall::names::Task>> stub__(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> stub__(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> methods(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> methods(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Methods_methods(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Methods_methods(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Methods(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Methods(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> nearcall(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> nearcall(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
     /// In the .proto: delete
-    virtual Task<Result<::keywords::nearcall::names::Task>> delete__(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> delete__(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> delete_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> delete_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
     /// In the .proto: requires
-    virtual Task<Result<::keywords::nearcall::names::Task>> requires_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> requires_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Status> call(
-        ServerContext& call,
-        ServerReader<::keywords::nearcall::names::Task>& requests,
-        ServerWriter<::keywords::nearcall::names::Task>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> call(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::keywords::nearcall::names::Task>& requests,
+        ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& replies);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> request(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> request(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> options(
-        ServerContext& call, ServerReader<::keywords::nearcall::names::Task>& requests);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> options(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::keywords::nearcall::names::Task>& requests);
 
-    virtual Task<Status> channel(
-        ServerContext& call,
+    virtual ::nearcall::Task<::nearcall::Status> channel(
+        ::nearcall::ServerContext& call,
         ::keywords::nearcall::names::Task request,
-        ServerWriter<::keywords::nearcall::names::Task>& replies);
+        ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& replies);
 
     /// In the .proto: GetAsync
-    virtual Task<Result<::keywords::nearcall::names::Task>> GetAsync_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> GetAsync_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Get(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Get(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> GetAsyncAsync(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> GetAsyncAsync(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -147,88 +140,79 @@ class Methods final {
         const ::keywords::nearcall::names::class_& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: Task
-    ::nearcall::Result<::keywords::nearcall::names::Task> Task_(
+    ::nearcall::Result<::keywords::nearcall::names::Task> Task(
         const ::keywords::nearcall::names::Outer_Inner& request,
         const ::nearcall::CallOptions& options = {}) const;
-    /// Task_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Task_Async(
+    /// Task, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> TaskAsync(
         const ::keywords::nearcall::names::Outer_Inner& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: Result
-    ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Result_(
+    ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Result(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
-    /// Result_, awaited.
-    ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result> Result_Async(
+    /// Result, awaited.
+    ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result> ResultAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: Status
     ::nearcall::ClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Status>
-    Status_(const ::nearcall::CallOptions& options = {}) const;
-    /// Status_, awaited.
+    Status(const ::nearcall::CallOptions& options = {}) const;
+    /// Status, awaited.
     ::nearcall::AsyncClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Status>
-    Status_Async(const ::nearcall::CallOptions& options = {}) const;
+    StatusAsync(const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: ServerContext
     ::nearcall::BidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
-    ServerContext_(const ::nearcall::CallOptions& options = {}) const;
-    /// ServerContext_, awaited.
+    ServerContext(const ::nearcall::CallOptions& options = {}) const;
+    /// ServerContext, awaited.
     ::nearcall::AsyncBidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
-    ServerContext_Async(const ::nearcall::CallOptions& options = {}) const;
+    ServerContextAsync(const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: ServerReader
-    ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader_(
+    ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
-    /// ServerReader_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerReader_Async(
-        const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
-
-    /// In the .proto: ServerWriter
-    ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter_(
-        const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
-    /// ServerWriter_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriter_Async(
+    /// ServerReader, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerReaderAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: service_name
-    ::nearcall::Result<::keywords::nearcall::names::Task> service_name_(
+    ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
-    /// service_name_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> service_name_Async(
-        const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
-
-    /// In the .proto: method_handlers
-    ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers_(
-        const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
-    /// method_handlers_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> method_handlers_Async(
+    /// ServerWriter, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriterAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: full_name
-    ::nearcall::Result<::keywords::nearcall::names::Task> full_name_(
+    ::nearcall::Result<::keywords::nearcall::names::Task> service_name(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
-    /// full_name_, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> full_name_Async(
+    /// service_name, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> service_nameAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    /// method_handlers, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> method_handlersAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    ::nearcall::Result<::keywords::nearcall::names::Task> full_name(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    /// full_name, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> full_nameAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
@@ -380,8 +364,8 @@ class Service_ final {
     Service();
 
     /// In the .proto: Service
-    virtual Task<Result<::keywords::nearcall::names::Task>> Service_(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Service_(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -419,8 +403,8 @@ class co_await_ final {
    public:
     Service();
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Wait(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Wait(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -457,8 +441,8 @@ class Outer_Inner_ final {
    public:
     Service();
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Get(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Get(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -495,8 +479,8 @@ class Outer_Kind_ final {
    public:
     Service();
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Get(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Get(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -531,8 +515,8 @@ class names final {
    public:
     Service();
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> names(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> names(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -567,8 +551,8 @@ class Methods_methods final {
    public:
     Service();
 
-    virtual Task<Result<::keywords::nearcall::names::Task>> Get(
-        ServerContext& call, ::keywords::nearcall::names::Task request);
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Get(
+        ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

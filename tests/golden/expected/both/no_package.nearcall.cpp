@@ -16,29 +16,32 @@ constexpr ::nearcall::Method nearcall__methods[] = {
 
 Pinger::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::Pinger::full_name,
           {
               ::nearcall::detail::unary_handler<Service, ::Ping, ::Ping, &Service::Ping>(
-                  Pinger_methods[0]),
+                  ::Pinger_methods[0]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::Ping,
                   ::Ping_Extra,
-                  &Service::GetExtra>(Pinger_methods[1]),
+                  &Service::GetExtra>(::Pinger_methods[1]),
           }) {}
 
-auto Pinger::Service::Ping(ServerContext& /*call*/, ::Ping /*request*/) -> Task<Result<::Ping>> {
-  co_return ::nearcall::detail::unimplemented(Pinger_methods[0]);
+auto Pinger::Service::Ping(::nearcall::ServerContext& /*call*/, ::Ping /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::Ping>> {
+  co_return ::nearcall::detail::unimplemented(::Pinger_methods[0]);
 }
 
 auto Pinger::Service::GetExtra(
-    ServerContext& /*call*/, ::Ping /*request*/, ServerWriter<::Ping_Extra>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Pinger_methods[1]);
+    ::nearcall::ServerContext& /*call*/,
+    ::Ping /*request*/,
+    ::nearcall::ServerWriter<::Ping_Extra>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::Pinger_methods[1]);
 }
 
 Pinger::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Pinger_methods) {}
+    : stub_(channel, ::Pinger_methods) {}
 
 ::nearcall::Result<::Ping> Pinger::Client::Ping(
     const ::Ping& request, const ::nearcall::CallOptions& options) const {
@@ -62,18 +65,19 @@ Pinger::Client::Client(::nearcall::Channel& channel)
 
 nearcall_::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::nearcall_::full_name,
           {
               ::nearcall::detail::unary_handler<Service, ::Ping, ::Ping, &Service::Ping>(
-                  nearcall__methods[0]),
+                  ::nearcall__methods[0]),
           }) {}
 
-auto nearcall_::Service::Ping(ServerContext& /*call*/, ::Ping /*request*/) -> Task<Result<::Ping>> {
-  co_return ::nearcall::detail::unimplemented(nearcall__methods[0]);
+auto nearcall_::Service::Ping(::nearcall::ServerContext& /*call*/, ::Ping /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::Ping>> {
+  co_return ::nearcall::detail::unimplemented(::nearcall__methods[0]);
 }
 
 nearcall_::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, nearcall__methods) {}
+    : stub_(channel, ::nearcall__methods) {}
 
 ::nearcall::Result<::Ping> nearcall_::Client::Ping(
     const ::Ping& request, const ::nearcall::CallOptions& options) const {

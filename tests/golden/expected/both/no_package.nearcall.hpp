@@ -18,10 +18,13 @@ class Pinger final {
    public:
     Service();
 
-    virtual Task<Result<::Ping>> Ping(ServerContext& call, ::Ping request);
+    virtual ::nearcall::Task<::nearcall::Result<::Ping>> Ping(
+        ::nearcall::ServerContext& call, ::Ping request);
 
-    virtual Task<Status> GetExtra(
-        ServerContext& call, ::Ping request, ServerWriter<::Ping_Extra>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> GetExtra(
+        ::nearcall::ServerContext& call,
+        ::Ping request,
+        ::nearcall::ServerWriter<::Ping_Extra>& replies);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -62,7 +65,8 @@ class nearcall_ final {
    public:
     Service();
 
-    virtual Task<Result<::Ping>> Ping(ServerContext& call, ::Ping request);
+    virtual ::nearcall::Task<::nearcall::Result<::Ping>> Ping(
+        ::nearcall::ServerContext& call, ::Ping request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

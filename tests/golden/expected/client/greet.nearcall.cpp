@@ -15,7 +15,7 @@ constexpr ::nearcall::Method Greeter_methods[] = {
 }  // namespace
 
 Greeter::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, Greeter_methods) {}
+    : stub_(channel, ::greet::Greeter_methods) {}
 
 ::nearcall::Result<::greet::HelloReply> Greeter::Client::SayHello(
     const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options) const {

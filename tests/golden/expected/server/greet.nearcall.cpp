@@ -16,55 +16,57 @@ constexpr ::nearcall::Method Greeter_methods[] = {
 
 Greeter::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::greet::Greeter::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::greet::HelloRequest,
                   ::greet::HelloReply,
-                  &Service::SayHello>(Greeter_methods[0]),
+                  &Service::SayHello>(::greet::Greeter_methods[0]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::greet::HelloRequest,
                   ::greet::HelloReply,
-                  &Service::List>(Greeter_methods[1]),
+                  &Service::List>(::greet::Greeter_methods[1]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::greet::HelloRequest,
                   ::greet::HelloReply,
-                  &Service::Collect>(Greeter_methods[2]),
+                  &Service::Collect>(::greet::Greeter_methods[2]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::greet::HelloRequest,
                   ::greet::HelloReply,
-                  &Service::Chat>(Greeter_methods[3]),
+                  &Service::Chat>(::greet::Greeter_methods[3]),
           }) {}
 
-auto Greeter::Service::SayHello(ServerContext& /*call*/, ::greet::HelloRequest /*request*/)
-    -> Task<Result<::greet::HelloReply>> {
-  co_return ::nearcall::detail::unimplemented(Greeter_methods[0]);
+auto Greeter::Service::SayHello(
+    ::nearcall::ServerContext& /*call*/, ::greet::HelloRequest /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::greet::HelloReply>> {
+  co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[0]);
 }
 
 auto Greeter::Service::List(
-    ServerContext& /*call*/,
+    ::nearcall::ServerContext& /*call*/,
     ::greet::HelloRequest /*request*/,
-    ServerWriter<::greet::HelloReply>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Greeter_methods[1]);
+    ::nearcall::ServerWriter<::greet::HelloReply>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[1]);
 }
 
 auto Greeter::Service::Collect(
-    ServerContext& /*call*/, ServerReader<::greet::HelloRequest>& /*requests*/)
-    -> Task<Result<::greet::HelloReply>> {
-  co_return ::nearcall::detail::unimplemented(Greeter_methods[2]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::greet::HelloRequest>& /*requests*/)
+    -> ::nearcall::Task<::nearcall::Result<::greet::HelloReply>> {
+  co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[2]);
 }
 
 auto Greeter::Service::Chat(
-    ServerContext& /*call*/,
-    ServerReader<::greet::HelloRequest>& /*requests*/,
-    ServerWriter<::greet::HelloReply>& /*replies*/)
-    -> Task<Status> {
-  co_return ::nearcall::detail::unimplemented(Greeter_methods[3]);
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::greet::HelloRequest>& /*requests*/,
+    ::nearcall::ServerWriter<::greet::HelloReply>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
+  co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[3]);
 }
 
 }  // namespace greet

@@ -22,23 +22,23 @@ class Greeter final {
     Service();
 
     /// Says hello once.
-    virtual Task<Result<::greet::HelloReply>> SayHello(
-        ServerContext& call, ::greet::HelloRequest request);
+    virtual ::nearcall::Task<::nearcall::Result<::greet::HelloReply>> SayHello(
+        ::nearcall::ServerContext& call, ::greet::HelloRequest request);
 
     /// Says hello many times.
-    virtual Task<Status> List(
-        ServerContext& call,
+    virtual ::nearcall::Task<::nearcall::Status> List(
+        ::nearcall::ServerContext& call,
         ::greet::HelloRequest request,
-        ServerWriter<::greet::HelloReply>& replies);
+        ::nearcall::ServerWriter<::greet::HelloReply>& replies);
 
-    virtual Task<Result<::greet::HelloReply>> Collect(
-        ServerContext& call, ServerReader<::greet::HelloRequest>& requests);
+    virtual ::nearcall::Task<::nearcall::Result<::greet::HelloReply>> Collect(
+        ::nearcall::ServerContext& call, ::nearcall::ServerReader<::greet::HelloRequest>& requests);
 
     /// Talks.
-    virtual Task<Status> Chat(
-        ServerContext& call,
-        ServerReader<::greet::HelloRequest>& requests,
-        ServerWriter<::greet::HelloReply>& replies);
+    virtual ::nearcall::Task<::nearcall::Status> Chat(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::greet::HelloRequest>& requests,
+        ::nearcall::ServerWriter<::greet::HelloReply>& replies);
   };
 };
 

@@ -18,54 +18,55 @@ constexpr ::nearcall::Method AServiceWithAVeryLongNameThatFillsItsLines_methods[
 
 AServiceWithAVeryLongNameThatFillsItsLines::Service::Service()
     : ::nearcall::Service(
-          full_name,
+          ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines::full_name,
           {
               ::nearcall::detail::unary_handler<
                   Service,
                   ::shapes::round::Circle,
                   ::google::protobuf::Empty,
-                  &Service::Draw>(AServiceWithAVeryLongNameThatFillsItsLines_methods[0]),
+                  &Service::Draw>(
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[0]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::shapes::round::Circle,
                   ::google::protobuf::Empty,
                   &Service::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll>(
-                  AServiceWithAVeryLongNameThatFillsItsLines_methods[1]),
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[1]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::shapes::Shape,
                   ::shapes::round::Circle,
                   &Service::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine>(
-                  AServiceWithAVeryLongNameThatFillsItsLines_methods[2]),
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]),
           }) {}
 
 auto AServiceWithAVeryLongNameThatFillsItsLines::Service::Draw(
-    ServerContext& /*call*/, ::shapes::round::Circle /*request*/)
-    -> Task<Result<::google::protobuf::Empty>> {
+    ::nearcall::ServerContext& /*call*/, ::shapes::round::Circle /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::google::protobuf::Empty>> {
   co_return ::nearcall::detail::unimplemented(
-      AServiceWithAVeryLongNameThatFillsItsLines_methods[0]);
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[0]);
 }
 
 auto
 AServiceWithAVeryLongNameThatFillsItsLines::Service::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
-    ServerContext& /*call*/,
-    ServerReader<::shapes::round::Circle>& /*requests*/,
-    ServerWriter<::google::protobuf::Empty>& /*replies*/)
-    -> Task<Status> {
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::shapes::round::Circle>& /*requests*/,
+    ::nearcall::ServerWriter<::google::protobuf::Empty>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
   co_return ::nearcall::detail::unimplemented(
-      AServiceWithAVeryLongNameThatFillsItsLines_methods[1]);
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[1]);
 }
 
 auto
 AServiceWithAVeryLongNameThatFillsItsLines::Service::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
-    ServerContext& /*call*/, ::shapes::Shape /*request*/)
-    -> Task<Result<::shapes::round::Circle>> {
+    ::nearcall::ServerContext& /*call*/, ::shapes::Shape /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::shapes::round::Circle>> {
   co_return ::nearcall::detail::unimplemented(
-      AServiceWithAVeryLongNameThatFillsItsLines_methods[2]);
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]);
 }
 
 AServiceWithAVeryLongNameThatFillsItsLines::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, AServiceWithAVeryLongNameThatFillsItsLines_methods) {}
+    : stub_(channel, ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods) {}
 
 ::nearcall::Result<::google::protobuf::Empty>
 AServiceWithAVeryLongNameThatFillsItsLines::Client::Draw(

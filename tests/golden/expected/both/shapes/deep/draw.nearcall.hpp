@@ -21,17 +21,18 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
    public:
     Service();
 
-    virtual Task<Result<::google::protobuf::Empty>> Draw(
-        ServerContext& call, ::shapes::round::Circle request);
+    virtual ::nearcall::Task<::nearcall::Result<::google::protobuf::Empty>> Draw(
+        ::nearcall::ServerContext& call, ::shapes::round::Circle request);
 
-    virtual Task<Status> AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
-        ServerContext& call,
-        ServerReader<::shapes::round::Circle>& requests,
-        ServerWriter<::google::protobuf::Empty>& replies);
+    virtual ::nearcall::Task<::nearcall::Status>
+    AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::shapes::round::Circle>& requests,
+        ::nearcall::ServerWriter<::google::protobuf::Empty>& replies);
 
-    virtual Task<Result<::shapes::round::Circle>>
+    virtual ::nearcall::Task<::nearcall::Result<::shapes::round::Circle>>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
-        ServerContext& call, ::shapes::Shape request);
+        ::nearcall::ServerContext& call, ::shapes::Shape request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
