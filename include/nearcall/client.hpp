@@ -140,7 +140,6 @@ class AsyncCallBase {
   /// Where a unary reply is parsed as it arrives. Call it before the loop turns.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
   bool half_close() noexcept;
-  Status take_status();
 
  private:
   std::unique_ptr<AsyncCall, AsyncCallDeleter> call_;

@@ -65,6 +65,13 @@ class LoopCore {
   bool is_in_this_thread() const noexcept { return EventLoop::current() == owner_; }
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
   TimePoint now() const noexcept { return is_running_ ? now_ : clocks_.exact(); }
+  /// The exact time, as this loop has it.
+  Clock clock() const noexcept {
+    return {[](const void* core) noexcept {
+              return static_cast<const LoopCore*>(core)->clocks_.exact();
+            },
+            this};
+  }
   SpinPolicy spin_policy() const noexcept { return spin_policy_; }
 
   // Descriptors; see Poller.

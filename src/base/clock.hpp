@@ -18,4 +18,23 @@ constexpr TimePoint deadline_after(TimePoint now, Duration timeout) noexcept {
   return timeout >= no_deadline - now ? no_deadline : now + timeout;
 }
 
+/// Where the time comes from, handed to what decides by it; by default the system's clock.
+///
+/// A value. Thread safety: that of its source.
+class Clock {
+ public:
+  using Read = TimePoint (*)(const void* source) noexcept;
+
+  constexpr Clock() noexcept = default;
+  constexpr Clock(Read read, const void* source) noexcept : read_(read), source_(source) {}
+
+  TimePoint now() const noexcept { return read_(source_); }
+
+ private:
+  static TimePoint read_system(const void*) noexcept { return SteadyClock::now(); }
+
+  Read read_ = &read_system;
+  const void* source_ = nullptr;
+};
+
 }  // namespace nearcall

@@ -9,35 +9,38 @@
 
 namespace nearcall::detail {
 
+namespace {
+
+/// Why a call may not be made here, or OK.
+Status obstacle(const BoundMethod& method, const ChannelCore& channel, const EventLoop* loop) {
+  if (loop != nullptr) return channel.misuse();
+  return Status(StatusCode::failed_precondition,
+                std::string(method.method.path) +
+                    ": an Async call needs a running EventLoop on its thread: spawn() or "
+                    "sync_wait() the coroutine that makes it, or use the blocking form")
+      .with_reason(StatusReason::misuse);
+}
+
+}  // namespace
+
 AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
                      std::size_t method,
                      const google::protobuf::MessageLite* request,
                      const CallOptions& options,
                      EventLoop* loop)
-    : ClientCall(
-          (*methods)[method], options, methods->channel().options().max_receive_message_size()),
-      methods_(std::move(methods)),
-      loop_(loop) {
-  ChannelCore& channel = methods_->channel();
-  Status refused = options.misuse();
-  if (refused.ok()) refused = channel.misuse();
-  if (refused.ok() && loop == nullptr) {
-    refused = Status(StatusCode::failed_precondition,
-                     std::string((*methods_)[method].method.path) +
-                         ": an Async call needs a running EventLoop on its thread: spawn() or "
-                         "sync_wait() the coroutine that makes it, or use the blocking form");
-  }
-  if (refused.ok() && request != nullptr) refused = request_.keep(*request);
-  if (refused.ok() && deadline() <= SteadyClock::now()) {
-    refused = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
-  }
-  if (!refused.ok()) {
-    finish(std::move(refused));
-    return;
-  }
-  messages().set_loop(loop->core());
+    : methods_(std::move(methods)),
+      loop_(loop),
+      call_(*this,
+            (*methods_)[method],
+            options,
+            methods_->channel().options().max_receive_message_size(),
+            loop != nullptr ? loop->core().clock() : Clock()) {
+  if (!call_.check(options, obstacle(call_.method(), methods_->channel(), loop))) return;
+  if (request != nullptr) call_.keep_request(*request);
+  if (call_.is_over()) return;
+  call_.messages().set_loop(loop->core());
   timer_.emplace(loop->core(), &AsyncCall::on_deadline, this);
-  timer_->set(deadline());
+  timer_->set(call_.deadline());
   submit();
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
@@ -52,7 +55,7 @@ AsyncCall::~AsyncCall() {
   ListHook::unlink();
   for (Resume& resume : waiting_)
     resume.awaiter = nullptr;
-  if (!is_over()) finish(Status(StatusCode::cancelled, "the call was dropped"));
+  call_.drop();
 }
 
 void AsyncCall::submit() {
@@ -61,39 +64,8 @@ void AsyncCall::submit() {
   connection_->submit(*this, channel);
 }
 
-void AsyncCall::open_on(ClientConnection& connection) {
-  ClientCall::open(connection, &loop_->core(), /*end_stream=*/false);
-  if (request_.is_kept() && is_open()) request_.send(messages());
-}
-
-ClientCall::Again AsyncCall::begin_again() {
-  if (was_repeated_) return Again::no;
-  if (has_written_) return Again::requests_are_gone;
-  was_repeated_ = true;
-  connection_->repeat(*this);
-  return Again::yes;
-}
-
-void AsyncCall::expect_reply(google::protobuf::MessageLite& reply) noexcept {
-  expects_reply_ = true;
-  messages().expect_one();
-  if (!is_over()) messages().set_blocking_reader(&reply);
-}
-
-Status AsyncCall::take_status() {
-  if (!status().ok() || !expects_reply_) return status();
-  if (!messages().take_blocking_read()) {
-    return Status(StatusCode::unimplemented, "the server sent no reply message");
-  }
-  if (messages().has_unread()) {
-    return Status(StatusCode::unimplemented, "the server sent more than one reply message");
-  }
-  return Status();
-}
-
 void AsyncCall::on_deadline(void* self) noexcept {
-  static_cast<AsyncCall*>(self)->finish(
-      Status(StatusCode::deadline_exceeded, "the deadline passed"));
+  static_cast<AsyncCall*>(self)->call_.expire();
 }
 
 void AsyncCall::cancel() noexcept {
@@ -111,10 +83,6 @@ void AsyncCall::end_cancelling() noexcept {
   Cancelling before = Cancelling::no;
   if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
   cancelling_.wait(Cancelling::posting);
-}
-
-void AsyncCall::cancel_here() {
-  finish(Status(StatusCode::cancelled, "the call was cancelled"));
 }
 
 // ---- who waits ----------------------------------------------------------------------------------
@@ -135,8 +103,7 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
 }
 
 void AsyncCall::on_change() {
-  request_.drop();  // it has begun, or never will
-  if (is_over()) {
+  if (call_.is_over()) {
     end_cancelling();
     ListHook::unlink();
     if (timer_) timer_->clear();
@@ -167,41 +134,38 @@ void CallAwaiter::leave() noexcept {
 }
 const Metadata& HeadersAwaiter::await_resume() noexcept {
   settle();
-  return call().headers();
+  return call().call().headers();
 }
 Status StatusAwaiter::await_resume() {
   settle();
-  return call().status();
+  return call().call().status();
 }
 
 Status status_of(AsyncCall& call) {
-  return call.take_status();
+  return call.call().reply_status();
 }
 
 const Status& AsyncCallBase::status() const {
-  CHECK(call_->is_over());
-  return call_->status();
+  CHECK(call_->call().is_over());
+  return call_->call().status();
 }
 const Metadata& AsyncCallBase::trailers() const {
-  return call_->trailers();
+  return call_->call().trailers();
 }
 bool AsyncCallBase::is_done() const noexcept {
-  return call_->is_over();
+  return call_->call().is_over();
 }
 void AsyncCallBase::cancel() noexcept {
   call_->cancel();
 }
 MessageStream& AsyncCallBase::stream() const noexcept {
-  return call_->messages();
+  return call_->call().messages();
 }
 void AsyncCallBase::expect_reply(google::protobuf::MessageLite& reply) noexcept {
-  call_->expect_reply(reply);
+  call_->call().expect_reply(reply);
 }
 bool AsyncCallBase::half_close() noexcept {
-  return call_->half_close();
-}
-Status AsyncCallBase::take_status() {
-  return call_->take_status();
+  return call_->call().half_close();
 }
 
 }  // namespace nearcall::detail

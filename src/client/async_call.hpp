@@ -2,8 +2,7 @@
 // AsyncCall: a call that coroutines wait for.
 #pragma once
 
-#include "client/client_call.hpp"
-#include "client/kept_request.hpp"
+#include "client/call.hpp"
 #include "client/loop_connection.hpp"
 
 #include <nearcall/client.hpp>
@@ -16,14 +15,10 @@
 
 namespace nearcall::detail {
 
-/// A call that coroutines on one loop wait for. One that the server provably did not begin is
-/// submitted a second time, to the loop's connection of then
-/// (docs/decisions/009-where-a-call-is-repeated.md): its request is kept, serialised, until the
-/// server answers. A call that streams its requests is repeated only if none was taken from its
-/// writer: taken ones are gone.
+/// A Call that coroutines on one loop wait for, on the loop's connection.
 ///
 /// Thread safety: the loop's thread; cancel() from any.
-class AsyncCall final : public ClientCall {
+class AsyncCall final : public ListHook, private CallWaiter {
  public:
   /// `loop` is null where none runs: the call has failed then.
   AsyncCall(std::shared_ptr<const BoundMethods> methods,
@@ -38,21 +33,19 @@ class AsyncCall final : public ClientCall {
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
+  Call& call() noexcept { return call_; }
   void cancel() noexcept;
-  void expect_reply(google::protobuf::MessageLite& reply) noexcept;
-  /// How it ended, once: for calls with one reply, whether that came.
-  Status take_status();
 
   // From LoopConnection.
 
-  void open_on(ClientConnection& connection);
+  void open_on(ClientConnection& connection) { call_.open(connection, &loop_->core()); }
   /// To the connection of its loop.
   void submit();
 
   // From CallAwaiter.
 
   bool is_ready(CallAwaiter::Until until) const noexcept {
-    return until == CallAwaiter::Until::end ? is_over() : has_headers();
+    return until == CallAwaiter::Until::end ? call_.is_over() : call_.has_headers();
   }
   void wait(CallAwaiter& awaiter, CallAwaiter::Until until, std::coroutine_handle<> waiting);
   void leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept;
@@ -79,19 +72,14 @@ class AsyncCall final : public ClientCall {
 
   static void on_deadline(void* self) noexcept;
   void on_change() override;
-  Again begin_again() override;
-  void before_message() override { has_written_ = true; }
-  void on_ready() override {}
-  void cancel_here();
+  void on_repeat() override { connection_->repeat(*this); }
+  void cancel_here() { call_.cancel(); }
   void end_cancelling() noexcept;
 
   std::shared_ptr<const BoundMethods> methods_;
   EventLoop* loop_;
   std::shared_ptr<LoopConnection> connection_;
-  KeptRequest request_;
-  bool expects_reply_ = false;
-  bool has_written_ = false;
-  bool was_repeated_ = false;
+  Call call_;
   std::optional<Timer> timer_;
   Resume waiting_[2];
   /// cancel() on another thread moves it from no to posting and on to posted; the end of the call

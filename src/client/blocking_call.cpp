@@ -2,8 +2,6 @@
 // Starting, driving and ending a call that threads wait for.
 #include "client/blocking_call.hpp"
 
-#include "base/check.hpp"
-
 #include <nearcall/event_loop.hpp>
 
 #include <utility>
@@ -19,18 +17,14 @@ Status cancelled() {
   return Status(StatusCode::cancelled, "the call was cancelled");
 }
 
-bool has_passed(const CallOptions& options) {
-  if (options.timeout() && *options.timeout() <= Duration::zero()) return true;
-  return options.deadline() != no_deadline && options.deadline() <= SteadyClock::now();
-}
-
 /// Why a thread may not wait here, or OK.
 Status check_thread(const BoundMethod& method) {
   if (EventLoop::current() == nullptr) return Status();
   return Status(StatusCode::failed_precondition,
                 std::string(method.method.path) +
                     ": a blocking call on a thread that runs an EventLoop would wait for itself; "
-                    "use the Async form and co_await it");
+                    "use the Async form and co_await it")
+      .with_reason(StatusReason::misuse);
 }
 
 }  // namespace
@@ -38,7 +32,7 @@ Status check_thread(const BoundMethod& method) {
 BlockingCall::BlockingCall(const BoundMethod& method,
                            const CallOptions& options,
                            std::size_t max_message_size)
-    : ClientCall(method, options, max_message_size) {
+    : call_(*this, method, options, max_message_size, Clock()) {
 }
 
 BlockingCall::~BlockingCall() {
@@ -47,11 +41,11 @@ BlockingCall::~BlockingCall() {
 }
 
 void BlockingCall::leave(Lock lock) {
-  messages().set_blocking_reader(nullptr);
-  if (!is_over()) ClientCall::finish(Status(StatusCode::cancelled, "the call was dropped"));
+  call_.messages().set_blocking_reader(nullptr);
+  call_.drop();
   connection_->flush();
   const http2::Session::OpenState state = connection_->client().open_state();
-  channel_->put_back(let_go(lock), state, SteadyClock::now());
+  channel_->put_back(let_go(lock), state, call_.now());
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
@@ -60,27 +54,16 @@ void BlockingCall::start(std::shared_ptr<const BoundMethods> methods,
                          const google::protobuf::MessageLite* request,
                          const CallOptions& options) {
   methods_ = std::move(methods);
-  if (request != nullptr) {
-    if (Status refused = kept_request_.keep(*request); !refused.ok()) {
-      return ClientCall::finish(std::move(refused));
-    }
-  }
+  if (request != nullptr) call_.keep_request(*request);
   Lock lock;
   if (prepare(methods_->channel(), options)) begin(lock);
 }
 
 bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
   channel_ = &channel;
-  Status refused = check_thread(method());
-  if (refused.ok()) refused = options.misuse();
-  if (refused.ok()) refused = channel.misuse();
-  if (refused.ok() && has_passed(options)) {
-    refused = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
-  }
-  if (!refused.ok()) {
-    ClientCall::finish(std::move(refused));
-    return false;
-  }
+  Status obstacle = check_thread(call_.method());
+  if (obstacle.ok()) obstacle = channel.misuse();
+  if (!call_.check(options, std::move(obstacle))) return false;
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
@@ -95,24 +78,24 @@ void BlockingCall::begin(Lock& lock) {
 /// The connection that did not take it, if it lives, is put back only when there is another one: it
 /// would be the first to be taken, and it is the last resort.
 void BlockingCall::begin_once_more(Lock& lock) {
-  repeat_ = Repeat::spent;
+  wants_repeat_ = false;
   const http2::Session::OpenState state = connection_->client().open_state();
   std::shared_ptr<BlockingConnection> first = let_go(lock);
   if (state == http2::Session::OpenState::closed) {
-    channel_->put_back(std::move(first), state, SteadyClock::now());
+    channel_->put_back(std::move(first), state, call_.now());
   }
   open(lock, first);
-  if (first != nullptr) channel_->put_back(std::move(first), state, SteadyClock::now());
+  if (first != nullptr) channel_->put_back(std::move(first), state, call_.now());
 }
 
 bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
   if (was_cancelled()) {
-    ClientCall::finish(cancelled());
+    call_.cancel();
     return false;
   }
   Result<std::shared_ptr<BlockingConnection>> taken = find_connection(lock, last_resort);
   if (!taken) {
-    ClientCall::finish(std::move(taken).error());
+    call_.on_failed(std::move(taken).error());
     return false;
   }
   bool is_cancelled = false;
@@ -123,24 +106,32 @@ bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_re
     is_cancelled = is_cancelled_;
   }
   if (!lock) lock = connection_->lock();
-  if (is_cancelled) ClientCall::finish(cancelled());
-  if (!connection_->wait_for_room(lock, reader_, deadline(), [this] { return is_over(); })) {
-    ClientCall::finish(late());
-  }
-  if (!is_over()) send_request();
-  if (repeat_ == Repeat::wanted) return !is_over();
-  if (!has_request() && repeat_ == Repeat::allowed) repeat_ = Repeat::impossible;
+  if (is_cancelled) call_.cancel();
+  const auto is_over = [this] { return call_.is_over(); };
+  if (!connection_->wait_for_room(lock, reader_, call_.deadline(), is_over)) call_.expire();
+  if (!call_.is_over()) send();
+  if (wants_repeat_) return !call_.is_over();
+  if (!call_.has_one_request()) call_.requests_are_gone();
   return false;
+}
+
+void BlockingCall::send() {
+  ClientConnection& client = connection_->client();
+  if (client.open_state() != http2::Session::OpenState::ready) {
+    return call_.on_unsent(client.lost_status());
+  }
+  call_.open(client, /*loop=*/nullptr);
+  connection_->flush();
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
     Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
   using Want = ChannelCore::Want;
-  Want want = has_request() ? Want::any : Want::fit;
-  if (repeat_ == Repeat::spent) want = Want::fresh;
+  Want want = call_.has_one_request() ? Want::any : Want::fit;
+  if (call_.has_repeated()) want = Want::fresh;
   if (std::shared_ptr<BlockingConnection> taken = channel_->take(lock, want)) return taken;
   Result<std::shared_ptr<BlockingConnection>> made = connect();
-  if (made || last_resort == nullptr || was_cancelled() || SteadyClock::now() >= deadline()) {
+  if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
     return made;
   }
   return std::move(last_resort);
@@ -154,42 +145,20 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
     if (is_cancelled_) attempt.request_stop();
   }
   Result<std::shared_ptr<BlockingConnection>> made =
-      channel_->connect(deadline(), attempt.get_token());
+      channel_->connect(call_.deadline(), attempt.get_token());
   if (made) return made;
   if (was_cancelled()) return Failure{cancelled()};
-  if (SteadyClock::now() >= deadline()) return Failure{late()};
+  if (call_.now() >= call_.deadline()) return Failure{late()};
   return made;
 }
 
-void BlockingCall::send_request() {
-  ClientConnection& client = connection_->client();
-  if (client.open_state() != http2::Session::OpenState::ready) {
-    return on_not_begun(client.lost_status());
-  }
-  ClientCall::open(client, /*loop=*/nullptr, /*end_stream=*/false);
-  if (unary_request_ != nullptr) {
-    messages().try_write(*unary_request_, unary_request_->ByteSizeLong(), &loan_,
-                         /*end_stream=*/true);
-  } else if (kept_request_.is_kept()) {
-    // Not shared with the session, which other threads may drive: a large one is copied.
-    messages().write_framed(kept_request_.bytes(), /*end_stream=*/true);
-  }
-  connection_->flush();
-}
-
-ClientCall::Again BlockingCall::begin_again() {
-  if (repeat_ == Repeat::impossible) return Again::requests_are_gone;
-  if (repeat_ != Repeat::allowed) return Again::no;
-  repeat_ = Repeat::wanted;
+void BlockingCall::on_repeat() {
+  wants_repeat_ = true;
   on_ready();
-  return Again::yes;
 }
 
 std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {
-  if (loan_.is_used()) {
-    connection_->client().session().copy_from(loan_);
-    CHECK(!loan_.is_used() && "the call's stream is released");
-  }
+  call_.stop_borrowing(connection_->client());
   lock.unlock();
   const auto guard = lock_place();
   return std::move(connection_);
@@ -198,7 +167,7 @@ std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {
 bool BlockingCall::has_connection() {
   if (connection_ == nullptr) return false;
   if (connection_->is_in_maker()) return true;
-  ClientCall::finish(Status(StatusCode::unavailable, "the call is that of the parent process"));
+  call_.finish(Status(StatusCode::unavailable, "the call is that of the parent process"));
   return false;
 }
 
@@ -207,60 +176,56 @@ bool BlockingCall::has_connection() {
 template <class Done>
 void BlockingCall::wait(Lock& lock, BlockedThread& thread, const Done& is_done) {
   for (;;) {
-    const bool in_time = connection_->wait(lock, thread, deadline(), [&] {
-      return is_done() || is_over() || repeat_ == Repeat::wanted;
+    const bool in_time = connection_->wait(lock, thread, call_.deadline(), [&] {
+      return is_done() || call_.is_over() || wants_repeat_;
     });
     if (!in_time) {
-      ClientCall::finish(late());
+      call_.expire();
       connection_->flush();
     }
-    if (is_over() || repeat_ != Repeat::wanted) return;
+    if (call_.is_over() || !wants_repeat_) return;
     begin_once_more(lock);
     if (connection_ == nullptr) return;  // it is over
   }
+}
+
+void BlockingCall::wait_for_end(Lock& lock) {
+  wait(lock, reader_, [this] { return call_.is_over(); });
 }
 
 Status BlockingCall::run_unary(ChannelCore& channel,
                                const google::protobuf::MessageLite& request,
                                const CallOptions& options,
                                google::protobuf::MessageLite& reply) {
-  messages().expect_one();
-  messages().set_blocking_reader(&reply);
-  unary_request_ = &request;
-  if (!prepare(channel, options)) return status();
+  call_.expect_reply(reply);
+  call_.borrow_request(request);
+  if (!prepare(channel, options)) return call_.status();
   Lock lock;
   begin(lock);
-  if (connection_ == nullptr) return status();
-  wait(lock, reader_, [this] { return is_over(); });
+  if (connection_ == nullptr) return call_.status();
+  wait_for_end(lock);
   if (connection_ != nullptr && !is_shared()) leave(std::move(lock));
-  if (!status().ok()) return status();
-  if (!messages().take_blocking_read()) {
-    return Status(StatusCode::unimplemented, "the server sent no reply message");
-  }
-  if (messages().has_unread()) {
-    return Status(StatusCode::unimplemented, "the server sent more than one reply message");
-  }
-  return Status();
+  return call_.reply_status();
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
   if (!has_connection()) return false;
   Lock lock = connection_->lock();
-  using Read = MessageStream::Read;
-  const Read outcome = messages().try_read(into);
+  MessageStream& messages = call_.messages();
+  const MessageStream::Read outcome = messages.try_read(into);
   connection_->flush_credit();  // nobody else may do it before the server needs it
-  if (outcome != Read::pending) return outcome == Read::message;
-  messages().set_blocking_reader(&into);
-  wait(lock, reader_, [this] { return !messages().has_blocking_reader(); });
-  messages().set_blocking_reader(nullptr);
-  return messages().take_blocking_read();
+  if (outcome != MessageStream::Read::pending) return outcome == MessageStream::Read::message;
+  messages.set_blocking_reader(&into);
+  wait(lock, reader_, [&messages] { return !messages.has_blocking_reader(); });
+  messages.set_blocking_reader(nullptr);
+  return messages.take_blocking_read();
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message) {
   if (!has_connection()) return false;
   Lock lock = connection_->lock();
-  wait(lock, writer_, [this] { return is_over() || messages().is_writable(); });
-  if (messages().try_write(message) != MessageStream::Write::taken) return false;
+  wait(lock, writer_, [this] { return call_.is_over() || call_.messages().is_writable(); });
+  if (call_.messages().try_write(message) != MessageStream::Write::taken) return false;
   connection_->exchange(lock);
   return true;
 }
@@ -268,33 +233,33 @@ bool BlockingCall::write(const google::protobuf::MessageLite& message) {
 bool BlockingCall::half_close() {
   if (!has_connection()) return false;
   Lock lock = connection_->lock();
-  const bool was_open = ClientCall::half_close();
+  const bool was_open = call_.half_close();
   connection_->flush();
   return was_open;
 }
 
 Status BlockingCall::finish() {
-  if (!has_connection()) return status();
+  if (!has_connection()) return call_.status();
   Lock lock = connection_->lock();
-  if (!is_over()) {
-    messages().discard_input();
+  if (!call_.is_over()) {
+    call_.messages().discard_input();
     connection_->flush();
-    wait(lock, reader_, [this] { return is_over(); });
+    wait_for_end(lock);
   }
-  return status();
+  return call_.status();
 }
 
 const Metadata& BlockingCall::headers() {
-  if (!has_connection()) return ClientCall::headers();
+  if (!has_connection()) return call_.headers();
   Lock lock = connection_->lock();
-  wait(lock, reader_, [this] { return has_headers(); });
-  return ClientCall::headers();
+  wait(lock, reader_, [this] { return call_.has_headers(); });
+  return call_.headers();
 }
 
 const Metadata& BlockingCall::trailers() {
-  if (!has_connection()) return ClientCall::trailers();
+  if (!has_connection()) return call_.trailers();
   const Lock lock = connection_->lock();
-  return ClientCall::trailers();
+  return call_.trailers();
 }
 
 void BlockingCall::cancel() noexcept {
@@ -304,8 +269,8 @@ void BlockingCall::cancel() noexcept {
     is_cancelled_ = true;
     if (has_connection()) {
       const Lock lock = connection_->lock();
-      if (is_over()) return;
-      ClientCall::finish(cancelled());
+      if (call_.is_over()) return;
+      call_.cancel();
       connection_->flush();
       return;
     }
@@ -321,11 +286,6 @@ bool BlockingCall::was_cancelled() {
 
 std::unique_lock<std::mutex> BlockingCall::lock_place() {
   return is_shared() ? std::unique_lock(place_) : std::unique_lock<std::mutex>();
-}
-
-void BlockingCall::on_change() {
-  if (has_headers()) kept_request_.drop();
-  on_ready();
 }
 
 void BlockingCall::on_ready() {

@@ -2,11 +2,9 @@
 // BlockingCall: a call that threads wait for.
 #pragma once
 
-#include "base/owned_bytes.hpp"
 #include "client/blocking_connection.hpp"
+#include "client/call.hpp"
 #include "client/channel_core.hpp"
-#include "client/client_call.hpp"
-#include "client/kept_request.hpp"
 
 #include <nearcall/call_options.hpp>
 
@@ -18,19 +16,18 @@
 
 namespace nearcall::detail {
 
-/// A call that threads wait for: one that reads or waits for the end, and one that writes.
+/// A Call that threads wait for: one that reads or waits for the end, and one that writes.
 ///
-/// One that the server provably did not begin is begun once more, by the thread that waits for its
-/// end: that may be whenever it has one request, which is at hand then. A call that streams its
-/// requests may have another thread that writes, which must not find itself on another connection:
-/// it is repeated only until start() returns.
+/// Its connection is of the channel's pool. The thread that waits for its end also begins it once
+/// more if it has to. Where its requests are streamed that is none but start(): later another
+/// thread may write, which must not find itself on another connection.
 ///
 /// The repeat goes to a fresh connection. Where the channel may have no more it goes to another
 /// one, and to the same one if that is all there is, or no other can be made
 /// (docs/decisions/009-where-a-call-is-repeated.md).
 ///
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
-class BlockingCall final : private ClientCall {
+class BlockingCall final : private CallWaiter {
  public:
   BlockingCall(const BoundMethod& method, const CallOptions& options, std::size_t max_message_size);
   BlockingCall(const BlockingCall&) = delete;
@@ -63,23 +60,9 @@ class BlockingCall final : private ClientCall {
     void operator()() const noexcept { call->cancel(); }
   };
 
-  /// The request of a unary call, which its connection sends from where its caller has it. It is
-  /// used under the lock of the connection, and no more once the call leaves that.
-  class Loan final : public BytesOwner {
-   public:
-    bool is_used() const noexcept { return references() > 1; }
-
-   private:
-    void let_go() noexcept override {}
-  };
-
-  /// allowed → wanted: it was not begun, and whoever waits has to open it again; → spent.
-  /// allowed → impossible: its requests are streamed, and another thread may write them.
-  enum class Repeat : std::uint8_t { allowed, wanted, spent, impossible };
-
-  void on_change() override;
+  void on_change() override { on_ready(); }
   void on_ready() override;
-  Again begin_again() override;
+  void on_repeat() override;
   /// False if it is over before it began.
   bool prepare(ChannelCore& channel, const CallOptions& options);
   /// Opens it, and once more if that is wanted at once.
@@ -92,7 +75,8 @@ class BlockingCall final : private ClientCall {
   Result<std::shared_ptr<BlockingConnection>> find_connection(
       Lock& lock, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> connect();
-  void send_request();
+  void send();
+  void wait_for_end(Lock& lock);
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
   /// forked child, whose parent goes on with it.
   bool has_connection();
@@ -104,8 +88,6 @@ class BlockingCall final : private ClientCall {
   std::shared_ptr<BlockingConnection> let_go(Lock& lock);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept { return methods_ != nullptr || cancellation_.has_value(); }
-  /// Whether the one request is at hand, for as often as it is to be sent.
-  bool has_request() const noexcept { return unary_request_ != nullptr || kept_request_.is_kept(); }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
   bool was_cancelled();
@@ -113,11 +95,8 @@ class BlockingCall final : private ClientCall {
   /// Null in a unary call, which its stub waits for.
   std::shared_ptr<const BoundMethods> methods_;
   ChannelCore* channel_ = nullptr;
-  /// Of a unary call, its caller's; of a server-streaming call, kept.
-  const google::protobuf::MessageLite* unary_request_ = nullptr;
-  Loan loan_;
-  KeptRequest kept_request_;
-  Repeat repeat_ = Repeat::allowed;
+  /// It has to be opened once more, by the thread that waits for it.
+  bool wants_repeat_ = false;
 
   /// For cancel(): held while the three below change, if is_shared(). Comes before the lock of the
   /// connection.
@@ -130,6 +109,7 @@ class BlockingCall final : private ClientCall {
   BlockedThread reader_;
   BlockedThread writer_;
   std::optional<std::stop_callback<Cancel>> cancellation_;
+  Call call_;
 };
 
 }  // namespace nearcall::detail

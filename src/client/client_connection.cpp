@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of a client's connection, to its calls.
+// Events of a client's connection, to its streams.
 #include "client/client_connection.hpp"
 
 #include <utility>
@@ -33,19 +33,24 @@ void ClientConnection::release(http2::Stream& stream) {
   driver_->on_room();
 }
 
+namespace {
+
+/// Null where nobody wants the stream any more.
+ClientStream* owner_of(http2::Stream& stream) {
+  MessageStream* const messages = MessageStream::of(stream);
+  return messages != nullptr ? static_cast<ClientStream*>(&messages->owner()) : nullptr;
+}
+
+}  // namespace
+
 void ClientConnection::on_event(const http2::Event& event) {
-  MessageStream* const messages =
-      event.stream != nullptr ? MessageStream::of(*event.stream) : nullptr;
-  ClientCall* const call =
-      messages != nullptr ? static_cast<ClientCall*>(&messages->owner()) : nullptr;
+  ClientStream* const owner = event.stream != nullptr ? owner_of(*event.stream) : nullptr;
   switch (event.kind) {
     case http2::Event::Kind::headers:
-      if (call == nullptr) return;
-      call->on_headers(event);
-      if (event.end_stream && !call->is_over()) call->messages().on_data({}, /*end_stream=*/true);
+      if (owner != nullptr) owner->on_headers(event);
       return;
     case http2::Event::Kind::reset:
-      if (call != nullptr) call->on_reset(event);
+      if (owner != nullptr) owner->on_reset(event);
       return;
     case http2::Event::Kind::settings:
       driver_->on_room();
@@ -65,14 +70,7 @@ void ClientConnection::on_end(EndReason reason, std::string_view what) {
   const Status lost = lost_status();
   const bool is_ours = reason == EndReason::cancelled;
   pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
-    MessageStream* const messages = MessageStream::of(stream);
-    if (messages == nullptr) return;
-    auto& call = static_cast<ClientCall&>(messages->owner());
-    if (!is_ours && call.is_unsent()) {
-      call.on_not_begun(lost);
-    } else {
-      call.on_lost(lost);
-    }
+    if (ClientStream* const owner = owner_of(stream)) owner->on_lost(lost, is_ours);
   });
   driver_->on_closing();
 }

@@ -2,9 +2,8 @@
 // ClientConnection: the client's end of a connection, whoever drives it.
 #pragma once
 
-#include "async/intrusive_list.hpp"
-#include "client/client_call.hpp"
 #include "connection/head_memory.hpp"
+#include "connection/message_stream.hpp"
 #include "connection/pump.hpp"
 
 #include <nearcall/connection_limits.hpp>
@@ -14,6 +13,18 @@
 #include <string>
 
 namespace nearcall::detail {
+
+/// Whose stream it is, at a client's connection.
+class ClientStream : public MessageStreamOwner {
+ public:
+  virtual void on_headers(const http2::Event& event) = 0;
+  virtual void on_reset(const http2::Event& event) = 0;
+  /// The connection has ended; `is_ours`: because we wanted that.
+  virtual void on_lost(const Status& why, bool is_ours) = 0;
+
+ protected:
+  ~ClientStream() = default;
+};
 
 /// The driver of a ClientConnection.
 class ClientDriver {
@@ -36,7 +47,7 @@ enum class PlainBlock : std::uint8_t {
   ok_trailers,  // without metadata
 };
 
-/// The client's end of a connection: events to calls.
+/// The client's end of a connection: events to streams.
 ///
 /// Thread safety: none; the driver's.
 class ClientConnection final : public PumpHandler {
@@ -55,7 +66,7 @@ class ClientConnection final : public PumpHandler {
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
 
-  // For its calls.
+  // For its streams.
 
   void on_output() { driver_->on_output(); }
   void release(http2::Stream& stream);

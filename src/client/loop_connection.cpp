@@ -144,14 +144,14 @@ void LoopConnection::go_on() {
 
 void LoopConnection::fail(IntrusiveList<AsyncCall>& calls, const Status& why) {
   while (AsyncCall* const call = calls.pop_front())
-    call->on_lost(why);
+    call->call().on_failed(why);
 }
 
 void LoopConnection::hand_back_waiting() {
   if (waiting_.empty()) return;
   const Status why = client_->lost_status();
   while (AsyncCall* const call = waiting_.pop_front())
-    call->on_not_begun(why);
+    call->call().on_unsent(why);
 }
 
 void LoopConnection::open_waiting() {

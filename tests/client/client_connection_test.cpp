@@ -9,6 +9,7 @@
 namespace nearcall::test {
 namespace {
 
+using detail::Seen;
 using http2::ErrorCode;
 using OpenState = http2::Session::OpenState;
 
@@ -21,21 +22,21 @@ TEST(ClientConnection, TakesCallsBeforeTheServerSaysAnything) {
 
 TEST(ClientConnection, EventsReachTheCallThatTheyAreFor) {
   DirectClient direct;
-  DirectCall one(direct.method());
-  DirectCall two(direct.method());
-  http2::Stream& first = direct.open(one);
-  http2::Stream& second = direct.open(two);
+  DirectAttempt one;
+  DirectAttempt two;
+  http2::Stream& first = direct.open(one.attempt);
+  http2::Stream& second = direct.open(two.attempt);
   EXPECT_EQ(direct.client().call_count(), 2U);
 
   direct.peer().begin(second);
   direct.turn();
-  EXPECT_FALSE(one.has_headers());
-  EXPECT_TRUE(two.has_headers());
+  EXPECT_FALSE(one.attempt.has_headers());
+  EXPECT_TRUE(two.attempt.has_headers());
 
   direct.peer().reset(first, ErrorCode::internal_error);
   direct.turn();
-  EXPECT_TRUE(one.is_over());
-  EXPECT_FALSE(two.is_over());
+  EXPECT_TRUE(one.has_ended());
+  EXPECT_FALSE(two.has_ended());
   EXPECT_EQ(direct.client().call_count(), 1U);
 }
 
@@ -44,8 +45,8 @@ TEST(ClientConnection, TheServersSettingsAndEachCallThatEndsAreRoom) {
   direct.turn();
   EXPECT_EQ(direct.rooms, 1);
 
-  DirectCall call(direct.method());
-  http2::Stream& stream = direct.open(call);
+  DirectAttempt call;
+  http2::Stream& stream = direct.open(call.attempt);
   EXPECT_EQ(direct.rooms, 1);
   direct.peer().reset(stream, ErrorCode::cancel);
   direct.turn();
@@ -54,31 +55,31 @@ TEST(ClientConnection, TheServersSettingsAndEachCallThatEndsAreRoom) {
 
 TEST(ClientConnection, OutputOfACallIsTheDriversBusiness) {
   DirectClient direct;
-  DirectCall call(direct.method());
-  direct.open(call);
+  DirectAttempt call;
+  direct.open(call.attempt);
   const int before = direct.outputs;
-  call.half_close();
+  call.attempt.half_close();
 
   EXPECT_GT(direct.outputs, before);
 }
 
 TEST(ClientConnection, GoawayLetsBegunCallsFinishAndTakesNoMore) {
   DirectClient direct;
-  DirectCall call(direct.method());
-  http2::Stream& stream = direct.open(call);
+  DirectAttempt call;
+  http2::Stream& stream = direct.open(call.attempt);
   direct.peer().session().send_goaway(ErrorCode::no_error, "restarting");
   direct.turn();
 
   EXPECT_EQ(direct.client().open_state(), OpenState::closed);
   EXPECT_GE(direct.closings, 1);
-  EXPECT_FALSE(call.is_over());
+  EXPECT_FALSE(call.has_ended());
   EXPECT_EQ(direct.client().lost_status().code(), StatusCode::unavailable);
   EXPECT_NE(direct.client().lost_status().message().find("restarting"), std::string::npos);
 
   direct.peer().begin(stream);
   direct.peer().end(stream);
   direct.turn();
-  EXPECT_TRUE(call.is_over());
+  EXPECT_TRUE(call.has_ended());
   EXPECT_TRUE(call.status().ok()) << call.status().to_string();
 }
 
@@ -87,21 +88,21 @@ TEST(ClientConnection, ACallAboveTheLastGoawayIdWasNotBegun) {
   direct.turn();
   direct.peer().session().send_goaway(ErrorCode::no_error, {});
   direct.peer().flush();
-  DirectCall call(direct.method());
-  call.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  DirectAttempt call;
+  direct.open_unsent(call.attempt);
   direct.take_in();
 
-  EXPECT_TRUE(call.is_over());
-  EXPECT_EQ(call.not_begun, 1);
+  ASSERT_TRUE(call.has_ended());
+  EXPECT_EQ(call.seen(), Seen::refused);
   EXPECT_EQ(call.status().code(), StatusCode::unavailable);
 }
 
 TEST(ClientConnection, ItsEndIsTheEndOfItsCallsAndSaysWhoWent) {
   DirectClient direct;
-  DirectCall one(direct.method());
-  DirectCall two(direct.method());
-  direct.open(one);
-  direct.open(two);
+  DirectAttempt one;
+  DirectAttempt two;
+  direct.open(one.attempt);
+  direct.open(two.attempt);
   direct.close_peer();
   direct.take_in();
 
@@ -115,40 +116,40 @@ TEST(ClientConnection, ItsEndIsTheEndOfItsCallsAndSaysWhoWent) {
 
 TEST(ClientConnection, WhatNeverLeftWasNotBegun) {
   DirectClient direct;
-  DirectCall sent(direct.method());
-  DirectCall unsent(direct.method());
-  direct.open(sent);
+  DirectAttempt sent;
+  DirectAttempt unsent;
+  direct.open(sent.attempt);
   direct.close_peer();
-  unsent.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  direct.open_unsent(unsent.attempt);
   direct.turn();
 
   EXPECT_EQ(sent.status().code(), StatusCode::unavailable);
-  EXPECT_EQ(sent.not_begun, 0);
+  EXPECT_EQ(sent.seen(), Seen::perhaps);
   EXPECT_EQ(unsent.status().code(), StatusCode::unavailable);
-  EXPECT_EQ(unsent.not_begun, 1);
+  EXPECT_EQ(unsent.seen(), Seen::nothing);
 }
 
 TEST(ClientConnection, WhatNeverLeftIsNotBegunAgainWhenItIsUsWhoClose) {
   DirectClient direct;
-  DirectCall unsent(direct.method());
-  unsent.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  DirectAttempt unsent;
+  direct.open_unsent(unsent.attempt);
   direct.client().pump().end(EndReason::cancelled, "the channel went");
 
-  EXPECT_TRUE(unsent.is_over());
-  EXPECT_EQ(unsent.not_begun, 0);
+  EXPECT_TRUE(unsent.has_ended());
+  EXPECT_EQ(unsent.seen(), Seen::perhaps);
 }
 
 TEST(ClientConnection, AfterAFailedWriteItReadsWhatTheServerSaidBeforeItClosed) {
   DirectClient direct;
-  DirectCall begun(direct.method());
-  direct.open(begun);
+  DirectAttempt begun;
+  direct.open(begun.attempt);
   direct.peer().session().send_goaway(ErrorCode::no_error, "restarting");
   direct.close_peer();
-  DirectCall late(direct.method());
-  late.open(direct.client(), /*loop=*/nullptr, /*end_stream=*/false);
+  DirectAttempt late;
+  direct.open_unsent(late.attempt);
   direct.client().pump().flush(SteadyClock::now());  // EPIPE, with a GOAWAY still to be read
 
-  EXPECT_EQ(late.not_begun, 1);
+  EXPECT_EQ(late.seen(), Seen::refused);
   EXPECT_EQ(begun.status().code(), StatusCode::unavailable);
   EXPECT_NE(begun.status().message().find("restarting"), std::string::npos)
       << begun.status().to_string();
@@ -177,8 +178,8 @@ TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
 
 TEST(ClientConnection, WhatTheServerDidWrongIsInTheStatus) {
   DirectClient direct;
-  DirectCall call(direct.method());
-  direct.open(call);
+  DirectAttempt call;
+  direct.open(call.attempt);
   const std::byte zero[4] = {};
   direct.peer().session().send_frame(0x8, 0, 0, zero);  // WINDOW_UPDATE by 0
   direct.turn();

@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// DirectClient: a ClientConnection and a scripted peer on one thread, stepped by the test.
+// DirectClient: a ClientConnection and a scripted peer on one thread, stepped by the test; and
+// attempts and calls on it.
 #pragma once
 
+#include "client/call.hpp"
 #include "client/client_connection.hpp"
 #include "client/scripted_server.hpp"
 
 #include <string>
 
 namespace nearcall::test {
-
-/// A call without anybody who waits: counts its changes, and how often it was told that it was not
-/// begun.
-class DirectCall final : public detail::ClientCall {
- public:
-  explicit DirectCall(const detail::BoundMethod& method, const CallOptions& options = patient())
-      : ClientCall(method, options, std::size_t{4} * 1024 * 1024) {}
-
-  int changes = 0;
-  int not_begun = 0;
-  bool wants_to_begin_again = false;
-
- private:
-  void on_change() override { ++changes; }
-  Again begin_again() override {
-    ++not_begun;
-    return wants_to_begin_again ? Again::yes : Again::no;
-  }
-};
 
 /// A ClientConnection whose other end is a ScriptedPeer; nothing happens but in turn().
 /// Thread safety: none.
@@ -58,9 +41,17 @@ class DirectClient final : public detail::ClientDriver {
     }
     client_->pump().flush(now);
   }
-  /// Opens `call`; the peer's stream for it.
-  http2::Stream& open(DirectCall& call) {
-    call.open(*client_, /*loop=*/nullptr, /*end_stream=*/false);
+  /// Opens `attempt` and lets the peer take it in; the peer's stream for it.
+  http2::Stream& open(detail::Attempt& attempt) {
+    open_unsent(attempt);
+    turn();
+    return *peer_->newest();
+  }
+  void open_unsent(detail::Attempt& attempt) {
+    attempt.open(*client_, method_.head, {}, /*loop=*/nullptr);
+  }
+  http2::Stream& open(detail::Call& call) {
+    call.open(*client_, /*loop=*/nullptr);
     turn();
     return *peer_->newest();
   }
@@ -83,6 +74,43 @@ class DirectClient final : public detail::ClientDriver {
                                                     {"content-type", "application/grpc"}}};
   std::unique_ptr<ScriptedPeer> peer_;
   std::unique_ptr<detail::ClientConnection> client_;
+};
+
+/// An attempt, and what it said.
+class DirectAttempt final : private detail::AttemptObserver {
+ public:
+  DirectAttempt() : attempt(*this, std::size_t{4} * 1024 * 1024) {}
+
+  int headers = 0;
+  std::vector<detail::Outcome> outcomes;
+  std::vector<Status> bad_inputs;
+  detail::Attempt attempt;
+
+  bool has_ended() const { return !outcomes.empty(); }
+  detail::Seen seen() const { return outcomes.at(0).seen; }
+  const Status& status() const { return outcomes.at(0).status; }
+
+ private:
+  void on_headers() override { ++headers; }
+  void on_outcome(detail::Outcome outcome) override { outcomes.push_back(std::move(outcome)); }
+  void on_bad_input(Status why) override { bad_inputs.push_back(std::move(why)); }
+  void on_write() override {}
+  void on_ready() override {}
+};
+
+/// A call that nobody waits for, and how often it said something.
+class DirectCall final : private detail::CallWaiter {
+ public:
+  explicit DirectCall(const DirectClient& direct, const CallOptions& options = patient())
+      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, Clock()) {}
+
+  int changes = 0;
+  int repeats = 0;
+  detail::Call call;
+
+ private:
+  void on_change() override { ++changes; }
+  void on_repeat() override { ++repeats; }
 };
 
 }  // namespace nearcall::test

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// An attempt's way from its headers to its outcome.
+#include "client/attempt.hpp"
+
+#include "connection/metadata_limits.hpp"
+#include "grpc/response_head.hpp"
+#include "grpc/status_codec.hpp"
+
+#include <string>
+
+namespace nearcall::detail {
+
+void Attempt::open(ClientConnection& connection,
+                   const http2::HeaderTemplate& head,
+                   std::span<const http2::HeaderField> fields,
+                   LoopCore* loop) {
+  http2::Session& session = connection.session();
+  connection_ = &connection;
+  state_ = State::open;
+  output_position_ = session.output_position();
+  http2::Stream& stream = session.open_stream(head, fields, /*end_stream=*/false, &messages_);
+  messages_.attach(session, stream, loop);
+  if (wants_half_close_) half_close();
+  on_output();
+}
+
+void Attempt::half_close() {
+  wants_half_close_ = true;
+  if (state_ != State::open) return;
+  messages_.end_output();
+  connection_->session().end_stream(messages_.stream());
+  on_output();
+}
+
+void Attempt::on_output() {
+  if (connection_ != nullptr) connection_->on_output();
+}
+
+// ---- what comes ---------------------------------------------------------------------------------
+
+void Attempt::on_headers(const http2::Event& event) {
+  if (state_ != State::open) return;
+  take_headers(event);
+  if (event.end_stream && is_open()) messages_.on_data({}, /*end_stream=*/true);
+}
+
+void Attempt::take_headers(const http2::Event& event) {
+  const http2::HeaderList& list = *event.headers;
+  const PlainBlock plain = connection_->plain_block(list);
+  if (headers_came_) {
+    if (plain == PlainBlock::ok_trailers) return on_ok();
+    return on_trailers(grpc::parse_trailers(list.fields(), limits()), list);
+  }
+  if (plain == PlainBlock::headers && !event.end_stream) return on_response();
+  grpc::ResponseHead head = grpc::parse_response_head(list.fields(), event.end_stream, limits());
+  switch (head.kind) {
+    case grpc::ResponseHead::Kind::interim:
+      return;
+    case grpc::ResponseHead::Kind::refused:
+      return reject(std::move(head.status));
+    case grpc::ResponseHead::Kind::ended:
+      return on_trailers(std::move(head.status), list);
+    case grpc::ResponseHead::Kind::begun:
+      break;
+  }
+  Result<Metadata> headers = grpc::parse_metadata(list.fields(), limits());
+  if (!headers) return reject(std::move(headers).error());
+  headers_ = *std::move(headers);
+  if (headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
+  on_response();
+}
+
+void Attempt::on_response() {
+  headers_came_ = true;
+  observer_->on_headers();
+}
+
+/// OK only counts with metadata that can be read.
+void Attempt::on_trailers(Status status, const http2::HeaderList& list) {
+  if (!status.ok()) return end(Seen::answered, std::move(status));
+  Result<Metadata> trailers = grpc::parse_metadata(list.fields(), limits());
+  if (!trailers) return end(Seen::answered, std::move(trailers).error());
+  trailers_ = *std::move(trailers);
+  if (headers_came_ && trailers_.empty()) {
+    connection_->note_plain_block(list, PlainBlock::ok_trailers);
+  }
+  on_ok();
+}
+
+grpc::MetadataLimits Attempt::limits() const noexcept {
+  return metadata_limits(connection_->session().limits());
+}
+
+void Attempt::on_ok() {
+  messages_.end_input();  // which finds a message that was cut off, if somebody reads
+  if (state_ == State::open) end(Seen::answered, Status());
+}
+
+void Attempt::on_input() {
+  if (state_ == State::open && messages_.has_ended()) {
+    end(Seen::perhaps,
+        Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
+  }
+}
+
+void Attempt::on_reset(const http2::Event& event) {
+  if (state_ != State::open) return;
+  if (event.unprocessed && !headers_came_) {
+    return end(Seen::refused, Status(StatusCode::unavailable, "the server did not take the call"));
+  }
+  if (!event.local) {
+    return end(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
+  }
+  const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;
+  end(Seen::perhaps,
+      is_over_a_limit
+          ? Status(StatusCode::resource_exhausted,
+                   "the server went over a limit: " + std::string(event.what))
+                .with_reason(StatusReason::limit)
+          : Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
+}
+
+void Attempt::on_lost(const Status& why, bool is_ours) {
+  if (state_ == State::open) end(!is_ours && is_unsent() ? Seen::nothing : Seen::perhaps, why);
+}
+
+bool Attempt::is_unsent() const noexcept {
+  return connection_->session().sent_position() <= output_position_;
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+/// What the server says is of no use, and so is what still comes.
+void Attempt::reject(Status why) {
+  messages_.discard_input();
+  end(Seen::perhaps, std::move(why));
+}
+
+void Attempt::end(Seen seen, Status status) {
+  if (seen == Seen::nothing || seen == Seen::refused) {
+    state_ = State::idle;
+    release_stream();
+  } else {
+    has_failed_ = !status.ok();
+    end_messages();
+  }
+  observer_->on_outcome({seen, std::move(status)});
+}
+
+void Attempt::cancel() {
+  has_failed_ = true;
+  messages_.discard_input();
+  end_messages();
+}
+
+void Attempt::close() {
+  if (state_ != State::idle) return;
+  has_failed_ = true;
+  end_messages();
+}
+
+void Attempt::end_messages() {
+  state_ = State::ended;
+  messages_.end_output();
+  messages_.end_input();
+  release_stream();
+}
+
+/// A failure is not replaced by what it has cut off.
+void Attempt::on_bad_input(Status why) {
+  if (!has_failed_) observer_->on_bad_input(std::move(why));
+}
+
+void Attempt::release_stream() {
+  if (!messages_.is_attached()) return;
+  http2::Stream& stream = messages_.stream();
+  messages_.detach();
+  std::exchange(connection_, nullptr)->release(stream);
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attempt: one stream of a call, from its headers to its outcome.
+#pragma once
+
+#include "client/client_connection.hpp"
+#include "client/retry_policy.hpp"
+#include "connection/message_stream.hpp"
+#include "grpc/metadata_codec.hpp"
+#include "http2/header_template.hpp"
+
+#include <nearcall/metadata.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace nearcall::detail {
+
+/// Whose attempt it is.
+class AttemptObserver {
+ public:
+  /// Its headers came.
+  virtual void on_headers() = 0;
+  /// It has ended, and its stream is gone. One of which the server has seen nothing, or which it
+  /// refused, may be opened again: not before the caller has returned.
+  virtual void on_outcome(Outcome outcome) = 0;
+  /// What was received cannot be read.
+  virtual void on_bad_input(Status why) = 0;
+  /// A message is about to be written.
+  virtual void on_write() = 0;
+  /// A thread that reads or writes may look again.
+  virtual void on_ready() = 0;
+
+ protected:
+  ~AttemptObserver() = default;
+};
+
+/// One stream of a call: from its request's headers to the outcome, which says what the server may
+/// have seen of it. Who waits for it, for how long, and whether it is repeated is its call's.
+///
+///     idle ──open()──► open ──(status, reset, loss)──► ended
+///       ▲                │                               ▲
+///       └─(unprocessed)──┴──────────cancel()─────────────┘
+///
+/// Those who read or write may wait for messages() before it is open, and while it is repeated.
+///
+/// Thread safety: none; its connection's driver's.
+class Attempt final : public ClientStream {
+ public:
+  Attempt(AttemptObserver& observer, std::size_t max_message_size) noexcept
+      : observer_(&observer), messages_(*this, max_message_size) {}
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  ~Attempt() { release_stream(); }
+
+  bool is_open() const noexcept { return state_ == State::open; }
+  bool has_headers() const noexcept { return headers_came_; }
+  const Metadata& headers() const noexcept { return headers_; }
+  const Metadata& trailers() const noexcept { return trailers_; }
+  MessageStream& messages() noexcept { return messages_; }
+
+  /// Sends the request's headers. REQUIRES: it is idle, and the connection's open_state() is ready.
+  void open(ClientConnection& connection,
+            const http2::HeaderTemplate& head,
+            std::span<const http2::HeaderField> fields,
+            LoopCore* loop);
+  /// Ends the requests, now or as soon as it is open.
+  void half_close();
+  /// Gives it up: the stream is reset, and there is no outcome.
+  void cancel();
+  /// It is not opened again: whoever waits for its messages is told.
+  void close();
+
+  // ClientStream
+
+  void on_headers(const http2::Event& event) override;
+  void on_reset(const http2::Event& event) override;
+  void on_lost(const Status& why, bool is_ours) override;
+  void on_input() override;
+  void on_bad_input(Status why) override;
+  void before_message() override { observer_->on_write(); }
+  void on_output() override;
+  void on_ready() override { observer_->on_ready(); }
+
+ private:
+  enum class State : std::uint8_t { idle, open, ended };
+
+  bool is_unsent() const noexcept;
+  void take_headers(const http2::Event& event);
+  void on_response();
+  void on_trailers(Status status, const http2::HeaderList& list);
+  grpc::MetadataLimits limits() const noexcept;
+  void on_ok();
+  void reject(Status why);
+  void end(Seen seen, Status status);
+  void end_messages();
+  void release_stream();
+
+  AttemptObserver* observer_;
+  MessageStream messages_;
+  State state_ = State::idle;
+  bool headers_came_ = false;
+  bool wants_half_close_ = false;
+  bool has_failed_ = false;
+  ClientConnection* connection_ = nullptr;
+  /// Where its request begins in its connection's output.
+  std::uint64_t output_position_ = 0;
+  Metadata headers_;
+  Metadata trailers_;
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call's way from its options to its status, over its attempts.
+#include "client/call.hpp"
+
+#include "base/check.hpp"
+#include "connection/outgoing_fields.hpp"
+#include "grpc/request_head.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace nearcall::detail {
+namespace {
+
+Status too_large(std::size_t list_size, std::size_t most) {
+  return Status(StatusCode::resource_exhausted,
+                "the request's headers count " + std::to_string(list_size) +
+                    " bytes, more than the " + std::to_string(most) +
+                    " that the server takes (SETTINGS_MAX_HEADER_LIST_SIZE)");
+}
+
+}  // namespace
+
+Call::Call(CallWaiter& waiter,
+           const BoundMethod& method,
+           const CallOptions& options,
+           std::size_t max_message_size,
+           Clock clock)
+    : waiter_(&waiter),
+      method_(&method),
+      clock_(clock),
+      timeout_(options.timeout()),
+      deadline_(options.deadline()),
+      metadata_(options.metadata()),
+      attempt_(*this, options.max_receive_message_size().value_or(max_message_size)) {
+  if (timeout_) {
+    const TimePoint by_timeout = deadline_after(now(), *timeout_);
+    if (by_timeout > deadline_) timeout_.reset();
+    deadline_ = std::min(deadline_, by_timeout);
+  }
+}
+
+bool Call::check(const CallOptions& options, Status obstacle) {
+  if (is_over_) return false;
+  if (obstacle.ok()) obstacle = options.misuse();
+  if (obstacle.ok() && deadline_ != no_deadline && deadline_ <= now()) {
+    obstacle = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
+  }
+  if (obstacle.ok()) return true;
+  finish(std::move(obstacle));
+  return false;
+}
+
+void Call::keep_request(const google::protobuf::MessageLite& message) {
+  if (Status refused = kept_request_.keep(message); !refused.ok()) finish(std::move(refused));
+}
+
+void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
+  messages().expect_one();
+  if (!is_over_) messages().set_blocking_reader(&reply);
+}
+
+// ---- the attempt --------------------------------------------------------------------------------
+
+void Call::open(ClientConnection& connection, LoopCore* loop) {
+  OutgoingFields& outgoing = OutgoingFields::fresh();
+  std::optional<Duration> timeout = timeout_;
+  if (!timeout && deadline_ != no_deadline) timeout = deadline_ - now();
+  if (timeout || !metadata_.empty()) {
+    grpc::append_request_call(outgoing.block(), timeout, metadata_);
+  }
+  const std::size_t list_size = method_->head.list_size() + outgoing.list_size();
+  const std::size_t most = connection.session().peer_max_header_list_size();
+  if (list_size > most) return finish(too_large(list_size, most));
+  attempt_.open(connection, method_->head, outgoing.fields(), loop);
+  if (is_open()) send_request(/*is_shared=*/loop == nullptr);
+}
+
+/// `is_shared`: other threads may drive the session, which copies a large request then.
+void Call::send_request(bool is_shared) {
+  if (borrowed_request_ != nullptr) {
+    messages().try_write(*borrowed_request_, borrowed_request_->ByteSizeLong(), &borrowed_bytes_,
+                         /*end_stream=*/true);
+  } else if (kept_request_.is_kept() && is_shared) {
+    messages().write_framed(kept_request_.bytes(), /*end_stream=*/true);
+  } else if (kept_request_.is_kept()) {
+    kept_request_.send(messages());
+  }
+}
+
+void Call::stop_borrowing(ClientConnection& connection) {
+  if (!borrowed_bytes_.is_used()) return;
+  connection.session().copy_from(borrowed_bytes_);
+  CHECK(!borrowed_bytes_.is_used() && "the call's stream is released");
+}
+
+bool Call::half_close() {
+  if (is_over_) return false;
+  attempt_.half_close();
+  return true;
+}
+
+RequestLeft Call::request_left() const noexcept {
+  if (has_one_request()) return RequestLeft::whole;
+  return has_written_ ? RequestLeft::gone : RequestLeft::unwritten;
+}
+
+void Call::on_headers() {
+  kept_request_.drop();  // it has begun
+  waiter_->on_change();
+}
+
+void Call::on_outcome(Outcome outcome) {
+  if (is_over_) return;
+  Status& status = outcome.status;
+  switch (policy_.resume(outcome, request_left())) {
+    case RetryPolicy::Action::repeat:
+      timeout_.reset();  // what is left of it is sent the next time
+      return waiter_->on_repeat();
+    case RetryPolicy::Action::end_without_request:
+      return end(Status(status.code(), status.message() +
+                                           "; it cannot be repeated: requests that are streamed "
+                                           "are not kept")
+                     .with_reason(status.reason()));
+    case RetryPolicy::Action::end:
+      break;
+  }
+  // The server's clock may be the faster one.
+  if (outcome.seen == Seen::perhaps && status.code() == StatusCode::cancelled &&
+      now() >= deadline_) {
+    status = Status(StatusCode::deadline_exceeded, "the deadline passed");
+  }
+  end(std::move(status));
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void Call::on_bad_input(Status why) {
+  if (is_over_ && status_.ok()) {
+    status_ = std::move(why);  // the server said OK behind what cannot be read
+  } else {
+    finish(std::move(why));
+  }
+}
+
+void Call::finish(Status status) {
+  if (is_over_) return;
+  attempt_.cancel();
+  end(std::move(status));
+}
+
+void Call::end(Status status) {
+  if (is_over_) return;
+  is_over_ = true;
+  status_ = std::move(status);
+  attempt_.close();
+  kept_request_.drop();
+  waiter_->on_change();
+}
+
+Status Call::reply_status() {
+  if (!status_.ok()) return status_;
+  if (!messages().take_blocking_read()) {
+    return Status(StatusCode::unimplemented, "the server sent no reply message");
+  }
+  if (messages().has_unread()) {
+    return Status(StatusCode::unimplemented, "the server sent more than one reply message");
+  }
+  return Status();
+}
+
+const Metadata& Call::trailers() const noexcept {
+  static const Metadata none;
+  if (!is_over_) return none;
+  return status_.ok() ? attempt_.trailers() : status_.trailers();
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Call: one call at the client: what was asked, what came, how it ended.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/owned_bytes.hpp"
+#include "client/attempt.hpp"
+#include "client/bound_methods.hpp"
+#include "client/kept_request.hpp"
+#include "client/retry_policy.hpp"
+
+#include <nearcall/call_options.hpp>
+
+#include <google/protobuf/message_lite.h>
+
+#include <cstddef>
+#include <optional>
+
+namespace nearcall::detail {
+
+/// Who waits for a call: threads or coroutines.
+class CallWaiter {
+ public:
+  /// Headers came, or it is over.
+  virtual void on_change() = 0;
+  /// The server did not process it: it is to be opened once more. Not in here.
+  virtual void on_repeat() = 0;
+  /// A thread that reads or writes may look again.
+  virtual void on_ready() {}
+
+ protected:
+  ~CallWaiter() = default;
+};
+
+/// One call at the client: its deadline, its request, its options, and the attempt that carries it.
+/// Says nothing of who waits for it, and where it is opened.
+///
+/// Thread safety: none; its connection's driver's.
+class Call final : private AttemptObserver {
+ public:
+  Call(CallWaiter& waiter,
+       const BoundMethod& method,
+       const CallOptions& options,
+       std::size_t max_message_size,
+       Clock clock);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // Before it begins.
+
+  /// Whether it may begin; else it is over. `obstacle` is what is wrong where it is made, or OK.
+  bool check(const CallOptions& options, Status obstacle);
+  /// Its one message, serialised; is over if that is too large.
+  void keep_request(const google::protobuf::MessageLite& message);
+  /// Its one message, which stays where it is until the call is over, or stop_borrowing().
+  void borrow_request(const google::protobuf::MessageLite& message) noexcept {
+    borrowed_request_ = &message;
+  }
+  /// Where its one reply is parsed as soon as it comes.
+  void expect_reply(google::protobuf::MessageLite& reply) noexcept;
+
+  // The attempt.
+
+  /// Begins an attempt on `connection`, whose open_state() is ready. `loop` is null where threads
+  /// wait. Is over if the request's headers are more than the server takes.
+  void open(ClientConnection& connection, LoopCore* loop);
+  /// There is no way to open it: the connection has gone, and has seen nothing of it.
+  void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
+  /// It ends because it cannot be connected.
+  void on_failed(Status why) { end(std::move(why)); }
+  /// Requests cannot be sent a second time from now on, other than one message.
+  void requests_are_gone() noexcept { has_written_ = true; }
+  bool has_one_request() const noexcept {
+    return borrowed_request_ != nullptr || kept_request_.is_kept();
+  }
+  bool has_repeated() const noexcept { return policy_.has_repeated(); }
+  /// Copies what `connection` has not sent yet of a borrowed request.
+  void stop_borrowing(ClientConnection& connection);
+  /// Ends the requests, now or as soon as it is open. False if the call is over.
+  bool half_close();
+  MessageStream& messages() noexcept { return attempt_.messages(); }
+
+  // The end.
+
+  /// Ends it from this side. The stream is reset.
+  void finish(Status status);
+  void cancel() { finish(Status(StatusCode::cancelled, "the call was cancelled")); }
+  void expire() { finish(Status(StatusCode::deadline_exceeded, "the deadline passed")); }
+  void drop() { finish(Status(StatusCode::cancelled, "the call was dropped")); }
+
+  bool is_open() const noexcept { return attempt_.is_open(); }
+  bool is_over() const noexcept { return is_over_; }
+  /// Headers have come, or never will.
+  bool has_headers() const noexcept { return attempt_.has_headers() || is_over_; }
+  const Status& status() const noexcept { return status_; }
+  /// The same for a call of one reply: UNIMPLEMENTED if that is not what came. Once.
+  Status reply_status();
+  const Metadata& headers() const noexcept { return attempt_.headers(); }
+  /// Empty until it is over: nothing writes to what this returns, whichever thread looks at it.
+  const Metadata& trailers() const noexcept;
+  const BoundMethod& method() const noexcept { return *method_; }
+  TimePoint deadline() const noexcept { return deadline_; }
+  TimePoint now() const noexcept { return clock_.now(); }
+
+ private:
+  /// The caller's message, of which the session's output may have pieces.
+  class BorrowedBytes final : public BytesOwner {
+   public:
+    bool is_used() const noexcept { return references() > 1; }
+
+   private:
+    void let_go() noexcept override {}
+  };
+
+  // AttemptObserver
+
+  void on_headers() override;
+  void on_outcome(Outcome outcome) override;
+  void on_bad_input(Status why) override;
+  void on_write() override { has_written_ = true; }
+  void on_ready() override { waiter_->on_ready(); }
+
+  RequestLeft request_left() const noexcept;
+  void send_request(bool is_shared);
+  void end(Status status);
+
+  CallWaiter* waiter_;
+  const BoundMethod* method_;
+  Clock clock_;
+  RetryPolicy policy_;
+  bool is_over_ = false;
+  bool has_written_ = false;
+  std::optional<Duration> timeout_;
+  TimePoint deadline_;
+  Metadata metadata_;
+  const google::protobuf::MessageLite* borrowed_request_ = nullptr;
+  BorrowedBytes borrowed_bytes_;
+  KeptRequest kept_request_;
+  Status status_;
+  Attempt attempt_;
+};
+
+}  // namespace nearcall::detail

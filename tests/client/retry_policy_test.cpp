@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a call does after each outcome, by what is left of its request.
+#include "client/retry_policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+namespace nearcall::detail {
+
+std::ostream& operator<<(std::ostream& out, RetryPolicy::Action action) {
+  switch (action) {
+    case RetryPolicy::Action::end:
+      return out << "end";
+    case RetryPolicy::Action::end_without_request:
+      return out << "end_without_request";
+    case RetryPolicy::Action::repeat:
+      return out << "repeat";
+  }
+  return out;
+}
+
+namespace {
+
+using enum RetryPolicy::Action;
+
+Outcome outcome(Seen seen) {
+  return {seen, Status::unavailable("why")};
+}
+
+TEST(RetryPolicy, RepeatsOnlyWhatTheServerProvablyDidNotProcessAndWhatIsAtHand) {
+  struct {
+    Seen seen;
+    RequestLeft left;
+    RetryPolicy::Action action;
+  } const table[] = {
+      {Seen::nothing, RequestLeft::whole, repeat},
+      {Seen::nothing, RequestLeft::unwritten, repeat},
+      {Seen::nothing, RequestLeft::gone, end_without_request},
+      {Seen::refused, RequestLeft::whole, repeat},
+      {Seen::refused, RequestLeft::unwritten, repeat},
+      {Seen::refused, RequestLeft::gone, end_without_request},
+      {Seen::perhaps, RequestLeft::whole, end},
+      {Seen::perhaps, RequestLeft::unwritten, end},
+      {Seen::perhaps, RequestLeft::gone, end},
+      {Seen::answered, RequestLeft::whole, end},
+      {Seen::answered, RequestLeft::unwritten, end},
+      {Seen::answered, RequestLeft::gone, end},
+  };
+  for (const auto& row : table) {
+    RetryPolicy policy;
+
+    const RetryPolicy::Action action = policy.resume(outcome(row.seen), row.left);
+
+    EXPECT_EQ(action, row.action) << static_cast<int>(row.seen) << static_cast<int>(row.left);
+    EXPECT_EQ(policy.has_repeated(), action == repeat);
+  }
+}
+
+TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
+  for (const Seen second : {Seen::nothing, Seen::refused, Seen::perhaps, Seen::answered}) {
+    for (const RequestLeft left : {RequestLeft::whole, RequestLeft::unwritten, RequestLeft::gone}) {
+      RetryPolicy policy;
+      ASSERT_EQ(policy.resume(outcome(Seen::refused), RequestLeft::whole), repeat);
+
+      EXPECT_EQ(policy.resume(outcome(second), left), end);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nearcall::detail
