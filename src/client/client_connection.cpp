@@ -23,6 +23,10 @@ http2::Session::OpenState ClientConnection::open_state() const noexcept {
 Status ClientConnection::lost_status() const {
   std::string message = target_ + ": the connection is gone: ";
   message += end_text_.empty() ? std::string(to_string(pump_.end_reason())) : end_text_;
+  if (is_refused_) {
+    return Status(StatusCode::permission_denied, target_ + ": " + end_text_)
+        .with_reason(StatusReason::refused);
+  }
   return Status(StatusCode::unavailable, std::move(message));
 }
 
@@ -50,13 +54,19 @@ void ClientConnection::on_event(const http2::Event& event) {
       if (owner != nullptr) owner->on_headers(event);
       return;
     case http2::Event::Kind::reset:
-      if (owner != nullptr) owner->on_reset(event);
+      if (owner == nullptr) return;
+      if (is_refused_) {
+        owner->on_lost(lost_status(), /*is_ours=*/true);  // trying again would not help
+      } else {
+        owner->on_reset(event);
+      }
       return;
     case http2::Event::Kind::settings:
       driver_->on_room();
       return;
     case http2::Event::Kind::goaway:
       end_text_ = "the server said GOAWAY";
+      is_refused_ = event.code == http2::ErrorCode::inadequate_security;
       if (!event.data.empty()) end_text_.append(": ").append(as_text(event.data));
       driver_->on_closing();
       return;
@@ -68,7 +78,7 @@ void ClientConnection::on_event(const http2::Event& event) {
 void ClientConnection::on_end(EndReason reason, std::string_view what) {
   if (end_text_.empty()) end_text_ = what;
   const Status lost = lost_status();
-  const bool is_ours = reason == EndReason::cancelled;
+  const bool is_ours = reason == EndReason::cancelled || is_refused_;
   pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
     if (ClientStream* const owner = owner_of(stream)) owner->on_lost(lost, is_ours);
   });

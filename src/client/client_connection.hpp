@@ -86,6 +86,7 @@ class ClientConnection final : public PumpHandler {
   const std::string target_;
   ClientDriver* driver_;
   std::string end_text_;
+  bool is_refused_ = false;  // by the server's policy: there is no point in trying again
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;
 };

@@ -178,7 +178,8 @@ TEST_F(Identity, OfAnotherUserIsRefusedWhereThePolicyDoesNotAdmitHim) {
   const std::string text =
       as_nobody([&] { return status_of_call_to(server.target()).to_string(); });
 
-  EXPECT_THAT(text, HasSubstr("UNAVAILABLE"));
+  EXPECT_THAT(text, HasSubstr("PERMISSION_DENIED"));
+  EXPECT_THAT(text, HasSubstr("the server's policy: same user or root or group 4711"));
   EXPECT_TRUE(status_of_call_to(server.target()).ok());
   EXPECT_TRUE(server.has_logged("uid=65534")) << server.log();
   EXPECT_TRUE(server.has_logged("not admitted")) << server.log();

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Telling a peer that is turned away at the door why.
+#pragma once
+
+#include <nearcall/transport.hpp>
+
+#include <string_view>
+
+namespace nearcall::detail {
+
+/// Sends an empty SETTINGS and GOAWAY(INADEQUATE_SECURITY) with the name of the policy, in one
+/// write that may fail: a client of any implementation then learns more than that it was closed.
+/// Nothing is read and nothing is kept for the peer. At most 200 bytes of the name are sent.
+void send_refusal_notice(Transport& transport, std::string_view policy);
+
+}  // namespace nearcall::detail

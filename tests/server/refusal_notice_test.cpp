@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refusal notices: what a client reads.
+#include "server/refusal_notice.hpp"
+
+#include "http2/session.hpp"
+#include "support/io.hpp"
+#include "transport/socket_transport.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace nearcall::detail {
+namespace {
+
+/// The events of a client that reads the notice with that name of a policy.
+class RefusalNoticeTest : public testing::Test {
+ protected:
+  void refuse(const std::string& policy) {
+    auto pair = make_socketpair();
+    ASSERT_TRUE(pair);
+    send_refusal_notice(*pair->first, policy);
+    pair->first.reset();
+    const std::string bytes = test::read_exactly(*pair->second, 4096);
+    client_.receive(as_bytes(std::span(bytes)), TimePoint());
+    for (;;) {
+      const http2::Event event = client_.next_event();
+      if (event.kind == http2::Event::Kind::none) break;
+      kinds_.push_back(event.kind);
+      if (event.kind != http2::Event::Kind::goaway) continue;
+      code_ = event.code;
+      last_id_ = event.number;
+      text_ = as_text(event.data);
+    }
+  }
+
+  http2::Session client_{http2::Role::client, {}, TimePoint()};
+  std::vector<http2::Event::Kind> kinds_;
+  http2::ErrorCode code_{};
+  std::uint64_t last_id_ = 1;
+  std::string text_;
+};
+
+TEST_F(RefusalNoticeTest, IsAGoawayThatNamesThePolicy) {
+  refuse("same user or root");
+
+  using Kind = http2::Event::Kind;
+  EXPECT_EQ(kinds_, (std::vector{Kind::settings, Kind::goaway}));
+  EXPECT_EQ(code_, http2::ErrorCode::inadequate_security);
+  EXPECT_EQ(last_id_, 0U) << "no call was begun";
+  EXPECT_EQ(text_, "not admitted; the server's policy: same user or root");
+}
+
+TEST_F(RefusalNoticeTest, ShortensALongName) {
+  refuse(std::string(1000, 'x'));
+
+  EXPECT_EQ(text_, "not admitted; the server's policy: " + std::string(200, 'x'));
+}
+
+TEST_F(RefusalNoticeTest, ToAPeerThatHasGoneIsLost) {
+  auto pair = make_socketpair();
+  ASSERT_TRUE(pair);
+  pair->second.reset();
+
+  send_refusal_notice(*pair->first, "root");
+
+  EXPECT_EQ(test::read_kind(*pair->first), IoResult::Kind::end_of_stream);
+}
+
+}  // namespace
+}  // namespace nearcall::detail
