@@ -120,7 +120,8 @@ class Transport {
 
 /// Hands over connections that peers made. Driven by the server's loop.
 ///
-/// Life: bind(), then try_accept() as often as prepare_wait() says, then unbind(); destroyed last.
+/// Life: bind(), then try_accept() as often as prepare_wait() says, then unbind(), and try_accept()
+/// until it says null.
 /// Thread safety: none; one thread at a time.
 class Listener {
  public:
@@ -128,14 +129,20 @@ class Listener {
 
   /// Starts to listen: when it returns OK, peers can connect. Called once.
   virtual Result<void> bind() = 0;
-  /// The next connection, or null when none waits now or after unbind(). An error is logged and
+  /// The next connection, or null when none waits now. After unbind() those who had connected
+  /// before are still handed over, or lost; then it says null for ever. An error is logged and
   /// retried after a pause (10 ms, doubling to 1 s).
   virtual Result<std::unique_ptr<Transport>> try_accept() = 0;
   /// How to wait for the next connection; level-triggered.
   virtual WaitAdvice prepare_wait() = 0;
-  /// Takes no more connections; those handed over live on. The name that it listened under stays
-  /// until the listener is destroyed, after the server has drained.
+  /// Nobody can connect from now on, and the name that it listened under is free for a successor;
+  /// connections that were handed over live on.
   virtual void unbind() noexcept = 0;
+  /// Looks whether clients still find it, and mends that where it can: somebody may have removed
+  /// the name of a socket. Called after bind() and every five seconds until unbind(), as long as it
+  /// answers true: look again. ABORTED: a successor has the name, and the server stops as by
+  /// stop(). Any other error is logged, and it looks again.
+  virtual Result<bool> check_name() { return false; }
   /// In target form, for logs: "unix:/run/x.sock".
   virtual std::string address() const = 0;
   /// Whether its transports know the credentials of their peers. Where they do not, a server

@@ -3,6 +3,7 @@
 #include "server/listen_port.hpp"
 
 #include "base/log.hpp"
+#include "server/refusal_notice.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr Duration first_pause = std::chrono::milliseconds(10);
 constexpr Duration longest_pause = std::chrono::seconds(1);
+constexpr Duration check_interval = std::chrono::seconds(5);
 constexpr int accepts_per_turn = 64;
 
 }  // namespace
@@ -20,33 +22,65 @@ ListenPort::ListenPort(ServerShared& shared,
                        LoopCore& core,
                        std::unique_ptr<Listener> listener,
                        PeerPolicy policy,
-                       Sink sink)
+                       Owner& owner)
     : shared_(&shared),
       core_(&core),
       listener_(std::move(listener)),
       policy_(std::move(policy)),
-      sink_(std::move(sink)),
-      timer_(core, &ListenPort::on_timer, this) {
+      owner_(&owner),
+      timer_(core, &ListenPort::on_timer, this),
+      check_timer_(core, &ListenPort::on_check_timer, this) {
 }
 
 ListenPort::~ListenPort() {
   unbind();
 }
 
+void ListenPort::start() {
+  check_name();
+  accept_all();
+}
+
 void ListenPort::drain() {
+  if (is_unbound_) return;
+  accept_waiting();  // TCP loses them with the listening socket
+  unbind();
+  accept_waiting();
+}
+
+void ListenPort::accept_waiting() {
   const std::size_t most = shared_->options().max_connections();
   for (std::size_t accepted = 0; accepted < most; ++accepted) {
     Result<std::unique_ptr<Transport>> next = listener_->try_accept();
-    if (!next || *next == nullptr) break;
+    if (!next || *next == nullptr) return;
     take(*std::move(next));
   }
-  unbind();
+}
+
+void ListenPort::on_check_timer(void* self) noexcept {
+  auto& port = *static_cast<ListenPort*>(self);
+  port.check_name();
+  if (port.pause_ == Duration{}) port.accept_all();  // it may wait on another descriptor now
+}
+
+void ListenPort::check_name() {
+  const Result<bool> checked = listener_->check_name();
+  if (checked.status().code() == StatusCode::aborted) {
+    log(LogLevel::warning, checked.error().message(), "; this one stops");
+    return owner_->lose_name();
+  }
+  if (!checked && check_limiter_.admit(core_->now())) {
+    log(LogLevel::error, listener_->address(),
+        ": clients may not find it: ", checked.error().message());
+  }
+  if (!checked || *checked) check_timer_.set(core_->now() + check_interval);
 }
 
 void ListenPort::unbind() noexcept {
   if (std::exchange(is_unbound_, true)) return;
   unwatch();
   timer_.clear();
+  check_timer_.clear();
   accept_on_.unlink();
   listener_->unbind();
 }
@@ -78,11 +112,12 @@ void ListenPort::take(std::unique_ptr<Transport> connection) {
   std::optional<ConnectionQuota::Place> place;
   if (!policy_.admits(peer)) {
     refused = policy_.why_not(peer);
+    send_refusal_notice(*connection, policy_.to_string());
   } else {
     place = shared_->quota().take(peer.uid());
     if (!place) refused = "beyond the limit of connections";
   }
-  if (refused.empty()) return sink_(std::move(connection), std::move(*place));
+  if (refused.empty()) return owner_->take(std::move(connection), std::move(*place));
   if (refusal_limiter_.admit(core_->now())) {
     log(LogLevel::warning, listener_->address(), ": peer ", peer.to_string(), ": ", refused);
   }

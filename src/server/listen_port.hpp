@@ -8,32 +8,41 @@
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/transport.hpp>
 
-#include <functional>
 #include <memory>
 
 namespace nearcall::detail {
 
 /// One listener on a loop. Peers that the policy does not admit, and those beyond the connection
-/// limits, are closed before a byte of theirs is read; failures to accept are retried after 10 ms,
-/// doubling to 1 s.
+/// limits, are closed before a byte of theirs is read, the former with a notice; failures to accept
+/// are retried after 10 ms, doubling to 1 s. Whether clients still find the listener is looked at
+/// every five seconds.
 ///
 /// Thread safety: the loop's thread.
 class ListenPort final : public FdWatcher {
  public:
-  using Sink = std::function<void(std::unique_ptr<Transport>, ConnectionQuota::Place)>;
+  /// What its server does with what it has to tell.
+  class Owner {
+   public:
+    virtual void take(std::unique_ptr<Transport> transport, ConnectionQuota::Place place) = 0;
+    /// A successor has the listener's name.
+    virtual void lose_name() noexcept = 0;
+
+   protected:
+    ~Owner() = default;
+  };
 
   ListenPort(ServerShared& shared,
              LoopCore& core,
              std::unique_ptr<Listener> listener,
              PeerPolicy policy,
-             Sink sink);
+             Owner& owner);
   ListenPort(const ListenPort&) = delete;
   ListenPort& operator=(const ListenPort&) = delete;
   ~ListenPort();
 
-  void start() { accept_all(); }
-  /// Takes those who wait already, as many as the server may have, and then no more: they have
-  /// connected, and some have sent a request.
+  void start();
+  /// Lets nobody connect any more, and takes those who have, as many as the server may: some have
+  /// sent a request.
   void drain();
   /// Takes no more connections; the name goes with the port.
   void unbind() noexcept;
@@ -51,7 +60,10 @@ class ListenPort final : public FdWatcher {
   };
 
   static void on_timer(void* self) noexcept;
+  static void on_check_timer(void* self) noexcept;
+  void check_name();
   void accept_all();
+  void accept_waiting();
   void take(std::unique_ptr<Transport> connection);
   void wait_for_more();
   void pause(const Status& why);
@@ -61,15 +73,17 @@ class ListenPort final : public FdWatcher {
   LoopCore* core_;
   std::unique_ptr<Listener> listener_;
   const PeerPolicy policy_;
-  Sink sink_;
+  Owner* owner_;
   int watched_fd_ = -1;
   short watched_events_ = 0;
   bool is_unbound_ = false;
   Duration pause_{};
   Timer timer_;
+  Timer check_timer_;
   AcceptOn accept_on_{*this};
   LogLimiter refusal_limiter_;
   LogLimiter failure_limiter_;
+  LogLimiter check_limiter_;
 };
 
 }  // namespace nearcall::detail

@@ -86,10 +86,7 @@ void ServerCore::begin() {
 void ServerCore::open_ports() {
   for (Listening& listening : std::exchange(listening_, {})) {
     ports_.push_back(std::make_unique<ListenPort>(
-        shared_, first_loop().core(), std::move(listening.listener), listening.policy,
-        [this](std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
-          hand_over(std::move(connection), std::move(place));
-        }));
+        shared_, first_loop().core(), std::move(listening.listener), listening.policy, *this));
   }
   first_loop().post([this, alive = std::weak_ptr<char>(alive_)] {
     if (alive.expired()) return;
@@ -100,7 +97,7 @@ void ServerCore::open_ports() {
 
 /// Once a drain has begun the connection stays on the first loop, which drains when the ports have:
 /// the other loops may have begun, and be through.
-void ServerCore::hand_over(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
+void ServerCore::take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
   std::unique_lock lock(mutex_);
   const bool is_draining = course_ == Course::draining;
   Slot& slot = *loops_[is_draining ? 0 : next_loop_++ % loops_.size()];
@@ -155,7 +152,7 @@ void ServerCore::on_loop_drained() {
   });
 }
 
-/// On the first loop, when all have drained: the names go, and whoever waits is told.
+/// On the first loop, when all have drained: whoever waits is told.
 void ServerCore::complete() {
   ports_.clear();
   listening_.clear();

@@ -28,7 +28,7 @@ namespace nearcall::detail {
 /// A stop() before the start is remembered: then it takes no connection, and drains at once.
 ///
 /// Thread safety: stop() from any thread; the rest from the server's, or on its first loop.
-class ServerCore {
+class ServerCore final : public ListenPort::Owner {
  public:
   ServerCore(EventLoop* loop, const ServerOptions& options);
   ServerCore(const ServerCore&) = delete;
@@ -83,7 +83,8 @@ class ServerCore {
   void open_ports();
   /// REQUIRES: mutex_ is held.
   void drain();
-  void hand_over(std::unique_ptr<Transport> connection, ConnectionQuota::Place place);
+  void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override;
+  void lose_name() noexcept override { stop(); }
   void on_loop_drained();
   void complete();
 

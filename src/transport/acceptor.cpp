@@ -62,6 +62,11 @@ Acceptor::Acceptor(UniqueFd listening) noexcept
 }
 
 Acceptor::~Acceptor() {
+  stop_listening();
+}
+
+void Acceptor::stop_listening() noexcept {
+  is_listening_ = false;
   if (made_in_.is_in_maker()) ::shutdown(listening_.get(), SHUT_RDWR);
 }
 
@@ -75,7 +80,7 @@ Result<UniqueFd> Acceptor::try_accept(const std::string& subject) {
     }
     if (accepted) return accepted;
     const int reason = errno;
-    if (reason == EAGAIN) return UniqueFd();
+    if (reason == EAGAIN || (reason == EINVAL && !is_listening_)) return UniqueFd();
     if (is_shortage(reason)) return turn_one_away(subject, reason);
     if (!is_of_that_connection(reason)) {
       return system_status(local_failure_code(reason), subject, "accept", reason);
@@ -87,7 +92,8 @@ Result<UniqueFd> Acceptor::turn_one_away(const std::string& subject, int reason)
   spare_.reset();
   UniqueFd turned_away = accept_once(listening_.get());
   // accept4 looks for a free descriptor first: the shortage shows even when nobody waits.
-  const bool nobody_waits = !turned_away && errno == EAGAIN;
+  const bool nobody_waits =
+      !turned_away && (errno == EAGAIN || (errno == EINVAL && !is_listening_));
   const bool closed_one = static_cast<bool>(turned_away);
   turned_away.reset();
   spare_ = make_spare();

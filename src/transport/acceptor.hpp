@@ -30,6 +30,9 @@ class Acceptor {
   /// the listener in the error. RESOURCE_EXHAUSTED asks the caller to pause.
   Result<UniqueFd> try_accept(const std::string& subject);
 
+  /// Nobody can connect any more. On a Unix socket those who have connected are still handed over.
+  void stop_listening() noexcept;
+
   int fd() const noexcept { return listening_.get(); }
 
  private:
@@ -38,6 +41,7 @@ class Acceptor {
   const detail::UnsharedFd listening_;
   const ForkMark made_in_;
   UniqueFd spare_;
+  bool is_listening_ = true;
 };
 
 }  // namespace nearcall

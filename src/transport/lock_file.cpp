@@ -124,7 +124,7 @@ LockFile::LockFile(int directory, std::string name, UniqueFd fd, FileId id) noex
 
 LockFile::~LockFile() {
   if (!made_in_.is_in_maker()) return;
-  if (file_id_at(directory_, name_) == id_) ::unlinkat(directory_, name_.c_str(), 0);
+  if (is_in_place()) ::unlinkat(directory_, name_.c_str(), 0);
 }
 
 }  // namespace nearcall

@@ -31,6 +31,8 @@ class LockFile {
                                                    const std::string& path);
   /// Removes the file and lets go. In a forked child it only closes its copy: the parent holds on.
   ~LockFile();
+  /// Whether others who look for the lock still find this one, and not another or none.
+  bool is_in_place() const noexcept { return file_id_at(directory_, name_) == id_; }
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 

@@ -8,6 +8,7 @@
 #include "transport/socket_address.hpp"
 #include "transport/system_error.hpp"
 
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <array>
@@ -47,6 +48,32 @@ std::string short_name_for(std::string_view name) {
 
 std::string path_of_fd(int fd) {
   return "/proc/self/fd/" + std::to_string(fd);
+}
+
+std::string lock_name(const std::string& name) {
+  return name + ".lock";
+}
+
+bool is_proc_mounted() noexcept {
+  return ::access("/proc/self/fd", F_OK) == 0;
+}
+
+/// Changes the mode of the file behind an O_PATH descriptor, which fchmod refuses; by name it could
+/// be another file by now.
+int change_mode(int fd, mode_t mode) noexcept {
+  if (::chmod(path_of_fd(fd).c_str(), mode) == 0) return 0;
+  if (errno != ENOENT) return -1;
+  constexpr long fchmodat2 = 452;  // since Linux 6.6; older headers lack its name
+  return static_cast<int>(::syscall(fchmodat2, fd, "", mode, AT_EMPTY_PATH));
+}
+
+/// Cleaners look at the times of files; those of a socket do not change by its use.
+void keep_young(int directory, const std::string& name, const struct stat& status) noexcept {
+  constexpr time_t old = 3600;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec - status.st_mtim.tv_sec < old) return;
+  ::utimensat(directory, name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
 int rename_in(int directory, const std::string& from, const std::string& to, unsigned flags) {
@@ -115,7 +142,7 @@ void SocketFile::warn_of_writable_directory() const {
 }
 
 Result<void> SocketFile::lock() {
-  auto lock = LockFile::acquire(directory_.get(), name_ + ".lock", subject_, path_ + ".lock");
+  auto lock = LockFile::acquire(directory_.get(), lock_name(name_), subject_, path_ + ".lock");
   if (!lock) return Failure{std::move(lock).error()};
   lock_ = std::move(*lock);
   return {};
@@ -176,7 +203,10 @@ Result<void> SocketFile::bind_temporary(int socket) {
   if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
   const SocketAddress temporary = SocketAddress::unix_path(address);
   if (::bind(socket, temporary.get(), temporary.size()) != 0) {
-    return failure(errno, "bind " + address);
+    const int number = errno;
+    const bool needs_proc = address.starts_with("/proc/") && !is_proc_mounted();
+    return failure(number,
+                   "bind " + address + (needs_proc ? ", as so long a path needs /proc" : ""));
   }
   constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   pin_ = UniqueFd(::openat(directory_.get(), temporary_name_.c_str(), flags));
@@ -200,9 +230,9 @@ Result<void> SocketFile::set_access(const ListenOptions& options) const {
   struct stat status {};
   if (::fstat(pin_.get(), &status) != 0) return failure(errno, "stat");
   if ((status.st_mode & 07777U) == options.mode()) return {};
-  // Through the descriptor: the name could lead elsewhere by now. (fchmod refuses O_PATH ones.)
-  if (::chmod(path_of_fd(pin_.get()).c_str(), options.mode()) != 0) return failure(errno, "chmod");
-  return {};
+  if (change_mode(pin_.get(), options.mode()) == 0) return {};
+  const int number = errno;
+  return failure(number, is_proc_mounted() ? "chmod" : "chmod, which needs /proc or Linux 6.6");
 }
 
 Result<void> SocketFile::publish(const UniqueFd& stale) {
@@ -232,6 +262,58 @@ Result<void> SocketFile::replace(const UniqueFd& stale) {
   bound_name_ = name_;
   ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
   return {};
+}
+
+Result<bool> SocketFile::check() {
+  struct stat status {};
+  const int found = ::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW);
+  if (found == 0 && file_id(status) != id_) return has_successor(path_);
+  if (found != 0 || !has_lock()) return false;
+  keep_young(directory_.get(), name_, status);
+  if (::fstatat(directory_.get(), lock_name(name_).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    keep_young(directory_.get(), lock_name(name_), status);
+  }
+  return true;
+}
+
+Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
+  if (auto opened = open_directory_again(); !opened) return std::move(opened).error();
+  if (!has_lock()) {
+    const Result<void> locked = lock();
+    if (locked.status().code() == StatusCode::unavailable) return has_successor(path_ + ".lock");
+    if (!locked) return locked.error();
+  }
+  const auto found = file_id_at(directory_.get(), name_);
+  if (found == id_) return false;
+  if (found) return has_successor(path_);
+  bound_name_.clear();
+  if (auto bound = bind_temporary(socket); !bound) return std::move(bound).error();
+  if (auto set = set_access(options); !set) return std::move(set).error();
+  if (::listen(socket, options.backlog()) != 0) return failure(errno, "listen");
+  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_NOREPLACE) != 0) {
+    if (errno == EEXIST) return has_successor(path_);
+    return failure(errno, "rename");
+  }
+  bound_name_ = name_;
+  return true;
+}
+
+/// Somebody may have removed the directory, too, and made it again.
+Result<void> SocketFile::open_directory_again() {
+  struct stat status {};
+  const bool is_there = ::fstat(directory_.get(), &status) == 0 && status.st_nlink > 0;
+  // What a relative path leads to by now, nobody knows.
+  if (is_there || !directory_path_.starts_with('/')) return {};
+  UniqueFd directory(::open(directory_path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return failure(errno, "open directory " + directory_path_);
+  lock_.reset();  // it refers to the directory
+  directory_ = std::move(directory);
+  return {};
+}
+
+Failure<Status> SocketFile::has_successor(const std::string& what) const {
+  return Failure{
+      Status(StatusCode::aborted, subject_ + ": another server has taken " + what + " over")};
 }
 
 Failure<Status> SocketFile::overtaken() const {

@@ -26,6 +26,10 @@ namespace nearcall {
 ///  (4) What was found in (2) is exchanged, not overwritten: if it is not the stale socket that was
 ///      looked at, it is put back.
 /// When it goes, it removes the path if that still leads to our socket.
+///
+/// Cleaners of temporary files remove sockets and locks that are old. So check() keeps both young,
+/// and where they were removed, it takes them again: the lock first, then the path, and that only
+/// if nobody has it.
 /// Thread safety: none.
 class SocketFile {
  public:
@@ -37,6 +41,12 @@ class SocketFile {
                                                     const ListenOptions& options);
   /// Gives the path back. In a forked child it only closes: the parent's name stays.
   ~SocketFile();
+  /// Whether the path and the lock are ours. If nobody else has taken them, another socket has to
+  /// restore() what is missing. ABORTED: somebody else has the path, or the lock.
+  Result<bool> check();
+  /// Takes again what is missing. If that is the path, `socket` (as in create()) listens there from
+  /// now on: true.
+  Result<bool> restore(int socket, const ListenOptions& options);
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
@@ -44,8 +54,10 @@ class SocketFile {
   explicit SocketFile(const std::string& path);
 
   Result<void> open_directory();
+  Result<void> open_directory_again();
   void warn_of_writable_directory() const;
   Result<void> lock();
+  bool has_lock() const noexcept { return lock_ != nullptr && lock_->is_in_place(); }
   /// The stale socket in the way, held so that its number stays its own; none if the name is free.
   Result<UniqueFd> find_stale_socket() const;
   /// Whether somebody listens at the path: OK says that nobody does.
@@ -55,6 +67,7 @@ class SocketFile {
   Result<void> publish(const UniqueFd& stale);
   Result<void> replace(const UniqueFd& stale);
   Failure<Status> overtaken() const;
+  Failure<Status> has_successor(const std::string& what) const;
   Failure<Status> failure(int number, const std::string& call) const;
 
   const std::string path_;

@@ -3,6 +3,7 @@
 #include "transport/unix_listener.hpp"
 
 #include "base/check.hpp"
+#include "base/log.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
@@ -37,25 +38,41 @@ UnixListener::UnixListener(const Endpoint& endpoint, ListenOptions options)
         address_);
 }
 
+Result<UniqueFd> UnixListener::make_socket() const {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return system_status(local_failure_code(errno), address_, "socket", errno);
+  return socket;
+}
+
 Result<void> UnixListener::bind() {
   CHECK(!acceptor_ && !file_, address_);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return Failure{system_status(local_failure_code(errno), address_, "socket", errno)};
+  Result<UniqueFd> socket = make_socket();
+  if (!socket) return Failure{std::move(socket).error()};
   if (endpoint_.kind() == Endpoint::Kind::unix_abstract) {
-    auto bound = bind_abstract(socket.get(), endpoint_, options_.backlog());
+    auto bound = bind_abstract(socket->get(), endpoint_, options_.backlog());
     if (!bound) return bound;
   } else {
-    auto file = SocketFile::create(socket.get(), endpoint_.name(), options_);
+    auto file = SocketFile::create(socket->get(), endpoint_.name(), options_);
     if (!file) return Failure{std::move(file).error()};
     file_ = std::move(*file);
   }
-  acceptor_.emplace(std::move(socket));
+  acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
   return {};
 }
 
+Result<UniqueFd> UnixListener::next_socket() {
+  if (former_) {
+    Result<UniqueFd> accepted = former_->try_accept(address_);
+    if (!accepted || *accepted) return accepted;
+  }
+  if (!acceptor_) return UniqueFd();
+  Result<UniqueFd> accepted = acceptor_->try_accept(address_);
+  if (is_unbound_ && accepted && !*accepted) acceptor_.reset();
+  return accepted;
+}
+
 Result<std::unique_ptr<Transport>> UnixListener::try_accept() {
-  if (!acceptor_) return std::unique_ptr<Transport>();
-  auto accepted = acceptor_->try_accept(address_);
+  Result<UniqueFd> accepted = next_socket();
   if (!accepted) return std::move(accepted).error();
   if (!*accepted) return std::unique_ptr<Transport>();
   PeerIdentity peer = peer_identity(accepted->get(), address_);
@@ -68,8 +85,30 @@ WaitAdvice UnixListener::prepare_wait() {
   return WaitAdvice::poll(acceptor_->fd(), POLLIN);
 }
 
+/// The name goes first: nobody who finds it is refused.
 void UnixListener::unbind() noexcept {
-  acceptor_.reset();
+  file_.reset();
+  is_unbound_ = true;
+  if (acceptor_) acceptor_->stop_listening();
+}
+
+Result<bool> UnixListener::check_name() {
+  if (!file_) return false;
+  former_.reset();
+  const Result<bool> in_place = file_->check();
+  if (!in_place || *in_place) return in_place;
+  Result<UniqueFd> socket = make_socket();
+  if (!socket) return std::move(socket).error();
+  const Result<bool> is_new = file_->restore(socket->get(), options_);
+  if (!is_new) return is_new.error();
+  log(LogLevel::warning, address_, ": somebody removed ", *is_new ? "the socket" : "its lock",
+      "; it is there again");
+  if (*is_new) {
+    acceptor_->stop_listening();
+    former_ = std::move(acceptor_);
+    acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
+  }
+  return true;
 }
 
 }  // namespace nearcall

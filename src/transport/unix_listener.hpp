@@ -10,7 +10,6 @@
 #include <nearcall/transport.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace nearcall {
@@ -28,16 +27,23 @@ class UnixListener final : public Listener {
   Result<std::unique_ptr<Transport>> try_accept() override;
   WaitAdvice prepare_wait() override;
   void unbind() noexcept override;
+  Result<bool> check_name() override;
   std::string address() const override { return address_; }
   bool knows_credentials() const noexcept override { return true; }
 
  private:
+  Result<UniqueFd> make_socket() const;
+  Result<UniqueFd> next_socket();
+
   const Endpoint endpoint_;
   const std::string address_;
   const ListenOptions options_;
-  /// The name outlives the listening socket, from unbind() to destruction.
   std::unique_ptr<SocketFile> file_;
-  std::optional<Acceptor> acceptor_;
+  std::unique_ptr<Acceptor> acceptor_;
+  /// Whose name was removed: some who had connected before may still wait there. It stays for one
+  /// check longer, as its descriptor may be watched.
+  std::unique_ptr<Acceptor> former_;
+  bool is_unbound_ = false;
 };
 
 }  // namespace nearcall

@@ -27,7 +27,10 @@ namespace {
 /// A connection of which only the peer and the end matter.
 class StubTransport final : public Transport {
  public:
-  StubTransport(PeerIdentity peer, int& open) : peer_(std::move(peer)), open_(&open) { ++*open_; }
+  StubTransport(PeerIdentity peer, int& open, int& writes)
+      : peer_(std::move(peer)), open_(&open), writes_(&writes) {
+    ++*open_;
+  }
   StubTransport(const StubTransport&) = delete;
   StubTransport& operator=(const StubTransport&) = delete;
   ~StubTransport() override { --*open_; }
@@ -37,6 +40,7 @@ class StubTransport final : public Transport {
     return IoResult::end_of_stream();
   }
   IoResult try_write(std::span<const iovec> /*from*/) override {
+    ++*writes_;
     return IoResult::failed(std::make_error_code(std::errc::broken_pipe));
   }
   WaitAdvice prepare_wait(Interest /*interest*/) override { return WaitAdvice::ready_now(); }
@@ -46,6 +50,7 @@ class StubTransport final : public Transport {
  private:
   PeerIdentity peer_;
   int* open_;
+  int* writes_;
 };
 
 /// What a test makes a listener answer, and what became of it.
@@ -55,15 +60,19 @@ struct Script {
   short events = POLLIN;
   int accepts = 0;
   int unbinds = 0;
+  int writes = 0;
   int open = 0;
+  Result<bool> name = false;
+  int checks = 0;
 
   void connect(uid_t uid) {
     answers.emplace_back(
-        std::make_unique<StubTransport>(PeerIdentity("unix:/peer", uid, 1, 2), open));
+        std::make_unique<StubTransport>(PeerIdentity("unix:/peer", uid, 1, 2), open, writes));
     tell();
   }
   void connect_unknown() {
-    answers.emplace_back(std::make_unique<StubTransport>(PeerIdentity("ipv4:1.2.3.4:5"), open));
+    answers.emplace_back(
+        std::make_unique<StubTransport>(PeerIdentity("ipv4:1.2.3.4:5"), open, writes));
     tell();
   }
   void fail(const char* why) {
@@ -96,22 +105,28 @@ class ScriptedListener final : public Listener {
     return WaitAdvice::poll(script_->event.get(), script_->events);
   }
   void unbind() noexcept override { ++script_->unbinds; }
+  Result<bool> check_name() override {
+    ++script_->checks;
+    return script_->name;
+  }
   std::string address() const override { return "test:port"; }
 
  private:
   Script* script_;
 };
 
-class ListenPortTest : public test::LogCheckedTest {
+class ListenPortTest : public test::LogCheckedTest, public ListenPort::Owner {
  protected:
   void listen(PeerPolicy policy, const ServerOptions& options = ServerOptions()) {
     shared_.emplace(options);
     port_.emplace(*shared_, loop_.core(), std::make_unique<ScriptedListener>(script_), policy,
-                  [this](std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
-                    taken_.emplace_back(std::move(connection), std::move(place));
-                  });
+                  *this);
     port_->start();
   }
+  void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
+    taken_.emplace_back(std::move(connection), std::move(place));
+  }
+  void lose_name() noexcept override { ++names_lost_; }
   /// Turns the loop until nothing more is due now.
   void settle() {
     pollfd look{loop_.fd(), POLLIN, 0};
@@ -130,6 +145,7 @@ class ListenPortTest : public test::LogCheckedTest {
   Script script_;
   std::optional<ServerShared> shared_;
   std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
+  int names_lost_ = 0;
   std::optional<ListenPort> port_;
 };
 
@@ -156,6 +172,7 @@ TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
 
   EXPECT_TRUE(taken_.empty());
   EXPECT_EQ(script_.open, 0) << "closed";
+  EXPECT_EQ(script_.writes, 1) << "with a notice";
   EXPECT_TRUE(log_capture().take("test:port: peer unix:/peer uid=" + std::to_string(other_uid)));
 }
 
@@ -295,6 +312,7 @@ TEST_F(ListenPortTest, ADrainTakesThoseWhoWaitAndNobodyLater) {
   script_.connect(our_uid);
 
   port_->drain();
+  port_->drain();
   script_.connect(our_uid);
   settle();
 
@@ -312,8 +330,63 @@ TEST_F(ListenPortTest, ADrainEndsHoweverManyCome) {
   port_->drain();
 
   EXPECT_EQ(taken_.size(), 3U);
-  EXPECT_EQ(script_.open, 5);
   EXPECT_EQ(script_.unbinds, 1);
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+}
+
+/// Time stands still for it until the test moves it.
+class ListenPortTimeTest : public ListenPortTest {
+ protected:
+  ListenPortTimeTest() {
+    time_ = TimePoint(std::chrono::hours(1));
+    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+  }
+  void advance(Duration duration) {
+    time_ += duration;
+    loop_.poll();
+  }
+
+  static inline TimePoint time_;
+};
+
+TEST_F(ListenPortTimeTest, LooksForItsNameEveryFiveSecondsWhereThereIsOne) {
+  script_.name = true;
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_EQ(script_.checks, 1);
+
+  for (int i = 0; i < 3; ++i)
+    advance(std::chrono::seconds(5));
+  EXPECT_EQ(script_.checks, 4);
+  script_.name = false;
+  for (int i = 0; i < 3; ++i)
+    advance(std::chrono::seconds(5));
+
+  EXPECT_EQ(script_.checks, 5);
+}
+
+TEST_F(ListenPortTimeTest, ANameThatCannotBeLookedAfterIsLoggedAndLookedAtAgain) {
+  script_.name = Failure{Status(StatusCode::permission_denied, "test:port: open: no")};
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_TRUE(log_capture().take("test:port: clients may not find it: test:port: open: no"));
+
+  script_.name = true;
+  advance(std::chrono::seconds(5));
+
+  EXPECT_EQ(script_.checks, 2);
+  EXPECT_EQ(names_lost_, 0);
+}
+
+TEST_F(ListenPortTimeTest, ANameThatASuccessorHasIsToldOnceAndLeftToIt) {
+  script_.name = true;
+  listen(PeerPolicy::same_user_or_root());
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+
+  for (int i = 0; i < 3; ++i)
+    advance(std::chrono::seconds(5));
+
+  EXPECT_EQ(names_lost_, 1);
+  EXPECT_EQ(script_.checks, 2);
+  EXPECT_TRUE(log_capture().take("test:port: taken over; this one stops"));
 }
 
 TEST_F(ListenPortTest, AnUnbindInThePauseEndsTheRetries) {

@@ -114,6 +114,7 @@ class ManualServerTest : public LogCheckedTest, protected ManualLoop {
     server_->add_service(service_);
     server_->listen(target());
     ASSERT_TRUE(server_->start());
+    spawn(loop_, watch(*server_, has_stopped_));
     settle();
   }
   /// Begins to stop.
@@ -123,11 +124,19 @@ class ManualServerTest : public LogCheckedTest, protected ManualLoop {
   }
   std::string path() const { return folder_.file("s"); }
   std::string target() const { return "unix:" + path(); }
-  bool has_stopped() const { return ::access(path().c_str(), F_OK) != 0; }
+  bool has_stopped() const noexcept { return has_stopped_; }
 
   TempDir folder_;
   WrapperService service_;
   std::optional<Server> server_;
+
+ private:
+  static Task<void> watch(Server& server, bool& has_stopped) {
+    co_await server.stopped();
+    has_stopped = true;
+  }
+
+  bool has_stopped_ = false;
 };
 
 }  // namespace nearcall::test

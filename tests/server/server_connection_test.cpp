@@ -345,11 +345,12 @@ TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
   EXPECT_FALSE(peer.has_ended());
 }
 
-TEST_F(ServerConnectionTimeTest, TheNameStaysUntilTheLastCallIsOver) {
+TEST_F(ServerConnectionTimeTest, TheNameGoesAtOnceAndTheServerWithTheLastCall) {
   start();
   FramePeer peer(path());
   begin_chat(peer);
   stop();
+  EXPECT_NE(::access(path().c_str(), F_OK), 0);
   advance(10s);
   EXPECT_FALSE(has_stopped());
 

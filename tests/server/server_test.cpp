@@ -194,7 +194,7 @@ TEST_F(ServerTest, RunServesUntilSomebodyStopsIt) {
   EXPECT_EQ(server.run(), 0);
 
   client.join();
-  EXPECT_FALSE(exists(folder_.file("s"))) << "the name goes when all has drained";
+  EXPECT_FALSE(exists(folder_.file("s"))) << "its name went";
 }
 
 class ServerSignalTest : public ServerTest, public testing::WithParamInterface<int> {};
@@ -319,6 +319,58 @@ TEST_F(ServerTest, StoppingTakesNobodyNewAndLetsRunningCallsEnd) {
   const Result<Text> late = echo_over(target());
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code(), StatusCode::unavailable);
+}
+
+/// A server of the same services that listens as soon as it may, within ten seconds.
+bool takes_over(Server& successor, const std::string& target) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!successor.try_listen(target)) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return successor.start().ok();
+}
+
+TEST_F(ServerTest, ASuccessorHasTheNameWhileTheCallsOfTheOldOneRun) {
+  WrapperService service_of_successor;
+  Server successor;
+  successor.add_service(service_of_successor);
+  Server old;
+  old.add_service(service_);
+  old.listen(target());
+  ASSERT_TRUE(old.start());
+  Channel channel(target());
+  const ClientStub client(channel, WrapperService::methods);
+  auto chat = client.bidi_streaming<Text, Text>(WrapperService::chat, CallOptions());
+  ASSERT_TRUE(chat.write(text_of("before")));
+  ASSERT_TRUE(chat.read());
+
+  old.stop();
+
+  ASSERT_TRUE(takes_over(successor, target()));
+  EXPECT_TRUE(echo_over(target()));
+  EXPECT_TRUE(service_of_successor.started.wait_for(1));
+  ASSERT_TRUE(chat.write(text_of("after")));
+  EXPECT_EQ(chat.read()->value(), "after");
+  chat.writes_done();
+  old.wait();
+  EXPECT_TRUE(echo_over(target())) << "the old one took nothing with it";
+}
+
+TEST_F(ServerTest, ANameThatSomebodyRemovedIsTheSuccessorsAndTheOldOneStops) {
+  Server old;
+  old.listen(target());
+  ASSERT_EQ(::unlink(folder_.file("s").c_str()), 0);
+  ASSERT_EQ(::unlink(folder_.file("s.lock").c_str()), 0);
+  Server successor;
+  successor.listen(target());
+  ASSERT_TRUE(successor.start());
+
+  ASSERT_TRUE(old.start());
+  old.wait();
+
+  EXPECT_TRUE(log_capture().take("another server has taken"));
+  EXPECT_TRUE(exists(folder_.file("s")));
 }
 
 TEST_F(ServerTest, StoppingTwiceDoesNoHarm) {

@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -216,6 +218,26 @@ TEST_F(SocketFileTest, ModeIsExactlyAsAskedUnderAnyUmask) {
       EXPECT_EQ(test::mode_of(path_ + ".lock"), 0600U);
     }
   }
+}
+
+TEST_F(SocketFileTest, WithoutProcItWorksOrSaysThatItNeedsProc) {
+  const std::string deep = directory_.file(std::string(105 - directory_.path().size(), 'x'));
+  ChildProcess child([&] {
+    if (::unshare(CLONE_NEWNS) != 0) return 77;
+    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+    if (::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) return 77;
+    if (!serve()) return 1;
+    const auto open = serve(path_, ListenOptions().mode(0666));
+    if (!open && open.error().message().find("needs /proc") == std::string::npos) return 2;
+    if (open && test::mode_of(path_) != 0666U) return 3;
+    const auto long_path = serve(deep);
+    return long_path.status().message().find("needs /proc") == std::string::npos ? 4 : 0;
+  });
+
+  const int result = child.wait();
+
+  if (result == 77) GTEST_SKIP() << "needs a mount namespace of its own";
+  EXPECT_EQ(result, 0);
 }
 
 TEST_F(SocketFileTest, DefaultModeIsForTheOwnerOnly) {

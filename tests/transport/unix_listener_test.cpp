@@ -7,13 +7,16 @@
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/listening.hpp"
+#include "transport/lock_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 
 namespace nearcall {
@@ -68,7 +71,7 @@ TEST_F(UnixListenerTest, AddressIsTheTarget) {
   EXPECT_EQ(listener_.address(), "unix:" + path_);
 }
 
-TEST_F(UnixListenerTest, UnbindKeepsTheNameAndTheConnections) {
+TEST_F(UnixListenerTest, UnbindFreesTheNameAndKeepsTheConnections) {
   ASSERT_TRUE(listener_.bind());
   const UniqueFd client = test::connected_to(path_);
   const auto accepted = listener_.try_accept();
@@ -76,23 +79,154 @@ TEST_F(UnixListenerTest, UnbindKeepsTheNameAndTheConnections) {
 
   listener_.unbind();
 
-  EXPECT_FALSE(test::connected_to(path_));
-  EXPECT_TRUE(test::status_of(path_));
+  EXPECT_FALSE(test::status_of(path_));
+  EXPECT_FALSE(test::status_of(path_ + ".lock"));
   EXPECT_EQ(test::write_once(**accepted, "x").kind(), IoResult::Kind::bytes);
-  const auto after = listener_.try_accept();
-  ASSERT_TRUE(after);
-  EXPECT_EQ(*after, nullptr);
 }
 
-TEST_F(UnixListenerTest, NameIsNobodyElsesUntilTheListenerIsDestroyed) {
+TEST_F(UnixListenerTest, WhoHadConnectedBeforeTheUnbindIsHandedOver) {
+  ASSERT_TRUE(listener_.bind());
+  const UniqueFd first = test::connected_to(path_);
+  const UniqueFd second = test::connected_to(path_);
+
+  listener_.unbind();
+
+  for (int i = 0; i < 2; ++i) {
+    const auto accepted = listener_.try_accept();
+    ASSERT_TRUE(accepted && *accepted) << i;
+  }
+  for (int i = 0; i < 2; ++i) {
+    const auto none = listener_.try_accept();
+    ASSERT_TRUE(none) << none.error().to_string();
+    EXPECT_EQ(*none, nullptr);
+  }
+}
+
+TEST_F(UnixListenerTest, SuccessorTakesTheNameFromAnUnboundOneAndKeepsIt) {
   auto first = std::make_unique<UnixListener>(endpoint_of("unix:" + path_));
   ASSERT_TRUE(first->bind());
-  first->unbind();
   EXPECT_THAT(listener_.bind().error().message(), HasSubstr("address in use"));
+  first->unbind();
 
+  ASSERT_TRUE(listener_.bind());
   first.reset();
 
-  EXPECT_TRUE(listener_.bind());
+  EXPECT_TRUE(test::connected_to(path_));
+  EXPECT_TRUE(test::status_of(path_ + ".lock"));
+}
+
+class RemovedNameTest : public UnixListenerTest, public testing::WithParamInterface<const char*> {};
+
+TEST_F(UnixListenerTest, NameThatIsThereNeedsNoMending) {
+  ASSERT_TRUE(listener_.bind());
+  const auto before = test::status_of(path_);
+
+  const Result<bool> checked = listener_.check_name();
+
+  ASSERT_TRUE(checked);
+  EXPECT_TRUE(*checked) << "look again";
+  EXPECT_EQ(test::status_of(path_)->st_ino, before->st_ino);
+}
+
+TEST_P(RemovedNameTest, IsTakenAgain) {
+  ASSERT_TRUE(listener_.bind());
+  const UniqueFd waiting = test::connected_to(path_);
+  for (const std::string& name : {path_, path_ + ".lock"}) {
+    const bool is_lock = name != path_;
+    const std::string which = GetParam();
+    if (which != "both" && (which == "lock") != is_lock) continue;
+    ASSERT_EQ(::unlink(name.c_str()), 0);
+  }
+
+  const Result<bool> checked = listener_.check_name();
+
+  ASSERT_TRUE(checked) << checked.error().to_string();
+  EXPECT_TRUE(log_capture().take("it is there again"));
+  EXPECT_EQ(test::mode_of(path_), 0600U);
+  EXPECT_TRUE(test::status_of(path_ + ".lock"));
+  EXPECT_FALSE(test::status_of(directory_.file(".x.sock.new")));
+  UnixListener second(endpoint_of("unix:" + path_));
+  EXPECT_THAT(second.bind().error().message(), HasSubstr("address in use"));
+  const UniqueFd later = test::connected_to(path_);
+  ASSERT_TRUE(later);
+  for (const char* who : {"waiting", "later"}) {
+    const auto accepted = listener_.try_accept();
+    EXPECT_TRUE(accepted && *accepted) << who;
+  }
+  EXPECT_TRUE(*listener_.check_name()) << "and stays";
+}
+
+INSTANTIATE_TEST_SUITE_P(OfThePair,
+                         RemovedNameTest,
+                         testing::Values("socket", "lock", "both"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_F(RemovedNameTest, GoesWithItsFolderAndComesBackWithIt) {
+  const std::string folder = directory_.file("folder");
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  UnixListener listener(endpoint_of("unix:" + folder + "/s"));
+  ASSERT_TRUE(listener.bind());
+  std::filesystem::remove_all(folder);
+
+  const Result<bool> without_folder = listener.check_name();
+  EXPECT_THAT(without_folder.status().message(), HasSubstr("open directory " + folder));
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  const Result<bool> with_folder = listener.check_name();
+
+  ASSERT_TRUE(with_folder) << with_folder.error().to_string();
+  EXPECT_TRUE(log_capture().take("it is there again"));
+  EXPECT_TRUE(test::connected_to(folder + "/s"));
+}
+
+TEST_F(UnixListenerTest, NameThatASuccessorHasIsLeftToIt) {
+  ASSERT_TRUE(listener_.bind());
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  ASSERT_EQ(::unlink((path_ + ".lock").c_str()), 0);
+  UnixListener successor(endpoint_of("unix:" + path_));
+  ASSERT_TRUE(successor.bind());
+  const auto of_successor = test::status_of(path_);
+
+  EXPECT_EQ(listener_.check_name().status().code(), StatusCode::aborted);
+  listener_.unbind();
+
+  EXPECT_EQ(test::status_of(path_)->st_ino, of_successor->st_ino);
+  EXPECT_TRUE(*successor.check_name());
+}
+
+TEST_F(UnixListenerTest, LockThatASuccessorHasIsLeftToItAndTheNameToo) {
+  ASSERT_TRUE(listener_.bind());
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  ASSERT_EQ(::unlink((path_ + ".lock").c_str()), 0);
+  const UniqueFd folder(::open(directory_.path().c_str(), O_PATH | O_CLOEXEC));
+  const auto lock = LockFile::acquire(folder.get(), "x.sock.lock", "test", "x.sock.lock");
+  ASSERT_TRUE(lock);
+
+  EXPECT_EQ(listener_.check_name().status().code(), StatusCode::aborted);
+  EXPECT_FALSE(test::status_of(path_));
+}
+
+TEST_F(UnixListenerTest, NameOfAServerWithoutALockIsLeftToIt) {
+  ASSERT_TRUE(listener_.bind());
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  const UniqueFd foreign = test::listening_at(path_);
+
+  EXPECT_EQ(listener_.check_name().status().code(), StatusCode::aborted);
+  EXPECT_TRUE(test::connected_to(path_));
+}
+
+TEST_F(UnixListenerTest, NameAndLockStayYoung) {
+  ASSERT_TRUE(listener_.bind());
+  const timespec long_ago[2] = {{1'000'000, 0}, {1'000'000, 0}};
+  for (const std::string& name : {path_, path_ + ".lock"})
+    ASSERT_EQ(::utimensat(AT_FDCWD, name.c_str(), long_ago, 0), 0);
+
+  ASSERT_TRUE(listener_.check_name());
+
+  const time_t now = ::time(nullptr);
+  for (const std::string& name : {path_, path_ + ".lock"}) {
+    EXPECT_GT(test::status_of(name)->st_mtim.tv_sec, now - 60) << name;
+    EXPECT_GT(test::status_of(name)->st_atim.tv_sec, now - 60) << name;
+  }
 }
 
 TEST_F(UnixListenerTest, DestructionRemovesTheName) {
@@ -135,7 +269,7 @@ TEST_F(UnixListenerTest, UnbindRefusesEvenIfAForkedChildHoldsACopy) {
   listener_.unbind();
 
   EXPECT_FALSE(test::connected_to(path_));
-  EXPECT_EQ(errno, ECONNREFUSED);
+  EXPECT_EQ(errno, ENOENT);
   finish.raise();
   EXPECT_EQ(child.wait(), 0);
 }
@@ -189,9 +323,11 @@ TEST_F(AbstractListenerTest, NameInUseIsRefused) {
   EXPECT_EQ(bound.error().message(), "unix-abstract:" + name_ + ": bind: Address already in use");
 }
 
-TEST_F(AbstractListenerTest, NameIsFreeOnceUnbound) {
+TEST_F(AbstractListenerTest, NameIsFreeOnceUnboundAndAllWereHandedOver) {
   ASSERT_TRUE(abstract_.bind());
+  EXPECT_FALSE(*abstract_.check_name()) << "it cannot be lost";
   abstract_.unbind();
+  ASSERT_TRUE(abstract_.try_accept());
 
   EXPECT_TRUE(UnixListener(endpoint_of("unix-abstract:" + name_)).bind());
 }
