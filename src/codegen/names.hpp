@@ -37,7 +37,8 @@ std::vector<std::string> service_names(const std::vector<std::string>& names,
 
 /// The names of the members for the methods `names`, in the same order; each method has an awaited
 /// form too, whose name is async_name(). One that C++, the classes that it becomes a member of or
-/// another method do not allow gets `_` at its end: beside `Foo`, a method `FooAsync` is `FooAsync_`.
+/// another method do not allow gets `_` at its end: beside `Foo`, a method `FooAsync` is
+/// `FooAsync_`.
 ///
 /// The result does not depend on the order of the methods.
 std::vector<std::string> method_names(const std::vector<std::string>& names);
