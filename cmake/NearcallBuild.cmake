@@ -19,11 +19,13 @@ endif()
 
 # nearcall_layer(NAME SOURCES …): one folder of src/ as an object library. What it may include is
 # checked by tests/checks/layers. As one unit (NEARCALL_UNITY) its functions are inlined into each
-# other; for that g++ must also be told that nobody replaces them in a shared library.
+# other; for that g++ must also be told that nobody replaces them in a shared library. Such a library
+# exports what the public headers declare, and the private classes that these name.
 function(nearcall_layer name)
   cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
   add_library(nearcall_${name} OBJECT ${arg_SOURCES})
   set_target_properties(nearcall_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     UNITY_BUILD ${NEARCALL_UNITY} UNITY_BUILD_BATCH_SIZE 0)
   target_compile_options(nearcall_${name} PRIVATE -fno-semantic-interposition)
   target_include_directories(nearcall_${name} PUBLIC

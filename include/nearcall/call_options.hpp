@@ -11,6 +11,8 @@
 #include <stop_token>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// What a client says about one call. Fluent: `CallOptions().timeout(1s).metadata("user", "7")`.
@@ -72,3 +74,5 @@ class CallOptions {
 static_assert(safe_in_co_await<CallOptions>);
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -116,3 +118,5 @@ class Channel {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -19,6 +19,8 @@
 #include <span>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 class ClientStub;
@@ -401,3 +403,5 @@ class ClientStub {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// What the peer of one connection may cost us. A value:
@@ -112,3 +114,5 @@ struct ConnectionLimits {
 static_assert(std::is_trivially_destructible_v<ConnectionLimits>);
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

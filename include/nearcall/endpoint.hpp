@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// A parsed target (gRPC: doc/naming.md), one of
@@ -50,3 +52,5 @@ class Endpoint {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -58,3 +60,5 @@ class EventLoop {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// How one listener behaves. A value; fluent.
@@ -58,3 +60,5 @@ class ListenOptions {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <functional>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// How much a line matters: `error` is what somebody should look at.
@@ -25,3 +27,5 @@ using LogHandler = std::function<void(LogLevel level, std::string_view line)>;
 void set_log_handler(LogHandler handler, LogLevel threshold = LogLevel::info);
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

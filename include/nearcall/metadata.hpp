@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// The headers or trailers of a call that the application sees: an ordered list of key and value,
@@ -71,3 +73,5 @@ class Metadata {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

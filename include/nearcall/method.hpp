@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// How many messages go either way.
@@ -19,3 +21,5 @@ struct Method {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

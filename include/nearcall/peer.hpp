@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// Who is on the other side of a connection, as the kernel said when it was made (SO_PEERCRED, see
@@ -63,3 +65,5 @@ class PeerIdentity {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 class PeerPolicy;
@@ -80,3 +82,5 @@ class PeerPolicy {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -201,3 +203,5 @@ class [[nodiscard]] Result<void, E> {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

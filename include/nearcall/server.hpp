@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -161,3 +163,5 @@ class Server {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <stop_token>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -108,3 +110,5 @@ class ServerWriter {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

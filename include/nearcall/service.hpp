@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 class Service;
@@ -272,3 +274,5 @@ class Service {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <chrono>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// How long whoever waits polls before it sleeps. Waking a sleeper costs tens of microseconds on a
@@ -35,3 +37,5 @@ class SpinPolicy {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 class Metadata;
@@ -179,3 +181,5 @@ class [[nodiscard]] Status {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

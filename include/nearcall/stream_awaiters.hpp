@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall::detail {
 
 /// The messages of one call in both directions; private (src/connection/message_stream.hpp).
@@ -93,3 +95,5 @@ class [[nodiscard]] WriteAwaiter {
 };
 
 }  // namespace nearcall::detail
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 class EventLoop;
@@ -473,3 +475,5 @@ inline detail::ResumeOnAwaiter resume_on(ThreadPool& pool) noexcept {
 }
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

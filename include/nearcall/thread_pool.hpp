@@ -8,6 +8,8 @@
 #include <functional>
 #include <memory>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 namespace detail {
@@ -47,3 +49,5 @@ class ThreadPool {
 };
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

@@ -20,6 +20,8 @@
 #include <string_view>
 #include <system_error>
 
+#pragma GCC visibility push(default)  // what a shared library exports
+
 namespace nearcall {
 
 /// What one non-blocking read or write did. A value.
@@ -196,3 +198,5 @@ Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
                                                 const ListenOptions& options = ListenOptions());
 
 }  // namespace nearcall
+
+#pragma GCC visibility pop

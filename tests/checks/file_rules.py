@@ -12,6 +12,7 @@ LICENSE = "SPDX-License-Identifier: Apache-2.0"
 MAX_LINES = 600
 MAX_API_LINES = 2000  # of code: what documents it is not counted
 MAX_API_HEADERS = 25
+WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"
 MAX_TRANSPORT_LINES = 99  # of code; README.md and docs/transports.md say so
@@ -56,6 +57,14 @@ def _api_findings(root):
         yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
     if len(headers) > MAX_API_HEADERS:
         yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
+
+
+    for path in headers:
+        text = (root / path).read_text(encoding="utf-8")
+        opens, closes = (text.count(f"#pragma GCC visibility {mark}") for mark in ("push(default)", "pop"))
+        if path.name not in WITHOUT_SYMBOLS and (opens, closes) != (1, 1):
+            yield (f"{path}: what it declares would be hidden in a shared library: it needs "
+                   "'#pragma GCC visibility push(default)' after its includes, and 'pop' at its end")
 
 
 def _example_findings(root):

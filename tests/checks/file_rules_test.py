@@ -6,6 +6,8 @@ import file_rules
 import tree
 
 HEAD = "// SPDX-License-Identifier: Apache-2.0\n// What this file is about.\n"
+API_HEAD = HEAD + "#pragma once\n#pragma GCC visibility push(default)\n"
+API_TAIL = "#pragma GCC visibility pop\n"
 
 
 def findings(files):
@@ -20,7 +22,7 @@ class FileRules(unittest.TestCase):
         self.assertIn(words, found[0])
 
     def test_a_tree_that_keeps_the_rules_passes(self):
-        files = {"src/a.cpp": HEAD, "include/nearcall/a.hpp": HEAD + "#pragma once\n",
+        files = {"src/a.cpp": HEAD, "include/nearcall/a.hpp": API_HEAD + API_TAIL,
                  "demo": "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\n# Shows a greeting.\n",
                  "src/CMakeLists.txt": "# SPDX-License-Identifier: Apache-2.0\n"}
         self.assertEqual(findings(files), [])
@@ -47,9 +49,13 @@ class FileRules(unittest.TestCase):
         self.assertEqual(findings({"docs/a.md": "https://example.org/home/ann\n"}), [])
 
     def test_a_large_api_is_found(self):
-        header = HEAD + "#pragma once\n" + "int x;\n" * 500
+        header = API_HEAD + "int x;\n" * 500 + API_TAIL
         files = {f"include/nearcall/{name}.hpp": header for name in "abcd"}
         self.assert_one(files, "more than 2000")
+
+    def test_a_public_header_whose_symbols_are_hidden_is_found(self):
+        self.assert_one({"include/nearcall/a.hpp": HEAD + "#pragma once\n"}, "would be hidden")
+        self.assert_one({"include/nearcall/a.hpp": API_HEAD}, "would be hidden")
 
     def test_a_long_example_of_a_transport_is_found(self):
         folder = "examples/custom_transport"

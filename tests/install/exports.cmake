@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# A shared library exports what the public headers declare, and nothing of the layers below.
+#   cmake -DNM=nm -DLIBRARY=libnearcall.so -P exports.cmake
+execute_process(COMMAND "${NM}" -DC --defined-only "${LIBRARY}"
+  RESULT_VARIABLE failed OUTPUT_VARIABLE symbols)
+if(failed)
+  message(FATAL_ERROR "${NM} ${LIBRARY} failed: ${failed}")
+endif()
+foreach(public "nearcall::Server::start" "nearcall::Channel::Channel" "nearcall::detail::as_error"
+    "nearcall::to_string" "nearcall::set_log_handler")
+  if(NOT symbols MATCHES " ${public}")
+    message(FATAL_ERROR "${LIBRARY} does not export ${public}")
+  endif()
+endforeach()
+string(REGEX MATCHALL "[0-9a-f]+ [A-Za-z] nearcall::(http2|grpc|detail::(check_failed|Pump))[^\n]*" private "${symbols}")
+if(private)
+  message(FATAL_ERROR "${LIBRARY} exports what is private: ${private}")
+endif()
