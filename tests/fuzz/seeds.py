@@ -48,6 +48,8 @@ def inputs():
             yield "frame_reader", settings() + said
             yield f"session_{name}", b"\1\2\1" + said
             yield f"session_{name}", b"\3\4\0" + opening + settings() + ACK + said
+            yield f"whole_{name}", bytes(range(64)) + opening + settings() + ACK + said
+    yield "whole_pair", bytes(range(256)) * 4
     yield "message_assembler", b"\0" + EMPTY_MESSAGE * 3
     yield "message_assembler", b"\1" + b"\0\0\0\0\x64" + b"x" * 100 + EMPTY_MESSAGE
     yield "message_assembler", b"\2" + b"\0\0\0\1\x2d" + b"x" * 301

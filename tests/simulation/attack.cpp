@@ -37,7 +37,7 @@ Attack::Attack(Choices& choices) : ManualLoop(SteadyClock::now()), choices_(choi
 }
 
 bool Attack::say(std::string_view bytes) {
-  while (!bytes.empty()) {
+  for (int waits = 0; !bytes.empty();) {
     const std::size_t chosen = choices_.one_in(4) ? choices_.below(50) + 1 : bytes.size();
     const std::size_t size = std::min(chosen, bytes.size());
     const iovec piece{const_cast<char*>(bytes.data()), size};
@@ -49,8 +49,11 @@ bool Attack::say(std::string_view bytes) {
       link_->deliver(1, link_->on_its_way(1));
       loop_.poll();
       time_ += 1s;
-      continue;
+      if (++waits < 200) continue;
+      ADD_FAILURE() << "nothing is read, and the connection does not end";
+      return false;
     }
+    waits = 0;
     bytes.remove_prefix(result.count());
     link_->deliver(0, link_->on_its_way(0));
     link_->deliver(1, link_->on_its_way(1));
@@ -79,7 +82,7 @@ AttackOnServer::AttackOnServer(Choices& choices) : Attack(choices) {
                              .max_receive_message_size(64 * 1024)
                              .drain_timeout(1s));
   server_->add_service(service_);
-  server_->listen(std::make_unique<QueueListener>(queue_));
+  server_->listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
   EXPECT_TRUE(server_->start().ok());
   auto ends = Link::ends(link_);
   theirs_ = std::move(ends.first);
@@ -95,14 +98,15 @@ bool AttackOnServer::feed(std::string_view bytes) {
   return say(bytes);
 }
 
-void AttackOnServer::run(int steps) {
+int AttackOnServer::run(int steps) {
   HostilePeer peer(choices_, http2::Role::client);
-  if (!say(peer.hello())) return;
+  if (!say(peer.hello())) return 0;
   for (int step = 0; step < steps; ++step) {
     if (choices_.one_in(4)) hear();
     if (choices_.one_in(16)) time_ += std::chrono::milliseconds(choices_.below(256));
-    if (!say(peer.next())) return;
+    if (!say(peer.next())) return step;
   }
+  return steps;
 }
 
 Task<void> AttackOnServer::call_honestly() {
@@ -205,14 +209,15 @@ bool AttackOnClient::feed(std::string_view bytes) {
   return say(bytes);
 }
 
-void AttackOnClient::run(int steps) {
+int AttackOnClient::run(int steps) {
   HostilePeer peer(choices_, http2::Role::server);
-  if (!say(peer.hello())) return;
+  if (!say(peer.hello())) return 0;
   for (int step = 0; step < steps; ++step) {
     if (!choices_.one_in(4)) hear();
     if (choices_.one_in(16)) time_ += std::chrono::milliseconds(choices_.below(256));
-    if (!say(peer.next())) return;
+    if (!say(peer.next())) return step;
   }
+  return steps;
 }
 
 void AttackOnClient::finish() {

@@ -51,8 +51,8 @@ class AttackOnServer final : private Attack {
   ~AttackOnServer();
   /// The peer says `bytes`, which are any; false once the server has closed.
   bool feed(std::string_view bytes);
-  /// The peer says what a HostilePeer would.
-  void run(int steps);
+  /// The peer says what a HostilePeer would; returns how many times, until we closed.
+  int run(int steps);
   void finish();
 
  private:
@@ -73,7 +73,7 @@ class AttackOnClient final : private Attack {
   AttackOnClient& operator=(const AttackOnClient&) = delete;
   ~AttackOnClient();
   bool feed(std::string_view bytes);
-  void run(int steps);
+  int run(int steps);
   void finish();
 
  private:

@@ -46,15 +46,22 @@ std::string HostilePeer::hello() {
 std::string HostilePeer::setting() {
   static constexpr std::array<std::uint32_t, 8> values = {
       0, 1, 100, 16'384, 65'535, 0x7fff'ffff, 0x8000'0000, 0xffff'ffff};
+  if (is_careful_) {
+    return frames::settings({{http2::SettingId::initial_window_size, choices_.below(256) * 256}});
+  }
   const auto id = static_cast<http2::SettingId>(choices_.below(10));
   const std::uint32_t value = values[choices_.below(values.size())];
   return frames::settings({{id, value}});
 }
 
 std::uint32_t HostilePeer::stream() {
-  if (choices_.one_in(16)) return choices_.below(256);
-  const std::uint32_t back = 2 * choices_.below(6);
-  return next_stream_ > back ? next_stream_ - back : 1;
+  if (!is_careful_ && choices_.one_in(4)) return choices_.below(next_stream_ + 4);
+  return open_.empty() ? 0 : open_[choices_.below(static_cast<std::uint32_t>(open_.size()))];
+}
+
+std::uint8_t HostilePeer::end_of(std::uint32_t stream) {
+  if (is_careful_) std::erase(open_, stream);
+  return flag::end_stream;
 }
 
 std::string HostilePeer::fields() {
@@ -77,7 +84,7 @@ std::string HostilePeer::fields() {
         block += '\x40' + literal("kept", filling(200)).substr(1) + std::string(200, '\xbe');
         break;
       default:
-        block += filling(20);
+        if (!is_careful_) block += filling(20);
         break;
     }
   }
@@ -102,15 +109,18 @@ std::string HostilePeer::head() {
   }
   block += fields();
   std::uint32_t id = stream();
-  if (role_ == http2::Role::client && !choices_.one_in(4)) {
-    next_stream_ += 2;
+  if (role_ == http2::Role::client && (is_careful_ || !choices_.one_in(4))) {
     id = next_stream_;
+    next_stream_ += 2;
+    open_.push_back(id);
   }
-  const std::uint8_t end = choices_.one_in(3) ? flag::end_stream : 0;
+  const bool is_end = block.starts_with(literal("grpc-status", "0").substr(0, 13));
+  const std::uint8_t end = is_end || choices_.one_in(3) ? end_of(id) : 0;
   if (!choices_.one_in(8)) return frames::headers(id, block, flag::end_headers | end);
   const std::size_t cut = choices_.below(static_cast<std::uint32_t>(block.size() + 1));
+  const bool is_open = !is_careful_ && choices_.one_in(4);
   return frames::headers(id, block.substr(0, cut), end) +
-         frames::continuation(id, block.substr(cut), choices_.one_in(4) ? 0 : flag::end_headers);
+         frames::continuation(id, block.substr(cut), is_open ? 0 : flag::end_headers);
 }
 
 std::string HostilePeer::message() {
@@ -123,37 +133,44 @@ std::string HostilePeer::message() {
   if (choices_.one_in(2)) {
     text += frames::be32(static_cast<std::uint32_t>(wish.size())) + wish;
   } else {
-    text += frames::be32(sizes[choices_.below(sizes.size())]) + filling(20'000);
+    text +=
+        frames::be32(sizes[choices_.below(sizes.size())]) + filling(is_careful_ ? 1000 : 20'000);
   }
-  const std::uint8_t end = choices_.one_in(3) ? flag::end_stream : 0;
-  if (!choices_.one_in(6)) return frames::data(stream(), text, end);
-  return frames::padded_data(stream(), text, static_cast<std::uint8_t>(choices_.below(256)), end);
+  const std::uint32_t id = stream();
+  const std::uint8_t end = choices_.one_in(3) ? end_of(id) : 0;
+  if (!choices_.one_in(6)) return frames::data(id, text, end);
+  return frames::padded_data(id, text, static_cast<std::uint8_t>(choices_.below(256)), end);
 }
 
 std::string HostilePeer::rare() {
-  switch (choices_.below(8)) {
+  switch (choices_.below(is_careful_ ? 4 : 9)) {
     case 0:
       return frames::ping("12345678");
     case 1:
-      return frames::goaway(stream(), frames::ErrorCode::no_error, filling(200));
+      return frames::priority(stream(), 0);
     case 2:
-      return frames::priority(stream(), choices_.below(8));
+      return frames::raw(static_cast<FrameType>(0xee), 0, stream(), filling(2000));
     case 3:
+      return frames::data(stream(), "");
+    case 4:
       return frames::raw(static_cast<FrameType>(choices_.below(256)),
                          static_cast<std::uint8_t>(choices_.below(256)), stream(), filling(2000));
-    case 4:
+    case 5:
       return frames::raw(static_cast<FrameType>(choices_.below(10)), 0, stream(), filling(20),
                          choices_.below(200));
-    case 5:
-      return filling(40);
     case 6:
+      return filling(40);
+    case 7:
       return frames::continuation(stream(), fields());
     default:
-      return frames::data(stream(), "");
+      return frames::goaway(stream(), frames::ErrorCode::no_error, filling(200));
   }
 }
 
 std::string HostilePeer::next() {
+  if (is_careful_ && open_.empty()) {
+    return role_ == http2::Role::client ? head() : frames::ping("12345678");
+  }
   switch (choices_.below(10)) {
     case 0:
     case 1:
@@ -163,11 +180,15 @@ std::string HostilePeer::next() {
     case 4:
     case 5:
       return message();
-    case 6:
-      return frames::rst_stream(stream(), frames::ErrorCode::cancel);
+    case 6: {
+      const std::uint32_t id = stream();
+      end_of(id);
+      return frames::rst_stream(id, frames::ErrorCode::cancel);
+    }
     case 7:
+      if (!is_careful_ && choices_.one_in(4)) return frames::window_update(stream(), 0x7fff'ffff);
       return frames::window_update(choices_.one_in(2) ? 0 : stream(),
-                                   choices_.one_in(8) ? 0x7fff'ffff : choices_.below(256) * 256);
+                                   choices_.below(256) * 256 + 1);
     case 8:
       return setting();
     default:

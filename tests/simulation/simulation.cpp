@@ -36,7 +36,7 @@ Simulation::Simulation(Choices& choices) : ManualLoop(SteadyClock::now()), choic
   memory_before_ = live_memory();
   server_.emplace(loop_, ServerOptions().limits(small_limits()).drain_timeout(2s));
   server_->add_service(service_);
-  server_->listen(std::make_unique<QueueListener>(queue_));
+  server_->listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
   EXPECT_TRUE(server_->start().ok());
   ChannelOptions options;
   options.limits(small_limits());

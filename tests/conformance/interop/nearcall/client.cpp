@@ -5,6 +5,7 @@
 #include "grpc/testing/test.nearcall.hpp"
 
 #include <nearcall/channel.hpp>
+#include <nearcall/endpoint.hpp>
 
 #include <algorithm>
 #include <array>
