@@ -2,6 +2,7 @@
 // EventLoop: runs coroutines and waits for descriptors and timers, alone or inside another loop.
 #pragma once
 
+#include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
 
 #include <functional>
@@ -20,11 +21,14 @@ class LoopCore;
 /// Alone: `loop.run()`. Inside another loop (Asio, GLib, Qt, libuv, poll(2)): watch fd() for
 /// reading and call poll() whenever it is readable, and once after the first tasks were spawned.
 ///
-/// Makes no system call before it has something to wait for. Running out of descriptors then is
-/// fatal, as running out of memory is.
+/// Makes no system call before it has something to wait for; then it takes three descriptors, or
+/// four inside another loop. Where the system refuses them, open() says so. Without them run() goes
+/// on with what needs none (tasks, timers, posted work) and looks every 10 ms whether there is more
+/// to do, or a descriptor to be had.
 ///
 /// Thread safety: post(), stop() and spawn() from any thread; the rest from the one thread that
-/// runs the loop (it may change between runs). The loop outlives all that waits on it.
+/// runs the loop (it may change between runs). The loop outlives all that waits on it: servers,
+/// connections, and tasks that it does not own.
 class EventLoop {
  public:
   explicit EventLoop(SpinPolicy spin = SpinPolicy::adaptive());
@@ -42,7 +46,11 @@ class EventLoop {
   /// Ends run() after the turn that it is in, or the next run() at once.
   void stop() noexcept;
 
-  /// Readable when poll() has something to do, timers included. Owned by the loop.
+  /// Makes the descriptors now, so that nothing can go wrong with them later. RESOURCE_EXHAUSTED
+  /// if they cannot be had; it may be called again then.
+  Result<void> open();
+  /// Readable when poll() has something to do, timers included. Owned by the loop. -1 if it cannot
+  /// be had; open() says why.
   [[nodiscard]] int fd();
   /// Does what is due now and returns. REQUIRES: it does not run already.
   void poll();

@@ -453,7 +453,7 @@ detail::StoppableSleepAwaiter sleep_for(std::chrono::nanoseconds duration, std::
 
 /// `co_await wait_readable(fd);` until a read would not block; false if `deadline` passed or a stop
 /// was requested before that. A descriptor that cannot be waited for counts as ready: the read
-/// tells why.
+/// tells why. Where the system is short of descriptors, the loop looks every 10 ms instead.
 detail::FdAwaiter wait_readable(
     int fd,
     std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max(),

@@ -4,9 +4,9 @@
 
 #include <nearcall/result.hpp>
 
-#include <cstdio>
-#include <cstdlib>
+#include <algorithm>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 namespace nearcall::detail {
@@ -19,6 +19,9 @@ constexpr std::size_t max_timers_per_turn = 256;
 /// How often the other descriptors get a look while hot sources keep the loop busy: about as late
 /// as a sleeper would wake.
 constexpr Duration descriptor_poll_interval = std::chrono::microseconds(20);
+
+/// How late a loop that has no descriptors may notice what other threads hand it, and try again.
+constexpr Duration longest_nap = std::chrono::milliseconds(10);
 
 constinit thread_local EventLoop* current_loop = nullptr;
 
@@ -79,6 +82,11 @@ LoopCore::~LoopCore() {
     }
   }
   current_loop = outer;
+  if (poller_.has_watchers() || !timers_.empty()) {
+    fail_precondition(
+        "EventLoop: destroyed before a server, a connection or a task that waits on it; destroy "
+        "those first");
+  }
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
@@ -108,7 +116,7 @@ void LoopCore::run() {
 
 void LoopCore::poll() {
   const Entry entry(*this);
-  open_or_abort();
+  static_cast<void>(open());  // without descriptors it still does what needs none
   turn(/*may_block=*/false);
   for (int round = 1; round < max_rounds_per_poll && has_ready_work(); ++round) {
     run_ready();
@@ -117,17 +125,9 @@ void LoopCore::poll() {
 }
 
 int LoopCore::fd() {
-  open_or_abort();
+  if (open()) return -1;
   if (!is_running_) show_pending();
   return poller_.fd();
-}
-
-void LoopCore::open_or_abort() {
-  if (const std::error_code error = poller_.open()) {
-    std::fprintf(stderr, "nearcall: EventLoop: epoll, eventfd or timerfd: %s\n",
-                 error.message().c_str());
-    std::abort();
-  }
 }
 
 void LoopCore::show_pending() noexcept {
@@ -259,7 +259,7 @@ bool LoopCore::spin() {
 
 /// Sleeps until something happens, unless there is something already.
 void LoopCore::park() {
-  open_or_abort();
+  if (const std::error_code error = open()) return nap_without_descriptors(error);
   if (!hot_.park() || has_work()) return;
   poller_.arm(timers_.next_deadline(), now_);
   if (!inbox_.prepare_sleep()) return;
@@ -273,6 +273,19 @@ void LoopCore::park() {
   run_posted();
   run_timers();
   poller_.dispatch();
+}
+
+/// Nothing can have been registered then: all there is to wait for are timers and other threads.
+void LoopCore::nap_without_descriptors(const std::error_code& why) {
+  if (shortage_limiter_.admit(now_)) {
+    log(LogLevel::error,
+        "an EventLoop has no descriptors, and only looks every 10 ms: ", why.message());
+  }
+  const Duration until_timer =
+      timers_.next_deadline() == no_deadline ? longest_nap : timers_.next_deadline() - now_;
+  std::this_thread::sleep_for(std::clamp(until_timer, Duration::zero(), longest_nap));
+  refresh_now();
+  busy_meter_.begin(now_);
 }
 
 void LoopCore::run_ready() {
@@ -332,6 +345,15 @@ void EventLoop::run() {
 
 void EventLoop::stop() noexcept {
   core_->stop();
+}
+
+Result<void> EventLoop::open() {
+  if (const std::error_code error = core_->open()) {
+    return Failure{
+        Status::resource_exhausted("EventLoop: epoll, eventfd or timerfd: " + error.message())
+            .with_reason(StatusReason::system_limit)};
+  }
+  return {};
 }
 
 int EventLoop::fd() {

@@ -135,6 +135,8 @@ class LoopCore {
   void run();
   void poll();
   int fd();
+  /// Makes the descriptors, if they are not there.
+  std::error_code open() { return poller_.open(); }
 
   /// Makes the loop the current one of this thread, and leaves it such that its descriptor tells of
   /// all that is left to do.
@@ -156,7 +158,6 @@ class LoopCore {
 
   void set_timer(TimerNode& node, TimePoint deadline);
   void refresh_now() noexcept { now_ = clocks_.exact(); }
-  void open_or_abort();
   /// Makes what is left to do show up as readiness of fd().
   void show_pending() noexcept;
   void work_came_from_outside() noexcept;
@@ -171,6 +172,7 @@ class LoopCore {
   void wait_for_work();
   bool spin();
   void park();
+  void nap_without_descriptors(const std::error_code& why);
   void run_ready();
   void run_hooks();
   void report_busy(const std::optional<std::string>& report);
@@ -197,6 +199,7 @@ class LoopCore {
   Clocks clocks_;
   BusyMeter busy_meter_;
   LogLimiter busy_limiter_;
+  LogLimiter shortage_limiter_;
 };
 
 /// One deadline on a loop; a member of whatever waits for it. Clears itself when destroyed. The

@@ -39,11 +39,12 @@ timespec to_timespec(TimePoint deadline) noexcept {
 
 std::error_code Poller::open() {
   if (is_open()) return {};
-  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd epoll = above_standard_streams(UniqueFd(::epoll_create1(EPOLL_CLOEXEC)));
   if (!epoll) return last_error();
-  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  UniqueFd wake = above_standard_streams(UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (!wake) return last_error();
-  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  UniqueFd timer = above_standard_streams(
+      UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
   if (!timer) return last_error();
   const int set = epoll.get();
   // The tags are the addresses of the members, which no watcher has.
@@ -61,7 +62,9 @@ std::error_code Poller::open() {
 
 std::error_code Poller::add(int fd, std::uint32_t events, FdWatcher& watcher) {
   if (auto error = open()) return error;
-  return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, &watcher);
+  const std::error_code error = control(epoll_.get(), EPOLL_CTL_ADD, fd, events, &watcher);
+  if (!error) ++watchers_;
+  return error;
 }
 
 std::error_code Poller::modify(int fd, std::uint32_t events, FdWatcher& watcher) {
@@ -70,6 +73,7 @@ std::error_code Poller::modify(int fd, std::uint32_t events, FdWatcher& watcher)
 
 void Poller::remove(int fd, FdWatcher& watcher) noexcept {
   if (!is_open()) return;
+  --watchers_;
   // The set of a forked child is its parent's, who still waits for the descriptor.
   if (made_in_.is_in_maker()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (std::size_t index = 0; index < batch_count_; ++index) {

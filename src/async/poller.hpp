@@ -38,6 +38,8 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
+  /// Makes the descriptors, if they are not there; or says why they cannot be had. All of them have
+  /// numbers above those of the standard streams.
   std::error_code open();
   bool is_open() const noexcept { return static_cast<bool>(epoll_); }
   /// The epoll set itself. REQUIRES: is_open().
@@ -49,6 +51,8 @@ class Poller {
   /// The watcher is not called from now on, even if its event was collected already. The descriptor
   /// must still be open.
   void remove(int fd, FdWatcher& watcher) noexcept;
+  /// Whether a watcher has been added and not removed.
+  bool has_watchers() const noexcept { return watchers_ > 0; }
 
   /// Makes the set readable.
   void signal() const noexcept;
@@ -70,6 +74,7 @@ class Poller {
   UniqueFd timer_;
   /// What the timer is set to; no_deadline when it is not set or has expired.
   TimePoint armed_ = no_deadline;
+  std::size_t watchers_ = 0;
   std::size_t batch_count_ = 0;
   std::array<epoll_event, batch_size> batch_;
 };

@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -12,14 +14,28 @@
 
 namespace nearcall {
 namespace detail {
+namespace {
+
+/// How soon a descriptor is looked at again that the system could not watch.
+constexpr Duration look_again_after = std::chrono::milliseconds(10);
+
+bool is_shortage(const std::error_code& error) noexcept {
+  return error == std::errc::too_many_files_open ||
+         error == std::errc::too_many_files_open_in_system ||
+         error == std::errc::not_enough_memory || error == std::errc::no_space_on_device;
+}
+
+bool is_fd_ready(int fd, std::uint32_t epoll_events) noexcept {
+  pollfd look{fd, static_cast<short>(epoll_events == EPOLLIN ? POLLIN : POLLOUT), 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
+}  // namespace
 
 Waiter::Waiter(WaitAwaiter& awaiter, LoopCore& core, std::coroutine_handle<> waiting) noexcept
     : awaiter_(&awaiter),
       core_(&core),
-      timer_(
-          core,
-          [](void* self) noexcept { static_cast<Waiter*>(self)->settle(Outcome::deadline); },
-          this),
+      timer_(core, &Waiter::on_timer, this),
       resume_(waiting),
       stopped_(*this) {
 }
@@ -29,7 +45,7 @@ Waiter::~Waiter() {
     on_stop_.reset();  // waits for the callback, if another thread is in it
     core_->cancel_posted(stopped_);
   }
-  if (is_watching_) core_->remove(duplicate_ ? duplicate_.get() : awaiter_->fd_, *this);
+  if (watch_ == Watch::yes) core_->remove(duplicate_ ? duplicate_.get() : awaiter_->fd_, *this);
 }
 
 bool Waiter::start() {
@@ -37,7 +53,7 @@ bool Waiter::start() {
     awaiter_->outcome_ = Outcome::ready;
     return false;
   }
-  timer_.set(awaiter_->deadline_);
+  set_timer();
   if (awaiter_->stop_.stop_possible()) on_stop_.emplace(awaiter_->stop_, OnStop(*this));
   return true;
 }
@@ -45,11 +61,30 @@ bool Waiter::start() {
 bool Waiter::watch() {
   std::error_code error = core_->add(awaiter_->fd_, awaiter_->events_, *this);
   if (error == std::errc::file_exists) {
-    duplicate_ = UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, 0));
-    error = core_->add(duplicate_.get(), awaiter_->events_, *this);
+    duplicate_ = UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    error = duplicate_ ? core_->add(duplicate_.get(), awaiter_->events_, *this)
+                       : std::error_code(errno, std::system_category());
   }
-  is_watching_ = !error;
-  return is_watching_;
+  watch_ = !error ? Watch::yes : is_shortage(error) ? Watch::refused : Watch::no;
+  return watch_ != Watch::no;
+}
+
+void Waiter::set_timer() {
+  const bool looks_again = watch_ == Watch::refused;
+  timer_.set(looks_again ? std::min(awaiter_->deadline_, core_->now() + look_again_after)
+                         : awaiter_->deadline_);
+}
+
+void Waiter::on_timer(void* self) noexcept {
+  auto& waiter = *static_cast<Waiter*>(self);
+  const WaitAwaiter& awaiter = *waiter.awaiter_;
+  if (waiter.watch_ == Watch::refused) {
+    if (is_fd_ready(awaiter.fd_, awaiter.events_) || !waiter.watch()) {
+      return waiter.settle(Outcome::ready);
+    }
+  }
+  if (awaiter.deadline_ <= waiter.core_->now()) return waiter.settle(Outcome::deadline);
+  waiter.set_timer();
 }
 
 void Waiter::on_fd_events(std::uint32_t /*epoll_events*/) {
@@ -69,9 +104,8 @@ WaitAwaiter::~WaitAwaiter() {
 bool WaitAwaiter::await_ready() noexcept {
   if (stop_.stop_requested()) {
     outcome_ = Outcome::stopped;
-  } else if (fd_ >= 0) {
-    pollfd look{fd_, static_cast<short>(events_ == EPOLLIN ? POLLIN : POLLOUT), 0};
-    if (::poll(&look, 1, 0) > 0) outcome_ = Outcome::ready;
+  } else if (fd_ >= 0 && is_fd_ready(fd_, events_)) {
+    outcome_ = Outcome::ready;
   }
   if (outcome_ == Outcome::none && deadline_ <= SteadyClock::now()) outcome_ = Outcome::deadline;
   return outcome_ != Outcome::none;

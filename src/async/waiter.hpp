@@ -59,7 +59,14 @@ class Waiter final : public FdWatcher {
     Waiter* waiter_;
   };
 
+  /// no: there is nothing to watch. refused: the system is short of descriptors or memory, and is
+  /// asked again soon.
+  enum class Watch : std::uint8_t { no, yes, refused };
+
+  static void on_timer(void* self) noexcept;
+  /// False if the descriptor cannot be watched at all.
   bool watch();
+  void set_timer();
   /// The first outcome counts.
   void settle(Outcome outcome) noexcept;
 
@@ -70,7 +77,7 @@ class Waiter final : public FdWatcher {
   Stopped stopped_;
   /// A duplicate, where somebody else on the loop waits for the same descriptor.
   UniqueFd duplicate_;
-  bool is_watching_ = false;
+  Watch watch_ = Watch::no;
   std::optional<std::stop_callback<OnStop>> on_stop_;
 };
 
