@@ -38,6 +38,9 @@ int main(int argc, char** argv) {
       greeter.SayHello(named("world"), CallOptions().timeout(1s));
   if (!reply) {
     std::fprintf(stderr, "%s\n", reply.status().to_string().c_str());
+    if (reply.status().reason() == nearcall::StatusReason::no_server) {
+      std::fprintf(stderr, "start the server first\n");
+    }
     return 1;
   }
   std::printf("%s\n", reply->message().c_str());

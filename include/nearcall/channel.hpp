@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nearcall/connection_limits.hpp>
+#include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/transport.hpp>
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +43,14 @@ class ChannelOptions {
     connector_ = std::move(connector);
     return *this;
   }
+  /// Who the server has to be; no byte is sent to another one, and its calls fail with UNAVAILABLE
+  /// and StatusReason::wrong_server. By default anybody: whoever may make the socket is believed.
+  /// Judged by the user that listens, as it was when it began to; over TCP nobody is known, so that
+  /// only untrusted::anyone() fits. PeerPolicy::by_file_mode() is no policy for this side.
+  ChannelOptions& expect_server(PeerPolicy policy) {
+    expected_server_ = std::move(policy);
+    return *this;
+  }
   /// What is sent as `:authority`; "localhost" by default, which every server accepts.
   ChannelOptions& authority(std::string authority) {
     authority_ = std::move(authority);
@@ -52,8 +62,8 @@ class ChannelOptions {
     max_connections_ = count < 1 ? 1 : (count > 256 ? 256 : count);
     return *this;
   }
-  /// How long one attempt to connect may take, if the call's deadline is not earlier; 20 s by
-  /// default.
+  /// How long one attempt to connect may take, if the call's deadline is not earlier, and then the
+  /// server's first word (SETTINGS); 20 s by default.
   ChannelOptions& connect_timeout(std::chrono::nanoseconds duration) {
     connect_timeout_ = duration;
     return *this;
@@ -76,6 +86,7 @@ class ChannelOptions {
 
   const ConnectCallback& connect_callback() const noexcept { return connect_callback_; }
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
+  const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
   const std::string& authority() const noexcept { return authority_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
@@ -86,6 +97,7 @@ class ChannelOptions {
  private:
   ConnectCallback connect_callback_;
   std::shared_ptr<Connector> connector_;
+  std::optional<PeerPolicy> expected_server_;
   std::string authority_ = "localhost";
   std::size_t max_connections_ = 32;
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);

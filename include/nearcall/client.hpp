@@ -31,6 +31,9 @@ class BoundMethods;
 class BlockingCall;
 class AsyncCall;
 
+/// A call object was used that was moved from.
+[[noreturn]] void fail_moved_from() noexcept;
+
 struct BlockingCallDeleter {
   void operator()(BlockingCall* call) const noexcept;
 };
@@ -67,6 +70,11 @@ class BlockingCallBase {
   Status finish_call();
 
  private:
+  BlockingCall& call() const noexcept {
+    if (!call_) fail_moved_from();
+    return *call_;
+  }
+
   std::unique_ptr<BlockingCall, BlockingCallDeleter> call_;
 };
 
@@ -122,7 +130,7 @@ class AsyncCallBase {
  public:
   /// `co_await call.headers()`: the server's headers; empty if the call ended without. Valid as
   /// long as the call object.
-  HeadersAwaiter headers() noexcept { return HeadersAwaiter(*call_); }
+  HeadersAwaiter headers() noexcept { return HeadersAwaiter(call()); }
   /// How the call ended. REQUIRES: is_done().
   const Status& status() const;
   /// The trailers of a call that is over; empty before. Valid as long as the call object.
@@ -137,7 +145,10 @@ class AsyncCallBase {
  protected:
   explicit AsyncCallBase(std::unique_ptr<AsyncCall, AsyncCallDeleter> call) noexcept
       : call_(std::move(call)) {}
-  AsyncCall& call() const noexcept { return *call_; }
+  AsyncCall& call() const noexcept {
+    if (!call_) fail_moved_from();
+    return *call_;
+  }
   MessageStream& stream() const noexcept;
   /// Where a unary reply is parsed as it arrives. Call it before the loop turns.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;

@@ -95,7 +95,8 @@ struct ConnectionLimits {
 
   /// All four: from 10 ms; nanoseconds::max() is never. Where SETTINGS are late: SETTINGS_TIMEOUT.
   ///
-  /// From the start to the peer's preface and SETTINGS: silent connections.
+  /// A server's: from the start to the peer's preface and SETTINGS: silent connections. A channel
+  /// has ChannelOptions::connect_timeout() instead.
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);
   /// From the header of its first frame to the last byte of a header block: slow headers.
   std::chrono::nanoseconds header_block_timeout = std::chrono::seconds(5);

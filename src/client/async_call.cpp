@@ -2,7 +2,6 @@
 // Starting, repeating, awaiting and cancelling a call on a loop.
 #include "client/async_call.hpp"
 
-#include "base/check.hpp"
 #include "client/channel_core.hpp"
 
 #include <utility>
@@ -90,10 +89,20 @@ void AsyncCall::end_cancelling() noexcept {
 void AsyncCall::wait(CallAwaiter& awaiter,
                      CallAwaiter::Until until,
                      std::coroutine_handle<> waiting) {
+  require_loop();
   Resume& resume = waiting_[static_cast<std::size_t>(until)];
-  CHECK(resume.awaiter == nullptr && "one coroutine at a time");
+  if (resume.awaiter != nullptr) {
+    fail_precondition("a call is awaited by two coroutines at a time; one waits, and tells others");
+  }
   resume.awaiter = &awaiter;
   resume.coroutine = Suspended(waiting);
+}
+
+void AsyncCall::require_loop() const noexcept {
+  if (call_.is_over() || EventLoop::current() == loop_) return;
+  fail_precondition(
+      "an awaited call was used outside of the EventLoop that it was made on: co_await "
+      "resume_on(loop) first; only cancel() is for any thread");
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
@@ -145,27 +154,34 @@ Status status_of(AsyncCall& call) {
   return call.call().reply_status();
 }
 
+void fail_moved_from() noexcept {
+  fail_precondition(
+      "a call object was used that was moved from: it can only be dropped or assigned to");
+}
+
 const Status& AsyncCallBase::status() const {
-  CHECK(call_->call().is_over());
-  return call_->call().status();
+  if (!is_done()) fail_precondition("status(): the call is not over; co_await its end first");
+  return call().call().status();
 }
 const Metadata& AsyncCallBase::trailers() const {
-  return call_->call().trailers();
+  return call().call().trailers();
 }
 bool AsyncCallBase::is_done() const noexcept {
-  return call_->call().is_over();
+  return call().call().is_over();
 }
 void AsyncCallBase::cancel() noexcept {
-  call_->cancel();
+  call().cancel();
 }
 MessageStream& AsyncCallBase::stream() const noexcept {
-  return call_->call().messages();
+  call().require_loop();
+  return call().call().messages();
 }
 void AsyncCallBase::expect_reply(google::protobuf::MessageLite& reply) noexcept {
-  call_->call().expect_reply(reply);
+  call().call().expect_reply(reply);
 }
 bool AsyncCallBase::half_close() noexcept {
-  return call_->call().half_close();
+  call().require_loop();
+  return call().call().half_close();
 }
 
 }  // namespace nearcall::detail

@@ -36,6 +36,9 @@ class AsyncCall final : public ListHook, private CallWaiter {
   Call& call() noexcept { return call_; }
   void cancel() noexcept;
 
+  /// Aborts with a sentence if it is used outside of its loop.
+  void require_loop() const noexcept;
+
   // From LoopConnection.
 
   void open_on(ClientConnection& connection) { call_.open(connection, &loop_->core()); }

@@ -27,9 +27,10 @@ constexpr int reads_of_one_look = 16;
 
 BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
                                        std::string target,
-                                       const ChannelOptions& options)
-    : client_(std::move(transport), std::move(target), options.limits(), *this, SteadyClock::now()),
-      spinner_(options.spin()) {
+                                       const ConnectionLimits& limits,
+                                       SpinPolicy spin)
+    : client_(std::move(transport), std::move(target), limits, *this, SteadyClock::now()),
+      spinner_(spin) {
 }
 
 BlockingConnection::~BlockingConnection() {

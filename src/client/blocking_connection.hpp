@@ -7,7 +7,7 @@
 #include "base/unique_fd.hpp"
 #include "client/client_connection.hpp"
 
-#include <nearcall/channel.hpp>
+#include <nearcall/spin_policy.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -40,7 +40,8 @@ class BlockingConnection final : public ClientDriver {
 
   BlockingConnection(std::unique_ptr<Transport> transport,
                      std::string target,
-                     const ChannelOptions& options);
+                     const ConnectionLimits& limits,
+                     SpinPolicy spin);
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;
   ~BlockingConnection();

@@ -160,6 +160,10 @@ void Call::end(Status status) {
 }
 
 Status Call::reply_status() {
+  if (std::exchange(has_given_reply_, true)) {
+    fail_precondition(
+        "a call that is awaited for its reply: awaited twice. Await it once and keep the result");
+  }
   if (!status_.ok()) return status_;
   if (!messages().take_blocking_read()) {
     return Status(StatusCode::unimplemented, "the server sent no reply message");

@@ -130,6 +130,7 @@ class Call final : private AttemptObserver {
   RetryPolicy policy_;
   bool is_over_ = false;
   bool has_written_ = false;
+  bool has_given_reply_ = false;
   std::optional<Duration> timeout_;
   TimePoint deadline_;
   Metadata metadata_;

@@ -35,6 +35,26 @@ class CallbackConnector final : public Connector {
   ConnectCallback callback_;
 };
 
+/// Hands over no connection to a server that the channel does not expect.
+class CheckingConnector final : public Connector {
+ public:
+  CheckingConnector(std::shared_ptr<Connector> connector, PeerPolicy expected)
+      : connector_(std::move(connector)), expected_(std::move(expected)) {}
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
+    std::string target = context.target();
+    Task<Result<std::unique_ptr<Transport>>> attempt = try_connect(connector_, std::move(context));
+    Result<std::unique_ptr<Transport>> made = co_await std::move(attempt);
+    if (!made || expected_.admits((*made)->peer())) co_return made;
+    co_return Status(StatusCode::unavailable, target + ": not the server that is expected: " +
+                                                  expected_.why_not((*made)->peer()))
+        .with_reason(StatusReason::wrong_server);
+  }
+
+ private:
+  std::shared_ptr<Connector> connector_;
+  const PeerPolicy expected_;
+};
+
 }  // namespace
 
 ChannelCore::ChannelCore(std::string target, ChannelOptions options)
@@ -46,7 +66,17 @@ ChannelCore::ChannelCore(std::string target, ChannelOptions options)
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
     connector_ = make_connector(*endpoint);
   } else {
-    misuse_ = Status(StatusCode::unavailable, endpoint.error().message());
+    misuse_ = Status(StatusCode::unavailable, endpoint.error().message())
+                  .with_reason(StatusReason::bad_target);
+  }
+  if (const std::optional<PeerPolicy>& expected = options_.expect_server()) {
+    if (expected->needs_socket_file()) {
+      misuse_ = Status(StatusCode::failed_precondition,
+                       "expect_server(): by_file_mode() says who may come to a server, not who it "
+                       "is")
+                    .with_reason(StatusReason::misuse);
+    }
+    connector_ = std::make_shared<CheckingConnector>(std::move(connector_), *expected);
   }
 }
 
@@ -103,7 +133,8 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadl
     }
     return Failure{std::move(transport).error()};
   }
-  auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, options_);
+  auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
+                                                   options_.spin());
   PooledConnection& place = vacancy(here);
   made->set_place(place);
   place.connection = made;

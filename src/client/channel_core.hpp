@@ -73,6 +73,12 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   const ChannelOptions& options() const noexcept { return options_; }
   /// What is wrong with the target, or OK.
   const Status& misuse() const noexcept { return misuse_; }
+  /// What the server may cost on each connection.
+  ConnectionLimits limits() const noexcept {
+    ConnectionLimits limits = options_.limits();
+    limits.handshake_timeout = options_.connect_timeout();
+    return limits;
+  }
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint deadline) const;

@@ -27,7 +27,14 @@ Status ClientConnection::lost_status() const {
     return Status(StatusCode::permission_denied, target_ + ": " + end_text_)
         .with_reason(StatusReason::refused);
   }
-  return Status(StatusCode::unavailable, std::move(message));
+  return Status(StatusCode::unavailable, std::move(message)).with_reason(lost_reason());
+}
+
+StatusReason ClientConnection::lost_reason() const noexcept {
+  if (pump_.end_reason() == EndReason::protocol_violation && !has_settings_) {
+    return StatusReason::not_grpc;
+  }
+  return said_goaway_ ? StatusReason::server_stopping : StatusReason::connection_lost;
 }
 
 void ClientConnection::release(http2::Stream& stream) {
@@ -62,11 +69,13 @@ void ClientConnection::on_event(const http2::Event& event) {
       }
       return;
     case http2::Event::Kind::settings:
+      has_settings_ = true;
       driver_->on_room();
       return;
     case http2::Event::Kind::goaway:
       end_text_ = "the server said GOAWAY";
       is_refused_ = event.code == http2::ErrorCode::inadequate_security;
+      said_goaway_ = true;
       if (!event.data.empty()) end_text_.append(": ").append(as_text(event.data));
       driver_->on_closing();
       return;

@@ -79,14 +79,21 @@ class ClientConnection final : public PumpHandler {
     if (list.head_token() != 0 && list.size() == list.head_count()) plain_blocks_.keep(list, block);
   }
 
+  /// Whether the server has said anything that HTTP/2 knows.
+  bool has_settings() const noexcept { return has_settings_; }
+
   void on_event(const http2::Event& event) override;
   void on_end(EndReason reason, std::string_view what) override;
 
  private:
+  StatusReason lost_reason() const noexcept;
+
   const std::string target_;
   ClientDriver* driver_;
   std::string end_text_;
   bool is_refused_ = false;  // by the server's policy: there is no point in trying again
+  bool has_settings_ = false;
+  bool said_goaway_ = false;
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;
 };

@@ -41,25 +41,25 @@ void BlockingCallDeleter::operator()(BlockingCall* call) const noexcept {
 }
 
 const Metadata& BlockingCallBase::headers() {
-  return call_->headers();
+  return call().headers();
 }
 const Metadata& BlockingCallBase::trailers() const {
-  return call_->trailers();
+  return call().trailers();
 }
 void BlockingCallBase::cancel() noexcept {
-  call_->cancel();
+  call().cancel();
 }
 bool BlockingCallBase::read_message(google::protobuf::MessageLite& into) {
-  return call_->read(into);
+  return call().read(into);
 }
 bool BlockingCallBase::write_message(const google::protobuf::MessageLite& message) {
-  return call_->write(message);
+  return call().write(message);
 }
 bool BlockingCallBase::half_close() {
-  return call_->half_close();
+  return call().half_close();
 }
 Status BlockingCallBase::finish_call() {
-  return call_->finish();
+  return call().finish();
 }
 
 }  // namespace detail

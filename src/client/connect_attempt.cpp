@@ -71,6 +71,15 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
         &done);
   }
   if (!done.is_done) {
+    // Whoever waits here needs descriptors; one that never waits does not.
+    if (const std::error_code error = loop.core().open()) {
+      return Failure{Status(StatusCode::unavailable,
+                            target +
+                                ": connecting has to wait, and cannot: epoll, eventfd or "
+                                "timerfd: " +
+                                error.message())
+                         .with_reason(StatusReason::system_limit)};
+    }
     Timer timer(loop.core(), &stop_loop, &loop);
     timer.set(deadline);
     const std::stop_callback<StopLoop> on_stop(stop, StopLoop{&loop});

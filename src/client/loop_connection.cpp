@@ -13,7 +13,7 @@ namespace nearcall::detail {
 LoopConnection::LoopConnection(ChannelCore& channel, EventLoop& loop)
     : channel_(channel.weak_from_this()),
       target_(channel.target()),
-      limits_(channel.options().limits()),
+      limits_(channel.limits()),
       loop_(&loop),
       gate_(std::make_shared<Gate>(loop)),
       anchor_(new Anchor(*this)),

@@ -31,7 +31,7 @@ enum class RequestLeft : std::uint8_t {
 
 /// What a call does when an attempt has ended: ends, or is attempted once more. A call that the
 /// server provably did not process is repeated once
-/// (docs/decisions/009-where-a-call-is-repeated.md).
+/// (docs/decisions/009-where-a-call-is-repeated.md), unless the server serves this user never.
 ///
 /// No I/O, and no clock: what decides comes in as an argument. Thread safety: none.
 class RetryPolicy {
@@ -44,7 +44,8 @@ class RetryPolicy {
 
   Action resume(const Outcome& outcome, RequestLeft left) noexcept {
     const bool is_unprocessed = outcome.seen == Seen::nothing || outcome.seen == Seen::refused;
-    if (!is_unprocessed || has_repeated_) return Action::end;
+    const bool is_hopeless = outcome.status.reason() == StatusReason::refused;
+    if (!is_unprocessed || is_hopeless || has_repeated_) return Action::end;
     if (left == RequestLeft::gone) return Action::end_without_request;
     has_repeated_ = true;
     return Action::repeat;

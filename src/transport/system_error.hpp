@@ -25,6 +25,32 @@ inline Status system_status(StatusCode code,
   return {code, std::move(message)};
 }
 
+/// Why a connection could not be made, for programs.
+inline StatusReason connect_failure_reason(int number) noexcept {
+  switch (number) {
+    case ENOENT:
+    case ECONNREFUSED:
+    case ENOTSOCK:
+      return StatusReason::no_server;
+    case EACCES:
+    case EPERM:
+      return StatusReason::no_permission;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+      return StatusReason::system_limit;
+    default:
+      return StatusReason::none;
+  }
+}
+
+/// system_status() of a connection that could not be made, with its reason.
+inline Status connect_status(std::string_view subject, std::string_view call, int number) {
+  return system_status(StatusCode::unavailable, subject, call, number)
+      .with_reason(connect_failure_reason(number));
+}
+
 /// The code for a failure to listen: what a caller could do about it.
 inline StatusCode local_failure_code(int number) noexcept {
   switch (number) {

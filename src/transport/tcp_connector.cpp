@@ -31,7 +31,7 @@ TcpConnector::TcpConnector(const Endpoint& endpoint)
 Task<Result<std::unique_ptr<Transport>>> TcpConnector::connect(ConnectContext context) {
   const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   UniqueFd fd(::socket(server_.family(), type, 0));
-  if (!fd) co_return system_status(StatusCode::unavailable, target_, "socket", errno);
+  if (!fd) co_return connect_status(target_, "socket", errno);
   send_small_segments_at_once(fd.get());
   const bool is_done = ::connect(fd.get(), server_.get(), server_.size()) == 0;
   int error = is_done ? 0 : errno;
@@ -43,7 +43,7 @@ Task<Result<std::unique_ptr<Transport>>> TcpConnector::connect(ConnectContext co
     }
     error = is_decided ? pending_error(fd.get()) : ETIMEDOUT;
   }
-  if (error != 0) co_return system_status(StatusCode::unavailable, target_, "connect", error);
+  if (error != 0) co_return connect_status(target_, "connect", error);
   std::unique_ptr<Transport> connection =
       std::make_unique<SocketTransport>(std::move(fd), PeerIdentity(target_));
   co_return connection;

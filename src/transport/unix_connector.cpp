@@ -50,7 +50,7 @@ UnixConnector::UnixConnector(const Endpoint& endpoint)
 
 Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext context) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) co_return system_status(StatusCode::unavailable, target_, "socket", errno);
+  if (!fd) co_return connect_status(target_, "socket", errno);
   Duration pause = first_pause;
   for (;;) {
     const int error = connect_once(fd.get(), server_);
@@ -70,14 +70,16 @@ Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext c
 }
 
 Status UnixConnector::failure(int number) const {
-  Status status = system_status(StatusCode::unavailable, target_, "connect", number);
+  Status status = connect_status(target_, "connect", number);
   if (number == ECONNREFUSED && kind_ == Endpoint::Kind::unix_path) {
     const std::string path = target_.substr(std::string_view("unix:").size());
-    return {StatusCode::unavailable, status.message() + std::string(why_refused(path))};
+    return Status(StatusCode::unavailable, status.message() + std::string(why_refused(path)))
+        .with_reason(status.reason());
   }
   if (number == EAGAIN) {
-    return {StatusCode::unavailable,
-            target_ + ": connect: the server's backlog was full until the deadline"};
+    return Status(StatusCode::unavailable,
+                  target_ + ": connect: the server's backlog was full until the deadline")
+        .with_reason(StatusReason::limit);
   }
   return status;
 }

@@ -13,7 +13,7 @@ MEMBER = re.compile(r"^  [\w:]+ (\w+) = (.+);$", re.MULTILINE)
 ROW = re.compile(r"^\| `([\w:()]+)` \| ([^|]*) \|", re.MULTILINE)
 SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
 # Options that are no budget.
-NOT_BUDGETS = {"connect_callback", "connector", "authority", "limits", "spin", "threads"}
+NOT_BUDGETS = {"connect_callback", "connector", "expect_server", "authority", "limits", "spin", "threads"}
 
 
 def check(root):

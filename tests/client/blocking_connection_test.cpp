@@ -29,7 +29,7 @@ class BlockingConnectionTest : public LogCheckedTest {
     Result<SocketPair> pair = make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
     connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine",
-                                                       ChannelOptions().spin(SpinPolicy::off()));
+                                                       ConnectionLimits(), SpinPolicy::off());
   }
   bool is_fit(bool for_what_can_be_repeated = false) {
     BlockingConnection::Lock lock = connection_->lock();
@@ -115,7 +115,7 @@ TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   const std::string unknown = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
   connection_ =
       std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, "", unknown),
-                                           "mine", ChannelOptions().spin(SpinPolicy::off()));
+                                           "mine", ConnectionLimits(), SpinPolicy::off());
 
   EXPECT_TRUE(is_fit());
 
@@ -129,7 +129,8 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
   header.resize(http2::frame_header_size);
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<FloodingServer>(&reads, header, "x"), "mine",
-      ChannelOptions().limits({.max_header_block_size = 1U << 20U, .header_block_timeout = 10ms}));
+      ConnectionLimits{.max_header_block_size = 1U << 20U, .header_block_timeout = 10ms},
+      SpinPolicy::adaptive());
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
@@ -141,9 +142,9 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
 
 TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
   Result<SocketPair> pair = make_socketpair();
-  connection_ = std::make_unique<BlockingConnection>(
-      std::move(pair->first), "mine",
-      ChannelOptions().spin(SpinPolicy::adaptive(1h)).limits({.handshake_timeout = 10ms}));
+  connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine",
+                                                     ConnectionLimits{.handshake_timeout = 10ms},
+                                                     SpinPolicy::adaptive(1h));
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
@@ -255,8 +256,8 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   const LogCapture log;
   Result<SocketPair> pair = make_socketpair();
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
-  BlockingConnection connection(std::move(pair->first), "mine",
-                                ChannelOptions().spin(SpinPolicy::off()));
+  BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
+                                SpinPolicy::off());
   http2::Stream* only = nullptr;
   {
     BlockingConnection::Lock lock = connection.lock();

@@ -2,9 +2,11 @@
 // Attempts to connect: those that succeed, fail, throw, come late or are not wanted any more.
 #include "client/connect_attempt.hpp"
 
+#include "support/sanitized.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <functional>
@@ -139,6 +141,24 @@ TEST(ConnectAttempt, AConnectorThatSucceedsInTimeDoesNotNeedTimeLeft) {
       connect_blocking(connector, ConnectContext("t", std::chrono::steady_clock::now(), {}));
 
   EXPECT_TRUE(connected.ok()) << connected.status().to_string();
+}
+
+TEST(ConnectAttempt, OneThatHasToWaitWithoutDescriptorsIsAnErrorAndNotTheEnd) {
+  if (test::is_sanitized) GTEST_SKIP() << "UBSan looks at memory through a pipe";
+  Held held;
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return never_connect(held.take()); });
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(connected.status().code(), StatusCode::unavailable) << connected.status().to_string();
+  EXPECT_EQ(connected.status().reason(), StatusReason::system_limit);
+  EXPECT_TRUE(held.is_closed());
 }
 
 TEST(ConnectAttempt, OneThatIsLateIsDestroyedWhereItWaitsAndWhatItHeldIsClosed) {

@@ -57,6 +57,13 @@ TEST(RetryPolicy, RepeatsOnlyWhatTheServerProvablyDidNotProcessAndWhatIsAtHand) 
   }
 }
 
+TEST(RetryPolicy, DoesNotAskAServerAgainThatServesOthersOnly) {
+  RetryPolicy policy;
+  const Status refused = Status::permission_denied("root only").with_reason(StatusReason::refused);
+
+  EXPECT_EQ(policy.resume({Seen::refused, refused}, RequestLeft::whole), end);
+}
+
 TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
   for (const Seen second : {Seen::nothing, Seen::refused, Seen::perhaps, Seen::answered}) {
     for (const RequestLeft left : {RequestLeft::whole, RequestLeft::unwritten, RequestLeft::gone}) {

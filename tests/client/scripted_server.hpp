@@ -93,6 +93,16 @@ class ScriptedPeer {
     wait([] { return false; });
     return has_ended_here_;
   }
+  /// The same without a word from our side.
+  void wait_for_end_silently() {
+    for (;;) {
+      const IoResult result = transport_->try_read(buffer_);
+      if (result.kind() == IoResult::Kind::bytes) continue;
+      if (result.kind() != IoResult::Kind::would_block || !park(*transport_, Interest::read)) {
+        return;
+      }
+    }
+  }
   /// Takes what has come and sends what there is, without waiting.
   void turn() {
     for (;;) {

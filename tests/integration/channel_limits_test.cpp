@@ -47,7 +47,9 @@ class ChannelLimits : public testing::Test {
     const HostileServer server(path_, script);
     Status status;
     {
-      Channel channel("unix:" + path_, ChannelOptions().limits(limits));
+      // A channel's patience with a silent server is its connect_timeout().
+      Channel channel("unix:" + path_,
+                      ChannelOptions().limits(limits).connect_timeout(limits.handshake_timeout));
       const Echo::Client echo(channel);
       if (driver == ClientDriver::loop) {
         sync_wait(await_unary(echo, &status));

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that a program uses in a wrong way: it ends with a sentence that says what to do.
+#include "client/scripted_server.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <utility>
+
+namespace nearcall::test {
+namespace {
+
+Task<Result<std::unique_ptr<Transport>>> connect_nowhere() {
+  co_return Status::unavailable("nobody there");
+}
+
+class MisuseDeathTest : public testing::Test {
+ protected:
+  Channel channel_{
+      "mine", ChannelOptions().connect_callback([](const auto&) { return connect_nowhere(); })};
+  ClientStub stub_{channel_, test_methods};
+};
+
+Task<void> await_twice(const ClientStub& stub) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  const Result<StringValue> first = co_await call;
+  EXPECT_FALSE(first.ok());
+  const Result<StringValue> second = co_await call;
+  EXPECT_FALSE(second.ok());
+}
+
+TEST_F(MisuseDeathTest, AReplyIsAwaitedOnce) {
+  EXPECT_DEATH(sync_wait(await_twice(stub_)), "awaited twice. Await it once");
+}
+
+TEST_F(MisuseDeathTest, ACallThatWasMovedFromIsOfNoUse) {
+  auto awaited = stub_.unary_async<StringValue>(unary_method, text("a"), patient());
+  auto blocking = stub_.server_streaming<StringValue>(serve_method, text("a"), patient());
+  const auto moved = std::move(awaited);
+  const auto moved_too = std::move(blocking);
+
+  EXPECT_DEATH(awaited.cancel(), "moved from: it can only be dropped or assigned to");
+  EXPECT_DEATH(blocking.finish(), "moved from: it can only be dropped or assigned to");
+}
+
+Task<void> read_elsewhere(const ClientStub& stub) {
+  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  std::thread([&call] { call.writes_done(); }).join();
+  co_return;
+}
+
+Task<void> look_too_early(const ClientStub& stub) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  static_cast<void>(call.status());
+  co_return;
+}
+
+Task<Result<std::unique_ptr<Transport>>> connect_later() {
+  co_await sleep_for(std::chrono::hours(1));
+  co_return Status::unavailable("not reached");
+}
+
+TEST_F(MisuseDeathTest, AnAwaitedCallStaysOnItsLoop) {
+  Channel slow("mine",
+               ChannelOptions().connect_callback([](const auto&) { return connect_later(); }));
+
+  EXPECT_DEATH(sync_wait(read_elsewhere(ClientStub(slow, test_methods))), "resume_on.loop. first");
+}
+
+TEST_F(MisuseDeathTest, ACallThatIsNotOverHasNoStatus) {
+  Channel slow("mine",
+               ChannelOptions().connect_callback([](const auto&) { return connect_later(); }));
+
+  EXPECT_DEATH(sync_wait(look_too_early(ClientStub(slow, test_methods))), "the call is not over");
+}
+
+}  // namespace
+}  // namespace nearcall::test
