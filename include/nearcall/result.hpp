@@ -17,16 +17,19 @@ namespace detail {
 [[noreturn]] void fail_precondition(const char* what) noexcept;
 /// INTERNAL, and a log line, where an error was due and `status` is OK; else `status`.
 Status as_error(Status status);
+/// Errors of other types are never OK.
+template <class E>
+E as_error(E error) {
+  return error;
+}
 }  // namespace detail
 
 /// Wraps an error on its way into a Result: `return Failure{error};`.
 template <class E>
 class Failure {
  public:
-  explicit Failure(E error) : error_(std::move(error)) {}
   /// An OK status is no error: it becomes INTERNAL, and a log line says so.
-  explicit Failure(E error) requires std::is_same_v<E, Status>
-      : error_(detail::as_error(std::move(error))) {}
+  explicit Failure(E error) : error_(detail::as_error(std::move(error))) {}
   E& error() & noexcept { return error_; }
   E&& error() && noexcept { return std::move(error_); }
 
