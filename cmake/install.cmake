@@ -12,8 +12,6 @@ set(installed nearcall)
 if(TARGET protoc-gen-nearcall)
   list(APPEND installed protoc-gen-nearcall)
 endif()
-set_target_properties(nearcall PROPERTIES
-  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 install(TARGETS ${installed} EXPORT nearcallTargets)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.hpp")
@@ -34,3 +32,7 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/cmake/nearcall_add_proto.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/nearcall_escape_depfile.cmake"
   DESTINATION "${package_dir}")
+
+file(RELATIVE_PATH pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/nearcall.pc.in" "${PROJECT_BINARY_DIR}/cmake/nearcall.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/cmake/nearcall.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
