@@ -48,11 +48,13 @@ class EchoService final : public bench::Echo::Service {
 };
 
 nearcall::ServerOptions server_options(const bench::Options& options) {
+  nearcall::ConnectionLimits limits;
+  limits.max_concurrent_streams = 100'000;
   nearcall::ServerOptions result;
   result.max_receive_message_size(std::size_t{64} << 20U)
       .max_connections(100'000)
       .max_connections_per_uid(100'000)
-      .limits({.max_concurrent_streams = 100'000})
+      .limits(limits)
       .drain_timeout(std::chrono::seconds(1))
       .threads(options.threads);
   if (options.mode == "park") result.spin(nearcall::SpinPolicy::off());

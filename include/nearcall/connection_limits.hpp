@@ -13,26 +13,16 @@
 
 namespace nearcall {
 
-/// What the peer of one connection may cost us. A value:
-///
-///     ServerOptions().limits({.max_concurrent_streams = 100})
-///
-/// Servers and channels keep all of them; some only one of the two can meet. Honest gRPC traffic
-/// stays below the defaults: counts are of what is outstanding, or are paid back by useful work, so
-/// that a busy peer is not mistaken for a hostile one. "The connection ends" with GOAWAY and the
-/// code ENHANCE_YOUR_CALM, if nothing else is said.
-///
-/// Each has a range, which keeps honest peers working whatever is set; 0 is no special value.
-struct ConnectionLimits {
-  /// A server's: calls under way at a time, 1 to 1,000,000; what is beyond them is refused
-  /// (REFUSED_STREAM). A slot is free when the handler has returned, whatever frames said before:
-  /// rapid reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671).
-  std::uint32_t max_concurrent_streams = 1000;
+/// The limits whose names and meanings follow the engine, and may change with a minor version. Few
+/// programs need to know them; set them as those of ConnectionLimits, which has them all.
+struct AdvancedLimits {
+  constexpr AdvancedLimits() noexcept {}  // no list of values: members may be added
+
   /// A server's: new calls that are taken from the connection before others have their turn, 1 to
   /// 1,000,000; what was read beyond them waits. Fairness under floods of requests.
   std::uint32_t max_new_streams_per_turn = 32;
   /// Calls that a reset ended and whose owner has not let go of them yet, 1 to 1,000,000; then the
-  /// connection ends. The same attacks, where there are many slots.
+  /// connection ends. Rapid reset, where there are many slots.
   std::uint32_t max_resets_outstanding = 1000;
   /// A server's: requests that we refused (no slot, malformed, too large) and that no handler ever
   /// saw, 1 to 1,000,000; then the connection ends. One comes back with each call that is over, and
@@ -46,12 +36,6 @@ struct ConnectionLimits {
   std::uint32_t max_induced_frames = 100;
   std::uint32_t max_induced_frames_ever = 20'000;
 
-  /// A header list, decoded, in bytes and counting 32 a field (RFC 9113 section 6.5.2), 1 KiB to 16
-  /// MiB, and its fields, 16 to 100,000: HPACK bombs (CVE-2016-6581, CVE-2026-49975). Metadata
-  /// counts the same once more, where each value of a joined `-bin` field is one. The one call ends
-  /// with RESOURCE_EXHAUSTED.
-  std::uint32_t max_header_list_size = 16 * 1024;
-  std::uint32_t max_header_fields = 128;
   /// The bytes of a header block as it comes, to 16 MiB and never less than `max_header_list_size`,
   /// and the CONTINUATIONs it comes in, to 100,000 and never fewer than it takes in frames of 16
   /// KiB: CONTINUATION flood (VU#421644). The connection ends.
@@ -79,6 +63,46 @@ struct ConnectionLimits {
   std::uint32_t max_overhead_frames = 10'000;
   std::uint32_t tiny_payload = 16;
 
+  /// A server's: with as many bytes waiting no handler is begun, each of which could queue a large
+  /// message at once; 1 KiB to 1 GiB, never less than `max_buffered_output`.
+  std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
+
+  // From 10 ms; nanoseconds::max() is never.
+
+  /// From the header of its first frame to the last byte of a header block: slow headers.
+  std::chrono::nanoseconds header_block_timeout = std::chrono::seconds(5);
+  /// From our SETTINGS to their ACK, while there are calls: SETTINGS_TIMEOUT.
+  std::chrono::nanoseconds settings_timeout = std::chrono::seconds(30);
+
+  friend bool operator==(const AdvancedLimits&, const AdvancedLimits&) = default;
+};
+
+/// What the peer of one connection may cost us. A value:
+///
+///     ConnectionLimits limits;
+///     limits.max_concurrent_streams = 100;
+///     server_options.limits(limits);
+///
+/// Servers and channels keep all of them; some only one of the two can meet. Honest gRPC traffic
+/// stays below the defaults: counts are of what is outstanding, or are paid back by useful work, so
+/// that a busy peer is not mistaken for a hostile one. "The connection ends" with GOAWAY and the
+/// code ENHANCE_YOUR_CALM, if nothing else is said.
+///
+/// Each has a range, which keeps honest peers working whatever is set; 0 is no special value. The
+/// limits named here keep their names and meanings; those of AdvancedLimits may not.
+struct ConnectionLimits : AdvancedLimits {
+  constexpr ConnectionLimits() noexcept {}
+
+  /// A server's: calls under way at a time, 1 to 1,000,000; what is beyond them is refused
+  /// (REFUSED_STREAM). A slot is free when the handler has returned, whatever frames said before:
+  /// rapid reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671).
+  std::uint32_t max_concurrent_streams = 1000;
+  /// A header list, decoded, in bytes and counting 32 a field (RFC 9113 section 6.5.2), 1 KiB to 16
+  /// MiB, and its fields, 16 to 100,000: HPACK bombs (CVE-2016-6581, CVE-2026-49975). Metadata
+  /// counts the same once more, where each value of a joined `-bin` field is one. The one call ends
+  /// with RESOURCE_EXHAUSTED.
+  std::uint32_t max_header_list_size = 16 * 1024;
+  std::uint32_t max_header_fields = 128;
   /// Received bytes that nobody has read, all calls together, 128 KiB to 1 GiB and never less than
   /// 256 for each of `max_concurrent_streams`; one message more where a message is larger than what
   /// is left. Beyond it the peer must wait; the oldest messages are let in. 1,000 streams that send
@@ -89,19 +113,12 @@ struct ConnectionLimits {
   /// queued bytes may always queue one message, so that slow ones do not stop the others.
   std::size_t max_buffered_output_stream = std::size_t{1024} * 1024;
   std::size_t max_buffered_output = std::size_t{4} * 1024 * 1024;
-  /// A server's: with as many bytes waiting no handler is begun, each of which could queue a large
-  /// message at once; 1 KiB to 1 GiB, never less than `max_buffered_output`.
-  std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
 
-  /// All four: from 10 ms; nanoseconds::max() is never. Where SETTINGS are late: SETTINGS_TIMEOUT.
-  ///
+  // From 10 ms; nanoseconds::max() is never.
+
   /// A server's: from the start to the peer's preface and SETTINGS: silent connections. A channel
   /// has ChannelOptions::connect_timeout() instead.
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);
-  /// From the header of its first frame to the last byte of a header block: slow headers.
-  std::chrono::nanoseconds header_block_timeout = std::chrono::seconds(5);
-  /// From our SETTINGS to their ACK, while there are calls.
-  std::chrono::nanoseconds settings_timeout = std::chrono::seconds(30);
   /// Without a byte moving while output waits that is no call's, or while we drain.
   std::chrono::nanoseconds stall_timeout = std::chrono::seconds(30);
 

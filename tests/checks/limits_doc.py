@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that docs/limits.md lists every budget, with its default, and none that is not there."""
+"""Checks that docs/limits.md lists every budget, with its default, and none that is not there; the
+members of ConnectionLimits itself, which are frozen, in bold, those of AdvancedLimits not."""
 import re
 
 import tree
@@ -10,21 +11,32 @@ OPTIONS = {"ServerOptions": "include/nearcall/server.hpp",
            "ChannelOptions": "include/nearcall/channel.hpp"}
 
 MEMBER = re.compile(r"^  [\w:]+ (\w+) = (.+);$", re.MULTILINE)
-ROW = re.compile(r"^\| `([\w:()]+)` \| ([^|]*) \|", re.MULTILINE)
+ROW = re.compile(r"^\| (?:\*\*)?`([\w:()]+)`(?:\*\*)? \| ([^|]*) \|", re.MULTILINE)
+BOLD_ROW = re.compile(r"^\| \*\*`(\w+)`\*\* \|", re.MULTILINE)
+FROZEN = "struct ConnectionLimits"
 SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
 # Options that are no budget.
 NOT_BUDGETS = {"connect_callback", "connector", "expect_server", "authority", "limits", "spin", "threads"}
 
 
 def check(root):
-    rows = dict(ROW.findall((root / DOCUMENT).read_text(encoding="utf-8")))
+    document = (root / DOCUMENT).read_text(encoding="utf-8")
+    rows = dict(ROW.findall(document))
     budgets = _budgets(root)
     findings = [f"{DOCUMENT}: `{name}` is missing" for name in budgets if name not in rows]
     findings += [f"{DOCUMENT}: there is no `{name}`" for name in rows if name not in budgets]
     findings += [f"{DOCUMENT}: `{name}` is {default}, not {rows[name]}"
                  for name, default in budgets.items()
                  if name in rows and default is not None and _number(rows[name]) != default]
+    frozen, bold = _frozen(root), set(BOLD_ROW.findall(document))
+    findings += [f"{DOCUMENT}: `{name}` is frozen, so bold" for name in sorted(frozen & rows.keys() - bold)]
+    findings += [f"{DOCUMENT}: `{name}` is not frozen, so not bold" for name in sorted(bold - frozen)]
     return findings
+
+
+def _frozen(root):
+    limits = (root / LIMITS).read_text(encoding="utf-8")
+    return {name for name, _ in MEMBER.findall(limits[limits.index(FROZEN):])}
 
 
 def _budgets(root):

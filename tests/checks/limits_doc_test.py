@@ -7,17 +7,17 @@ import tree
 
 SOURCES = {
     "include/nearcall/connection_limits.hpp":
-        "struct ConnectionLimits {\n  std::uint32_t max_a = 16 * 1024;\n"
-        "  std::uint32_t max_b = 20'000;\n"
-        "  std::size_t max_c = std::size_t{4} * 1024 * 1024;\n"
+        "struct AdvancedLimits {\n  std::uint32_t max_a = 16 * 1024;\n"
+        "  std::uint32_t max_b = 20'000;\n};\n"
+        "struct ConnectionLimits : AdvancedLimits {\n  std::size_t max_c = std::size_t{4} * 1024 * 1024;\n"
         "  std::chrono::nanoseconds d_timeout = std::chrono::seconds(5);\n};\n",
     "include/nearcall/server.hpp": "class ServerOptions {\n  ServerOptions& threads(int n) {}\n"
                                    "  ServerOptions& max_e(int n) {}\n"
                                    "  ServerOptions& limits(int n) {}\n\n};\n",
     "include/nearcall/channel.hpp": "class ChannelOptions {\n\n};\n",
 }
-ROWS = ["| `max_a` | 16 KiB | x |", "| `max_b` | 20,000 | x |", "| `max_c` | 4 MiB | x |",
-        "| `d_timeout` | 5 s | x |", "| `ServerOptions::max_e` | any | x |"]
+ROWS = ["| `max_a` | 16 KiB | x |", "| `max_b` | 20,000 | x |", "| **`max_c`** | 4 MiB | x |",
+        "| **`d_timeout`** | 5 s | x |", "| `ServerOptions::max_e` | any | x |"]
 
 
 def findings(rows):
@@ -41,6 +41,12 @@ class LimitsDoc(unittest.TestCase):
     def test_a_budget_that_does_not_exist_is_found(self):
         self.assertEqual(findings(ROWS + ["| `max_x` | 1 | x |"]),
                          ["docs/limits.md: there is no `max_x`"])
+
+    def test_bold_rows_are_the_frozen_limits(self):
+        self.assertEqual(findings(["| **`max_a`** | 16 KiB | x |"] + ROWS[1:]),
+                         ["docs/limits.md: `max_a` is not frozen, so not bold"])
+        self.assertEqual(findings(ROWS[:2] + ["| `max_c` | 4 MiB | x |"] + ROWS[3:]),
+                         ["docs/limits.md: `max_c` is frozen, so bold"])
 
 
 if __name__ == "__main__":

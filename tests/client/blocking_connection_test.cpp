@@ -125,12 +125,14 @@ TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
 
 TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadBringsSome) {
   int reads = 0;
+  ConnectionLimits limits;
+  limits.max_header_block_size = 1U << 20U;
+  limits.header_block_timeout = 10ms;
   std::string header = frames::headers(1, std::string(FloodingServer::most_reads, 'x'));
   header.resize(http2::frame_header_size);
-  connection_ = std::make_unique<BlockingConnection>(
-      std::make_unique<FloodingServer>(&reads, header, "x"), "mine",
-      ConnectionLimits{.max_header_block_size = 1U << 20U, .header_block_timeout = 10ms},
-      SpinPolicy::adaptive());
+  connection_ =
+      std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, header, "x"),
+                                           "mine", limits, SpinPolicy::adaptive());
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
@@ -142,8 +144,9 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
 
 TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
   Result<SocketPair> pair = make_socketpair();
-  connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine",
-                                                     ConnectionLimits{.handshake_timeout = 10ms},
+  ConnectionLimits limits;
+  limits.handshake_timeout = 10ms;
+  connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine", limits,
                                                      SpinPolicy::adaptive(1h));
   detail::BlockedThread self;
   BlockingConnection::Lock lock = connection_->lock();

@@ -106,7 +106,9 @@ class SilentServer : public LogCheckedTest {
 };
 
 TEST_F(SilentServer, HasAsLongAsTheCallWhateverServersGrantToSilentClients) {
-  Channel channel("mine", server_.options().limits({.handshake_timeout = 10ms}));
+  ConnectionLimits limits;
+  limits.handshake_timeout = 10ms;
+  Channel channel("mine", server_.options().limits(limits));
 
   const Status status =
       call_unary(ClientStub(channel, test_methods), CallOptions().timeout(60ms)).status();

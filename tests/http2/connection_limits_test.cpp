@@ -21,32 +21,34 @@ using namespace std::chrono_literals;
 /// Every number is the least, or the greatest, of its type.
 template <template <class> class Extreme>
 ConnectionLimits all_at() {
-  return {.max_concurrent_streams = Extreme<std::uint32_t>::value,
-          .max_new_streams_per_turn = Extreme<std::uint32_t>::value,
-          .max_resets_outstanding = Extreme<std::uint32_t>::value,
-          .max_refusals = Extreme<std::uint32_t>::value,
-          .refusals_per_second = Extreme<std::uint32_t>::value,
-          .max_induced_frames = Extreme<std::uint32_t>::value,
-          .max_induced_frames_ever = Extreme<std::uint32_t>::value,
-          .max_header_list_size = Extreme<std::uint32_t>::value,
-          .max_header_fields = Extreme<std::uint32_t>::value,
-          .max_header_block_size = Extreme<std::uint32_t>::value,
-          .max_continuations = Extreme<std::uint32_t>::value,
-          .max_informational = Extreme<std::uint32_t>::value,
-          .max_settings_entries = Extreme<std::uint32_t>::value,
-          .max_unknown_payload = Extreme<std::uint32_t>::value,
-          .max_goaway_debug = Extreme<std::uint32_t>::value,
-          .max_empty_data = Extreme<std::uint32_t>::value,
-          .max_overhead_frames = Extreme<std::uint32_t>::value,
-          .tiny_payload = Extreme<std::uint32_t>::value,
-          .max_buffered_input = Extreme<std::uint32_t>::value,
-          .max_buffered_output_stream = Extreme<std::size_t>::value,
-          .max_buffered_output = Extreme<std::size_t>::value,
-          .max_buffered_output_of_new_calls = Extreme<std::size_t>::value,
-          .handshake_timeout = Extreme<std::chrono::nanoseconds>::value,
-          .header_block_timeout = Extreme<std::chrono::nanoseconds>::value,
-          .settings_timeout = Extreme<std::chrono::nanoseconds>::value,
-          .stall_timeout = Extreme<std::chrono::nanoseconds>::value};
+  ConnectionLimits limits;
+  limits.max_concurrent_streams = Extreme<std::uint32_t>::value;
+  limits.max_new_streams_per_turn = Extreme<std::uint32_t>::value;
+  limits.max_resets_outstanding = Extreme<std::uint32_t>::value;
+  limits.max_refusals = Extreme<std::uint32_t>::value;
+  limits.refusals_per_second = Extreme<std::uint32_t>::value;
+  limits.max_induced_frames = Extreme<std::uint32_t>::value;
+  limits.max_induced_frames_ever = Extreme<std::uint32_t>::value;
+  limits.max_header_list_size = Extreme<std::uint32_t>::value;
+  limits.max_header_fields = Extreme<std::uint32_t>::value;
+  limits.max_header_block_size = Extreme<std::uint32_t>::value;
+  limits.max_continuations = Extreme<std::uint32_t>::value;
+  limits.max_informational = Extreme<std::uint32_t>::value;
+  limits.max_settings_entries = Extreme<std::uint32_t>::value;
+  limits.max_unknown_payload = Extreme<std::uint32_t>::value;
+  limits.max_goaway_debug = Extreme<std::uint32_t>::value;
+  limits.max_empty_data = Extreme<std::uint32_t>::value;
+  limits.max_overhead_frames = Extreme<std::uint32_t>::value;
+  limits.tiny_payload = Extreme<std::uint32_t>::value;
+  limits.max_buffered_input = Extreme<std::uint32_t>::value;
+  limits.max_buffered_output_stream = Extreme<std::size_t>::value;
+  limits.max_buffered_output = Extreme<std::size_t>::value;
+  limits.max_buffered_output_of_new_calls = Extreme<std::size_t>::value;
+  limits.handshake_timeout = Extreme<std::chrono::nanoseconds>::value;
+  limits.header_block_timeout = Extreme<std::chrono::nanoseconds>::value;
+  limits.settings_timeout = Extreme<std::chrono::nanoseconds>::value;
+  limits.stall_timeout = Extreme<std::chrono::nanoseconds>::value;
+  return limits;
 }
 template <class Number>
 struct Least {
@@ -69,32 +71,34 @@ constexpr std::uint32_t kibi = 1024;
 constexpr std::uint32_t mebi = 1024 * kibi;
 
 ConnectionLimits least() {
-  return {.max_concurrent_streams = 1,
-          .max_new_streams_per_turn = 1,
-          .max_resets_outstanding = 1,
-          .max_refusals = 1,
-          .refusals_per_second = 0,
-          .max_induced_frames = 10,
-          .max_induced_frames_ever = 10,
-          .max_header_list_size = kibi,
-          .max_header_fields = 16,
-          .max_header_block_size = kibi,
-          .max_continuations = 1,
-          .max_informational = 0,
-          .max_settings_entries = 16,
-          .max_unknown_payload = 0,
-          .max_goaway_debug = 0,
-          .max_empty_data = 1,
-          .max_overhead_frames = 100,
-          .tiny_payload = 1,
-          .max_buffered_input = 128 * kibi,
-          .max_buffered_output_stream = 0,
-          .max_buffered_output = 0,
-          .max_buffered_output_of_new_calls = kibi,
-          .handshake_timeout = 10ms,
-          .header_block_timeout = 10ms,
-          .settings_timeout = 10ms,
-          .stall_timeout = 10ms};
+  ConnectionLimits limits;
+  limits.max_concurrent_streams = 1;
+  limits.max_new_streams_per_turn = 1;
+  limits.max_resets_outstanding = 1;
+  limits.max_refusals = 1;
+  limits.refusals_per_second = 0;
+  limits.max_induced_frames = 10;
+  limits.max_induced_frames_ever = 10;
+  limits.max_header_list_size = kibi;
+  limits.max_header_fields = 16;
+  limits.max_header_block_size = kibi;
+  limits.max_continuations = 1;
+  limits.max_informational = 0;
+  limits.max_settings_entries = 16;
+  limits.max_unknown_payload = 0;
+  limits.max_goaway_debug = 0;
+  limits.max_empty_data = 1;
+  limits.max_overhead_frames = 100;
+  limits.tiny_payload = 1;
+  limits.max_buffered_input = 128 * kibi;
+  limits.max_buffered_output_stream = 0;
+  limits.max_buffered_output = 0;
+  limits.max_buffered_output_of_new_calls = kibi;
+  limits.handshake_timeout = 10ms;
+  limits.header_block_timeout = 10ms;
+  limits.settings_timeout = 10ms;
+  limits.stall_timeout = 10ms;
+  return limits;
 }
 
 TEST(ConnectionLimits, WhatIsTooSmallBecomesTheLeast) {
@@ -103,32 +107,33 @@ TEST(ConnectionLimits, WhatIsTooSmallBecomesTheLeast) {
 }
 
 TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
-  const ConnectionLimits most = {.max_concurrent_streams = 1'000'000,
-                                 .max_new_streams_per_turn = 1'000'000,
-                                 .max_resets_outstanding = 1'000'000,
-                                 .max_refusals = 1'000'000,
-                                 .refusals_per_second = 1'000'000,
-                                 .max_induced_frames = 1'000'000,
-                                 .max_induced_frames_ever = 1'000'000,
-                                 .max_header_list_size = 16 * mebi,
-                                 .max_header_fields = 100'000,
-                                 .max_header_block_size = 16 * mebi,
-                                 .max_continuations = 100'000,
-                                 .max_informational = 1'000'000,
-                                 .max_settings_entries = 10'000,
-                                 .max_unknown_payload = mebi,
-                                 .max_goaway_debug = mebi,
-                                 .max_empty_data = 1'000'000,
-                                 .max_overhead_frames = 1'000'000,
-                                 .tiny_payload = 64,
-                                 .max_buffered_input = 1024 * mebi,
-                                 .max_buffered_output_stream = 1024 * mebi,
-                                 .max_buffered_output = 1024 * mebi,
-                                 .max_buffered_output_of_new_calls = 1024 * mebi,
-                                 .handshake_timeout = std::chrono::nanoseconds::max(),
-                                 .header_block_timeout = std::chrono::nanoseconds::max(),
-                                 .settings_timeout = std::chrono::nanoseconds::max(),
-                                 .stall_timeout = std::chrono::nanoseconds::max()};
+  ConnectionLimits most;
+  most.max_concurrent_streams = 1'000'000;
+  most.max_new_streams_per_turn = 1'000'000;
+  most.max_resets_outstanding = 1'000'000;
+  most.max_refusals = 1'000'000;
+  most.refusals_per_second = 1'000'000;
+  most.max_induced_frames = 1'000'000;
+  most.max_induced_frames_ever = 1'000'000;
+  most.max_header_list_size = 16 * mebi;
+  most.max_header_fields = 100'000;
+  most.max_header_block_size = 16 * mebi;
+  most.max_continuations = 100'000;
+  most.max_informational = 1'000'000;
+  most.max_settings_entries = 10'000;
+  most.max_unknown_payload = mebi;
+  most.max_goaway_debug = mebi;
+  most.max_empty_data = 1'000'000;
+  most.max_overhead_frames = 1'000'000;
+  most.tiny_payload = 64;
+  most.max_buffered_input = 1024 * mebi;
+  most.max_buffered_output_stream = 1024 * mebi;
+  most.max_buffered_output = 1024 * mebi;
+  most.max_buffered_output_of_new_calls = 1024 * mebi;
+  most.handshake_timeout = std::chrono::nanoseconds::max();
+  most.header_block_timeout = std::chrono::nanoseconds::max();
+  most.settings_timeout = std::chrono::nanoseconds::max();
+  most.stall_timeout = std::chrono::nanoseconds::max();
 
   EXPECT_EQ(all_at<Greatest>().within_range(), most);
   EXPECT_EQ(most.within_range(), most);
@@ -139,27 +144,32 @@ TEST(ConnectionLimits, TheDefaultsAreInRange) {
 }
 
 TEST(ConnectionLimits, ReadingStopsBeforeTheConnectionEnds) {
-  const ConnectionLimits limits = {.max_induced_frames = 500, .max_induced_frames_ever = 20};
+  ConnectionLimits limits;
+  limits.max_induced_frames = 500;
+  limits.max_induced_frames_ever = 20;
 
   EXPECT_EQ(limits.within_range().max_induced_frames_ever, 500U);
 }
 
 TEST(ConnectionLimits, AHeaderListThatIsAllowedFitsIntoItsBlockAndItsFrames) {
-  const ConnectionLimits limits = {.max_header_list_size = 200 * kibi};
+  ConnectionLimits limits;
+  limits.max_header_list_size = 200 * kibi;
 
   EXPECT_EQ(limits.within_range().max_header_block_size, 200 * kibi);
   EXPECT_EQ(limits.within_range().max_continuations, 13U);
 }
 
 TEST(ConnectionLimits, EachStreamHasAShareOfTheInput) {
-  const ConnectionLimits limits = {.max_concurrent_streams = 100'000,
-                                   .max_buffered_input = 1 * mebi};
+  ConnectionLimits limits;
+  limits.max_concurrent_streams = 100'000;
+  limits.max_buffered_input = 1 * mebi;
 
   EXPECT_EQ(limits.within_range().max_buffered_input, 25'600'000U);
 }
 
 TEST(ConnectionLimits, NewCallsWaitNoSoonerThanWriters) {
-  const ConnectionLimits limits = {.max_buffered_output = 32 * mebi};
+  ConnectionLimits limits;
+  limits.max_buffered_output = 32 * mebi;
 
   EXPECT_EQ(limits.within_range().max_buffered_output_of_new_calls, 32 * mebi);
 }

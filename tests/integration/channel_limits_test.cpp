@@ -4,6 +4,7 @@
 #include "integration/both_drivers.hpp"
 #include "integration/hostile_server.hpp"
 #include "integration/server_process.hpp"
+#include "support/limit_set.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -83,7 +84,7 @@ std::string good_with(const std::string& fields) {
 /// An answer that is good at the defaults.
 struct Abuse {
   const char* name;
-  ConnectionLimits limits;
+  LimitSet limits;
   std::string answer;
   StatusCode code = StatusCode::unavailable;
 
@@ -105,7 +106,7 @@ std::vector<Abuse> abuses() {
   const std::string entry =
       frames::settings({{SettingId::max_header_list_size, 1 << 20}}).substr(9);
   const std::string response = frames::response_block();
-  constexpr ConnectionLimits small_block = {
+  constexpr LimitSet small_block = {
       .max_header_list_size = 1024, .max_header_block_size = 2048, .max_continuations = 1};
   return {
       {"max_induced_frames_ever",
@@ -172,11 +173,12 @@ INSTANTIATE_TEST_SUITE_P(Drivers,
 
 TEST_P(ChannelDriverLimitsTest, OfAGoawayNoMoreIsKeptThanWasSet) {
   const std::string answer = frames::goaway(1, http2::ErrorCode::no_error, "abcdefgh");
-  const Status status = status_of_call(GetParam(), {.max_goaway_debug = 4}, [&](Wire& client) {
-    if (!client.greet()) return;
-    client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; });
-    client.say(answer);
-  });
+  const Status status =
+      status_of_call(GetParam(), LimitSet{.max_goaway_debug = 4}, [&](Wire& client) {
+        if (!client.greet()) return;
+        client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; });
+        client.say(answer);
+      });
 
   EXPECT_THAT(status.message(), HasSubstr("abcd"));
   EXPECT_THAT(status.message(), Not(HasSubstr("abcde")));
@@ -184,17 +186,16 @@ TEST_P(ChannelDriverLimitsTest, OfAGoawayNoMoreIsKeptThanWasSet) {
 
 TEST_P(ChannelDriverLimitsTest, TheServerMaySendNoMoreThanTheInputThatWasSet) {
   std::atomic<std::size_t> credit = 0;
-  const Status status =
-      status_of_call(GetParam(), {.max_concurrent_streams = 10, .max_buffered_input = 200 * 1024},
-                     [&](Wire& client) {
-                       if (!client.greet()) return;
-                       client.hear_until([&] {
-                         return client.frames_heard(FrameType::headers) > 0 && client.credit(0) > 0;
-                       });
-                       credit = client.credit(0);
-                       client.say(good());
-                       client.hear_end();
-                     });
+  const Status status = status_of_call(
+      GetParam(), LimitSet{.max_concurrent_streams = 10, .max_buffered_input = 200 * 1024},
+      [&](Wire& client) {
+        if (!client.greet()) return;
+        client.hear_until(
+            [&] { return client.frames_heard(FrameType::headers) > 0 && client.credit(0) > 0; });
+        credit = client.credit(0);
+        client.say(good());
+        client.hear_end();
+      });
 
   EXPECT_TRUE(status.ok()) << status.to_string();
   EXPECT_GT(credit, 0U);
@@ -208,8 +209,8 @@ TEST_P(ChannelDriverLimitsTest, WritersWaitAtTheOutputThatWasSet) {
     client.say(good());
     client.hear_end();
   });
-  for (const ConnectionLimits& limits : {ConnectionLimits{.max_buffered_output_stream = 0},
-                                         ConnectionLimits{.max_buffered_output = 0}}) {
+  for (const LimitSet& limits :
+       {LimitSet{.max_buffered_output_stream = 0}, LimitSet{.max_buffered_output = 0}}) {
     Channel channel("unix:" + path_, ChannelOptions().limits(limits));
     const Echo::Client echo(channel);
     bool first = false;
@@ -231,7 +232,7 @@ TEST_P(ChannelDriverLimitsTest, WritersWaitAtTheOutputThatWasSet) {
 TEST_P(ChannelDriverLimitsTest, TheServerHasTheTimeThatWasSet) {
   struct Slow {
     const char* name;
-    ConnectionLimits limits;
+    LimitSet limits;
     HostileServer::Script script;
   };
   for (const Slow& slow :

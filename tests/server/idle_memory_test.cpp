@@ -2,6 +2,7 @@
 // What one more idle connection costs the server, by the bytes that it has allocated.
 #include "connection/loop_driver.hpp"
 #include "server/manual_server.hpp"
+#include "support/limit_set.hpp"
 
 #include <malloc.h>
 
@@ -114,7 +115,7 @@ TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
 /// What the server keeps of a frame whose last byte has not come.
 class CutFrameTest : public test::ManualServerTest {
  protected:
-  std::ptrdiff_t kept_of(const std::string& frame, const ConnectionLimits& limits) {
+  std::ptrdiff_t kept_of(const std::string& frame, const test::LimitSet& limits) {
     start(ServerOptions().limits(limits));
     test::FramePeer peer(path());
     peer.say_hello();

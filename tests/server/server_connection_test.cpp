@@ -393,7 +393,9 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfte
 class ClosedWindowTest : public ServerConnectionTimeTest {
  protected:
   ClosedWindowTest() {
-    start(ServerOptions().limits({.max_concurrent_streams = 1}));
+    ConnectionLimits limits;
+    limits.max_concurrent_streams = 1;
+    start(ServerOptions().limits(limits));
     peer_.emplace(path());
     peer_->say_hello({{http2::SettingId::initial_window_size, 0}});
   }

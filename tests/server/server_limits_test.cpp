@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ServerOptions::limits(): each budget, set to little, holds at what was set.
 #include "server/manual_server.hpp"
+#include "support/limit_set.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,12 +35,12 @@ class ServerLimitsTest : public ManualServerTest {
     service_.on_chat = [this] { ++chats_; };
   }
 
-  void start_with(const ConnectionLimits& limits) {
+  void start_with(const LimitSet& limits) {
     start(ServerOptions().limits(limits).drain_timeout(1h));
     peer_.emplace(path());
   }
   /// And past the handshake.
-  void greet(const ConnectionLimits& limits, std::initializer_list<http2::Setting> settings = {}) {
+  void greet(const LimitSet& limits, std::initializer_list<http2::Setting> settings = {}) {
     start_with(limits);
     peer_->say_hello(settings);
     settle();
@@ -268,7 +269,7 @@ TEST_F(ServerLimitsTest, MaxBufferedInput) {
 /// With a closed window: how many messages a handler takes that answers each.
 class ServerOutputLimitsTest : public ServerLimitsTest {
  protected:
-  int chats_with(const ConnectionLimits& limits) {
+  int chats_with(const LimitSet& limits) {
     greet(limits, {{SettingId::initial_window_size, 0}});
     peer_->ask(1, chat);
     says(times(5, frames::data(1, framed(text_of("a message")))));
