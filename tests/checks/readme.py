@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that code in README.md stands in the example that is named before it, so it compiles.
 
-Each block of C++, CMake or proto in README.md is a part of the file that was linked last before it,
-under the same heading. In docs/*.md a block is held to that by the line `<!-- from PATH -->` above it.
+Each block of C++, CMake, make or proto in README.md is a part of the file that was linked last before it,
+under the same heading. So is each in docs/guides, where the line `<!-- from PATH -->` above it names the
+file; in other documents such a line is not needed, but kept to.
 Lines are compared as they are, but for the indentation that a block has in its file.
 """
 import re
@@ -10,7 +11,7 @@ import textwrap
 
 import tree
 
-CHECKED = {"cpp", "cmake", "proto"}
+CHECKED = {"cpp", "cmake", "make", "proto"}
 MARK = re.compile(r"<!-- from (\S+) -->")
 LINK = re.compile(r"\]\(([\w./]+\.(?:cpp|hpp|proto|txt|cmake))\)")
 
@@ -21,19 +22,20 @@ def check(root):
     for path in documents:
         if path.exists():
             is_readme = path.name == "README.md"
+            is_guide = path.parent.name == "guides"
             text = path.read_text(encoding="utf-8")
             findings += [f"{path.relative_to(root)}:{number}: {problem}"
-                         for number, problem in _document_findings(root, text, is_readme)]
+                         for number, problem in _document_findings(root, text, is_readme, is_readme or is_guide)]
     return findings
 
 
-def _document_findings(root, text, is_readme):
+def _document_findings(root, text, is_readme, is_strict):
     source, block, language, start = None, None, "", 0
     for number, line in enumerate(text.splitlines(), start=1):
         if block is not None:
             if line.startswith("```"):
                 problem = _block_problem(root, source, block)
-                if language in CHECKED and (is_readme or source) and problem:
+                if language in CHECKED and (is_strict or source) and problem:
                     yield start, problem
                 block = None
                 source = source if is_readme else None
