@@ -181,13 +181,14 @@ void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
 
 void LoopCore::turn(bool may_block) {
   refresh_now();
+  budget_.begin_turn();
   report_busy(busy_meter_.look(now_));
-  const bool others_are_due = !next_turn_.empty();
+  const bool others_are_due = !next_turn_.empty() || !waiting_.empty();
   while (Runnable* const work = next_turn_.pop_front())
-    ready_.push_back(*work);
+    waiting_.push_back(*work);
   bool is_busy = run_posted();
   is_busy |= run_timers();
-  is_busy |= has_ready_work();
+  is_busy |= has_ready_work() || !waiting_.empty();
   if (may_block && !is_busy) {
     wait_for_work();
   } else if (!may_block || others_are_due || now_ >= next_descriptor_poll_) {
@@ -289,7 +290,7 @@ void LoopCore::nap_without_descriptors(const std::error_code& why) {
 }
 
 void LoopCore::run_ready() {
-  if (ready_.empty()) return;
+  if (ready_.empty() && waiting_.empty()) return;
   TimePoint before = clocks_.coarse();
   if (before > now_) {
     refresh_now();
@@ -298,14 +299,23 @@ void LoopCore::run_ready() {
   for (int count = 0; count < max_ready_per_turn; ++count) {
     Runnable* const next = ready_.pop_front();
     if (next == nullptr) break;
-    BusyMeter::forget_labels();
-    next->run();
-    const TimePoint after = clocks_.coarse();
-    if (after == before) continue;
-    before = after;
-    refresh_now();
-    report_busy(busy_meter_.look(now_, "a coroutine"));
+    run_one(*next, before);
   }
+  while (!budget_.is_spent()) {
+    Runnable* const next = waiting_.pop_front();
+    if (next == nullptr) break;
+    run_one(*next, before);
+  }
+}
+
+void LoopCore::run_one(Runnable& work, TimePoint& before) {
+  BusyMeter::forget_labels();
+  work.run();
+  const TimePoint after = clocks_.coarse();
+  if (after == before) return;
+  before = after;
+  refresh_now();
+  report_busy(busy_meter_.look(now_, "a coroutine"));
 }
 
 void LoopCore::run_hooks() {

@@ -10,6 +10,7 @@
 #include "async/runnable.hpp"
 #include "async/spinner.hpp"
 #include "async/timer_queue.hpp"
+#include "async/turn_budget.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 
@@ -91,11 +92,14 @@ class LoopCore {
   /// Resumes `ready` after this turn's events. REQUIRES: it is not destroyed before; use a Runnable
   /// member where it may be.
   void schedule(std::coroutine_handle<> ready);
-  /// Runs `work` in the next turn, after posted work, timers and events of that turn: for whoever
-  /// has had its share of this one. Otherwise as schedule().
+  /// Runs `work` in the next turn, after posted work, timers and events of that turn, or when the
+  /// budget of one after it has room: for whoever has had its share of this one. First come, first
+  /// served. Otherwise as schedule().
   void schedule_next_turn(Runnable& work);
   /// Calls `hook` at the end of this turn, once. Leaves when destroyed.
   void request_turn_end(TurnEndHook& hook);
+  /// What is left of this turn for those who read from peers.
+  TurnBudget& budget() noexcept { return budget_; }
 
   // Work from any thread.
 
@@ -162,7 +166,9 @@ class LoopCore {
   void show_pending() noexcept;
   void work_came_from_outside() noexcept;
   bool has_ready_work() const noexcept { return !ready_.empty() || !hooks_.empty(); }
-  bool has_work() const noexcept { return has_ready_work() || !next_turn_.empty(); }
+  bool has_work() const noexcept {
+    return has_ready_work() || !next_turn_.empty() || !waiting_.empty();
+  }
 
   void turn(bool may_block);
   bool run_posted();
@@ -174,6 +180,7 @@ class LoopCore {
   void park();
   void nap_without_descriptors(const std::error_code& why);
   void run_ready();
+  void run_one(Runnable& work, TimePoint& before);
   void run_hooks();
   void report_busy(const std::optional<std::string>& report);
 
@@ -185,9 +192,12 @@ class LoopCore {
   Inbox inbox_;
   TimerQueue timers_;
   IntrusiveList<Runnable> ready_;
+  /// Whose turn begins with the next one, and whose has begun but had no room yet.
   IntrusiveList<Runnable> next_turn_;
+  IntrusiveList<Runnable> waiting_;
   IntrusiveList<TurnEndHook> hooks_;
   IntrusiveList<LoopOwned> owned_;
+  TurnBudget budget_;
   HotSources hot_;
   Spinner spinner_;
   /// When the descriptors are looked at again while the hot sources keep the loop busy.

@@ -38,26 +38,30 @@ void LoopDriver::stop() noexcept {
 
 void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
   if (pump_->is_write_blocked()) request_flush();  // room may be told of by POLLIN: an eventfd
-  if ((epoll_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read_all();
+  if ((epoll_events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) return;
+  if (read_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
+  read_all();
 }
 
 void LoopDriver::read_all() {
-  constexpr int reads_per_turn = 8;
   pump_->begin_turn();
-  for (int reads = 0; reads < reads_per_turn; ++reads) {
+  std::size_t share = TurnBudget::share;
+  do {
     switch (pump_->read(read_scratch(), core_->now())) {
       case Pump::Progress::some:
         note_use();
         request_flush();
-        if (pump_->is_turn_over()) return read_on();
-        continue;
+        break;
       case Pump::Progress::ended:
         return;
       case Pump::Progress::none:
+        if (core_->mark_hot(*this) || park_reads()) return;
         break;
     }
-    if (core_->mark_hot(*this) || park_reads()) return;
-  }
+    const std::size_t work = pump_->take_work();
+    core_->budget().spend(work);
+    share -= std::min(share, work);
+  } while (share > 0 && !pump_->is_turn_over());
   read_on();
 }
 
@@ -76,8 +80,14 @@ bool LoopDriver::park_reads() {
 }
 
 bool LoopDriver::spin_once() {
+  if (read_on_.is_linked()) return true;
+  if (!core_->budget().admits_newcomers()) {
+    read_on();
+    return true;
+  }
   pump_->begin_turn();
   const Pump::Progress progress = pump_->read(read_scratch(), core_->now());
+  core_->budget().spend(pump_->take_work());
   if (progress == Pump::Progress::some) {
     note_use();
     request_flush();

@@ -59,6 +59,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   enum class Use : std::uint8_t { trimmed, active, quiet };
 
   static void on_timer(void* self) noexcept;
+  /// Reads until nothing is left or this connection has had its share of the turn.
   void read_all();
   void note_use() noexcept;
   /// Gives memory back where nothing came for one to two idle_times.

@@ -10,6 +10,16 @@
 #include <utility>
 
 namespace nearcall::detail {
+namespace {
+
+/// What reading takes of a turn besides a unit for each byte that is looked at.
+namespace work_of {
+constexpr std::size_t read = 256;         // a system call
+constexpr std::size_t new_stream = 1024;  // a call, with its handler's first steps or its refusal
+constexpr std::size_t direct_bytes = 16;  // as many are copied once, and not looked at, for a unit
+}  // namespace work_of
+
+}  // namespace
 
 MutableByteSpan read_scratch() {
   static constexpr std::size_t size = std::size_t{64} * 1024;
@@ -38,8 +48,11 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   if (has_ended()) return Progress::ended;
   if (session_.should_pause_reading()) return Progress::none;
   if (is_turn_over()) return Progress::some;
+  work_ += work_of::read;
   if (has_unread()) {
+    const std::size_t before = session_.unread().size();
     dispatch_events(now);
+    work_ += before - std::min(before, session_.unread().size());
     return after_input(now);
   }
   const http2::Session::DirectRead direct = session_.direct_read();
@@ -47,22 +60,27 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
     MessageStream* const messages = MessageStream::of(*direct.stream);
     MutableByteSpan tail = messages != nullptr ? messages->direct_tail() : MutableByteSpan();
     tail = tail.first(std::min(tail.size(), direct.bytes));
-    if (!tail.empty()) {
-      const IoResult result = transport_->try_read(tail);
-      if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
-      const http2::Event event = session_.direct_received(result.count(), now);
-      if (event.kind == http2::Event::Kind::reset) {  // the frame ended the stream, but too early
-        dispatch(event);
-      } else {
-        messages->on_direct_data(result.count(), event.end_stream);
-      }
-      dispatch_events(now);  // such as a budget that the end of the frame exceeded
-      return after_input(now);
-    }
+    if (!tail.empty()) return read_direct(tail, *messages, now);
   }
   const IoResult result = transport_->try_read(scratch);
   const std::size_t count = result.kind() == IoResult::Kind::bytes ? result.count() : 0;
-  return feed(result, scratch.first(count), now);
+  const Progress progress = feed(result, scratch.first(count), now);
+  work_ += count - std::min(count, session_.unread().size());
+  return progress;
+}
+
+Pump::Progress Pump::read_direct(MutableByteSpan tail, MessageStream& messages, TimePoint now) {
+  const IoResult result = transport_->try_read(tail);
+  if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
+  work_ += result.count() / work_of::direct_bytes;
+  const http2::Event event = session_.direct_received(result.count(), now);
+  if (event.kind == http2::Event::Kind::reset) {  // the frame ended the stream, but too early
+    dispatch(event);
+  } else {
+    messages.on_direct_data(result.count(), event.end_stream);
+  }
+  dispatch_events(now);  // such as a budget that the end of the frame exceeded
+  return after_input(now);
 }
 
 Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now) {
@@ -121,7 +139,10 @@ void Pump::dispatch(const http2::Event& event) {
       violation_ = event.what;
       return;
     case http2::Event::Kind::headers:
-      if (messages == nullptr) --new_streams_left_;
+      if (messages == nullptr) {
+        --new_streams_left_;
+        work_ += work_of::new_stream;
+      }
       return handler_->on_event(event);
     default:
       handler_->on_event(event);

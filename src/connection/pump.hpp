@@ -14,9 +14,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nearcall::detail {
+
+class MessageStream;
 
 /// The side of a connection that knows what its streams are for.
 class PumpHandler {
@@ -54,6 +57,8 @@ class Pump {
   void begin_turn() noexcept { new_streams_left_ = max_new_streams_; }
   /// That many were: read() does nothing until the next turn begins.
   bool is_turn_over() const noexcept { return new_streams_left_ == 0; }
+  /// What the reads since the last call took of a turn (TurnBudget).
+  std::size_t take_work() noexcept { return std::exchange(work_, 0); }
   /// One read from the transport, unless something that an earlier one brought is still to be
   /// taken, and the events of that. `scratch` is where bytes go that no message waits for; what is
   /// in it afterwards is of no use.
@@ -88,6 +93,7 @@ class Pump {
   const PeerIdentity& peer() const noexcept { return transport_->peer(); }
 
  private:
+  Progress read_direct(MutableByteSpan tail, MessageStream& messages, TimePoint now);
   void dispatch_events(TimePoint now);
   void keep_unread(TimePoint now);
   void dispatch(const http2::Event& event);
@@ -99,6 +105,7 @@ class Pump {
   http2::Session session_;
   const std::uint32_t max_new_streams_;
   std::uint32_t new_streams_left_ = max_new_streams_;
+  std::size_t work_ = 0;
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;

@@ -14,11 +14,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace nearcall::detail {
 namespace {
@@ -292,6 +295,120 @@ class SpinningFloodTest : public FloodTest {
 TEST_F(SpinningFloodTest, OthersAreServedWithinThirtyTwoRequestsOfAFlood) {
   serve_one_among(loop_, requests(1000), requests(1));
 }
+
+/// A peer that has always more to say: its preface, and then one frame again and again.
+class EndlessTransport final : public Transport {
+ public:
+  explicit EndlessTransport(std::string frame)
+      : frame_(std::move(frame)), next_(test::frames::preface() + test::frames::settings()) {}
+
+  IoResult try_read(std::span<std::byte> into) override {
+    std::size_t count = 0;
+    while (count < into.size()) {
+      const std::size_t piece = std::min(into.size() - count, next_.size() - at_);
+      std::memcpy(into.data() + count, next_.data() + at_, piece);
+      count += piece;
+      at_ += piece;
+      if (at_ < next_.size()) break;
+      next_ = frame_;
+      at_ = 0;
+    }
+    taken += count;
+    return IoResult::bytes(count);
+  }
+  IoResult try_write(std::span<const iovec> from) override {
+    return IoResult::bytes(from.front().iov_len);
+  }
+  WaitAdvice prepare_wait(Interest) override { return WaitAdvice::ready_now(); }
+  void abort(std::error_code) noexcept override {}
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+  std::size_t taken = 0;
+
+ private:
+  std::string frame_;
+  std::string next_;
+  std::size_t at_ = 0;
+  PeerIdentity peer_{"endless"};
+};
+
+/// Fifty connections on which frames come without end that no budget of one connection counts.
+class ManyFloodsTest : public FloodTest, public testing::WithParamInterface<http2::FrameType> {
+ protected:
+  static constexpr std::size_t count = 50;
+
+  ManyFloodsTest() {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto transport = std::make_unique<EndlessTransport>(
+          test::frames::raw(GetParam(), /*flags=*/0, /*stream=*/0, "a little"));
+      transports_.push_back(transport.get());
+      floods_.push_back(std::make_unique<Counter>(loop_, std::move(transport)));
+    }
+  }
+  void start() {
+    for (const auto& flood : floods_)
+      flood->start();
+  }
+  std::size_t taken() const {
+    std::size_t sum = 0;
+    for (const EndlessTransport* transport : transports_)
+      sum += transport->taken;
+    return sum;
+  }
+
+  std::vector<EndlessTransport*> transports_;
+  std::vector<std::unique_ptr<Counter>> floods_;
+};
+
+TEST_P(ManyFloodsTest, TakeNoMoreOfATurnThanItsBudget) {
+  start();
+
+  for (int turn = 0; turn < 20; ++turn) {
+    const std::size_t before = taken();
+    loop_.poll();
+    EXPECT_LE(taken() - before, TurnBudget::whole + TurnBudget::share);
+  }
+}
+
+TEST_P(ManyFloodsTest, AreServedAlike) {
+  start();
+  constexpr std::size_t rounds = 3;
+  constexpr std::size_t turns = rounds * count * TurnBudget::share / TurnBudget::whole;
+
+  for (std::size_t turn = 0; turn < turns; ++turn)
+    loop_.poll();
+
+  const auto [least, most] =
+      std::minmax_element(transports_.begin(), transports_.end(),
+                          [](const auto* a, const auto* b) { return a->taken < b->taken; });
+  EXPECT_GE((*least)->taken, (rounds - 1) * TurnBudget::share);
+  EXPECT_LE((*most)->taken - (*least)->taken, 2 * TurnBudget::share);
+}
+
+TEST_P(ManyFloodsTest, LeaveTheNextTurnToAnother) {
+  auto [modest, served] = make_sockets();
+  Counter other(loop_, std::move(served));
+  other.start();
+  start();
+  loop_.poll();
+
+  for (int calls = 1; calls <= 3; ++calls) {
+    const std::string all = requests(calls);
+    const std::size_t before = calls == 1 ? 0 : requests(calls - 1).size();
+    ASSERT_TRUE(test::write_all(*modest, all.substr(before)));
+    loop_.poll();
+    EXPECT_EQ(other.count, calls);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames,
+                         ManyFloodsTest,
+                         testing::Values(static_cast<http2::FrameType>(0x77),
+                                         static_cast<http2::FrameType>(0x10)),
+                         [](const auto& of) {
+                           return std::string(static_cast<int>(of.param) == 0x10 ? "PriorityUpdate"
+                                                                                 : "UnknownType");
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Transports,
                          LoopDriverTest,

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// TurnBudget: how much one turn of a loop does for its sources before the next turn begins.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+namespace nearcall::detail {
+
+/// How much one turn of a loop does for its sources together. A source that has had its own share,
+/// or finds the budget spent, goes on in the next turn, behind those that wait already.
+///
+/// The unit of work is what a byte of input costs at worst, a few nanoseconds: a whole budget is
+/// one to two milliseconds.
+///
+/// Thread safety: the loop's thread.
+class TurnBudget {
+ public:
+  static constexpr std::size_t whole = std::size_t{256} * 1024;
+  /// What one source may take of a turn, at most a little more.
+  static constexpr std::size_t share = whole / 4;
+
+  void begin_turn() noexcept { left_ = whole; }
+  void spend(std::size_t work) noexcept { left_ -= std::min(left_, work); }
+  /// Nothing more is begun in this turn.
+  bool is_spent() const noexcept { return left_ == 0; }
+  /// Whether a source is served at once that has waited for no turn yet. The other half of the
+  /// budget is kept for those that have.
+  bool admits_newcomers() const noexcept { return left_ > whole / 2; }
+
+ private:
+  std::size_t left_ = whole;
+};
+
+}  // namespace nearcall::detail
