@@ -19,6 +19,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
@@ -90,14 +92,48 @@ class WaitAdvice {
   short events_;
 };
 
+/// How far the handshake of a transport is.
+enum class Handshake : std::uint8_t { pending, done };
+
+/// Passing of open descriptors along with bytes (SCM_RIGHTS of unix(7)): what a transport that can
+/// do so answers from Transport::descriptor_passing(). The library does not use it yet.
+///
+/// Lives as long as the transport. Thread safety: as try_read() and try_write() of the transport,
+/// in whose place these are called.
+class DescriptorPassing {
+ public:
+  /// As Transport::try_write(). The descriptors, which stay the caller's, go with the first byte:
+  /// they have all gone if any byte has.
+  virtual IoResult try_write_with(std::span<const iovec> from,
+                                  std::span<const int> descriptors) = 0;
+  /// As Transport::try_read(); the descriptors that came with these bytes are added to the list,
+  /// and are the caller's. A read takes those of one write at most. More than `most` are closed.
+  virtual IoResult try_read_with(std::span<std::byte> into,
+                                 std::vector<int>& descriptors,
+                                 std::size_t most) = 0;
+
+ protected:
+  ~DescriptorPassing() = default;
+};
+
 /// A reliable, ordered stream of bytes to one peer: a socket, a pipe pair, a ring, a TLS session.
 ///
+/// Whoever waits tries both directions at every wake-up, whichever direction it waited for, with
+/// whichever descriptor and events: a TLS session may have to write before it can read. Each wait
+/// may name another descriptor.
+///
 /// The library closes it by destroying it. Thread safety: one thread reads and one writes at a time
-/// (they may be two); abort() and peer() may be called from any thread at any time.
+/// (they may be two); abort() may be called from any thread at any time, and so may peer() once the
+/// handshake is done. Members that later versions add have defaults.
 class Transport {
  public:
   virtual ~Transport() = default;
 
+  /// What both sides settle before the first byte, such as a TLS handshake. Called first, by both
+  /// sides, and again at each wake-up after a wait that prepare_wait(Interest::read) named, until
+  /// it is done (and answers that for ever); nothing is read or written before. A server gives it
+  /// ConnectionLimits::handshake_timeout, a client the time that it has to connect.
+  virtual Result<Handshake, std::error_code> handshake() { return Handshake::done; }
   /// Reads at most into.size() bytes (> 0) without blocking.
   virtual IoResult try_read(std::span<std::byte> into) = 0;
   /// Writes a prefix of the given pieces (at least one, none empty) without blocking, and without
@@ -109,7 +145,7 @@ class Transport {
   /// Ends both directions at once: reads and writes fail or end from now on, and whoever waits on
   /// the descriptor wakes up. Keeps every resource alive: the destructor frees them.
   virtual void abort(std::error_code reason) noexcept = 0;
-  /// Who is on the other side. Fixed for the life of the connection.
+  /// Who is on the other side. Fixed from the moment that the handshake is done: policies ask then.
   virtual const PeerIdentity& peer() const noexcept = 0;
   /// Sends nothing more; the peer reads the end of the stream after what was written. Optional.
   virtual void shutdown_write() noexcept {}
@@ -118,6 +154,36 @@ class Transport {
   /// transport need not be read from before the next call is written. Fixed for the life of the
   /// connection.
   virtual bool writes_fail_after_close() const noexcept { return false; }
+  /// Null where descriptors cannot be passed. Fixed from the moment that the handshake is done.
+  virtual DescriptorPassing* descriptor_passing() noexcept { return nullptr; }
+};
+
+/// A base for transports that change something about another one: it passes everything on, members
+/// that later versions add included. It passes no descriptors, which would go round what is
+/// changed.
+class ForwardingTransport : public Transport {
+ public:
+  /// REQUIRES: not null.
+  explicit ForwardingTransport(std::unique_ptr<Transport> inner) noexcept
+      : inner_(std::move(inner)) {}
+
+  Result<Handshake, std::error_code> handshake() override { return inner_->handshake(); }
+  IoResult try_read(std::span<std::byte> into) override { return inner_->try_read(into); }
+  IoResult try_write(std::span<const iovec> from) override { return inner_->try_write(from); }
+  WaitAdvice prepare_wait(Interest interest) override { return inner_->prepare_wait(interest); }
+  void abort(std::error_code reason) noexcept override { inner_->abort(reason); }
+  const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
+  void shutdown_write() noexcept override { inner_->shutdown_write(); }
+  bool writes_fail_after_close() const noexcept override {
+    return inner_->writes_fail_after_close();
+  }
+
+ protected:
+  Transport& inner() noexcept { return *inner_; }
+  const Transport& inner() const noexcept { return *inner_; }
+
+ private:
+  const std::unique_ptr<Transport> inner_;
 };
 
 /// Hands over connections that peers made. Driven by the server's loop.

@@ -3,6 +3,7 @@
 #include "client/connect_attempt.hpp"
 
 #include "async/loop_core.hpp"
+#include "transport/handshake.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -28,11 +29,17 @@ void stop_loop(void* loop) noexcept {
 Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
                                                      ConnectContext context) {
   std::string failed = context.target();
+  ConnectContext of_handshake = context;
   try {
     Task<Result<std::unique_ptr<Transport>>> task = connector->connect(std::move(context));
     if (task) {
       Result<std::unique_ptr<Transport>> made = co_await std::move(task);
-      if (!made || *made != nullptr) co_return made;
+      if (made && *made != nullptr) {
+        const Result<void> shaken = co_await finish_handshake(**made, std::move(of_handshake));
+        if (!shaken) co_return shaken.error();
+        co_return made;
+      }
+      if (!made) co_return made;
       failed += ": the connector made no connection";
     } else {
       failed += ": the connector made no task";

@@ -15,6 +15,7 @@ constexpr Duration first_pause = std::chrono::milliseconds(10);
 constexpr Duration longest_pause = std::chrono::seconds(1);
 constexpr Duration check_interval = std::chrono::seconds(5);
 constexpr int accepts_per_turn = 64;
+constexpr std::string_view beyond_limit = "beyond the limit of connections";
 
 }  // namespace
 
@@ -34,6 +35,12 @@ ListenPort::ListenPort(ServerShared& shared,
 
 ListenPort::~ListenPort() {
   unbind();
+  drop_handshakes();
+}
+
+void ListenPort::drop_handshakes() noexcept {
+  while (PendingHandshake* const handshake = handshakes_.pop_front())
+    delete handshake;
 }
 
 void ListenPort::start() {
@@ -46,6 +53,7 @@ void ListenPort::drain() {
   accept_waiting();  // TCP loses them with the listening socket
   unbind();
   accept_waiting();
+  drop_handshakes();  // none of them has sent a request
 }
 
 void ListenPort::accept_waiting() {
@@ -107,19 +115,44 @@ void ListenPort::accept_all() {
 }
 
 void ListenPort::take(std::unique_ptr<Transport> connection) {
+  const Result<Handshake, std::error_code> handshake = connection->handshake();
+  if (!handshake) return log_refusal(*connection, "handshake: " + handshake.error().message());
+  if (*handshake == Handshake::pending) return await_handshake(std::move(connection));
+  admit(std::move(connection));
+}
+
+/// Until then it counts as a connection of an unknown user.
+void ListenPort::await_handshake(std::unique_ptr<Transport> connection) {
+  std::optional<ConnectionQuota::Place> place = shared_->quota().take(PeerIdentity().uid());
+  if (!place) return log_refusal(*connection, beyond_limit);
+  auto* const pending =
+      new PendingHandshake(*core_, *this, std::move(connection), std::move(*place));
+  handshakes_.push_back(*pending);
+  const auto patience = shared_->options().limits().handshake_timeout;
+  pending->begin(deadline_after(core_->now(), patience));
+}
+
+void ListenPort::on_handshake_end(PendingHandshake& handshake, std::error_code error) {
+  std::unique_ptr<Transport> connection = handshake.take_transport();
+  delete &handshake;
+  if (error) return log_refusal(*connection, "handshake: " + error.message());
+  admit(std::move(connection));
+}
+
+void ListenPort::admit(std::unique_ptr<Transport> connection) {
   const PeerIdentity& peer = connection->peer();
-  std::string refused;
-  std::optional<ConnectionQuota::Place> place;
   if (!policy_.admits(peer)) {
-    refused = policy_.why_not(peer);
     send_refusal_notice(*connection, policy_.to_string());
-  } else {
-    place = shared_->quota().take(peer.uid());
-    if (!place) refused = "beyond the limit of connections";
+    return log_refusal(*connection, policy_.why_not(peer));
   }
-  if (refused.empty()) return owner_->take(std::move(connection), std::move(*place));
+  std::optional<ConnectionQuota::Place> place = shared_->quota().take(peer.uid());
+  if (!place) return log_refusal(*connection, beyond_limit);
+  owner_->take(std::move(connection), std::move(*place));
+}
+
+void ListenPort::log_refusal(const Transport& refused, std::string_view why) {
   if (refusal_limiter_.admit(core_->now())) {
-    log(LogLevel::warning, listener_->address(), ": peer ", peer.to_string(), ": ", refused);
+    log(LogLevel::warning, listener_->address(), ": peer ", refused.peer().to_string(), ": ", why);
   }
 }
 

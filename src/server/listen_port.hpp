@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "server/pending_handshake.hpp"
 #include "server/server_shared.hpp"
 
 #include <nearcall/peer_policy.hpp>
@@ -12,13 +13,13 @@
 
 namespace nearcall::detail {
 
-/// One listener on a loop. Peers that the policy does not admit, and those beyond the connection
-/// limits, are closed before a byte of theirs is read, the former with a notice; failures to accept
-/// are retried after 10 ms, doubling to 1 s. Whether clients still find the listener is looked at
-/// every five seconds.
+/// One listener on a loop: does the handshakes of its transports, and then asks who that is. Peers
+/// that the policy does not admit, and those beyond the connection limits, are closed before a byte
+/// of theirs is read, the former with a notice; failures to accept are retried after 10 ms,
+/// doubling to 1 s. Whether clients still find the listener is looked at every five seconds.
 ///
 /// Thread safety: the loop's thread.
-class ListenPort final : public FdWatcher {
+class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
  public:
   /// What its server does with what it has to tell.
   class Owner {
@@ -48,6 +49,7 @@ class ListenPort final : public FdWatcher {
   void unbind() noexcept;
 
   void on_fd_events(std::uint32_t epoll_events) override;
+  void on_handshake_end(PendingHandshake& handshake, std::error_code error) override;
 
  private:
   class AcceptOn final : public Runnable {
@@ -65,6 +67,10 @@ class ListenPort final : public FdWatcher {
   void accept_all();
   void accept_waiting();
   void take(std::unique_ptr<Transport> connection);
+  void await_handshake(std::unique_ptr<Transport> connection);
+  void drop_handshakes() noexcept;
+  void admit(std::unique_ptr<Transport> connection);
+  void log_refusal(const Transport& refused, std::string_view why);
   void wait_for_more();
   void pause(const Status& why);
   void unwatch() noexcept;
@@ -81,6 +87,7 @@ class ListenPort final : public FdWatcher {
   Timer timer_;
   Timer check_timer_;
   AcceptOn accept_on_{*this};
+  IntrusiveList<PendingHandshake> handshakes_;
   LogLimiter refusal_limiter_;
   LogLimiter failure_limiter_;
   LogLimiter check_limiter_;

@@ -6,7 +6,7 @@ namespace nearcall::test {
 
 IoResult FailingTransport::try_read(std::span<std::byte> into) {
   if (breaks_now()) return error_ ? IoResult::failed(error_) : IoResult::end_of_stream();
-  const IoResult result = inner_->try_read(into);
+  const IoResult result = inner().try_read(into);
   count(result);
   return result;
 }
@@ -15,20 +15,20 @@ IoResult FailingTransport::try_write(std::span<const iovec> from) {
   if (breaks_now()) {
     return IoResult::failed(error_ ? error_ : std::make_error_code(std::errc::broken_pipe));
   }
-  const IoResult result = inner_->try_write(from);
+  const IoResult result = inner().try_write(from);
   count(result);
   return result;
 }
 
 WaitAdvice FailingTransport::prepare_wait(Interest interest) {
   if (has_broken()) return WaitAdvice::ready_now();
-  return inner_->prepare_wait(interest);
+  return inner().prepare_wait(interest);
 }
 
 bool FailingTransport::breaks_now() noexcept {
   if (operations_.load() < good_operations_) return false;
   if (!has_broken_.exchange(true)) {
-    inner_->abort(error_ ? error_ : std::make_error_code(std::errc::connection_reset));
+    inner().abort(error_ ? error_ : std::make_error_code(std::errc::connection_reset));
   }
   return true;
 }

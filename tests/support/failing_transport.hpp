@@ -17,13 +17,13 @@ namespace nearcall::test {
 ///
 /// Run a loop over I/O with 0, 1, 2 … good operations until has_broken() says no: then it has met a
 /// failure at each of its steps.
-class FailingTransport final : public Transport {
+class FailingTransport final : public ForwardingTransport {
  public:
   /// Ends instead of failing if there is no error.
   FailingTransport(std::unique_ptr<Transport> inner,
                    std::size_t good_operations,
                    std::error_code error = {})
-      : inner_(std::move(inner)), good_operations_(good_operations), error_(error) {}
+      : ForwardingTransport(std::move(inner)), good_operations_(good_operations), error_(error) {}
 
   bool has_broken() const noexcept { return has_broken_.load(); }
 
@@ -31,15 +31,11 @@ class FailingTransport final : public Transport {
   IoResult try_write(std::span<const iovec> from) override;
   /// Ready once it is broken: there is something to learn.
   WaitAdvice prepare_wait(Interest interest) override;
-  void abort(std::error_code reason) noexcept override { inner_->abort(reason); }
-  const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
-  void shutdown_write() noexcept override { inner_->shutdown_write(); }
 
  private:
   bool breaks_now() noexcept;
   void count(const IoResult& result) noexcept;
 
-  const std::unique_ptr<Transport> inner_;
   const std::size_t good_operations_;
   const std::error_code error_;
   /// Grows; counted by the reading and the writing thread.

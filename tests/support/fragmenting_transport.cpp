@@ -8,7 +8,7 @@
 namespace nearcall::test {
 
 IoResult FragmentingTransport::try_read(std::span<std::byte> into) {
-  return inner_->try_read(into.first(std::min(into.size(), at_most_)));
+  return inner().try_read(into.first(std::min(into.size(), at_most_)));
 }
 
 IoResult FragmentingTransport::try_write(std::span<const iovec> from) {
@@ -19,7 +19,7 @@ IoResult FragmentingTransport::try_write(std::span<const iovec> from) {
     pieces.push_back({piece.iov_base, std::min(piece.iov_len, room)});
     room -= pieces.back().iov_len;
   }
-  return inner_->try_write(pieces);
+  return inner().try_write(pieces);
 }
 
 }  // namespace nearcall::test

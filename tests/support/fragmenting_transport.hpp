@@ -11,20 +11,15 @@ namespace nearcall::test {
 
 /// Passes everything on to another connection, but never moves more than `at_most` bytes in one
 /// read or write. What works through it does not depend on where the stream is cut.
-class FragmentingTransport final : public Transport {
+class FragmentingTransport final : public ForwardingTransport {
  public:
   explicit FragmentingTransport(std::unique_ptr<Transport> inner, std::size_t at_most = 1)
-      : inner_(std::move(inner)), at_most_(at_most) {}
+      : ForwardingTransport(std::move(inner)), at_most_(at_most) {}
 
   IoResult try_read(std::span<std::byte> into) override;
   IoResult try_write(std::span<const iovec> from) override;
-  WaitAdvice prepare_wait(Interest interest) override { return inner_->prepare_wait(interest); }
-  void abort(std::error_code reason) noexcept override { inner_->abort(reason); }
-  const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
-  void shutdown_write() noexcept override { inner_->shutdown_write(); }
 
  private:
-  const std::unique_ptr<Transport> inner_;
   const std::size_t at_most_;
 };
 

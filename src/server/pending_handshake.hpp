@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// PendingHandshake: a transport at a server's door whose handshake is under way.
+#pragma once
+
+#include "async/intrusive_list.hpp"
+#include "async/loop_core.hpp"
+#include "server/connection_quota.hpp"
+
+#include <nearcall/transport.hpp>
+
+#include <memory>
+#include <system_error>
+
+namespace nearcall::detail {
+
+/// A transport whose handshake is under way: tries it again whenever its descriptor is ready, until
+/// it is done, has failed, or its time has passed.
+///
+/// Thread safety: the loop's thread.
+class PendingHandshake final : public FdWatcher, public ListHook {
+ public:
+  class Owner {
+   public:
+    /// Once, and not from inside begin(). Deletes `handshake`.
+    virtual void on_handshake_end(PendingHandshake& handshake, std::error_code error) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  PendingHandshake(LoopCore& core,
+                   Owner& owner,
+                   std::unique_ptr<Transport> transport,
+                   ConnectionQuota::Place place);
+  PendingHandshake(const PendingHandshake&) = delete;
+  PendingHandshake& operator=(const PendingHandshake&) = delete;
+  ~PendingHandshake();
+
+  /// Waits for the next step, until the deadline.
+  void begin(TimePoint deadline);
+  /// The transport, no longer watched.
+  std::unique_ptr<Transport> take_transport() noexcept;
+
+  void on_fd_events(std::uint32_t epoll_events) override;
+
+ private:
+  class StepOn final : public Runnable {
+   public:
+    explicit StepOn(PendingHandshake& handshake) noexcept : handshake_(&handshake) {}
+    void run() noexcept override { handshake_->step(); }
+
+   private:
+    PendingHandshake* handshake_;
+  };
+
+  static void on_timer(void* self) noexcept;
+  void step();
+  void wait();
+  void unwatch() noexcept;
+
+  LoopCore* core_;
+  Owner* owner_;
+  std::unique_ptr<Transport> transport_;
+  ConnectionQuota::Place place_;  // of nobody known, as long as it lasts
+  int watched_fd_ = -1;
+  Timer timer_;
+  StepOn step_on_{*this};
+};
+
+}  // namespace nearcall::detail

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handshakes at a server's door: who comes through, who is asked when, and how long it may take.
+#include "server/pending_handshake.hpp"
+
+#include "server/listen_port.hpp"
+#include "support/handshaking_transport.hpp"
+#include "support/log_capture.hpp"
+#include "support/manual_loop.hpp"
+#include "support/queue_listener.hpp"
+#include "transport/socket_transport.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace nearcall::detail {
+namespace {
+
+using test::HandshakeScript;
+using test::HandshakingTransport;
+
+class PendingHandshakeTest : public test::LogCheckedTest,
+                             public ListenPort::Owner,
+                             protected test::ManualLoop {
+ protected:
+  PendingHandshakeTest() : ManualLoop(TimePoint(std::chrono::hours(24) * 365 * 100)) {
+    script_.peer = PeerIdentity("vault:7", ::geteuid(), ::getegid(), ::getpid());
+  }
+  void listen(const ServerOptions& options = ServerOptions()) {
+    shared_.emplace(options);
+    port_.emplace(*shared_, loop_.core(), std::make_unique<test::QueueListener>(queue_),
+                  PeerPolicy::same_user(), *this);
+    port_->start();
+    settle();
+  }
+  void connect() {
+    queue_->push(
+        std::make_unique<HandshakingTransport>(std::move(make_socketpair()->first), script_));
+    settle();
+  }
+  void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
+    taken_.emplace_back(std::move(connection), std::move(place));
+  }
+  void lose_name() noexcept override {}
+
+  HandshakeScript script_;
+  std::shared_ptr<test::ConnectionQueue> queue_ = std::make_shared<test::ConnectionQueue>();
+  std::optional<ServerShared> shared_;
+  std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
+  std::optional<ListenPort> port_;
+};
+
+TEST_F(PendingHandshakeTest, ThePolicyIsAskedWhenItIsDone) {
+  listen();
+  script_.steps = 2;
+  connect();
+  script_.take_step();
+  settle();
+  EXPECT_TRUE(taken_.empty());
+
+  script_.take_step();
+  settle();
+
+  ASSERT_EQ(taken_.size(), 1U);
+  EXPECT_EQ(taken_[0].first->peer().address(), "vault:7");
+}
+
+TEST_F(PendingHandshakeTest, MayWaitUntilItCanWrite) {
+  listen();
+  script_.events = POLLOUT;  // which an eventfd has
+  script_.is_ours_to_do = true;
+  script_.steps = 3;
+
+  connect();
+
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
+TEST_F(PendingHandshakeTest, WhoTurnsOutToBeAStrangerIsRefused) {
+  listen();
+  script_.peer = PeerIdentity("vault:8");
+  connect();
+
+  script_.take_step();
+  settle();
+
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_TRUE(log_capture().take("peer vault:8: a peer without credentials is not admitted"));
+}
+
+TEST_F(PendingHandshakeTest, AFailedOneIsClosedAndLogged) {
+  listen();
+  connect();
+
+  script_.fail(std::make_error_code(std::errc::protocol_error));
+  settle();
+
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_TRUE(log_capture().take("handshake: Protocol error"));
+}
+
+TEST_F(PendingHandshakeTest, HasTheTimeOfTheHandshakeTimeout) {
+  listen(ServerOptions().limits({.handshake_timeout = std::chrono::seconds(5)}));
+  connect();
+  advance(std::chrono::milliseconds(4999));
+  EXPECT_TRUE(log_capture().lines().empty());
+
+  advance(std::chrono::milliseconds(1));
+
+  EXPECT_TRUE(log_capture().take("handshake: Connection timed out"));
+  script_.take_step();
+  settle();
+  EXPECT_TRUE(taken_.empty());
+}
+
+TEST_F(PendingHandshakeTest, CountsAsAConnection) {
+  listen(ServerOptions().max_connections(1));
+  connect();
+  connect();
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+
+  script_.take_step();
+  settle();
+
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
+TEST_F(PendingHandshakeTest, EndsWithTheDrain) {
+  listen();
+  connect();
+
+  port_->drain();
+  script_.take_step();
+  settle();
+
+  EXPECT_TRUE(taken_.empty());
+}
+
+}  // namespace
+}  // namespace nearcall::detail

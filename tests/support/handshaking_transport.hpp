@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// HandshakingTransport: one whose handshake takes as many steps as the test says.
+#pragma once
+
+#include "base/unique_fd.hpp"
+
+#include <nearcall/transport.hpp>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace nearcall::test {
+
+/// What a test makes of the handshake.
+struct HandshakeScript {
+  /// How many steps the peer still has to take.
+  int steps = 1;
+  /// Whether each try is a step itself.
+  bool is_ours_to_do = false;
+  /// What the next step fails with, if it does.
+  std::error_code error;
+  /// Known from the end of the handshake on.
+  PeerIdentity peer;
+  /// Ready for reading, and always for writing, once the peer took a step.
+  UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  /// What a wait is for: an eventfd is always ready for POLLOUT.
+  short events = POLLIN;
+
+  void tell() const {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(event.get(), &one, sizeof one));
+  }
+  void take_step() {
+    --steps;
+    tell();
+  }
+  void fail(std::error_code why) {
+    error = why;
+    tell();
+  }
+};
+
+/// Passes everything on once the script says that its handshake is done.
+class HandshakingTransport final : public ForwardingTransport {
+ public:
+  HandshakingTransport(std::unique_ptr<Transport> inner, HandshakeScript& script)
+      : ForwardingTransport(std::move(inner)), script_(&script) {}
+
+  Result<Handshake, std::error_code> handshake() override {
+    std::uint64_t count = 0;
+    static_cast<void>(!::read(script_->event.get(), &count, sizeof count));
+    if (script_->error) return Failure{script_->error};
+    if (script_->steps > 0) {
+      if (script_->is_ours_to_do) --script_->steps;
+      return Handshake::pending;
+    }
+    is_done_ = true;
+    return Handshake::done;
+  }
+  WaitAdvice prepare_wait(Interest interest) override {
+    if (is_done_) return inner().prepare_wait(interest);
+    return WaitAdvice::poll(script_->event.get(), script_->events);
+  }
+  const PeerIdentity& peer() const noexcept override { return is_done_ ? script_->peer : nobody_; }
+
+ private:
+  HandshakeScript* script_;
+  const PeerIdentity nobody_{"not known yet"};
+  bool is_done_ = false;
+};
+
+}  // namespace nearcall::test
