@@ -143,12 +143,14 @@ class Server {
   std::vector<std::string> addresses() const;
 
   /// Serves on the calling thread (and threads() − 1 more) until SIGINT, SIGTERM or stop(), then
-  /// drains. Returns what main() should: 0, or 1 after logging the error of listen(). Signals that
+  /// drains. Returns what main() should: 0, or 1 after logging the error of listen() or
+  /// start(). Signals that
   /// the program handles itself are left to it. REQUIRES: made without a loop.
   int run();
 
   /// Begins to serve: on the loop, or without one on threads() new threads. Reports the first error
-  /// of listen().
+  /// of listen(). RESOURCE_EXHAUSTED if there are no descriptors for the loops.
+  /// FAILED_PRECONDITION in a forked child of the process that listens: daemon() comes first.
   Result<void> start();
   /// Begins to drain. From any thread; once is enough.
   void stop() noexcept;

@@ -64,19 +64,16 @@ std::vector<std::string> Server::addresses() const {
 
 int Server::run() {
   CHECK(core_->has_own_threads() && !core_->is_started());
-  if (!core_->first_error().ok()) {
-    log(LogLevel::error, core_->first_error().to_string());
-    return 1;
-  }
-  core_->run();
-  return 0;
+  Result<void> served = core_->first_error().ok() ? core_->run() : Failure{core_->first_error()};
+  if (served) return 0;
+  log(LogLevel::error, served.error().to_string());
+  return 1;
 }
 
 Result<void> Server::start() {
   CHECK(!core_->is_started());
   if (!core_->first_error().ok()) return Failure{core_->first_error()};
-  core_->start();
-  return {};
+  return core_->start();
 }
 
 void Server::stop() noexcept {

@@ -42,21 +42,23 @@ Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy p
     if (listening_.empty()) signals_.reset();
     return bound;
   }
+  if (!listens_in_) listens_in_.emplace();
   addresses_.push_back(listener->address());
   listening_.push_back({std::move(listener), std::move(policy)});
   return {};
 }
 
-void ServerCore::start() {
-  begin();
+Result<void> ServerCore::start() {
+  if (Result<void> begun = begin(); !begun) return begun;
   signals_.reset();
-  if (!has_own_threads()) return;
+  if (!has_own_threads()) return {};
   for (const auto& slot : loops_)
     slot->run_on_thread();
+  return {};
 }
 
-void ServerCore::run() {
-  begin();
+Result<void> ServerCore::run() {
+  if (Result<void> begun = begin(); !begun) return begun;
   if (!signals_) signals_.emplace();
   signals_->attach(first_loop().core(), [this] { stop(); });
   for (std::size_t i = 1; i < loops_.size(); ++i)
@@ -64,14 +66,31 @@ void ServerCore::run() {
   first_loop().run();
   join();
   signals_.reset();
+  return {};
 }
 
-void ServerCore::begin() {
+/// A loop without descriptors would serve nobody.
+Result<void> ServerCore::open_loops() {
   const std::size_t count = given_loop_ != nullptr ? 1 : shared_.options().threads();
   undrained_ = count;
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<Slot>(*this, given_loop_));
+    if (Result<void> opened = loops_.back()->event_loop().open(); !opened) {
+      loops_.clear();
+      return opened;
+    }
   }
+  return {};
+}
+
+Result<void> ServerCore::begin() {
+  if (listens_in_ && !listens_in_->is_in_maker()) {
+    return Failure{Status::failed_precondition(
+                       "the server listened before this process was forked, and a child gets none "
+                       "of its sockets: fork, or call daemon(), before listen()")
+                       .with_reason(StatusReason::misuse)};
+  }
+  if (Result<void> opened = open_loops(); !opened) return opened;
   const std::lock_guard lock(mutex_);
   const bool is_stopped = course_ == Course::stopped_while_idle;
   course_ = is_stopped ? Course::draining : Course::begun;
@@ -80,6 +99,7 @@ void ServerCore::begin() {
   } else {
     open_ports();
   }
+  return {};
 }
 
 /// The ports are on the first loop; they begin there.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/signal_watch.hpp"
+#include "base/fork_mark.hpp"
 #include "server/listen_port.hpp"
 #include "server/server_loop.hpp"
 #include "server/server_shared.hpp"
@@ -45,10 +46,12 @@ class ServerCore final : public ListenPort::Owner {
   const Status& first_error() const noexcept { return first_error_; }
 
   /// Starts on the loop that was given, or on loops of its own, one thread each.
-  void start();
+  /// RESOURCE_EXHAUSTED if the loops get no descriptors, and it may be tried again then.
+  /// FAILED_PRECONDITION in a forked child of the process that listens.
+  Result<void> start();
   /// Starts, and runs the first loop on the calling thread until all is drained, which SIGINT and
   /// SIGTERM bring about.
-  void run();
+  Result<void> run();
   void stop() noexcept;
   void join();
   std::stop_token stopped() const noexcept { return stopped_.get_token(); }
@@ -79,7 +82,8 @@ class ServerCore final : public ListenPort::Owner {
   };
 
   EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
-  void begin();
+  Result<void> begin();
+  Result<void> open_loops();
   void open_ports();
   /// REQUIRES: mutex_ is held.
   void drain();
@@ -92,6 +96,8 @@ class ServerCore final : public ListenPort::Owner {
   EventLoop* const given_loop_;
   Status first_error_;
   std::vector<Listening> listening_;
+  /// The process that listens, from the first listen() on.
+  std::optional<ForkMark> listens_in_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<Slot>> loops_;
   std::vector<std::unique_ptr<ListenPort>> ports_;

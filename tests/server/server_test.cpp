@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +296,44 @@ INSTANTIATE_TEST_SUITE_P(Signals,
                          [](const auto& of) {
                            return std::string(of.param == SIGINT ? "Interrupt" : "Terminate");
                          });
+
+TEST_F(ServerTest, ShortOfDescriptorsItSaysSoAndNeverAborts) {
+  int refused_starts = 0;
+  for (rlim_t most = 4; most < 24; ++most) {
+    ChildProcess child([&] {
+      constexpr int could_not_listen = 10;
+      constexpr int could_not_start = 11;
+      const rlimit limit{most, most};
+      if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+      Server server(ServerOptions().threads(2));
+      const Result<void> listening = server.try_listen(target());
+      if (!listening) {
+        return listening.error().code() == StatusCode::resource_exhausted ? could_not_listen : 2;
+      }
+      const Result<void> started = server.start();
+      if (started) return 0;
+      return started.error().code() == StatusCode::resource_exhausted ? could_not_start : 3;
+    });
+
+    const int result = child.wait();
+
+    EXPECT_TRUE(result == 0 || result == 10 || result == 11) << result << " with " << most;
+    refused_starts += result == 11 ? 1 : 0;
+  }
+  EXPECT_GT(refused_starts, 0);
+}
+
+TEST_F(ServerTest, InAForkedChildOfTheProcessThatListensItDoesNotStart) {
+  Server server;
+  server.listen(target());
+
+  ChildProcess child([&] {
+    const Result<void> started = server.start();
+    return started.status().code() == StatusCode::failed_precondition ? 0 : 1;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+}
 
 // ---- stop -----------------------------------------------------------------------------------
 
