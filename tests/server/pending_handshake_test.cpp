@@ -103,7 +103,9 @@ TEST_F(PendingHandshakeTest, AFailedOneIsClosedAndLogged) {
 }
 
 TEST_F(PendingHandshakeTest, HasTheTimeOfTheHandshakeTimeout) {
-  listen(ServerOptions().limits({.handshake_timeout = std::chrono::seconds(5)}));
+  ConnectionLimits limits;
+  limits.handshake_timeout = std::chrono::seconds(5);
+  listen(ServerOptions().limits(limits));
   connect();
   advance(std::chrono::milliseconds(4999));
   EXPECT_TRUE(log_capture().lines().empty());
