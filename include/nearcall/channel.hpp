@@ -112,14 +112,17 @@ class ChannelOptions {
 /// Blocking calls take a connection from a pool, and the calling thread drives it. Awaited calls
 /// use one connection for each EventLoop. There is no thread behind a channel.
 ///
-/// Thread safety: any thread. Generated clients share what is behind it and may outlive it.
+/// A handle: copies are cheap and lead to the same connections, and so do clients made with it,
+/// which may outlive it. When the last of them goes, connections that carry no call are closed.
+///
+/// Thread safety: any thread.
 class Channel {
  public:
   /// `target`: see Endpoint::parse(). One that is wrong (an unknown scheme, a path
   /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it.
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
+  Channel(const Channel&) = default;
+  Channel& operator=(const Channel&) = default;
   ~Channel();
 
   /// For generated code.

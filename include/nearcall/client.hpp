@@ -335,7 +335,7 @@ class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
 class ClientStub {
  public:
   /// REQUIRES: `methods` are constants that live for ever.
-  ClientStub(Channel& channel, std::span<const Method> methods);
+  ClientStub(const Channel& channel, std::span<const Method> methods);
 
   /// A unary call: waits for the reply.
   template <class Reply>

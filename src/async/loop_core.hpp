@@ -133,6 +133,12 @@ class LoopCore {
 
   /// Takes `owned` over: it is deleted with the loop, or deletes itself before that.
   void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
+  /// What the owner of this LoopSlot has here; null until it is set.
+  LoopOwned*& slot(std::size_t number) {
+    if (number >= slots_.size()) [[unlikely]]
+      slots_.resize(number + 1);
+    return slots_[number];
+  }
 
   // For EventLoop and sync_wait.
 
@@ -198,6 +204,7 @@ class LoopCore {
   IntrusiveList<TurnEndHook> hooks_;
   IntrusiveList<LoopOwned> owned_;
   TurnBudget budget_;
+  std::vector<LoopOwned*> slots_;
   HotSources hot_;
   Spinner spinner_;
   /// When the descriptors are looked at again while the hot sources keep the loop busy.

@@ -2,8 +2,6 @@
 // Starting, repeating, awaiting and cancelling a call on a loop.
 #include "client/async_call.hpp"
 
-#include "client/channel_core.hpp"
-
 #include <utility>
 
 namespace nearcall::detail {
@@ -11,7 +9,7 @@ namespace nearcall::detail {
 namespace {
 
 /// Why a call may not be made here, or OK.
-Status obstacle(const BoundMethod& method, const ChannelCore& channel, const EventLoop* loop) {
+Status obstacle(const BoundMethod& method, const Backend& channel, const EventLoop* loop) {
   if (loop != nullptr) return channel.misuse();
   return Status(StatusCode::failed_precondition,
                 std::string(method.method.path) +
@@ -22,25 +20,26 @@ Status obstacle(const BoundMethod& method, const ChannelCore& channel, const Eve
 
 }  // namespace
 
-AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
+AsyncCall::AsyncCall(const BoundMethods& methods,
                      std::size_t method,
                      const google::protobuf::MessageLite* request,
                      const CallOptions& options,
                      EventLoop* loop)
-    : methods_(std::move(methods)),
-      loop_(loop),
+    : loop_(loop),
       call_(*this,
-            (*methods_)[method],
+            methods[method],
             options,
-            methods_->channel().options().max_receive_message_size(),
+            methods.backend().options().max_receive_message_size(),
             loop != nullptr ? loop->core().clock() : Clock()) {
-  if (!call_.check(options, obstacle(call_.method(), methods_->channel(), loop))) return;
+  Backend& backend = methods.backend();
+  if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
   if (request != nullptr) call_.keep_request(*request);
   if (call_.is_over()) return;
   call_.messages().set_loop(loop->core());
   timer_.emplace(loop->core(), &AsyncCall::on_deadline, this);
   timer_->set(call_.deadline());
-  submit();
+  backend_ = &LoopBackend::of(backend, loop->core());
+  backend_->begin(*this);
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
@@ -48,19 +47,10 @@ AsyncCall::AsyncCall(std::shared_ptr<const BoundMethods> methods,
 
 AsyncCall::~AsyncCall() {
   cancellation_.reset();
-  const bool has_loop = connection_ != nullptr && !connection_->is_loop_gone();
-  if (has_loop && cancelling_.load() == Cancelling::posted)
-    loop_->core().cancel_posted(cancel_here_);
-  ListHook::unlink();
+  WaitingCall::unlink();
   for (Resume& resume : waiting_)
     resume.awaiter = nullptr;
   call_.drop();
-}
-
-void AsyncCall::submit() {
-  ChannelCore& channel = methods_->channel();
-  connection_ = channel.on_loop(*loop_);
-  connection_->submit(*this, channel);
 }
 
 void AsyncCall::on_deadline(void* self) noexcept {
@@ -82,6 +72,7 @@ void AsyncCall::end_cancelling() noexcept {
   Cancelling before = Cancelling::no;
   if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
   cancelling_.wait(Cancelling::posting);
+  loop_->core().cancel_posted(cancel_here_);
 }
 
 // ---- who waits ----------------------------------------------------------------------------------
@@ -113,10 +104,12 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
 
 void AsyncCall::on_change() {
   if (call_.is_over()) {
-    end_cancelling();
-    ListHook::unlink();
+    WaitingCall::unlink();
     if (timer_) timer_->clear();
-    if (connection_ != nullptr) connection_->on_call_over();
+    if (backend_ != nullptr) {
+      end_cancelling();
+      std::exchange(backend_, nullptr)->on_call_over();
+    }
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;

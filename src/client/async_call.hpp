@@ -2,8 +2,9 @@
 // AsyncCall: a call that coroutines wait for.
 #pragma once
 
+#include "client/bound_methods.hpp"
 #include "client/call.hpp"
-#include "client/loop_connection.hpp"
+#include "client/loop_backend.hpp"
 
 #include <nearcall/client.hpp>
 
@@ -18,10 +19,10 @@ namespace nearcall::detail {
 /// A Call that coroutines on one loop wait for, on the loop's connection.
 ///
 /// Thread safety: the loop's thread; cancel() from any.
-class AsyncCall final : public ListHook, private CallWaiter {
+class AsyncCall final : private WaitingCall, private CallWaiter {
  public:
   /// `loop` is null where none runs: the call has failed then.
-  AsyncCall(std::shared_ptr<const BoundMethods> methods,
+  AsyncCall(const BoundMethods& methods,
             std::size_t method,
             const google::protobuf::MessageLite* request,
             const CallOptions& options,
@@ -38,12 +39,6 @@ class AsyncCall final : public ListHook, private CallWaiter {
 
   /// Aborts with a sentence if it is used outside of its loop.
   void require_loop() const noexcept;
-
-  // From LoopConnection.
-
-  void open_on(ClientConnection& connection) { call_.open(connection, &loop_->core()); }
-  /// To the connection of its loop.
-  void submit();
 
   // From CallAwaiter.
 
@@ -75,13 +70,20 @@ class AsyncCall final : public ListHook, private CallWaiter {
 
   static void on_deadline(void* self) noexcept;
   void on_change() override;
-  void on_repeat() override { connection_->repeat(*this); }
+  void on_repeat() override { backend_->repeat(*this); }
+
+  // WaitingCall
+
+  void open_on(ClientConnection& connection) override { call_.open(connection, &loop_->core()); }
+  void on_failed(const Status& why) override { call_.on_failed(why); }
+  void on_unsent(const Status& why) override { call_.on_unsent(why); }
+
   void cancel_here() { call_.cancel(); }
   void end_cancelling() noexcept;
 
-  std::shared_ptr<const BoundMethods> methods_;
   EventLoop* loop_;
-  std::shared_ptr<LoopConnection> connection_;
+  /// Null before it begins, and once it is over.
+  LoopBackend* backend_ = nullptr;
   Call call_;
   std::optional<Timer> timer_;
   Resume waiting_[2];

@@ -29,10 +29,9 @@ Status check_thread(const BoundMethod& method) {
 
 }  // namespace
 
-BlockingCall::BlockingCall(const BoundMethod& method,
-                           const CallOptions& options,
-                           std::size_t max_message_size)
-    : call_(*this, method, options, max_message_size, Clock()) {
+BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const CallOptions& options)
+    : backend_(&backend),
+      call_(*this, method, options, backend.options().max_receive_message_size(), Clock()) {
 }
 
 BlockingCall::~BlockingCall() {
@@ -45,24 +44,21 @@ void BlockingCall::leave(Lock lock) {
   call_.drop();
   connection_->flush();
   const http2::Session::OpenState state = connection_->client().open_state();
-  channel_->put_back(let_go(lock), state, call_.now());
+  backend_->put_back(let_go(lock), state, call_.now());
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
 
-void BlockingCall::start(std::shared_ptr<const BoundMethods> methods,
-                         const google::protobuf::MessageLite* request,
-                         const CallOptions& options) {
-  methods_ = std::move(methods);
+void BlockingCall::start(const google::protobuf::MessageLite* request, const CallOptions& options) {
+  kept_backend_ = backend_->shared_from_this();
   if (request != nullptr) call_.keep_request(*request);
   Lock lock;
-  if (prepare(methods_->channel(), options)) begin(lock);
+  if (prepare(options)) begin(lock);
 }
 
-bool BlockingCall::prepare(ChannelCore& channel, const CallOptions& options) {
-  channel_ = &channel;
+bool BlockingCall::prepare(const CallOptions& options) {
   Status obstacle = check_thread(call_.method());
-  if (obstacle.ok()) obstacle = channel.misuse();
+  if (obstacle.ok()) obstacle = backend_->misuse();
   if (!call_.check(options, std::move(obstacle))) return false;
   if (options.cancellation().stop_possible()) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
@@ -82,10 +78,10 @@ void BlockingCall::begin_once_more(Lock& lock) {
   const http2::Session::OpenState state = connection_->client().open_state();
   std::shared_ptr<BlockingConnection> first = let_go(lock);
   if (state == http2::Session::OpenState::closed) {
-    channel_->put_back(std::move(first), state, call_.now());
+    backend_->put_back(std::move(first), state, call_.now());
   }
   open(lock, first);
-  if (first != nullptr) channel_->put_back(std::move(first), state, call_.now());
+  if (first != nullptr) backend_->put_back(std::move(first), state, call_.now());
 }
 
 bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
@@ -126,10 +122,10 @@ void BlockingCall::send() {
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
     Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
-  using Want = ChannelCore::Want;
+  using Want = Backend::Want;
   Want want = call_.has_one_request() ? Want::any : Want::fit;
   if (call_.has_repeated()) want = Want::fresh;
-  if (std::shared_ptr<BlockingConnection> taken = channel_->take(lock, want)) return taken;
+  if (std::shared_ptr<BlockingConnection> taken = backend_->take(lock, want)) return taken;
   Result<std::shared_ptr<BlockingConnection>> made = connect();
   if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
     return made;
@@ -145,7 +141,7 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
     if (is_cancelled_) attempt.request_stop();
   }
   Result<std::shared_ptr<BlockingConnection>> made =
-      channel_->connect(call_.deadline(), attempt.get_token());
+      backend_->connect(call_.deadline(), attempt.get_token());
   if (made) return made;
   if (was_cancelled()) return Failure{cancelled()};
   if (call_.now() >= call_.deadline()) return Failure{late()};
@@ -193,13 +189,12 @@ void BlockingCall::wait_for_end(Lock& lock) {
   wait(lock, reader_, [this] { return call_.is_over(); });
 }
 
-Status BlockingCall::run_unary(ChannelCore& channel,
-                               const google::protobuf::MessageLite& request,
+Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
                                const CallOptions& options,
                                google::protobuf::MessageLite& reply) {
   call_.expect_reply(reply);
   call_.borrow_request(request);
-  if (!prepare(channel, options)) return call_.status();
+  if (!prepare(options)) return call_.status();
   Lock lock;
   begin(lock);
   if (connection_ == nullptr) return call_.status();

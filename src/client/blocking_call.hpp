@@ -2,9 +2,9 @@
 // BlockingCall: a call that threads wait for.
 #pragma once
 
+#include "client/backend.hpp"
 #include "client/blocking_connection.hpp"
 #include "client/call.hpp"
-#include "client/channel_core.hpp"
 
 #include <nearcall/call_options.hpp>
 
@@ -29,19 +29,16 @@ namespace nearcall::detail {
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
 class BlockingCall final : private CallWaiter {
  public:
-  BlockingCall(const BoundMethod& method, const CallOptions& options, std::size_t max_message_size);
+  BlockingCall(Backend& backend, const BoundMethod& method, const CallOptions& options);
   BlockingCall(const BlockingCall&) = delete;
   BlockingCall& operator=(const BlockingCall&) = delete;
   ~BlockingCall();
 
   /// Connects and opens the stream, and sends `request` where there is one. What goes wrong becomes
-  /// the call's status. The call may outlive its stub and its channel: it keeps `methods`.
-  void start(std::shared_ptr<const BoundMethods> methods,
-             const google::protobuf::MessageLite* request,
-             const CallOptions& options);
+  /// the call's status. The call may outlive its stub and its channel.
+  void start(const google::protobuf::MessageLite* request, const CallOptions& options);
   /// A whole unary call.
-  Status run_unary(ChannelCore& channel,
-                   const google::protobuf::MessageLite& request,
+  Status run_unary(const google::protobuf::MessageLite& request,
                    const CallOptions& options,
                    google::protobuf::MessageLite& reply);
 
@@ -64,7 +61,7 @@ class BlockingCall final : private CallWaiter {
   void on_ready() override;
   void on_repeat() override;
   /// False if it is over before it began.
-  bool prepare(ChannelCore& channel, const CallOptions& options);
+  bool prepare(const CallOptions& options);
   /// Opens it, and once more if that is wanted at once.
   /// `lock` is that of the connection, if there is one afterwards.
   void begin(Lock& lock);
@@ -87,14 +84,14 @@ class BlockingCall final : private CallWaiter {
   /// The connection, which the call no longer has, nor its lock.
   std::shared_ptr<BlockingConnection> let_go(Lock& lock);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
-  bool is_shared() const noexcept { return methods_ != nullptr || cancellation_.has_value(); }
+  bool is_shared() const noexcept { return kept_backend_ != nullptr || cancellation_.has_value(); }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
   bool was_cancelled();
 
   /// Null in a unary call, which its stub waits for.
-  std::shared_ptr<const BoundMethods> methods_;
-  ChannelCore* channel_ = nullptr;
+  std::shared_ptr<Backend> kept_backend_;
+  Backend* backend_;
   /// It has to be opened once more, by the thread that waits for it.
   bool wants_repeat_ = false;
 

@@ -2,37 +2,31 @@
 // BoundMethods: the methods of a service on one channel, with the headers that their calls share.
 #pragma once
 
-#include "http2/header_template.hpp"
+#include "client/channel_core.hpp"
 
 #include <nearcall/method.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <vector>
+#include <utility>
 
 namespace nearcall::detail {
-
-class ChannelCore;
-
-/// One method on one channel.
-struct BoundMethod {
-  Method method;
-  http2::HeaderTemplate head;
-};
 
 /// The methods of a service on one channel. Immutable; shared by the copies of a stub.
 class BoundMethods {
  public:
-  BoundMethods(std::shared_ptr<ChannelCore> channel, std::span<const Method> methods);
+  BoundMethods(std::shared_ptr<ChannelCore> channel, std::span<const Method> methods)
+      : channel_(std::move(channel)), methods_(channel_->pick().bind(methods)) {}
 
   ChannelCore& channel() const noexcept { return *channel_; }
-  const std::shared_ptr<ChannelCore>& shared_channel() const noexcept { return channel_; }
+  Backend& backend() const noexcept { return channel_->pick(); }
+  /// Lives as long as the backend.
   const BoundMethod& operator[](std::size_t index) const noexcept { return methods_[index]; }
 
  private:
   std::shared_ptr<ChannelCore> channel_;
-  std::vector<BoundMethod> methods_;
+  std::span<const BoundMethod> methods_;
 };
 
 }  // namespace nearcall::detail

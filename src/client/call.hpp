@@ -5,7 +5,7 @@
 #include "base/clock.hpp"
 #include "base/owned_bytes.hpp"
 #include "client/attempt.hpp"
-#include "client/bound_methods.hpp"
+#include "client/bound_method.hpp"
 #include "client/kept_request.hpp"
 #include "client/retry_policy.hpp"
 

@@ -11,7 +11,6 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"$]+)"|<(nearcall/[^>]+)>)', re.
 
 # Circles that are known, each a set of names as of findings. One that is gone must go from here.
 KNOWN = [
-    {"client/async_call", "client/channel_core", "client/loop_connection"},
     {"server/server_call", "server/server_connection", "server/server_loop"},
 ]
 

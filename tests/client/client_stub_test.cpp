@@ -118,6 +118,17 @@ TEST_F(ClientStubTest, ACallThatTheServerMayHaveBegunIsNotRepeated) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST_F(ClientStubTest, CopiesOfAChannelLeadToTheSameConnections) {
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  auto first = std::make_unique<Channel>("mine", server.options());
+  Channel copy = *first;
+  ASSERT_TRUE(call_unary(ClientStub(*first, test_methods)).ok());
+  first.reset();
+
+  EXPECT_TRUE(call_unary(ClientStub(copy, test_methods)).ok());
+  EXPECT_EQ(server.connection_count(), 1U);
+}
+
 TEST_F(ClientStubTest, ATargetThatIsWrongFailsEachCall) {
   Channel channel("nonsense:://");
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A channel's pool: taking, sharing, putting back.
-#include "client/channel_core.hpp"
+#include "client/backend.hpp"
 
 #include "client/connect_attempt.hpp"
-#include "client/loop_connection.hpp"
 #include "transport/make_transport.hpp"
 
 #include <algorithm>
@@ -57,7 +56,7 @@ class CheckingConnector final : public Connector {
 
 }  // namespace
 
-ChannelCore::ChannelCore(std::string target, ChannelOptions options)
+Backend::Backend(std::string target, ChannelOptions options)
     : target_(std::move(target)), options_(std::move(options)) {
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
@@ -80,24 +79,37 @@ ChannelCore::ChannelCore(std::string target, ChannelOptions options)
   }
 }
 
-ChannelCore::~ChannelCore() {
+Backend::~Backend() {
   Pool* const last = pool_.load();
   if (!last->made_in.is_in_maker()) {
     leave_to_parent(last);
     return;
   }
-  for (auto& [loop, connection] : last->by_loop)
-    LoopConnection::dispose(std::move(connection));
   delete last;
 }
 
-TimePoint ChannelCore::connect_deadline(TimePoint deadline) const {
-  return std::min(deadline, deadline_after(SteadyClock::now(), options_.connect_timeout()));
+TimePoint Backend::connect_deadline(TimePoint now, TimePoint deadline) const {
+  return std::min(deadline, deadline_after(now, options_.connect_timeout()));
+}
+
+/// Clients of one service share their methods, however many there are.
+std::span<const BoundMethod> Backend::bind(std::span<const Method> methods) {
+  const std::lock_guard lock(bound_mutex_);
+  for (const Bound& known : bound_) {
+    if (known.methods.data() == methods.data() && known.methods.size() == methods.size()) {
+      return known.here;
+    }
+  }
+  Bound& made = bound_.emplace_back(Bound{methods, {}});
+  made.here.reserve(methods.size());
+  for (const Method& method : methods)
+    made.here.push_back(bind_method(method, options_.authority()));
+  return made.here;
 }
 
 // ---- blocking calls -----------------------------------------------------------------------------
 
-std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& lock, Want want) {
+std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Lock& lock, Want want) {
   Pool& here = pool();
   if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
@@ -115,13 +127,13 @@ std::shared_ptr<BlockingConnection> ChannelCore::take(BlockingConnection::Lock& 
   return nullptr;
 }
 
-Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadline,
-                                                                 std::stop_token stop) {
+Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
+                                                             std::stop_token stop) {
   Pool& here = pool();
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
-  Result<std::unique_ptr<Transport>> transport =
-      connect_blocking(connector_, ConnectContext(target_, connect_deadline(deadline), stop));
+  Result<std::unique_ptr<Transport>> transport = connect_blocking(
+      connector_, ConnectContext(target_, connect_deadline(SteadyClock::now(), deadline), stop));
   const bool is_given_up = stop.stop_requested() || SteadyClock::now() >= deadline;
   const std::lock_guard lock(here.mutex);
   --here.connecting;
@@ -145,10 +157,10 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::connect(TimePoint deadl
 
 /// Another call's connection, or null and a place for one more. While there is neither, those that
 /// are being made may become one: waits for them, and fails as they do.
-Result<std::shared_ptr<BlockingConnection>> ChannelCore::share_or_reserve(Pool& pool,
-                                                                          TimePoint deadline,
-                                                                          std::stop_token stop) {
-  const TimePoint until = connect_deadline(deadline);
+Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool,
+                                                                      TimePoint deadline,
+                                                                      std::stop_token stop) {
+  const TimePoint until = connect_deadline(SteadyClock::now(), deadline);
   std::unique_lock lock(pool.mutex);
   const std::size_t failures = pool.failures;
   Pool::Live live;
@@ -170,7 +182,7 @@ Result<std::shared_ptr<BlockingConnection>> ChannelCore::share_or_reserve(Pool& 
   return std::shared_ptr<BlockingConnection>();
 }
 
-ChannelCore::Pool::Live ChannelCore::Pool::live() const noexcept {
+Backend::Pool::Live Backend::Pool::live() const noexcept {
   Live live;
   for (const auto& place : places) {
     if (place->is_vacant() || place->is_going) continue;
@@ -181,16 +193,16 @@ ChannelCore::Pool::Live ChannelCore::Pool::live() const noexcept {
   return live;
 }
 
-std::atomic<PooledConnection*>& ChannelCore::Pool::last_used_here() {
+std::atomic<PooledConnection*>& Backend::Pool::last_used_here() {
   return last_used[thread_number() % last_used.size()].place;
 }
 
-bool ChannelCore::may_have_more(Pool& pool) const {
+bool Backend::may_have_more(Pool& pool) const {
   const std::lock_guard lock(pool.mutex);
   return pool.live().count + pool.connecting < options_.max_connections();
 }
 
-std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
+std::shared_ptr<BlockingConnection> Backend::take_idle(Pool& pool) {
   PooledConnection* const mine = pool.last_used_here().load(std::memory_order_acquire);
   if (mine != nullptr && mine->try_take()) return mine->connection;
   const std::lock_guard lock(pool.mutex);
@@ -206,7 +218,7 @@ std::shared_ptr<BlockingConnection> ChannelCore::take_idle(Pool& pool) {
 }
 
 /// A connection that is in use, when there may not be more.
-std::shared_ptr<BlockingConnection> ChannelCore::share(Pool& pool) {
+std::shared_ptr<BlockingConnection> Backend::share(Pool& pool) {
   const std::lock_guard lock(pool.mutex);
   const Pool::Live live = pool.live();
   if (live.least_used == nullptr || live.count + pool.connecting < options_.max_connections()) {
@@ -216,14 +228,14 @@ std::shared_ptr<BlockingConnection> ChannelCore::share(Pool& pool) {
   return live.least_used->connection;
 }
 
-PooledConnection& ChannelCore::vacancy(Pool& pool) {
+PooledConnection& Backend::vacancy(Pool& pool) {
   for (const auto& place : pool.places) {
     if (place->is_vacant()) return *place;
   }
   return *pool.places.emplace_back(std::make_unique<PooledConnection>());
 }
 
-void ChannelCore::give_up(Pool& pool, PooledConnection& place) {
+void Backend::give_up(Pool& pool, PooledConnection& place) {
   std::shared_ptr<BlockingConnection> gone;  // goes after the lock
   const std::lock_guard lock(pool.mutex);
   place.is_going = true;
@@ -231,9 +243,9 @@ void ChannelCore::give_up(Pool& pool, PooledConnection& place) {
   if (place.try_vacate()) gone = std::move(place.connection);
 }
 
-void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection,
-                           http2::Session::OpenState state,
-                           TimePoint now) {
+void Backend::put_back(std::shared_ptr<BlockingConnection> connection,
+                       http2::Session::OpenState state,
+                       TimePoint now) {
   if (!connection->is_in_maker()) return;
   Pool& here = pool();
   PooledConnection& place = *connection->place();
@@ -245,7 +257,7 @@ void ChannelCore::put_back(std::shared_ptr<BlockingConnection> connection,
   if (now >= here.next_sweep.load(std::memory_order_relaxed)) sweep(here, now);
 }
 
-void ChannelCore::sweep(Pool& pool, TimePoint now) {
+void Backend::sweep(Pool& pool, TimePoint now) {
   std::vector<std::shared_ptr<BlockingConnection>> closed;  // go after the lock
   const std::lock_guard lock(pool.mutex);
   pool.next_sweep.store(now + sweep_interval, std::memory_order_relaxed);
@@ -260,28 +272,31 @@ void ChannelCore::sweep(Pool& pool, TimePoint now) {
   }
 }
 
-// ---- awaited calls ------------------------------------------------------------------------------
+// ---- loops --------------------------------------------------------------------------------------
 
-std::shared_ptr<LoopConnection> ChannelCore::on_loop(EventLoop& loop) {
+void Backend::add(LoopPlace& loop) {
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
-  std::shared_ptr<LoopConnection>& mine = here.by_loop[&loop];
-  if (mine == nullptr || mine->is_closing()) {
-    mine = std::make_shared<LoopConnection>(*this, loop);
-  }
-  return mine;
+  here.loops.push_back(loop);
 }
 
-void ChannelCore::forget(EventLoop& loop, const LoopConnection& connection) {
+/// In a forked child a place of the parent's is left to the parent.
+void Backend::remove(LoopPlace& loop) {
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
-  const auto found = here.by_loop.find(&loop);
-  if (found != here.by_loop.end() && found->second.get() == &connection) here.by_loop.erase(found);
+  loop.unlink();
+}
+
+void Backend::retire() {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  while (LoopPlace* const loop = here.loops.pop_front())
+    loop->retire_soon();
 }
 
 // ---- fork ---------------------------------------------------------------------------------------
 
-ChannelCore::Pool& ChannelCore::pool_after_fork(Pool* of_parent) {
+Backend::Pool& Backend::pool_after_fork(Pool* of_parent) {
   auto fresh = std::make_unique<Pool>();
   if (!pool_.compare_exchange_strong(of_parent, fresh.get()))
     return *of_parent;  // another thread's
@@ -292,7 +307,7 @@ ChannelCore::Pool& ChannelCore::pool_after_fork(Pool* of_parent) {
 /// Closes the child's copies of the pooled connections' descriptors, so that the server sees when
 /// the parent goes. Connections on loops stay as they are, and so does all of it if a thread of the
 /// parent had the mutex at the fork: that thread is not here to set things right.
-void ChannelCore::leave_to_parent(Pool* pool) {
+void Backend::leave_to_parent(Pool* pool) {
   if (!pool->mutex.try_lock()) return;
   pool->places.clear();
   pool->mutex.unlock();

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backend: one server as a channel sees it: where it is, and the connections to it.
+#pragma once
+
+#include "async/intrusive_list.hpp"
+#include "async/loop_slot.hpp"
+#include "base/clock.hpp"
+#include "base/fork_mark.hpp"
+#include "client/blocking_connection.hpp"
+#include "client/bound_method.hpp"
+
+#include <nearcall/channel.hpp>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace nearcall::detail {
+
+/// What one loop has of a backend: its place among the backend's loops.
+class LoopPlace : public ListHook {
+ public:
+  /// Nobody makes new calls: what carries none may go, on the loop's thread. From any.
+  virtual void retire_soon() = 0;
+
+ protected:
+  ~LoopPlace() = default;
+};
+
+/// A connection's place in the pool; it stays when the connection goes, for another one.
+struct alignas(64) PooledConnection {
+  static constexpr int vacant = -1;
+
+  /// From 0 to `vacant`, and back to 1 with another connection: by who has the mutex of the pool.
+  /// Else how many calls use it: up and down by anybody, but only from 0 to 1 without the mutex.
+  std::atomic<int> users{vacant};
+  /// Of whoever was its only user.
+  std::atomic<TimePoint> idle_since{TimePoint{}};
+  /// Changes when it becomes vacant, and when it no longer is.
+  std::shared_ptr<BlockingConnection> connection;
+  /// Takes no more calls, and goes with its last user. For who has the mutex.
+  bool is_going = false;
+
+  bool is_vacant() const noexcept { return users.load(std::memory_order_relaxed) == vacant; }
+  /// Whether it was idle, and is the caller's now.
+  bool try_take() noexcept { return try_move(0, 1); }
+  bool try_vacate() noexcept { return try_move(0, vacant); }
+
+ private:
+  bool try_move(int from, int to) noexcept {
+    return users.compare_exchange_strong(from, to, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+  }
+};
+
+/// One server as a channel sees it: where it is, and the connections to it: a pool for blocking
+/// calls, and one for each loop, which the loop owns (LoopBackend).
+///
+/// A connection of the pool has one user at a time, until max_connections() are in use; from then
+/// on they are shared. Once a second, when one is put back, those are closed that were not used for
+/// 30 s, and beyond four for a second.
+///
+/// A thread finds the connection that it used last without a lock, and puts it back so.
+///
+/// A forked child leaves them to its parent and makes connections of its own.
+///
+/// Thread safety: any thread.
+class Backend : public std::enable_shared_from_this<Backend> {
+ public:
+  Backend(std::string target, ChannelOptions options);
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  ~Backend();
+
+  const std::string& target() const noexcept { return target_; }
+  const ChannelOptions& options() const noexcept { return options_; }
+  /// What is wrong with the target, or OK.
+  const Status& misuse() const noexcept { return misuse_; }
+  /// What the server may cost on each connection.
+  ConnectionLimits limits() const noexcept {
+    ConnectionLimits limits = options_.limits();
+    limits.handshake_timeout = options_.connect_timeout();
+    return limits;
+  }
+  const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
+  /// The earlier one of the deadline and the connect timeout.
+  TimePoint connect_deadline(TimePoint now, TimePoint deadline) const;
+  /// These methods here; as long as the backend lives. REQUIRES: constants that live for ever.
+  std::span<const BoundMethod> bind(std::span<const Method> methods);
+
+  /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is
+  /// made for the call, where there may be one more.
+  enum class Want : std::uint8_t { any, fit, fresh };
+  /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
+  /// connect() one. REQUIRES: `lock` holds none.
+  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock, Want want = Want::fit);
+  /// After take() gave none: makes one, on this thread, or waits for those that other calls make
+  /// if there may not be more.
+  Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
+  /// `state` is that of the connection.
+  void put_back(std::shared_ptr<BlockingConnection> connection,
+                http2::Session::OpenState state,
+                TimePoint now);
+
+  // Of the loops that have something of it. They keep it.
+
+  std::size_t slot() const noexcept { return slot_.number(); }
+  void add(LoopPlace& loop);
+  void remove(LoopPlace& loop);
+  /// Nobody makes new calls: its loops are told.
+  void retire();
+
+ private:
+  struct alignas(64) LastUsed {
+    std::atomic<PooledConnection*> place{nullptr};
+  };
+  /// Threads beyond that number share; their second look takes the mutex.
+  static constexpr std::size_t last_used_count = 32;
+
+  /// The connections of one process.
+  struct Pool {
+    const ForkMark made_in;
+    /// May be taken while a connection's is held, never the other way round.
+    std::mutex mutex;
+    std::vector<std::unique_ptr<PooledConnection>> places;
+    /// Those that are being made: they count.
+    std::size_t connecting = 0;
+    /// Attempts that failed, and why the last one did; not those whose call gave them up.
+    std::size_t failures = 0;
+    Status failure;
+    /// An attempt has ended, well or not.
+    std::condition_variable_any has_connected;
+    IntrusiveList<LoopPlace> loops;
+    std::atomic<TimePoint> next_sweep{TimePoint{}};
+    std::array<LastUsed, last_used_count> last_used;
+
+    std::atomic<PooledConnection*>& last_used_here();
+    /// For who has the mutex: those that take calls, and the one of them with the fewest.
+    struct Live {
+      std::size_t count = 0;
+      PooledConnection* least_used = nullptr;
+    };
+    Live live() const noexcept;
+  };
+
+  Pool& pool() {
+    Pool* const here = pool_.load(std::memory_order_acquire);
+    return here->made_in.is_in_maker() ? *here : pool_after_fork(here);
+  }
+  Pool& pool_after_fork(Pool* of_parent);
+  static void leave_to_parent(Pool* pool);
+  bool may_have_more(Pool& pool) const;
+  static std::shared_ptr<BlockingConnection> take_idle(Pool& pool);
+  std::shared_ptr<BlockingConnection> share(Pool& pool);
+  Result<std::shared_ptr<BlockingConnection>> share_or_reserve(Pool& pool,
+                                                               TimePoint deadline,
+                                                               std::stop_token stop);
+  static PooledConnection& vacancy(Pool& pool);
+  /// Its user goes, and it takes no calls any more.
+  static void give_up(Pool& pool, PooledConnection& place);
+  static void sweep(Pool& pool, TimePoint now);
+
+  const std::string target_;
+  const ChannelOptions options_;
+  Status misuse_;
+  std::shared_ptr<Connector> connector_;
+  const LoopSlot slot_;
+
+  std::mutex bound_mutex_;
+  struct Bound {
+    std::span<const Method> methods;
+    std::vector<BoundMethod> here;
+  };
+  std::list<Bound> bound_;
+
+  /// Owned; replaced, once, by the first who asks in a forked child.
+  std::atomic<Pool*> pool_{new Pool};
+};
+
+}  // namespace nearcall::detail

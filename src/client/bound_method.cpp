@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The headers that all calls of a method share.
+#include "client/bound_method.hpp"
+
+#include "grpc/request_head.hpp"
+
+#include <nearcall/version.hpp>
+
+#include <string>
+#include <vector>
+
+namespace nearcall::detail {
+
+BoundMethod bind_method(const Method& method, std::string_view authority) {
+  static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
+  grpc::HeaderBlock block;
+  grpc::append_request_head(
+      block, {.path = method.path, .authority = authority, .user_agent = user_agent});
+  std::vector<http2::HeaderField> fields;
+  for (const HeaderView& field : block.fields())
+    fields.push_back({field.name, field.value});
+  return {method, http2::HeaderTemplate(fields)};
+}
+
+}  // namespace nearcall::detail

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// BoundMethod: one method on one channel, with the headers that its calls share.
+#pragma once
+
+#include "http2/header_template.hpp"
+
+#include <nearcall/method.hpp>
+
+#include <string_view>
+
+namespace nearcall::detail {
+
+/// One method on one channel.
+struct BoundMethod {
+  Method method;
+  http2::HeaderTemplate head;
+};
+
+/// `authority`: what is sent as that.
+BoundMethod bind_method(const Method& method, std::string_view authority);
+
+}  // namespace nearcall::detail

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loop's connections of a backend: made, replaced, closed.
+#include "client/loop_backend.hpp"
+
+#include <utility>
+
+namespace nearcall::detail {
+
+LoopBackend::LoopBackend(Backend& backend, LoopCore& loop)
+    : backend_(backend.shared_from_this()), core_(&loop) {
+}
+
+LoopBackend& LoopBackend::make(Backend& backend, LoopCore& loop) {
+  auto* const made = new LoopBackend(backend, loop);
+  loop.adopt(*made);
+  loop.slot(backend.slot()) = made;
+  backend.add(made->place_);
+  return *made;
+}
+
+/// With its loop, everything that is on it has to leave.
+LoopBackend::~LoopBackend() {
+  backend_->remove(place_);
+  core_->cancel_posted(retire_);
+  core_->slot(backend_->slot()) = nullptr;
+  const Status gone(StatusCode::cancelled, "the EventLoop of the call went");
+  if (current_ != nullptr) current_->abandon(gone);
+  for (const std::unique_ptr<LoopConnection>& connection : closing_)
+    connection->abandon(gone);
+  while (WaitingCall* const call = repeated_.pop_front())
+    call->on_failed(gone);
+}
+
+void LoopBackend::begin(WaitingCall& call) {
+  ++calls_;
+  submit(call);
+}
+
+void LoopBackend::submit(WaitingCall& call) {
+  if (current_ == nullptr || current_->is_closing()) {
+    if (current_ != nullptr) closing_.push_back(std::move(current_));
+    current_ = std::make_unique<LoopConnection>(*backend_, *core_, *this);
+  }
+  current_->submit(call);
+}
+
+void LoopBackend::repeat(WaitingCall& call) {
+  repeated_.push_back(call);
+  ask_to_go_on();
+}
+
+void LoopBackend::on_call_over() {
+  --calls_;
+  const bool is_last = calls_ == 0 && is_retired_;
+  if (is_last || !closing_.empty() || current_ == nullptr || !current_->is_connected()) {
+    ask_to_go_on();
+  }
+}
+
+void LoopBackend::ask_to_go_on() {
+  if (!go_on_.is_linked()) core_->schedule(go_on_);
+}
+
+void LoopBackend::go_on() {
+  while (WaitingCall* const call = repeated_.pop_front())
+    submit(*call);
+  if (current_ != nullptr) current_->go_on();
+  close_unused();
+  if (is_retired_ && calls_ == 0) delete this;
+}
+
+void LoopBackend::close_unused() {
+  std::erase_if(closing_, [](const auto& connection) { return connection->is_unused(); });
+  if (current_ != nullptr && current_->is_closing() && current_->is_unused()) current_.reset();
+}
+
+void LoopBackend::retire() {
+  is_retired_ = true;
+  if (calls_ == 0) delete this;
+}
+
+}  // namespace nearcall::detail

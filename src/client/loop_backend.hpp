@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoopBackend: what one event loop has of a backend: its connection, and those that are closing.
+#pragma once
+
+#include "async/intrusive_list.hpp"
+#include "async/loop_core.hpp"
+#include "async/runnable.hpp"
+#include "client/backend.hpp"
+#include "client/loop_connection.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace nearcall::detail {
+
+/// What one loop has of a backend: the connection that takes calls, and those that are closing but
+/// still carry some. The loop owns it, under the backend's slot: a call finds it without a lock.
+///
+/// Goes with the loop, or when the backend is retired and no call is left. Until then it keeps the
+/// backend, and so calls need not.
+///
+/// Thread safety: the loop's thread; retire_soon() from any, under the lock of the backend's loops.
+class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
+ public:
+  /// That of `backend` on `loop`, which is the current one.
+  static LoopBackend& of(Backend& backend, LoopCore& loop) {
+    LoopOwned* const here = loop.slot(backend.slot());
+    return here != nullptr ? static_cast<LoopBackend&>(*here) : make(backend, loop);
+  }
+  LoopBackend(const LoopBackend&) = delete;
+  LoopBackend& operator=(const LoopBackend&) = delete;
+  ~LoopBackend() override;
+
+  /// Opens `call` now, or when there is a connection and room.
+  void begin(WaitingCall& call);
+  /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
+  /// came, has returned.
+  void repeat(WaitingCall& call);
+  /// A call that was begun here is over.
+  void on_call_over();
+
+ private:
+  class GoOn final : public Runnable {
+   public:
+    explicit GoOn(LoopBackend& backend) noexcept : backend_(&backend) {}
+    void run() noexcept override { backend_->go_on(); }
+
+   private:
+    LoopBackend* backend_;
+  };
+  class Retire final : public Runnable {
+   public:
+    explicit Retire(LoopBackend& backend) noexcept : backend_(&backend) {}
+    void run() noexcept override { backend_->retire(); }
+
+   private:
+    LoopBackend* backend_;
+  };
+  /// Its place among the backend's loops.
+  class Place final : public LoopPlace {
+   public:
+    explicit Place(LoopBackend& backend) noexcept : backend_(&backend) {}
+    void retire_soon() override { backend_->core_->post(backend_->retire_); }
+
+   private:
+    LoopBackend* backend_;
+  };
+
+  LoopBackend(Backend& backend, LoopCore& loop);
+  static LoopBackend& make(Backend& backend, LoopCore& loop);
+
+  // LoopConnectionOwner
+
+  void ask_to_go_on() override;
+
+  void submit(WaitingCall& call);
+  /// What has to wait until nothing of a connection is on the stack.
+  void go_on();
+  void retire();
+  void close_unused();
+
+  const std::shared_ptr<Backend> backend_;
+  LoopCore* core_;
+  std::size_t calls_ = 0;
+  bool is_retired_ = false;
+  IntrusiveList<WaitingCall> repeated_;
+  std::unique_ptr<LoopConnection> current_;
+  std::vector<std::unique_ptr<LoopConnection>> closing_;
+  GoOn go_on_{*this};
+  Retire retire_{*this};
+  Place place_{*this};
+};
+
+}  // namespace nearcall::detail
