@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string_view>
+#include <utility>
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
@@ -24,31 +25,44 @@ class CallOptions {
 
   /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
   /// as `grpc-timeout`, as it is given here. Zero or less has passed already.
-  CallOptions& timeout(std::chrono::nanoseconds duration) {
+  CallOptions& timeout(std::chrono::nanoseconds duration) & {
     timeout_ = duration;
     return *this;
   }
+  CallOptions timeout(std::chrono::nanoseconds duration) && { return std::move(timeout(duration)); }
   /// The same as a point in time; the earlier one of both counts.
-  CallOptions& deadline(std::chrono::steady_clock::time_point when) {
+  CallOptions& deadline(std::chrono::steady_clock::time_point when) & {
     deadline_ = when;
     return *this;
   }
+  CallOptions deadline(std::chrono::steady_clock::time_point when) && {
+    return std::move(deadline(when));
+  }
   /// Adds a request header. What Metadata::add() refuses fails the call with that status.
-  CallOptions& metadata(std::string_view key, std::string_view value) {
+  CallOptions& metadata(std::string_view key, std::string_view value) & {
     Result<void> added = metadata_.add(key, value);
     if (!added && misuse_.ok()) misuse_ = std::move(added).error();
     return *this;
   }
+  CallOptions metadata(std::string_view key, std::string_view value) && {
+    return std::move(metadata(key, value));
+  }
   /// Ends the call with CANCELLED as soon as a stop is requested, from any thread.
-  CallOptions& cancellation(std::stop_token token) {
+  CallOptions& cancellation(std::stop_token token) & {
     cancellation_ = std::move(token);
     return *this;
   }
+  CallOptions cancellation(std::stop_token token) && {
+    return std::move(cancellation(std::move(token)));
+  }
   /// The largest message that is taken, in bytes; a larger one ends the call with
   /// RESOURCE_EXHAUSTED. Default: the channel's, which is 4 MiB.
-  CallOptions& max_receive_message_size(std::size_t bytes) {
+  CallOptions& max_receive_message_size(std::size_t bytes) & {
     max_receive_ = bytes;
     return *this;
+  }
+  CallOptions max_receive_message_size(std::size_t bytes) && {
+    return std::move(max_receive_message_size(bytes));
   }
 
   // What was said.

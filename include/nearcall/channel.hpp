@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
@@ -34,54 +35,77 @@ class ChannelOptions {
   ChannelOptions() = default;
 
   /// Connections come from `callback` instead of the target. It may be called from several threads.
-  ChannelOptions& connect_callback(ConnectCallback callback) {
+  ChannelOptions& connect_callback(ConnectCallback callback) & {
     connect_callback_ = std::move(callback);
     return *this;
   }
+  ChannelOptions connect_callback(ConnectCallback callback) && {
+    return std::move(connect_callback(std::move(callback)));
+  }
   /// Connections come from `connector` instead of the target.
-  ChannelOptions& connector(std::shared_ptr<Connector> connector) {
+  ChannelOptions& connector(std::shared_ptr<Connector> connector) & {
     connector_ = std::move(connector);
     return *this;
+  }
+  ChannelOptions connector(std::shared_ptr<Connector> connector) && {
+    return std::move(this->connector(std::move(connector)));
   }
   /// Who the server has to be; no byte is sent to another one, and its calls fail with UNAVAILABLE
   /// and StatusReason::wrong_server. By default anybody: whoever may make the socket is believed.
   /// Judged by the user that listens, as it was when it began to; over TCP nobody is known, so that
   /// only untrusted::anyone() fits. PeerPolicy::by_file_mode() is no policy for this side.
-  ChannelOptions& expect_server(PeerPolicy policy) {
+  ChannelOptions& expect_server(PeerPolicy policy) & {
     expected_server_ = std::move(policy);
     return *this;
   }
+  ChannelOptions expect_server(PeerPolicy policy) && {
+    return std::move(expect_server(std::move(policy)));
+  }
   /// What is sent as `:authority`; "localhost" by default, which every server accepts.
-  ChannelOptions& authority(std::string authority) {
+  ChannelOptions& authority(std::string authority) & {
     authority_ = std::move(authority);
     return *this;
   }
+  ChannelOptions authority(std::string authority) && {
+    return std::move(this->authority(std::move(authority)));
+  }
   /// How many connections blocking calls open before they share: 1 to 256, 32 by default. Awaited
   /// calls use one connection for each EventLoop besides.
-  ChannelOptions& max_connections(std::size_t count) {
+  ChannelOptions& max_connections(std::size_t count) & {
     max_connections_ = count < 1 ? 1 : (count > 256 ? 256 : count);
     return *this;
   }
+  ChannelOptions max_connections(std::size_t count) && { return std::move(max_connections(count)); }
   /// How long one attempt to connect may take, if the call's deadline is not earlier, and then the
   /// server's first word (SETTINGS); 20 s by default.
-  ChannelOptions& connect_timeout(std::chrono::nanoseconds duration) {
+  ChannelOptions& connect_timeout(std::chrono::nanoseconds duration) & {
     connect_timeout_ = duration;
     return *this;
   }
+  ChannelOptions connect_timeout(std::chrono::nanoseconds duration) && {
+    return std::move(connect_timeout(duration));
+  }
   /// Whether blocking calls spin before they sleep.
-  ChannelOptions& spin(SpinPolicy policy) {
+  ChannelOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
     return *this;
   }
+  ChannelOptions spin(SpinPolicy policy) && { return std::move(spin(policy)); }
   /// The largest message that is taken from the server, in bytes; 4 MiB by default.
-  ChannelOptions& max_receive_message_size(std::size_t bytes) {
+  ChannelOptions& max_receive_message_size(std::size_t bytes) & {
     max_receive_ = bytes;
     return *this;
   }
+  ChannelOptions max_receive_message_size(std::size_t bytes) && {
+    return std::move(max_receive_message_size(bytes));
+  }
   /// What the server may cost on each connection; each number is moved into its range.
-  ChannelOptions& limits(const ConnectionLimits& limits) {
+  ChannelOptions& limits(const ConnectionLimits& limits) & {
     limits_ = limits.within_range();
     return *this;
+  }
+  ChannelOptions limits(const ConnectionLimits& limits) && {
+    return std::move(this->limits(limits));
   }
 
   const ConnectCallback& connect_callback() const noexcept { return connect_callback_; }

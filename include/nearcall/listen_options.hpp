@@ -24,28 +24,32 @@ class ListenOptions {
   ListenOptions(PeerPolicy policy) : policy_(std::move(policy)) {}
 
   /// Who may connect; the process's user and root by default.
-  ListenOptions& policy(PeerPolicy policy) {
+  ListenOptions& policy(PeerPolicy policy) & {
     policy_ = std::move(policy);
     return *this;
   }
+  ListenOptions policy(PeerPolicy policy) && { return std::move(this->policy(std::move(policy))); }
   /// The permissions of the socket's file, exactly, whatever the umask; 0600 by default. Connecting
   /// needs the write bit. Permission bits only (0777). For "unix:" targets.
-  ListenOptions& mode(mode_t mode) {
+  ListenOptions& mode(mode_t mode) & {
     mode_ = mode;
     return *this;
   }
+  ListenOptions mode(mode_t mode) && { return std::move(this->mode(mode)); }
   /// The group of the socket's file; the process's by default. One that the process belongs to,
   /// unless it is root. For "unix:" targets.
-  ListenOptions& group(gid_t group) {
+  ListenOptions& group(gid_t group) & {
     group_ = group;
     return *this;
   }
+  ListenOptions group(gid_t group) && { return std::move(this->group(group)); }
   /// How many connections may wait to be accepted, 1,024 by default; the kernel caps it
   /// (net.core.somaxconn).
-  ListenOptions& backlog(int connections) {
+  ListenOptions& backlog(int connections) & {
     backlog_ = connections;
     return *this;
   }
+  ListenOptions backlog(int connections) && { return std::move(backlog(connections)); }
 
   const PeerPolicy& policy() const noexcept { return policy_; }
   mode_t mode() const noexcept { return mode_; }

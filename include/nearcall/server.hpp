@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -32,47 +33,65 @@ class ServerOptions {
 
   /// How many event loops, each on a thread of its own, share the connections; 1 by default, which
   /// is the thread that calls run(). 1 to 64.
-  ServerOptions& threads(std::size_t count) {
+  ServerOptions& threads(std::size_t count) & {
     threads_ = count < 1 ? 1 : (count > 64 ? 64 : count);
     return *this;
   }
+  ServerOptions threads(std::size_t count) && { return std::move(threads(count)); }
   /// The largest message that is taken from a client, in bytes; 4 MiB by default.
-  ServerOptions& max_receive_message_size(std::size_t bytes) {
+  ServerOptions& max_receive_message_size(std::size_t bytes) & {
     max_receive_ = bytes;
     return *this;
   }
+  ServerOptions max_receive_message_size(std::size_t bytes) && {
+    return std::move(max_receive_message_size(bytes));
+  }
   /// How long running calls may go on once the server stops; 30 s by default.
-  ServerOptions& drain_timeout(std::chrono::nanoseconds duration) {
+  ServerOptions& drain_timeout(std::chrono::nanoseconds duration) & {
     drain_timeout_ = duration;
     return *this;
   }
+  ServerOptions drain_timeout(std::chrono::nanoseconds duration) && {
+    return std::move(drain_timeout(duration));
+  }
   /// Open connections in all; 1,024 by default. One more is closed at accept.
-  ServerOptions& max_connections(std::size_t count) {
+  ServerOptions& max_connections(std::size_t count) & {
     max_connections_ = count;
     return *this;
   }
+  ServerOptions max_connections(std::size_t count) && { return std::move(max_connections(count)); }
   /// Open connections of one uid; 256 by default.
-  ServerOptions& max_connections_per_uid(std::size_t count) {
+  ServerOptions& max_connections_per_uid(std::size_t count) & {
     max_connections_per_uid_ = count;
     return *this;
   }
+  ServerOptions max_connections_per_uid(std::size_t count) && {
+    return std::move(max_connections_per_uid(count));
+  }
   /// What each client's connection may cost, `max_concurrent_streams` among them; each number is
   /// moved into its range.
-  ServerOptions& limits(const ConnectionLimits& limits) {
+  ServerOptions& limits(const ConnectionLimits& limits) & {
     limits_ = limits.within_range();
     return *this;
   }
+  ServerOptions limits(const ConnectionLimits& limits) && {
+    return std::move(this->limits(limits));
+  }
   /// What keeps a loop from everything else for as long is logged, with the method whose handler it
   /// was; 100 ms by default.
-  ServerOptions& busy_handler_warning(std::chrono::nanoseconds duration) {
+  ServerOptions& busy_handler_warning(std::chrono::nanoseconds duration) & {
     busy_handler_warning_ = duration;
     return *this;
   }
+  ServerOptions busy_handler_warning(std::chrono::nanoseconds duration) && {
+    return std::move(busy_handler_warning(duration));
+  }
   /// Whether its own loops spin before they sleep.
-  ServerOptions& spin(SpinPolicy policy) {
+  ServerOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
     return *this;
   }
+  ServerOptions spin(SpinPolicy policy) && { return std::move(spin(policy)); }
 
   std::size_t threads() const noexcept { return threads_; }
   std::size_t max_receive_message_size() const noexcept { return max_receive_; }
