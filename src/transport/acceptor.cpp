@@ -83,7 +83,7 @@ Result<UniqueFd> Acceptor::try_accept(const std::string& subject) {
     if (reason == EAGAIN || (reason == EINVAL && !is_listening_)) return UniqueFd();
     if (is_shortage(reason)) return turn_one_away(subject, reason);
     if (!is_of_that_connection(reason)) {
-      return system_status(local_failure_code(reason), subject, "accept", reason);
+      return listen_status(subject, "accept", reason);
     }
   }
 }

@@ -21,7 +21,7 @@ static_assert(max_unix_name == 107);
 Status malformed(std::string_view target, std::string_view why) {
   std::string message = "target \"";
   message.append(target).append("\": ").append(why);
-  return {StatusCode::invalid_argument, std::move(message)};
+  return Status::invalid_argument(std::move(message)).with_reason(StatusReason::bad_target);
 }
 
 /// What is left of `text` after `prefix`, if it starts with that.

@@ -20,7 +20,8 @@ std::string octal(mode_t mode) {
 }
 
 Failure<Status> refused(const std::string& address, const std::string& why) {
-  return Failure{Status(StatusCode::failed_precondition, address + ": " + why)};
+  return Failure{
+      Status::failed_precondition(address + ": " + why).with_reason(StatusReason::misuse)};
 }
 
 /// The first group that the policy admits and the mode keeps out.

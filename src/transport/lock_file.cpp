@@ -60,7 +60,7 @@ void write_holder(int fd) noexcept {
 Status busy(const std::string& subject, const std::string& path) {
   std::string message = subject;
   message.append(": address in use: another server holds ").append(path);
-  return {StatusCode::unavailable, std::move(message)};
+  return Status::unavailable(std::move(message)).with_reason(StatusReason::address_in_use);
 }
 
 /// What to do about a file that cannot be opened depends on whose it is.
@@ -69,15 +69,16 @@ Status cannot_open(int directory,
                    const std::string& subject,
                    const std::string& path) {
   const int number = errno;
-  Status refused = system_status(local_failure_code(number), subject, "open " + path, number);
+  Status refused = listen_status(subject, "open " + path, number);
   struct stat status {};
   if (number != EACCES || ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return refused;
   }
-  return {refused.code(), refused.message() + ". It belongs to uid " +
-                              std::to_string(status.st_uid) +
-                              ", whose server used this address. If that server is gone, its "
-                              "owner or the directory's has to remove the file, and the socket"};
+  return Status(refused.code(),
+                refused.message() + ". It belongs to uid " + std::to_string(status.st_uid) +
+                    ", whose server used this address. If that server is gone, its "
+                    "owner or the directory's has to remove the file, and the socket")
+      .with_reason(refused.reason());
 }
 
 Status not_a_plain_file(const std::string& subject, const std::string& path) {
@@ -102,7 +103,7 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
     }
     if (lock_now(fd.get()) != 0) {
       if (errno != EWOULDBLOCK) {
-        return system_status(local_failure_code(errno), subject, "flock " + path, errno);
+        return listen_status(subject, "flock " + path, errno);
       }
       if (!patience.wait_for(holder_of(fd.get()))) return busy(subject, path);
       continue;

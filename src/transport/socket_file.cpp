@@ -176,13 +176,14 @@ Result<void> SocketFile::probe() const {
     server = peer_identity(client.get(), {}).pid();
   } while (reason == 0 && patience.wait_for(server));
   if (reason == 0 || reason == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
-    return Failure{
-        Status(StatusCode::unavailable, subject_ + ": address in use: a server listens there")};
+    return Failure{Status::unavailable(subject_ + ": address in use: a server listens there")
+                       .with_reason(StatusReason::address_in_use)};
   }
   if (reason == ECONNREFUSED || reason == ENOENT) return {};
   if (reason == EPROTOTYPE) {
     return Failure{Status(StatusCode::unavailable,
-                          subject_ + ": address in use: a socket of another type is bound there")};
+                          subject_ + ": address in use: a socket of another type is bound there")
+                       .with_reason(StatusReason::address_in_use)};
   }
   return failure(reason, "connect, to see whether a server listens there");
 }
@@ -280,7 +281,8 @@ Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
   if (auto opened = open_directory_again(); !opened) return std::move(opened).error();
   if (!has_lock()) {
     const Result<void> locked = lock();
-    if (locked.status().code() == StatusCode::unavailable) return has_successor(path_ + ".lock");
+    if (locked.status().reason() == StatusReason::address_in_use)
+      return has_successor(path_ + ".lock");
     if (!locked) return locked.error();
   }
   const auto found = file_id_at(directory_.get(), name_);
@@ -318,11 +320,12 @@ Failure<Status> SocketFile::has_successor(const std::string& what) const {
 
 Failure<Status> SocketFile::overtaken() const {
   return Failure{Status(StatusCode::unavailable,
-                        subject_ + ": address in use: another server took the path just now")};
+                        subject_ + ": address in use: another server took the path just now")
+                     .with_reason(StatusReason::address_in_use)};
 }
 
 Failure<Status> SocketFile::failure(int number, const std::string& call) const {
-  return Failure{system_status(local_failure_code(number), subject_, call, number)};
+  return Failure{listen_status(subject_, call, number)};
 }
 
 }  // namespace nearcall

@@ -108,12 +108,12 @@ Result<SocketPair> make_socketpair() {
   std::array<int, 2> fds{-1, -1};
   constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   if (::socketpair(AF_UNIX, type, 0, fds.data()) != 0) {
-    return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
+    return listen_status("unix:", "socketpair", errno);
   }
   UniqueFd one(fds[0]);
   UniqueFd other(fds[1]);
   if (!one || !other) {
-    return system_status(local_failure_code(errno), "unix:", "socketpair", errno);
+    return listen_status("unix:", "socketpair", errno);
   }
   const auto own = [](UniqueFd fd) {
     PeerIdentity peer = peer_identity(fd.get(), "unix:");

@@ -69,4 +69,20 @@ inline StatusCode local_failure_code(int number) noexcept {
   }
 }
 
+/// system_status() of a failure to listen, with its reason.
+inline Status listen_status(std::string_view subject, std::string_view call, int number) {
+  StatusReason reason = StatusReason::none;
+  switch (local_failure_code(number)) {
+    case StatusCode::permission_denied:
+      reason = StatusReason::no_permission;
+      break;
+    case StatusCode::resource_exhausted:
+      reason = StatusReason::system_limit;
+      break;
+    default:
+      if (number == EADDRINUSE) reason = StatusReason::address_in_use;
+  }
+  return system_status(local_failure_code(number), subject, call, number).with_reason(reason);
+}
+
 }  // namespace nearcall

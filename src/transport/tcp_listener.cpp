@@ -23,7 +23,7 @@ Result<void> TcpListener::bind() {
   CHECK(!acceptor_, address_);
   const auto failure = [this](const char* call) {
     const int number = errno;
-    return Failure{system_status(local_failure_code(number), address_, call, number)};
+    return Failure{listen_status(address_, call, number)};
   };
   UniqueFd socket(::socket(wanted_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failure("socket");

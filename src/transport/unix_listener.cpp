@@ -21,10 +21,10 @@ Result<void> bind_abstract(int socket, const Endpoint& endpoint, int backlog) {
   const SocketAddress name(endpoint);
   const std::string subject = endpoint.to_string();
   if (::bind(socket, name.get(), name.size()) != 0) {
-    return Failure{system_status(local_failure_code(errno), subject, "bind", errno)};
+    return Failure{listen_status(subject, "bind", errno)};
   }
   if (::listen(socket, backlog) != 0) {
-    return Failure{system_status(local_failure_code(errno), subject, "listen", errno)};
+    return Failure{listen_status(subject, "listen", errno)};
   }
   return {};
 }
@@ -40,7 +40,7 @@ UnixListener::UnixListener(const Endpoint& endpoint, ListenOptions options)
 
 Result<UniqueFd> UnixListener::make_socket() const {
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return system_status(local_failure_code(errno), address_, "socket", errno);
+  if (!socket) return listen_status(address_, "socket", errno);
   return socket;
 }
 

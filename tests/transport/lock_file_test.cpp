@@ -42,6 +42,7 @@ TEST_F(LockFileTest, SecondHolderIsRefusedAndToldWhichFile) {
 
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), StatusCode::unavailable);
+  EXPECT_EQ(second.error().reason(), StatusReason::address_in_use);
   EXPECT_EQ(second.error().message(),
             "unix:x: address in use: another server holds " + directory_.file("x.lock"));
 }
@@ -131,6 +132,7 @@ TEST_F(LockFileTest, FileOfAnotherUserIsRefusedWithTheOwnerAndTheWayOut) {
     if (::setuid(somebody) != 0) return 1;
     const auto refused = acquire();
     if (refused || refused.error().code() != StatusCode::permission_denied) return 2;
+    if (refused.error().reason() != StatusReason::no_permission) return 6;
     const std::string& why = refused.error().message();
     if (why.find(directory_.file("x.lock")) == std::string::npos) return 3;
     if (why.find("belongs to uid 0") == std::string::npos) return 4;

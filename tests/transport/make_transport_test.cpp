@@ -52,11 +52,13 @@ TEST(MakeTransport, AuthorityNeedsAConnectCallback) {
 
 TEST(MakeTransport, WhatIsNoTargetIsAnError) {
   EXPECT_EQ(make_connector("carrier-pigeon:x").status().code(), StatusCode::invalid_argument);
+  EXPECT_EQ(make_connector("carrier-pigeon:x").status().reason(), StatusReason::bad_target);
   EXPECT_EQ(make_listener("carrier-pigeon:x").status().code(), StatusCode::invalid_argument);
 }
 
 TEST(MakeTransport, ListenerWhosePolicyCannotBeKeptIsAnError) {
   EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().code(), StatusCode::failed_precondition);
+  EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().reason(), StatusReason::misuse);
 }
 
 }  // namespace
