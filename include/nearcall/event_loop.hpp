@@ -38,10 +38,29 @@ class EventLoop {
   /// not run, and none of them is on another thread.
   ~EventLoop();
 
-  /// The loop whose run() or poll() this thread is inside of; null outside.
+  /// This thread's loop: the one whose run() or poll() it is inside of, else the one that is bound
+  /// to it; null if there is neither. Calls that are awaited start on it.
   [[nodiscard]] static EventLoop* current() noexcept;
+  /// The loop whose run() or poll() this thread is inside of; null outside. There nothing may
+  /// block: a blocking call is FAILED_PRECONDITION, and sync_wait() and run() stop the program.
+  [[nodiscard]] static EventLoop* running() noexcept;
 
-  /// Runs until stop(). REQUIRES: it does not run already.
+  /// Makes a loop the current one of this thread while it does not run either, as long as the
+  /// Binding lives: awaited calls and spawn() then start outside of poll(), and sync_wait() drives
+  /// this loop. REQUIRES: the thread is the one that runs the loop.
+  class Binding {
+   public:
+    explicit Binding(EventLoop& loop) noexcept;
+    Binding(const Binding&) = delete;
+    Binding& operator=(const Binding&) = delete;
+    ~Binding();
+
+   private:
+    EventLoop* loop_;
+    EventLoop* outer_;
+  };
+
+  /// Runs until stop(). REQUIRES: this thread is not inside of run() or poll() of any loop.
   void run();
   /// Ends run() after the turn that it is in, or the next run() at once.
   void stop() noexcept;
@@ -52,13 +71,16 @@ class EventLoop {
   /// Readable when poll() has something to do, timers included. Owned by the loop. -1 if it cannot
   /// be had; open() says why.
   [[nodiscard]] int fd();
-  /// Does what is due now and returns. REQUIRES: it does not run already.
+  /// Does what is due now and returns. Inside of itself (a coroutine that opens a modal dialog,
+  /// whose loop calls poll() again) it does nothing, and fd() is not readable from then until the
+  /// outer poll() returns.
   void poll();
 
   /// Calls `work` on the loop, in order. What was not called when the loop goes is destroyed.
   void post(std::function<void()> work);
-  /// Whether the caller is inside run() or poll() of this loop.
-  [[nodiscard]] bool is_in_this_thread() const noexcept { return current() == this; }
+  /// Whether the caller is on this loop's thread: inside its run() or poll(), or, while the thread
+  /// runs no loop, where it is bound.
+  [[nodiscard]] bool is_in_this_thread() const noexcept;
 
   /// For the library's own layers.
   detail::LoopCore& core() noexcept { return *core_; }

@@ -306,7 +306,7 @@ bool has_thrown(const Task<T>& task) noexcept {
   return TaskAccess::handle(task).promise().has_thrown();
 }
 
-/// The loop that sync_wait() makes and drives until `task` ends.
+/// The loop that sync_wait() drives until `task` ends: the thread's, or one that it makes.
 class SyncWaitLoop {
  public:
   SyncWaitLoop();
@@ -316,7 +316,8 @@ class SyncWaitLoop {
   void drive(std::coroutine_handle<> task, TaskPromiseBase& promise);
 
  private:
-  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<EventLoop> own_;
+  EventLoop* loop_ = nullptr;
 };
 
 }  // namespace detail
@@ -328,9 +329,11 @@ void spawn(EventLoop& loop, Task<void> task);
 /// spawn() on EventLoop::current(). REQUIRES: there is one.
 void spawn(Task<void> task);
 
-/// Runs `task` on the calling thread until it has finished, with an EventLoop of its own. A task
-/// that never waits costs no system call. REQUIRES: no EventLoop runs on this thread (that loop
-/// would stand still: co_await the task there).
+/// Runs `task` on the calling thread until it has finished: on the loop that is bound to the thread
+/// (EventLoop::Binding), whose connections then last from one sync_wait() to the next, else on one
+/// made for it, which goes with all that was spawned on it. A task that never waits costs no system
+/// call. REQUIRES: no EventLoop runs on this thread (that loop would stand still: co_await the task
+/// there).
 template <class T>
 T sync_wait(Task<T> task) {
   detail::SyncWaitLoop loop;

@@ -23,7 +23,10 @@ constexpr Duration descriptor_poll_interval = std::chrono::microseconds(20);
 /// How late a loop that has no descriptors may notice what other threads hand it, and try again.
 constexpr Duration longest_nap = std::chrono::milliseconds(10);
 
+/// The loop whose run() or poll() this thread is inside of.
 constinit thread_local EventLoop* current_loop = nullptr;
+/// The one that is bound to it.
+constinit thread_local EventLoop* bound_loop = nullptr;
 
 class PostedFunction final : public Runnable {
  public:
@@ -82,11 +85,18 @@ LoopCore::~LoopCore() {
     }
   }
   current_loop = outer;
+  if (bound_loop == owner_) bound_loop = nullptr;
   if (poller_.has_watchers() || !timers_.empty()) {
     fail_precondition(
         "EventLoop: destroyed before a server, a connection or a task that waits on it; destroy "
         "those first");
   }
+}
+
+// Out of line, as EventLoop::current().
+[[gnu::noinline]] bool LoopCore::is_in_this_thread() const noexcept {
+  if (current_loop != nullptr) return current_loop == owner_;
+  return bound_loop == owner_;
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
@@ -104,17 +114,32 @@ LoopCore::Entry::~Entry() {
   core_->report_busy(core_->busy_meter_.look(core_->now_));
   core_->is_running_ = false;
   core_->show_pending();
+  core_->poller_.set_hidden(false);
   current_loop = outer_;
 }
 
 void LoopCore::run() {
+  if (current_loop != nullptr) {
+    fail_precondition(
+        "EventLoop: run() inside of itself or another loop, which would stand still: co_await "
+        "there, or call poll() when fd() is readable");
+  }
   const Entry entry(*this);
   while (!inbox_.is_stop_requested())
     turn(/*may_block=*/true);
   inbox_.clear_stop();
 }
 
+void LoopCore::run_until(const bool& is_done) {
+  const Entry entry(*this);
+  heeds_stop_ = false;
+  while (!is_done)
+    turn(/*may_block=*/true);
+  heeds_stop_ = true;
+}
+
 void LoopCore::poll() {
+  if (is_running_) return poller_.set_hidden(true);  // until the outer one returns
   const Entry entry(*this);
   static_cast<void>(open());  // without descriptors it still does what needs none
   turn(/*may_block=*/false);
@@ -126,8 +151,9 @@ void LoopCore::poll() {
 
 int LoopCore::fd() {
   if (open()) return -1;
+  if (poller_.open_host_fd()) return -1;
   if (!is_running_) show_pending();
-  return poller_.fd();
+  return poller_.host_fd();
 }
 
 void LoopCore::show_pending() noexcept {
@@ -263,7 +289,7 @@ void LoopCore::park() {
   if (const std::error_code error = open()) return nap_without_descriptors(error);
   if (!hot_.park() || has_work()) return;
   poller_.arm(timers_.next_deadline(), now_);
-  if (!inbox_.prepare_sleep()) return;
+  if (!(heeds_stop_ ? inbox_.prepare_sleep() : inbox_.prepare_absence())) return;
   poller_.wait(/*may_block=*/true);
   inbox_.wake_up();
   const TimePoint slept_since = now_;
@@ -346,7 +372,23 @@ EventLoop::~EventLoop() = default;
 
 // Out of line: a coroutine that moves between threads must not keep the address of a thread_local.
 [[gnu::noinline]] EventLoop* EventLoop::current() noexcept {
+  return detail::current_loop != nullptr ? detail::current_loop : detail::bound_loop;
+}
+
+[[gnu::noinline]] EventLoop* EventLoop::running() noexcept {
   return detail::current_loop;
+}
+
+bool EventLoop::is_in_this_thread() const noexcept {
+  return core_->is_in_this_thread();
+}
+
+EventLoop::Binding::Binding(EventLoop& loop) noexcept
+    : loop_(&loop), outer_(std::exchange(detail::bound_loop, &loop)) {
+}
+
+EventLoop::Binding::~Binding() {
+  if (detail::bound_loop == loop_) detail::bound_loop = outer_;
 }
 
 void EventLoop::run() {

@@ -63,7 +63,8 @@ class LoopCore {
   ~LoopCore();
 
   EventLoop& owner() const noexcept { return *owner_; }
-  bool is_in_this_thread() const noexcept { return EventLoop::current() == owner_; }
+  /// Whether this thread runs the loop, or, while it runs none, is the one that will.
+  bool is_in_this_thread() const noexcept;
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
   TimePoint now() const noexcept { return is_running_ ? now_ : clocks_.exact(); }
   /// The exact time, as this loop has it.
@@ -143,6 +144,8 @@ class LoopCore {
   // For EventLoop and sync_wait.
 
   void run();
+  /// Runs until `is_done`, which is set on the loop. Leaves requests to stop to the next run().
+  void run_until(const bool& is_done);
   void poll();
   int fd();
   /// Makes the descriptors, if they are not there.
@@ -193,6 +196,8 @@ class LoopCore {
   EventLoop* owner_;
   SpinPolicy spin_policy_;
   bool is_running_ = false;
+  /// Whether stop() ends the loop's sleep: not in run_until(), which goes on.
+  bool heeds_stop_ = true;
   TimePoint now_{};
   Poller poller_;
   Inbox inbox_;

@@ -39,12 +39,11 @@ timespec to_timespec(TimePoint deadline) noexcept {
 
 std::error_code Poller::open() {
   if (is_open()) return {};
-  UniqueFd epoll = above_standard_streams(UniqueFd(::epoll_create1(EPOLL_CLOEXEC)));
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return last_error();
-  UniqueFd wake = above_standard_streams(UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
+  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return last_error();
-  UniqueFd timer = above_standard_streams(
-      UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
+  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer) return last_error();
   const int set = epoll.get();
   // The tags are the addresses of the members, which no watcher has.
@@ -58,6 +57,22 @@ std::error_code Poller::open() {
   wake_ = std::move(wake);
   timer_ = std::move(timer);
   return {};
+}
+
+std::error_code Poller::open_host_fd() {
+  if (host_) return {};
+  UniqueFd host(::epoll_create1(EPOLL_CLOEXEC));
+  if (!host) return last_error();
+  if (auto error = control(host.get(), EPOLL_CTL_ADD, epoll_.get(), EPOLLIN, nullptr)) return error;
+  host_ = std::move(host);
+  return {};
+}
+
+void Poller::set_hidden(bool is_hidden) noexcept {
+  if (!host_ || is_hidden_ == is_hidden) return;
+  is_hidden_ = is_hidden;
+  static_cast<void>(
+      control(host_.get(), EPOLL_CTL_MOD, epoll_.get(), is_hidden ? 0U : EPOLLIN, nullptr));
 }
 
 std::error_code Poller::add(int fd, std::uint32_t events, FdWatcher& watcher) {

@@ -45,6 +45,12 @@ class Poller {
   /// The epoll set itself. REQUIRES: is_open().
   int fd() const noexcept { return epoll_.get(); }
 
+  /// Makes host_fd(): readable when the set is, unless hidden. REQUIRES: is_open().
+  std::error_code open_host_fd();
+  int host_fd() const noexcept { return host_.get(); }
+  /// Hides what happens in the set from host_fd(), or shows it again.
+  void set_hidden(bool is_hidden) noexcept;
+
   /// `events` as for epoll_ctl(2), with EPOLLET if edges are wanted.
   std::error_code add(int fd, std::uint32_t events, FdWatcher& watcher);
   std::error_code modify(int fd, std::uint32_t events, FdWatcher& watcher);
@@ -70,6 +76,9 @@ class Poller {
 
   const ForkMark made_in_;
   UniqueFd epoll_;
+  /// A set that holds the set, so that a host can watch something that can be switched off.
+  UniqueFd host_;
+  bool is_hidden_ = false;
   UniqueFd wake_;
   UniqueFd timer_;
   /// What the timer is set to; no_deadline when it is not set or has expired.

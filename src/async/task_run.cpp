@@ -69,7 +69,7 @@ class SpawnedTask final : public LoopOwned, public Runnable {
   bool is_done_ = false;
 };
 
-/// Ends the loop of sync_wait() on its own thread, wherever the task ended.
+/// Ends the turns of sync_wait() on its own thread, wherever the task ended.
 class Finish final : public Runnable {
  public:
   explicit Finish(LoopCore& core) noexcept : core_(&core) {}
@@ -82,11 +82,8 @@ class Finish final : public Runnable {
       finish.core_->post(finish);
     }
   }
-  void run() noexcept override {
-    is_done_ = true;
-    core_->stop();
-  }
-  bool is_done() const noexcept { return is_done_; }
+  void run() noexcept override { is_done_ = true; }
+  const bool& is_done() const noexcept { return is_done_; }
 
  private:
   LoopCore* core_;
@@ -96,11 +93,14 @@ class Finish final : public Runnable {
 }  // namespace
 
 SyncWaitLoop::SyncWaitLoop() {
-  if (EventLoop::current() != nullptr) {
+  if (EventLoop::running() != nullptr) {
     fail_precondition(
         "sync_wait on a thread that runs an EventLoop, which would stand still: co_await the task");
   }
-  loop_ = std::make_unique<EventLoop>();
+  loop_ = EventLoop::current();  // that is bound to the thread
+  if (loop_ != nullptr) return;
+  own_ = std::make_unique<EventLoop>();
+  loop_ = own_.get();
 }
 
 SyncWaitLoop::~SyncWaitLoop() = default;
@@ -111,7 +111,7 @@ void SyncWaitLoop::drive(std::coroutine_handle<> task, TaskPromiseBase& promise)
     const LoopCore::Entry entry(loop_->core());
     TaskPromiseBase::start(task, promise, Finish::on_done, &finish);
   }
-  if (!finish.is_done()) loop_->run();
+  if (!finish.is_done()) loop_->core().run_until(finish.is_done());
 }
 
 ResumeOnAwaiter::~ResumeOnAwaiter() {

@@ -42,13 +42,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-/// The same, moved up where it took the number of a standard stream that the process was started
-/// without: what the program writes to stderr must not go into it. Empty, with errno set, if there
-/// is no other number. Sets FD_CLOEXEC.
-inline UniqueFd above_standard_streams(UniqueFd fd) noexcept {
-  constexpr int first_free = STDERR_FILENO + 1;
-  if (!fd || fd.get() >= first_free) return fd;
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, first_free));
-}
-
 }  // namespace nearcall

@@ -19,7 +19,7 @@ Status cancelled() {
 
 /// Why a thread may not wait here, or OK.
 Status check_thread(const BoundMethod& method) {
-  if (EventLoop::current() == nullptr) return Status();
+  if (EventLoop::running() == nullptr) return Status();
   return Status(StatusCode::failed_precondition,
                 std::string(method.method.path) +
                     ": a blocking call on a thread that runs an EventLoop would wait for itself; "

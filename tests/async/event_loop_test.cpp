@@ -218,6 +218,106 @@ TEST(EventLoop, RunsInsideOfAnotherLoop) {
   EXPECT_EQ(count, 2);
 }
 
+TEST(EventLoop, PollInsideOfItselfDoesNothingAndLeavesTheDescriptorUnready) {
+  EventLoop loop;
+  const int fd = loop.fd();
+  int inner_calls = 0;
+  int polls_of_the_dialog = 0;
+  loop.post([&] {
+    loop.post([&] { ++inner_calls; });
+    while (is_readable(fd)) {  // the host's loop, inside of a modal dialog
+      loop.poll();
+      ASSERT_LT(++polls_of_the_dialog, 3);
+    }
+    EXPECT_EQ(inner_calls, 0);
+    loop.post([&] { ++inner_calls; });
+    EXPECT_FALSE(is_readable(fd)) << "not for later news either";
+  });
+
+  loop.poll();
+  while (is_readable(fd))
+    loop.poll();
+
+  EXPECT_EQ(inner_calls, 2);
+}
+
+TEST(EventLoop, WhatCameWhilePollWasNestedMakesTheDescriptorReadableAfterwards) {
+  EventLoop loop;
+  const int fd = loop.fd();
+  int count = 0;
+  loop.post([&] {
+    loop.poll();
+    spawn(loop, sleep_and_count(count));
+  });
+
+  loop.poll();
+  while (count < 2) {
+    ASSERT_TRUE(is_readable(fd, 10'000));
+    loop.poll();
+  }
+
+  EXPECT_FALSE(is_readable(fd));
+}
+
+TEST(EventLoop, ABoundLoopIsCurrentButDoesNotRun) {
+  EventLoop loop;
+  {
+    const EventLoop::Binding binding(loop);
+    EXPECT_EQ(EventLoop::current(), &loop);
+    EXPECT_EQ(EventLoop::running(), nullptr);
+    EXPECT_TRUE(loop.is_in_this_thread());
+    EventLoop other;
+    other.post([&] {
+      EXPECT_EQ(EventLoop::current(), &other);
+      EXPECT_EQ(EventLoop::running(), &other);
+      EXPECT_FALSE(loop.is_in_this_thread());
+    });
+    other.poll();
+    EXPECT_EQ(EventLoop::current(), &loop);
+  }
+
+  EXPECT_EQ(EventLoop::current(), nullptr);
+}
+
+TEST(EventLoop, TasksSpawnedOnABoundLoopRunInItsNextPoll) {
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+  int count = 0;
+  spawn(sleep_and_count(count));
+  const int fd = loop.fd();
+
+  while (count < 2) {
+    ASSERT_TRUE(is_readable(fd, 10'000));
+    loop.poll();
+  }
+}
+
+TEST(EventLoop, SyncWaitDrivesTheBoundLoopAndLeavesItsStopRequestsAlone) {
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+  int others = 0;
+  spawn(sleep_and_count(others));
+  const auto whose = [](int& done) -> Task<EventLoop*> {
+    while (done < 2)
+      co_await sleep_for(1ms);
+    co_return EventLoop::running();
+  };
+  loop.stop();
+
+  EXPECT_EQ(sync_wait(whose(others)), &loop);
+
+  EXPECT_EQ(others, 2);
+  loop.run();  // ends at once: it was told to stop
+}
+
+TEST(EventLoopDeathTest, RunInsideOfAnotherLoopStopsTheProgram) {
+  EventLoop loop;
+  EventLoop other;
+  loop.post([&] { other.run(); });
+
+  EXPECT_DEATH(loop.poll(), "inside of itself or another loop");
+}
+
 TEST(EventLoopDeathTest, RunInsideOfItselfStopsTheProgram) {
   EventLoop loop;
   loop.post([&] { loop.run(); });
