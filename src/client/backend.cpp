@@ -142,6 +142,11 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
     if (!is_given_up) {
       ++here.failures;
       here.failure = transport.error();
+      const Pool::Live live = here.live();
+      if (live.count > 0) {
+        live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
+        return live.least_used->connection;
+      }
     }
     return Failure{std::move(transport).error()};
   }
@@ -264,9 +269,9 @@ void Backend::sweep(Pool& pool, TimePoint now) {
   auto idle = static_cast<std::size_t>(std::ranges::count_if(
       pool.places, [](const auto& place) { return place->users.load() == 0; }));
   for (const auto& place : pool.places) {
+    if (idle <= most_idle) return;
     const Duration age = now - place->idle_since.load();
-    const Duration most = idle > most_idle ? sweep_interval : longest_idle;
-    if (age < most || !place->try_vacate()) continue;
+    if (age < longest_idle || !place->try_vacate()) continue;
     closed.push_back(std::move(place->connection));
     --idle;
   }

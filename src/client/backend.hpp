@@ -66,8 +66,8 @@ struct alignas(64) PooledConnection {
 /// calls, and one for each loop, which the loop owns (LoopBackend).
 ///
 /// A connection of the pool has one user at a time, until max_connections() are in use; from then
-/// on they are shared. Once a second, when one is put back, those are closed that were not used for
-/// 30 s, and beyond four for a second.
+/// on they are shared, and so they are when another one cannot be made. When one is put back, once
+/// a second at most, those are closed that were idle for 30 s, as long as more than four are idle.
 ///
 /// A thread finds the connection that it used last without a lock, and puts it back so.
 ///
