@@ -4,6 +4,7 @@
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
+#include <nearcall/task_scope.hpp>
 
 #include <cstdio>
 
@@ -36,7 +37,8 @@ Task<void> write_names(Chat& call) {
 
 Task<Status> chat(greet::Greeter::Client& greeter) {
   Chat call = greeter.ChatAsync();
-  nearcall::spawn(write_names(call));
+  nearcall::TaskScope scope;  // declared after the call: what it started ends before the call does
+  scope.spawn(write_names(call));
   int total = 0;
   while (std::optional<greet::HelloReply> reply = co_await call.read()) {
     std::printf("%s\n", reply->message().c_str());
