@@ -36,9 +36,10 @@ struct AdvancedLimits {
   std::uint32_t max_induced_frames = 100;
   std::uint32_t max_induced_frames_ever = 20'000;
 
-  /// The bytes of a header block as it comes, to 16 MiB and never less than `max_header_list_size`,
-  /// and the CONTINUATIONs it comes in, to 100,000 and never fewer than it takes in frames of 16
-  /// KiB: CONTINUATION flood (VU#421644). The connection ends.
+  /// The bytes of a header block as it comes (and a quarter of what its literals may come to, where
+  /// two bytes can stand for a name as long as the table), to 16 MiB and never less than
+  /// `max_header_list_size`, and the CONTINUATIONs it comes in, to 100,000 and never fewer than it
+  /// takes in frames of 16 KiB: CONTINUATION flood (VU#421644). The connection ends.
   std::uint32_t max_header_block_size = 64 * 1024;
   std::uint32_t max_continuations = 8;
   /// A channel's: 1xx responses before the final one, 0 to 1,000,000; then the call ends with

@@ -12,9 +12,11 @@
 namespace nearcall::detail {
 namespace {
 
-/// What reading takes of a turn besides a unit for each byte that is looked at.
+/// What reading takes of a turn besides a unit for each byte that is looked at, and besides what
+/// the session counts itself.
 namespace work_of {
-constexpr std::size_t read = 256;         // a system call
+constexpr http2::WorkMeter::Units session_units = 8;  // nanoseconds, for a unit
+constexpr std::size_t read = 256;                     // a system call
 constexpr std::size_t new_stream = 1024;  // a call, with its handler's first steps or its refusal
 constexpr std::size_t direct_bytes = 16;  // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
@@ -103,8 +105,14 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
   return Progress::none;
 }
 
+std::size_t Pump::take_work() noexcept {
+  const http2::WorkMeter::Units before = std::exchange(session_work_, session_.work());
+  const http2::WorkMeter::Units units = (session_work_ - before) / work_of::session_units;
+  return std::exchange(work_, 0) + static_cast<std::size_t>(units);
+}
+
 void Pump::dispatch_events(TimePoint now) {
-  while (!is_turn_over()) {
+  for (;;) {
     const http2::Event event = session_.next_event();
     if (event.kind == http2::Event::Kind::none) break;
     dispatch(event);
@@ -140,7 +148,7 @@ void Pump::dispatch(const http2::Event& event) {
       return;
     case http2::Event::Kind::headers:
       if (messages == nullptr) {
-        --new_streams_left_;
+        if (--new_streams_left_ == 0) session_.end_turn();
         work_ += work_of::new_stream;
       }
       return handler_->on_event(event);

@@ -53,12 +53,16 @@ class Pump {
   ~Pump() = default;
 
   /// A driver with other connections calls it before it comes to this one: up to
-  /// ConnectionLimits::max_new_streams_per_turn new streams are taken from now on.
-  void begin_turn() noexcept { new_streams_left_ = max_new_streams_; }
-  /// That many were: read() does nothing until the next turn begins.
-  bool is_turn_over() const noexcept { return new_streams_left_ == 0; }
+  /// ConnectionLimits::max_new_streams_per_turn new streams are taken from now on, and what the
+  /// peer sends may take WorkMeter::turn.
+  void begin_turn() noexcept {
+    new_streams_left_ = max_new_streams_;
+    session_.begin_turn();
+  }
+  /// All of it was: read() does nothing until the next turn begins.
+  bool is_turn_over() const noexcept { return session_.is_turn_over(); }
   /// What the reads since the last call took of a turn (TurnBudget).
-  std::size_t take_work() noexcept { return std::exchange(work_, 0); }
+  std::size_t take_work() noexcept;
   /// One read from the transport, unless something that an earlier one brought is still to be
   /// taken, and the events of that. `scratch` is where bytes go that no message waits for; what is
   /// in it afterwards is of no use.
@@ -106,6 +110,7 @@ class Pump {
   const std::uint32_t max_new_streams_;
   std::uint32_t new_streams_left_ = max_new_streams_;
   std::size_t work_ = 0;
+  http2::WorkMeter::Units session_work_ = 0;  // that take_work() has told of
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;

@@ -18,6 +18,7 @@
 #include "http2/send_scheduler.hpp"
 #include "http2/session_options.hpp"
 #include "http2/stream_table.hpp"
+#include "http2/work_meter.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -70,8 +71,16 @@ class Session {
   /// bytes, and gives them to receive() again.
   ByteSpan unread() const noexcept { return reader_.unread(); }
   /// The next event of these bytes. After connection_error it answers `none` for ever. Also to be
-  /// asked after output_sent() (`writable`) and on_time().
+  /// asked after output_sent() (`writable`) and on_time(). When the turn is over it takes no
+  /// further frame: then there may be unread() bytes behind a `none`.
   Event next_event();
+  /// Allows the peer's frames that much work from now on (WorkMeter says what a unit is). A driver
+  /// with other connections calls it before it comes to this one.
+  void begin_turn(WorkMeter::Units work = WorkMeter::turn) noexcept { work_.begin_turn(work); }
+  void end_turn() noexcept { work_.end_turn(); }
+  bool is_turn_over() const noexcept { return work_.is_turn_over(); }
+  /// All the work that the peer's frames have taken up to now.
+  WorkMeter::Units work() const noexcept { return work_.spent(); }
   /// When the input is used up in the middle of an unpadded DATA payload: how many bytes of which
   /// stream come next, so that they can be read straight into the message. bytes == 0: not now.
   struct DirectRead {
@@ -290,6 +299,7 @@ class Session {
   SendScheduler scheduler_;
   InboundWindow inbound_;
   AbuseBudget budget_;
+  WorkMeter work_;
   ClosedStreams closed_;
   StreamList<&Stream::lost_link_> lost_;  // GOAWAY says that they were never begun
 

@@ -75,9 +75,10 @@ Event Session::on_block(ByteSpan block) {
   if (block.size() > options_.limits.max_header_block_size) {
     return fail(too_large("header block too large (max_header_block_size)").error());
   }
-  if (const Verdict decoded = decoder_.decode(block, headers_); !decoded) {
-    return fail(decoded.error());
-  }
+  const Verdict decoded = decoder_.decode(block, headers_);
+  work_.spend(WorkMeter::of_block(block.size()) +
+              WorkMeter::of_fields(headers_.list_size() + decoder_.literal_size()));
+  if (!decoded) return fail(decoded.error());
   if (Stream* const stream = streams_.find(id)) return on_more_headers(*stream, end_stream);
   if (role_ == Role::server && id % 2 == 1 && id > last_peer_id_) {
     return on_request(id, end_stream);
@@ -212,6 +213,7 @@ Session::Verdict Session::check_absent(StreamId id) {
   if (is_idle(id) || was_skipped) {
     return connection_error(ErrorCode::protocol_error, "a frame on a stream that was never opened");
   }
+  work_.spend(WorkMeter::search);
   const bool is_beyond_goaway = goaway_sent_ && role_ == Role::server && id > goaway_last_;
   if (!is_beyond_goaway && !closed_.is_ignored(id)) {
     return connection_error(ErrorCode::stream_closed, "a frame on a closed stream");

@@ -51,6 +51,7 @@ Event Session::next_event() {
       if (failure_) continue;
       return {};
     }
+    if (work_.is_turn_over()) return {};
     switch (reader_.next()) {
       case FrameReader::Step::need_input:
         note_open_block();
@@ -87,6 +88,7 @@ bool Session::read_preface() {
 }
 
 Event Session::on_frame(const Frame& frame) {
+  work_.spend(WorkMeter::frame + WorkMeter::of_copied(frame.payload.size()));
   switch (frame.header.type) {
     case FrameType::data:
       return on_data(frame, frame.payload.size());
@@ -137,6 +139,7 @@ Event Session::direct_received(std::size_t count, TimePoint now) {
   now_ = std::max(now_, now);
   if (is_broken_ || count == 0) return {};
   progress_at_ = now_;
+  work_.spend(WorkMeter::frame + WorkMeter::of_copied(count));
   return on_data(reader_.skip_direct(count), count);
 }
 
@@ -354,6 +357,7 @@ Event Session::finish_settings() {
   scheduler_.set_max_frame_size(peer_.max_frame_size);
   const std::int64_t delta = std::int64_t{peer_.initial_window_size} - initial_before_;
   if (delta != 0) {
+    work_.spend(static_cast<WorkMeter::Units>(streams_.size()) * WorkMeter::visit);
     bool fits = true;
     streams_.for_each([&](Stream& stream) {
       if (stream.is_closed()) return;
@@ -401,6 +405,7 @@ Event Session::on_goaway(const Frame& frame) {
   peer_last_ = last;
   if (role_ == Role::server) return event;
   lost_code_ = event.code;
+  work_.spend(static_cast<WorkMeter::Units>(streams_.size()) * WorkMeter::visit);
   streams_.for_each([&](Stream& stream) {
     if (stream.id_ <= last || stream.is_closed()) return;
     close_by_reset(stream, StreamState::Ending::reset_by_peer);

@@ -205,6 +205,25 @@ TEST_F(PumpTurnTest, ReadsNothingOnceItsTurnIsOver) {
   EXPECT_EQ(new_streams(), streams_per_turn);
 }
 
+TEST_F(PumpTurnTest, EndsWhenThePeersFramesHaveTakenTheirTime) {
+  make_with_requests(0);
+  const std::string unknown_frame("\0\0\0\x10\0\0\0\0\0", 9);
+  std::string frames;
+  while (frames.size() < read_scratch().size())
+    frames += unknown_frame;
+
+  pump_->begin_turn();
+  pump_->feed(IoResult::bytes(frames.size()), as_bytes(frames), now());
+  frames.clear();
+  EXPECT_TRUE(pump_->is_turn_over());
+  EXPECT_TRUE(pump_->has_unread());
+  while (take_turn() == Progress::some) {
+  }
+
+  EXPECT_FALSE(pump_->has_unread());
+  EXPECT_FALSE(pump_->has_ended());
+}
+
 TEST_F(PumpTurnTest, TheEndOfTheConnectionComesAfterWhatWasSentBefore) {
   make_with_requests(streams_per_turn + 1);
   peer_.reset();

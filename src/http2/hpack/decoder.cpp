@@ -18,14 +18,15 @@ constexpr bool has_pattern(std::byte octet, unsigned mask, unsigned pattern) noe
 }  // namespace
 
 /// One block on its way through the decoder. A step that finds it malformed returns false or
-/// nothing; problem() says why.
+/// nothing; violation() says why.
 class BlockDecoder {
  public:
   BlockDecoder(HpackDecoder& decoder, ByteSpan block, HeaderList& list) noexcept
       : decoder_(decoder), table_(decoder.table_), input_(block), list_(list) {}
 
   bool run();
-  std::string_view problem() const noexcept { return problem_; }
+  /// REQUIRES: run() failed.
+  Failure<Violation> violation() const { return connection_error(code_, problem_); }
 
  private:
   /// A string that was read. One that is too long for the list and for the table has no text.
@@ -67,6 +68,7 @@ class BlockDecoder {
   DynamicTable& table_;
   ByteSpan input_;
   HeaderList& list_;
+  ErrorCode code_ = ErrorCode::compression_error;
   std::string_view problem_;
 };
 
@@ -154,6 +156,11 @@ bool BlockDecoder::literal_field(unsigned index_bits, bool is_remembered) {
   const std::optional<Text> value_text = string();
   if (!value_text) return false;
   const std::uint64_t size = name_text->size + value_text->size + field_overhead;
+  decoder_.literal_size_ += size;
+  if (decoder_.literal_size_ > decoder_.limits_.max_literal_size) {
+    code_ = ErrorCode::enhance_your_calm;
+    return refuse("a header block of too many bytes, decoded (max_header_block_size)");
+  }
   if (is_remembered) {
     if (size > table_.max_size()) {
       table_.clear();
@@ -228,10 +235,11 @@ bool BlockDecoder::has_room(std::uint64_t size) noexcept {
 }
 
 Result<void, Violation> HpackDecoder::decode(ByteSpan block, HeaderList& list) {
+  literal_size_ = 0;
   BlockDecoder decoder(*this, block, list);
   if (decoder.run()) return {};
   list.clear();
-  return connection_error(ErrorCode::compression_error, decoder.problem());
+  return decoder.violation();
 }
 
 void HpackDecoder::set_max_table_size(std::uint32_t size) noexcept {

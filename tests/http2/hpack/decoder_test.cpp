@@ -283,6 +283,42 @@ TEST(HpackDecoder, StaysInStepWithThePeerBeyondTheLimits) {
   EXPECT_THAT(list.fields(), ElementsAre(HeaderView{"five", "5"}, HeaderView{"four", "4"}));
 }
 
+TEST(HpackDecoder, RefusesABlockWhoseLiteralsAreTooMuchForTheirBytes) {
+  constexpr std::size_t name_size = 4000;
+  constexpr std::size_t each = name_size + field_overhead;
+  for (const std::size_t copies : {std::size_t{9}, std::size_t{10}}) {
+    HpackDecoder decoder({.max_literal_size = 10 * each});
+    HeaderList list;
+    Bytes block;
+    append_literal(block, 0x40, std::string(name_size, 'n'), "");
+    for (std::size_t i = 0; i < copies; ++i) {  // two bytes copy the name, and put it back
+      append_integer(block, 0x40, 6, 62);
+      append_string(block, "");
+    }
+
+    const auto decoded = decoder.decode(block, list);
+
+    EXPECT_EQ(decoded.ok(), copies == 9);
+    if (!decoded) {
+      EXPECT_EQ(decoded.error().code, ErrorCode::enhance_your_calm);
+    }
+  }
+}
+
+TEST(HpackDecoder, CountsTheLiteralsOfEachBlockByItself) {
+  HpackDecoder decoder({.max_literal_size = 100});
+  HeaderList list;
+  Bytes block;
+  append_literal(block, 0x00, "name", "value");
+
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(decoder.decode(block, list));
+    EXPECT_EQ(decoder.literal_size(), 4U + 5U + field_overhead);
+  }
+  ASSERT_TRUE(decoder.decode(from_hex("82"), list));
+  EXPECT_EQ(decoder.literal_size(), 0U) << "an indexed field is none";
+}
+
 TEST(HpackDecoder, RefusesABadBlockAlsoBeyondTheLimits) {
   HpackDecoder decoder({.max_list_size = 100, .max_fields = 2});
   EXPECT_EQ(refusal(decoder, "8282 8282 be"), "index beyond the dynamic table");
