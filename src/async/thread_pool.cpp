@@ -2,8 +2,8 @@
 // The pool's queue and its threads.
 #include "async/intrusive_list.hpp"
 #include "async/runnable.hpp"
-#include "base/check.hpp"
 
+#include <nearcall/result.hpp>
 #include <nearcall/thread_pool.hpp>
 
 #include <atomic>
@@ -27,7 +27,7 @@ class PoolCore {
  public:
   PoolCore(std::size_t max_threads, std::size_t max_queued)
       : max_threads_(max_threads), max_queued_(max_queued) {
-    CHECK(max_threads > 0);
+    if (max_threads == 0) fail_precondition("ThreadPool: max_threads is 0; ask for one at least");
   }
   PoolCore(const PoolCore&) = delete;
   PoolCore& operator=(const PoolCore&) = delete;

@@ -158,5 +158,9 @@ TEST(ThreadPool, TaskGoesRoundBetweenTwoLoopsAndAPool) {
   second.stop();
 }
 
+TEST(ThreadPoolDeathTest, WithoutThreadsItSaysWhatToDo) {
+  EXPECT_DEATH(ThreadPool(0), "max_threads is 0; ask for one");
+}
+
 }  // namespace
 }  // namespace nearcall
