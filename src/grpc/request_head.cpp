@@ -89,6 +89,9 @@ Result<RequestHead, Rejection> RequestHeadParser::finish() const {
     if (!head.timeout) {
       return refuse_call(StatusCode::internal, quote("malformed grpc-timeout", *timeout_));
     }
+    if (*head.timeout == Duration::zero()) {
+      return refuse_call(StatusCode::deadline_exceeded, "the deadline passed before the call");
+    }
   }
   if (!head.encoding.empty() && head.encoding != "identity") {
     return refuse_call(StatusCode::unimplemented, quote("unsupported grpc-encoding", head.encoding),

@@ -52,7 +52,7 @@ class RequestHeadParser {
 
   /// The head, or why the request is refused: not POST (405), not gRPC (415), a path that is not
   /// exactly /service/method or an encoding other than identity (UNIMPLEMENTED), a timeout that is
-  /// none (INTERNAL). A missing `te` is tolerated.
+  /// none (INTERNAL) or zero (DEADLINE_EXCEEDED). A missing `te` is tolerated.
   Result<RequestHead, Rejection> finish() const;
 
  private:

@@ -242,6 +242,19 @@ TEST(RequestHead, IsWrittenInAFixedOrderWithTheChangingPartLast) {
                     {"id-bin", "aGk"}}));
 }
 
+TEST(RequestHead, ATimeoutOfZeroHasPassedWhateverItsUnit) {
+  for (const char* const timeout : {"0n", "0S", "00000000H"}) {
+    const auto head = parse_request_head(Fields{{":method", "POST"},
+                                                {":path", "/s/M"},
+                                                {"content-type", "application/grpc"},
+                                                {"grpc-timeout", timeout}});
+
+    ASSERT_FALSE(head.ok()) << timeout;
+    EXPECT_EQ(head.error().http_status, 200);
+    EXPECT_EQ(head.error().status.code(), StatusCode::deadline_exceeded);
+  }
+}
+
 TEST(RequestHead, WhatIsWrittenIsReadBack) {
   HeaderBlock block;
   Metadata metadata;
