@@ -124,7 +124,8 @@ class ServerOptions {
 /// blocks and no thread is added.
 ///
 /// Stopping: each client is told (GOAWAY in two phases), running calls go on until the drain
-/// timeout, then they are cancelled; connections close when their calls are over.
+/// timeout, then they are cancelled; connections close when their calls are over. In run() a first
+/// SIGINT or SIGTERM stops the server, a second one cancels the calls, a third ends the program.
 ///
 /// Thread safety: stop() from any thread; the rest from one thread, that of the loop where there is
 /// one.
@@ -141,6 +142,10 @@ class Server {
 
   /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.
   Server& add_service(Service& service);
+  /// The same, and the server keeps it: `server.add_service(std::make_unique<Greeter>())`.
+  Server& add_service(std::shared_ptr<Service> service);
+  /// The full names of the services that were added, in the order of the alphabet.
+  std::vector<std::string> services() const;
 
   /// Listens on a target (Endpoint::parse()); clients can connect from now on, and are served once
   /// the server runs. What goes wrong is reported by run() or start().
@@ -162,17 +167,20 @@ class Server {
   std::vector<std::string> addresses() const;
 
   /// Serves on the calling thread (and threads() − 1 more) until SIGINT, SIGTERM or stop(), then
-  /// drains. Returns what main() should: 0, or 1 after logging the error of listen() or
-  /// start(). Signals that
-  /// the program handles itself are left to it. REQUIRES: made without a loop.
+  /// drains. Returns what main() should: 0, or 1 after logging the error of listen() or start().
+  /// Only run() takes signals; those that the program handles itself are left to it. REQUIRES: made
+  /// without a loop, and not started.
   int run();
 
   /// Begins to serve: on the loop, or without one on threads() new threads. Reports the first error
   /// of listen(). RESOURCE_EXHAUSTED if there are no descriptors for the loops.
-  /// FAILED_PRECONDITION in a forked child of the process that listens: daemon() comes first.
+  /// FAILED_PRECONDITION if nothing listens, or in a forked child of the process that listens:
+  /// daemon() comes first. REQUIRES: not started.
   Result<void> start();
   /// Begins to drain. From any thread; once is enough.
   void stop() noexcept;
+  /// As stop(), but the calls under way are cancelled now. From any thread. REQUIRES: started.
+  void cancel_calls() noexcept;
   /// Waits until all is drained. REQUIRES: made without a loop (with one: co_await stopped()), and
   /// not in a handler.
   void wait();

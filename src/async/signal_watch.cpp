@@ -21,6 +21,10 @@ std::atomic<pid_t> watching_process{0};
 /// 0: nobody has attached, and none came. A signal's number: it came, and waits. -1: somebody has
 /// attached. The handler moves 0 to a number, attach() anything to -1, a new SignalWatch all to 0.
 std::atomic<int> kept_signal{0};
+/// How many signals came to the SignalWatch. The handler adds, a new SignalWatch sets to 0.
+std::atomic<int> signals_that_came{0};
+/// The one that ends the program, whatever its loop does.
+constexpr int last_signal = 3;
 
 /// What would happen without us: the default is to end the process.
 void die_of(int number) noexcept {
@@ -36,6 +40,8 @@ void on_signal_number(int number) {
   if (watching_process.load(std::memory_order_relaxed) != ::getpid()) {
     die_of(number);
   } else if (!kept_signal.compare_exchange_strong(kept, number) && kept > 0) {
+    die_of(number);
+  } else if (signals_that_came.fetch_add(1) + 1 >= last_signal) {
     die_of(number);
   } else if (event >= 0) {
     const std::uint64_t one = 1;
@@ -61,6 +67,7 @@ SignalWatch::SignalWatch() {
   event_ = std::move(event);
   watching_process.store(::getpid(), std::memory_order_relaxed);
   kept_signal.store(0);
+  signals_that_came.store(0);
   constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
   for (std::size_t i = 0; i < signals.size(); ++i) {
     struct sigaction before {};
@@ -96,7 +103,8 @@ void SignalWatch::attach(LoopCore& core, std::function<void()> on_signal) {
 void SignalWatch::on_fd_events(std::uint32_t /*epoll_events*/) {
   std::uint64_t count = 0;
   static_cast<void>(!::read(event_.get(), &count, sizeof count));
-  on_signal_();
+  for (; count > 0; --count)
+    on_signal_();
 }
 
 }  // namespace nearcall::detail

@@ -16,7 +16,8 @@ namespace nearcall::detail {
 
 /// SIGINT and SIGTERM are kept from the moment that it is made: the first one waits for attach(),
 /// and is raised again if nobody attaches; a second one before that ends the program as ever.
-/// Attached, it calls `on_signal` on the loop, as long as it lives.
+/// Attached, it calls `on_signal` on the loop for each, as long as it lives; the third ends the
+/// program, whether the loop turns or not.
 ///
 /// Signals that the program handles or ignores itself are left to it, and so are those of processes
 /// that it forks. One at a time in a process; a second one watches nothing. Thread safety: the

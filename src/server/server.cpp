@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public face of a server.
-#include "base/check.hpp"
 #include "base/log.hpp"
 #include "server/server_core.hpp"
 #include "transport/listen_access.hpp"
@@ -10,6 +9,19 @@
 #include <utility>
 
 namespace nearcall {
+namespace {
+
+/// What keeps a server from serving; a second start is no error but a misuse.
+Status check_start(const detail::ServerCore& core, const char* misuse) {
+  if (core.is_started()) detail::fail_precondition(misuse);
+  if (!core.first_error().ok()) return core.first_error();
+  if (core.has_listener()) return Status();
+  return Status(StatusCode::failed_precondition,
+                "the server listens nowhere: call listen() before run() or start()");
+}
+
+}  // namespace
+
 Server::Server(ServerOptions options)
     : core_(std::make_unique<detail::ServerCore>(nullptr, options)) {
 }
@@ -21,8 +33,16 @@ Server::Server(EventLoop& loop, ServerOptions options)
 Server::~Server() = default;
 
 Server& Server::add_service(Service& service) {
-  CHECK(!core_->is_started());
+  if (core_->is_started()) {
+    detail::fail_precondition("Server::add_service(): the server has started; add services before");
+  }
   core_->shared().registry().add(service);
+  return *this;
+}
+
+Server& Server::add_service(std::shared_ptr<Service> service) {
+  add_service(*service);
+  core_->shared().registry().keep(std::move(service));
   return *this;
 }
 
@@ -58,21 +78,29 @@ Server& Server::listen(std::unique_ptr<Listener> listener, const ListenOptions& 
   return *this;
 }
 
+std::vector<std::string> Server::services() const {
+  return core_->shared().registry().service_names();
+}
+
 std::vector<std::string> Server::addresses() const {
   return core_->addresses();
 }
 
 int Server::run() {
-  CHECK(core_->has_own_threads() && !core_->is_started());
-  Result<void> served = core_->first_error().ok() ? core_->run() : Failure{core_->first_error()};
+  if (!core_->has_own_threads()) {
+    detail::fail_precondition(
+        "Server::run(): the server was made with an EventLoop; call start(), and run that loop");
+  }
+  Status ready = check_start(*core_, "Server::run(): the server has started already");
+  Result<void> served = ready.ok() ? core_->run() : Failure{std::move(ready)};
   if (served) return 0;
   log(LogLevel::error, served.error().to_string());
   return 1;
 }
 
 Result<void> Server::start() {
-  CHECK(!core_->is_started());
-  if (!core_->first_error().ok()) return Failure{core_->first_error()};
+  Status ready = check_start(*core_, "Server::start(): the server has started already");
+  if (!ready.ok()) return Failure{std::move(ready)};
   return core_->start();
 }
 
@@ -81,8 +109,15 @@ void Server::stop() noexcept {
 }
 
 void Server::wait() {
-  CHECK(core_->has_own_threads());
+  if (!core_->has_own_threads()) {
+    detail::fail_precondition(
+        "Server::wait(): the server was made with an EventLoop; co_await stopped() on it");
+  }
   core_->join();
+}
+
+void Server::cancel_calls() noexcept {
+  core_->cancel_calls();
 }
 
 Task<void> Server::stopped() {

@@ -60,13 +60,30 @@ Result<void> ServerCore::start() {
 Result<void> ServerCore::run() {
   if (Result<void> begun = begin(); !begun) return begun;
   if (!signals_) signals_.emplace();
-  signals_->attach(first_loop().core(), [this] { stop(); });
+  signals_->attach(first_loop().core(), [this] { on_signal(); });
   for (std::size_t i = 1; i < loops_.size(); ++i)
     loops_[i]->run_on_thread();
   first_loop().run();
   join();
   signals_.reset();
   return {};
+}
+
+/// The first one drains, the second cancels what is left; a third never comes here (SignalWatch).
+void ServerCore::on_signal() {
+  if (!std::exchange(was_signalled_, true)) return stop();
+  log(LogLevel::warning, "a second signal: the calls that are left are cancelled");
+  cancel_calls();
+}
+
+void ServerCore::cancel_calls() noexcept {
+  stop();
+  const std::lock_guard lock(mutex_);
+  for (const auto& slot : loops_) {
+    slot->event_loop().post([&slot, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) slot->server_loop().cancel_calls();
+    });
+  }
 }
 
 /// A loop without descriptors would serve nobody.

@@ -38,6 +38,7 @@ class ServerCore final : public ListenPort::Owner {
 
   ServerShared& shared() noexcept { return shared_; }
   bool is_started() const noexcept { return !loops_.empty(); }
+  bool has_listener() const noexcept { return !addresses_.empty(); }
   Result<void> listen(std::unique_ptr<Listener> listener, PeerPolicy policy);
   std::vector<std::string> addresses() const { return addresses_; }
   void remember(Status error) {
@@ -53,6 +54,8 @@ class ServerCore final : public ListenPort::Owner {
   /// SIGTERM bring about.
   Result<void> run();
   void stop() noexcept;
+  /// As stop(), and the calls have no more time. REQUIRES: started. Any thread.
+  void cancel_calls() noexcept;
   void join();
   std::stop_token stopped() const noexcept { return stopped_.get_token(); }
   bool has_own_threads() const noexcept { return given_loop_ == nullptr; }
@@ -82,6 +85,7 @@ class ServerCore final : public ListenPort::Owner {
   };
 
   EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
+  void on_signal();
   Result<void> begin();
   Result<void> open_loops();
   void open_ports();
@@ -110,6 +114,7 @@ class ServerCore final : public ListenPort::Owner {
   Course course_ = Course::idle;
   /// From the first listen() of a server with threads of its own until start() or the end of run().
   std::optional<SignalWatch> signals_;
+  bool was_signalled_ = false;
   std::stop_source stopped_;
   /// What is posted to a loop does nothing once the core is gone.
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -61,14 +61,16 @@ void ServerLoop::begin_drain() {
   report_if_drained();
 }
 
+void ServerLoop::cancel_calls() {
+  if (drain_ != Drain::begun) return;
+  drain_ = Drain::forced;
+  drain_timer_.set(core().now() + last_patience);
+  for_each_connection([](ServerConnection& connection) { connection.cut_short(); });
+}
+
 void ServerLoop::on_drain_timer(void* self) noexcept {
   auto& loop = *static_cast<ServerLoop*>(self);
-  if (loop.drain_ == Drain::begun) {
-    loop.drain_ = Drain::forced;
-    loop.drain_timer_.set(loop.core().now() + last_patience);
-    loop.for_each_connection([](ServerConnection& connection) { connection.cut_short(); });
-    return;
-  }
+  if (loop.drain_ == Drain::begun) return loop.cancel_calls();
   log(LogLevel::warning, "handlers that did not return after they were cancelled are destroyed");
   while (ServerConnection* const connection = loop.connections_.pop_front())
     delete connection;

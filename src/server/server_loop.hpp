@@ -25,6 +25,8 @@ class ServerLoop {
   void add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place);
   /// Ends every connection in good order, by force after the drain timeout.
   void begin_drain();
+  /// Cancels the calls that a drain still waits for, now. REQUIRES: begin_drain().
+  void cancel_calls();
 
   EventLoop& loop() const noexcept { return *loop_; }
   LoopCore& core() const noexcept { return loop_->core(); }

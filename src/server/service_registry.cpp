@@ -4,6 +4,8 @@
 
 #include "base/check.hpp"
 
+#include <algorithm>
+
 namespace nearcall::detail {
 
 void ServiceRegistry::add(Service& service) {
@@ -11,6 +13,12 @@ void ServiceRegistry::add(Service& service) {
   for (const MethodHandler& handler : service.method_handlers()) {
     methods_.emplace(handler.method.path, ServedMethod{&service, &handler});
   }
+}
+
+std::vector<std::string> ServiceRegistry::service_names() const {
+  std::vector<std::string> names(services_.begin(), services_.end());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 ServedMethod ServiceRegistry::find(std::string_view path) const {

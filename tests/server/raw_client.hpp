@@ -84,6 +84,12 @@ class RawClient {
     send(stream, body, /*end_stream=*/true);
     return answer_to(stream);
   }
+  /// Reads until the server says GOAWAY; nothing if it ends without.
+  std::optional<http2::ErrorCode> read_goaway() {
+    while (!goaway_ && read_some(nullptr, nullptr)) {
+    }
+    return goaway_;
+  }
   /// Reads until the server closes; whether it said GOAWAY first, and with which code.
   std::optional<http2::ErrorCode> read_to_the_end() {
     while (read_some(nullptr, nullptr)) {

@@ -12,8 +12,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -125,6 +127,36 @@ TEST(ServerCore, RemembersTheFirstError) {
   core.remember(Status(StatusCode::internal, "second"));
 
   EXPECT_EQ(core.first_error().message(), "first");
+}
+
+TEST_F(ServerCoreTest, AServerThatListensNowhereDoesNotStart) {
+  Server server;
+
+  const Result<void> started = server.start();
+
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), StatusCode::failed_precondition);
+  EXPECT_NE(started.error().message().find("listens nowhere"), std::string::npos);
+  EXPECT_EQ(server.run(), 1);
+  EXPECT_TRUE(log_capture().take("listens nowhere"));
+}
+
+TEST_F(ServerCoreTest, SaysWhatToDoInsteadOfAMisuse) {
+  EventLoop loop;
+  Server on_loop(loop);
+  EXPECT_DEATH(on_loop.run(), "call start\\(\\), and run that loop");
+  EXPECT_DEATH(on_loop.wait(), "co_await stopped\\(\\)");
+}
+
+TEST_F(ServerCoreTest, KeepsAServiceThatItIsGivenAndNamesIt) {
+  Server server;
+  server.add_service(std::make_unique<WrapperService>());
+  server.listen(target());
+  ASSERT_TRUE(server.start());
+  RawClient client(path());
+
+  EXPECT_EQ(server.services(), std::vector<std::string>{"test.Wrapper"});
+  EXPECT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
 }
 
 }  // namespace

@@ -222,6 +222,51 @@ TEST_P(ServerSignalTest, EndsRunInGoodOrder) {
   EXPECT_FALSE(exists(folder_.file("s")));
 }
 
+TEST_P(ServerSignalTest, ASecondOneCancelsTheCallsThatAreLeft) {
+  ProcessSignal listening;
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    WrapperService service;
+    Server server(ServerOptions().drain_timeout(std::chrono::hours(1)));
+    server.add_service(service);
+    server.listen(target());
+    listening.raise();
+    return server.run();
+  });
+  listening.leave_raising_to_others();
+  ASSERT_TRUE(listening.wait());
+  RawClient client(folder_.file("s"));
+  http2::Stream& call = client.open(RawClient::request_to("/test.Wrapper/Chat"));
+  client.send(call, framed(text_of("begun")), /*end_stream=*/false);
+
+  ASSERT_EQ(::kill(child.pid(), GetParam()), 0);
+  ASSERT_EQ(client.read_goaway(), http2::ErrorCode::no_error) << "the first drains";
+  ASSERT_EQ(::kill(child.pid(), GetParam()), 0);
+
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_P(ServerSignalTest, AThirdOneEndsTheProgramThoughItsLoopStandsStill) {
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    WrapperService service;
+    service.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+      for (int i = 0; i < 3; ++i)
+        ::raise(GetParam());
+      return request;
+    };
+    Server server;
+    server.add_service(service);
+    server.listen(target());
+    std::thread([&] { static_cast<void>(echo_over(target())); }).detach();
+    return server.run();
+  });
+
+  EXPECT_EQ(child.wait(), 128 + GetParam());
+}
+
 /// The earliest that anybody can know of a server is when its name appears: wherever it is then on
 /// its way to run(), the signal is kept, the server drains and the name goes.
 TEST_P(ServerSignalTest, EndsRunInGoodOrderFromTheMomentThatTheNameIsSeen) {
