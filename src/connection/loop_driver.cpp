@@ -27,18 +27,18 @@ void LoopDriver::start() {
 
 void LoopDriver::stop() noexcept {
   core_->forget(*this);
-  for (Watch& watched : watches_) {
-    if (watched.fd >= 0) core_->remove(std::exchange(watched.fd, -1), *this);
+  for (const Watch& watched : watches_) {
+    core_->remove(watched.fd, *this);
   }
+  watches_.clear();
   timer_.clear();
   timer_at_ = no_deadline;
   TurnEndHook::unlink();
   read_on_.unlink();
 }
 
-void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
-  if (pump_->is_write_blocked()) request_flush();  // room may be told of by POLLIN: an eventfd
-  if ((epoll_events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) return;
+void LoopDriver::on_fd_events(std::uint32_t /*epoll_events*/) {
+  if (pump_->is_write_blocked()) request_flush();
   if (read_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
   read_all();
 }
@@ -122,27 +122,16 @@ void LoopDriver::watch(int fd, short events) {
   std::uint32_t wanted = EPOLLET;
   if ((events & POLLIN) != 0) wanted |= EPOLLIN | EPOLLRDHUP;
   if ((events & POLLOUT) != 0) wanted |= EPOLLOUT;
-  Watch* free = nullptr;
-  for (Watch& watched : watches_) {
-    if (watched.fd == fd) {
-      if ((watched.events & wanted) == wanted) return;
-      watched.events |= wanted;
-      if (std::error_code error = core_->modify(fd, watched.events, *this)) {
-        pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
-      }
-      return;
-    }
-    if (watched.fd < 0 && free == nullptr) free = &watched;
+  const auto known = std::ranges::find(watches_, fd, &Watch::fd);
+  std::error_code error;
+  if (known == watches_.end()) {
+    error = core_->add(fd, wanted, *this);
+    if (!error) watches_.push_back({fd, wanted});
+  } else if ((known->events & wanted) != wanted) {
+    known->events |= wanted;
+    error = core_->modify(fd, known->events, *this);
   }
-  if (free == nullptr) {
-    pump_->end(EndReason::read_failed, "the transport waits on more than two descriptors");
-    return;
-  }
-  *free = {fd, wanted};
-  if (std::error_code error = core_->add(fd, wanted, *this)) {
-    free->fd = -1;
-    pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
-  }
+  if (error) pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
 }
 
 void LoopDriver::note_use() noexcept {

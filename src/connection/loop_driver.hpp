@@ -7,13 +7,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 namespace nearcall::detail {
 
-/// Drives one Pump on a loop: reads when the transport is readable or hot, flushes once a turn.
+/// Drives one Pump on a loop: reads when the transport is ready or hot, flushes once a turn.
 ///
-/// The transport's descriptors are registered edge-triggered, once: no system call but reads and
-/// writes on the path of a call. Thread safety: none; the loop's thread.
+/// The transport's descriptors, as many as it names, are registered edge-triggered, once: no system
+/// call but reads and writes on the path of a call. What a descriptor was watched for says nothing
+/// of what the transport can do now (a TLS session may have to write before it can read), so both
+/// directions are tried whichever of them is ready. Thread safety: none; the loop's thread.
 class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource {
  public:
   LoopDriver(LoopCore& core, Pump& pump) noexcept;
@@ -73,7 +76,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
 
   LoopCore* core_;
   Pump* pump_;
-  Watch watches_[2];
+  std::vector<Watch> watches_;
   Timer timer_;
   TimePoint timer_at_ = no_deadline;
   TimePoint idle_at_ = no_deadline;

@@ -205,6 +205,73 @@ TEST_P(LoopDriverTest, OnceStoppedItHearsNothingMore) {
   EXPECT_FALSE(server.pump().has_ended());
 }
 
+/// Lets its owner read only when the next of its descriptors is writable, as a TLS session may that
+/// has to write before it can read.
+class ReadsWhenWritable final : public Transport {
+ public:
+  ReadsWhenWritable(std::unique_ptr<Transport> inner, std::size_t descriptors)
+      : inner_(std::move(inner)) {
+    for (std::size_t i = 0; i < descriptors; ++i) {
+      gates_.push_back(make_sockets());
+      while (test::write_once(*gates_.back().first, "x").kind() == IoResult::Kind::bytes) {
+      }
+    }
+  }
+
+  /// Makes the next descriptor writable.
+  void open_next() {
+    while (test::read_kind(*gates_[next_].second) == IoResult::Kind::bytes) {
+    }
+  }
+
+  IoResult try_read(std::span<std::byte> into) override {
+    if (next_ == gates_.size() || !test::is_ready(*gates_[next_].first, Interest::write)) {
+      return IoResult::would_block();
+    }
+    const IoResult result = inner_->try_read(into);
+    if (result.kind() == IoResult::Kind::bytes) ++next_;
+    return result;
+  }
+  IoResult try_write(std::span<const iovec> from) override { return inner_->try_write(from); }
+  WaitAdvice prepare_wait(Interest interest) override {
+    if (interest == Interest::write || next_ == gates_.size())
+      return inner_->prepare_wait(interest);
+    return gates_[next_].first->prepare_wait(Interest::write);
+  }
+  void abort(std::error_code reason) noexcept override { inner_->abort(reason); }
+  const PeerIdentity& peer() const noexcept override { return inner_->peer(); }
+
+ private:
+  const std::unique_ptr<Transport> inner_;
+  std::vector<Pair> gates_;
+  std::size_t next_ = 0;
+};
+
+TEST(LoopDriver, ReadsWhenAnyOfManyDescriptorsIsWritableIfTheTransportWaitsForThat) {
+  EventLoop loop(SpinPolicy::off());
+  auto [client, server] = make_sockets();
+  http2::Session session(http2::Role::client, http2::SessionOptions(), SteadyClock::now());
+  session.open_stream(test::no_stable_fields(), test::request_fields(), /*end_stream=*/true,
+                      nullptr);
+  const std::string sent = test::take_output(session);
+  constexpr std::size_t descriptors = 5;
+  auto gated = std::make_unique<ReadsWhenWritable>(std::move(server), descriptors);
+  ReadsWhenWritable& transport = *gated;
+  End end(loop, std::move(gated), http2::Role::server);
+  end.driver().start();
+
+  for (std::size_t i = 0; i < descriptors; ++i) {
+    const std::size_t from = sent.size() * i / descriptors;
+    const std::size_t to = sent.size() * (i + 1) / descriptors;
+    ASSERT_TRUE(test::write_all(*client, std::string_view(sent).substr(from, to - from)));
+    transport.open_next();
+    loop.poll();
+  }
+
+  EXPECT_EQ(end.session().stream_count(), 1U);
+  EXPECT_EQ(end.end_reason, EndReason::none);
+}
+
 /// Requests of one peer, and one request of another that comes in their midst.
 class FloodTest : public testing::Test {
  protected:
