@@ -30,12 +30,7 @@ class OutgoingFields {
     return fields_;
   }
   /// What they count against a peer's limit (RFC 9113 6.5.2).
-  std::size_t list_size() const noexcept {
-    std::size_t size = 0;
-    for (const HeaderView& field : block_.fields())
-      size += field.name.size() + field.value.size() + http2::field_overhead;
-    return size;
-  }
+  std::size_t list_size() const noexcept { return block_.list_size(); }
 
  private:
   grpc::HeaderBlock block_;

@@ -27,6 +27,20 @@ std::string_view HeaderBlock::keep(std::string_view text) {
   return {to, text.size()};
 }
 
+std::size_t HeaderBlock::list_size() const noexcept {
+  constexpr std::size_t field_overhead = 32;
+  std::size_t size = 0;
+  for (const HeaderView& field : fields_)
+    size += field.name.size() + field.value.size() + field_overhead;
+  return size;
+}
+
+void HeaderBlock::set(std::string_view name, std::string_view value) {
+  const auto found = std::ranges::find(fields_, name, &HeaderView::name);
+  if (found == fields_.end()) return add(name, value);
+  found->value = value;
+}
+
 void HeaderBlock::clear() noexcept {
   if (fields_.capacity() > kept_fields) {
     fields_ = std::vector<HeaderView>();  // `{}` would keep the memory

@@ -36,6 +36,14 @@ class HeaderBlock {
   std::string_view keep(std::string_view text);
 
   std::span<const HeaderView> fields() const noexcept { return fields_; }
+  /// What the list counts against a limit of HTTP/2 (RFC 9113 section 6.5.2).
+  std::size_t list_size() const noexcept;
+  /// Replaces the value of the field `name`, or appends it. `value` must live as the others.
+  void set(std::string_view name, std::string_view value);
+  template <class Matches>
+  void remove_if(Matches matches) {
+    std::erase_if(fields_, matches);
+  }
 
   /// Empties the list; views of it end here.
   void clear() noexcept;

@@ -2,7 +2,8 @@
 // From a request's headers to the method that serves it.
 #include "server/request_reader.hpp"
 
-#include <string>
+#include "grpc/quote.hpp"
+
 #include <utility>
 
 namespace nearcall::detail {
@@ -55,10 +56,10 @@ Result<ServedMethod, grpc::Rejection> RequestReader::find_method(
   const ServedMethod method = registry_->find(head.path);
   if (method.handler != nullptr) return method;
   const bool has_service = registry_->has_service(head.service);
-  std::string message = has_service ? "unknown method " : "unknown service ";
-  message += has_service ? head.path : head.service;
   grpc::Rejection rejection;
-  rejection.status = Status(StatusCode::unimplemented, std::move(message));
+  rejection.status =
+      Status::unimplemented(has_service ? grpc::quote("unknown method", head.path)
+                                        : grpc::quote("unknown service", head.service));
   return Failure{std::move(rejection)};
 }
 

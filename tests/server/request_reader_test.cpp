@@ -139,7 +139,7 @@ TEST_F(RequestReaderTest, ARepeatedRequestThatIsRefusedIsRefusedEachTime) {
   const auto of_get = read(get);
 
   ASSERT_FALSE(of_unknown);
-  EXPECT_EQ(of_unknown.error().status.message(), "unknown method /test.Clock/Stop");
+  EXPECT_EQ(of_unknown.error().status.message(), "unknown method \"/test.Clock/Stop\"");
   ASSERT_FALSE(of_get);
   EXPECT_EQ(of_get.error().http_status, 405);
 }

@@ -49,7 +49,7 @@ TEST_F(ServerConnectionTest, AnUnknownServiceIsNamed) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at(":status"), "200");
   EXPECT_EQ(answer->fields.at("grpc-status"), unimplemented);
-  EXPECT_EQ(answer->fields.at("grpc-message"), "unknown service test.Nothing");
+  EXPECT_EQ(answer->fields.at("grpc-message"), "unknown service \"test.Nothing\"");
 }
 
 TEST_F(ServerConnectionTest, AnUnknownMethodIsNamed) {
@@ -59,7 +59,7 @@ TEST_F(ServerConnectionTest, AnUnknownMethodIsNamed) {
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at("grpc-status"), unimplemented);
-  EXPECT_EQ(answer->fields.at("grpc-message"), "unknown method /test.Wrapper/Nothing");
+  EXPECT_EQ(answer->fields.at("grpc-message"), "unknown method \"/test.Wrapper/Nothing\"");
 }
 
 TEST_F(ServerConnectionTest, APathThatIsNoneIsUnimplementedToo) {
