@@ -65,8 +65,13 @@ struct AdvancedLimits {
   std::uint32_t tiny_payload = 16;
 
   /// A server's: with as many bytes waiting no handler is begun, each of which could queue a large
-  /// message at once; 1 KiB to 1 GiB, never less than `max_buffered_output`.
+  /// reply at once; 1 KiB to 1 GiB, never less than `max_buffered_output`.
   std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
+  /// A server's: headers or trailers of one answer, in bytes and counting 32 a field, 1 KiB to 16
+  /// MiB; less where the client takes less. Some clients lose the connection, and all its calls, to
+  /// larger ones. Of trailers that are larger the status message is cut first, then metadata is
+  /// left out; the code stays. Headers that are larger end the call with RESOURCE_EXHAUSTED.
+  std::uint32_t max_sent_header_list_size = 8 * 1024;
 
   // From 10 ms; nanoseconds::max() is never.
 
@@ -110,8 +115,11 @@ struct ConnectionLimits : AdvancedLimits {
   /// all but the last byte.
   std::uint32_t max_buffered_input = 16 * 1024 * 1024;
   /// Bytes that wait to be sent, of one call and of all, 0 to 1 GiB: zero windows and data dribble
-  /// (CVE-2019-9511, CVE-2019-9517). Beyond them writers wait, except that a call without any
-  /// queued bytes may always queue one message, so that slow ones do not stop the others.
+  /// (CVE-2019-9511, CVE-2019-9517). Beyond them writers wait, in the order of coming. One message
+  /// more may wait where a message is larger than what is left. Calls that the peer reads go on
+  /// when others, which it does not read, use all of it: a message that its window covers may go
+  /// beyond, one at a time. A server also stops reading while as many bytes of headers and other
+  /// frames (at least 2.25 MiB) wait that the peer does not take.
   std::size_t max_buffered_output_stream = std::size_t{1024} * 1024;
   std::size_t max_buffered_output = std::size_t{4} * 1024 * 1024;
 
@@ -120,7 +128,8 @@ struct ConnectionLimits : AdvancedLimits {
   /// A server's: from the start to the peer's preface and SETTINGS: silent connections. A channel
   /// has ChannelOptions::connect_timeout() instead.
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);
-  /// Without a byte moving while output waits that is no call's, or while we drain.
+  /// Without a byte moving while output waits that is no call's, while so much of it waits that we
+  /// do not read, or while we drain.
   std::chrono::nanoseconds stall_timeout = std::chrono::seconds(30);
 
   /// The same with each number moved into its range; the options do it.

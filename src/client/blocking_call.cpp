@@ -219,8 +219,15 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
 bool BlockingCall::write(const google::protobuf::MessageLite& message) {
   if (!has_connection()) return false;
   Lock lock = connection_->lock();
-  wait(lock, writer_, [this] { return call_.is_over() || call_.messages().is_writable(); });
-  if (call_.messages().try_write(message) != MessageStream::Write::taken) return false;
+  using Write = MessageStream::Write;
+  Write written = call_.messages().try_write(message);
+  if (written == Write::full) {
+    const std::size_t size = message.ByteSizeLong();
+    wait(lock, writer_,
+         [this, size] { return call_.is_over() || call_.messages().is_writable(size); });
+    written = call_.messages().try_write(message);
+  }
+  if (written != Write::taken) return false;
   connection_->exchange(lock);
   return true;
 }

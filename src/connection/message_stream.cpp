@@ -281,8 +281,18 @@ void MessageStream::end_output() noexcept {
 
 // ---- out ----------------------------------------------------------------------------------------
 
-bool MessageStream::is_writable() const noexcept {
-  return stream_ != nullptr && !output_is_over_ && session_->is_writable(*stream_);
+bool MessageStream::is_writable(std::size_t size) const noexcept {
+  return stream_ != nullptr && !output_is_over_ &&
+         session_->is_writable(*stream_, grpc::message_prefix_size + size);
+}
+
+MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
+                                              bool end_stream) {
+  if (output_is_over_) return Write::over;
+  if (stream_ == nullptr) return Write::full;  // not open yet
+  const std::size_t size = message.ByteSizeLong();
+  if (!is_writable(size)) return Write::full;
+  return try_write(message, size, /*keeper=*/nullptr, end_stream);
 }
 
 MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
@@ -290,8 +300,7 @@ MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLit
                                               BytesOwner* keeper,
                                               bool end_stream) {
   if (output_is_over_) return Write::over;
-  if (stream_ == nullptr) return Write::full;  // not open yet
-  if (!session_->is_writable(*stream_)) return Write::full;
+  if (stream_ == nullptr) return Write::full;
   if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     fail(Status(StatusCode::resource_exhausted,
                 "a message of " + std::to_string(size) + " bytes is over protobuf's 2 GiB"));

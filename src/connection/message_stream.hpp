@@ -18,6 +18,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace nearcall::detail {
@@ -55,6 +56,8 @@ class MessageStream {
  public:
   enum class Read : std::uint8_t { message, pending, ended };
   enum class Write : std::uint8_t { taken, full, over };
+  /// More than any window covers.
+  static constexpr std::size_t any_size = std::numeric_limits<std::uint32_t>::max();
 
   MessageStream(MessageStreamOwner& owner, std::size_t max_message_size) noexcept
       : owner_(&owner), assembler_(max_message_size) {}
@@ -101,11 +104,10 @@ class MessageStream {
   /// How much memory is held for what nobody has read.
   std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
   /// Serialises a message into the session's output, if there is room.
-  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false) {
-    return try_write(message, message.ByteSizeLong(), /*keeper=*/nullptr, end_stream);
-  }
-  /// The same, where the size is known: message.ByteSizeLong(), called last. If there is a
-  /// `keeper`, who keeps the message as it is, what is large in it is sent from where it lies.
+  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
+  /// The same whether there is room or not, for the one message of a call. The size is known:
+  /// message.ByteSizeLong(), called last. If there is a `keeper`, who keeps the message as it is,
+  /// what is large in it is sent from where it lies.
   Write try_write(const google::protobuf::MessageLite& message,
                   std::size_t size,
                   BytesOwner* keeper,
@@ -114,7 +116,8 @@ class MessageStream {
   bool write_framed(ByteSpan framed, bool end_stream);
   /// The same without a copy: the session shares the bytes until they are sent.
   bool write_framed(const OwnedBytes& framed, bool end_stream);
-  bool is_writable() const noexcept;
+  /// Whether a message of `size` bytes would be taken; without a size, one of any size.
+  bool is_writable(std::size_t size = any_size) const noexcept;
   /// The loop on which coroutines that wait go on, until attach() says it.
   void set_loop(LoopCore& loop) noexcept { loop_ = &loop; }
 

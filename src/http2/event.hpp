@@ -24,6 +24,8 @@ struct Event {
                       // because GOAWAY says that it was never begun (`unprocessed`)
     writable,         // is_writable() said no and would say yes now; without a stream:
                       // has_room_for_calls()
+    writers_wait,     // once a connection: streams are not writable, and will not be before the
+                      // peer opens windows of others; `what` says so
     settings,         // the peer's SETTINGS were applied (slots may be free: see open_state())
     unknown_setting,  // id and value, before `settings`; ignored unless somebody knows it
     settings_ack,     // the peer has our SETTINGS
@@ -45,7 +47,7 @@ struct Event {
   ByteSpan data;  // data, goaway's debug text, unknown_frame's payload
   std::uint64_t number =
       0;                  // ping_ack's value, goaway's last id, unknown setting: id << 32 | value
-  std::string_view what;  // reset, connection_error: for people
+  std::string_view what;  // reset, writers_wait, connection_error: for people
   FrameHeader frame;      // unknown_frame
 };
 

@@ -73,6 +73,16 @@ void SendScheduler::end(Stream& stream) {
   commit(stream, 0, /*end_stream=*/true);
 }
 
+void SendScheduler::queue_trailers(Stream& stream, HeaderTemplate trailers) {
+  queued_ += trailers.list_size();
+  stream.send_.trailers = std::make_unique<HeaderTemplate>(std::move(trailers));
+}
+
+std::unique_ptr<HeaderTemplate> SendScheduler::take_trailers(Stream& stream) noexcept {
+  if (stream.send_.trailers != nullptr) queued_ -= stream.send_.trailers->list_size();
+  return std::move(stream.send_.trailers);
+}
+
 Stream* SendScheduler::fill() {
   if (output_.size() >= low_water) return nullptr;
   while (!ready_.empty() && window_.available() > 0 && output_.size() < high_water) {
@@ -81,11 +91,7 @@ Stream* SendScheduler::fill() {
     ready_.remove(stream);
     write_frame(stream, is_alone ? high_water - output_.size() : turn);
     update_ready(stream);
-    if (stream.send_.is_awaited && has_room(stream)) {
-      blocked_.remove(stream);
-      stream.send_.is_awaited = false;
-      woken_.push(stream);
-    }
+    update_wait(stream);
     if (stream.send_.queued == 0 && (stream.send_.ends || stream.send_.trailers)) return &stream;
   }
   return nullptr;
@@ -148,10 +154,9 @@ void SendScheduler::drop(Stream& stream) noexcept {
   send.last = nullptr;
   queued_ -= send.queued;
   send.queued = 0;
-  send.trailers.reset();
+  take_trailers(stream);
   ready_.remove(stream);
   forget_writer(stream);
-  bytes_sent();
 }
 
 /// Frames that wait in the output may be a small part of a large message, all of which they keep
@@ -161,50 +166,59 @@ void SendScheduler::let_owner_go(const Stream::SendSide& send) {
   if (const BytesOwner* const owner = send.first->bytes.owner()) output_.copy_from(*owner);
 }
 
-void SendScheduler::forget_writer(Stream& stream) noexcept {
-  if (stream.send_.is_awaited) {
-    blocked_.remove(stream);
-  } else {
-    woken_.remove(stream);
-  }
-  stream.send_.is_awaited = false;
+// ---- who waits ----------------------------------------------------------------------------------
+
+bool SendScheduler::has_room(const Stream& stream, std::size_t size) const noexcept {
+  const std::size_t queued = stream.send_.queued;
+  if (queued > 0) return queued < limits_.max_buffered_output_stream && has_budget();
+  return has_budget() || goes_at_once(stream, size);
 }
 
-bool SendScheduler::has_room(const Stream& stream) const noexcept {
-  if (stream.send_.queued == 0) return true;
-  return stream.send_.queued < limits_.max_buffered_output_stream &&
-         buffered() < limits_.max_buffered_output;
+/// Beyond the budget: nothing of it will stay queued, and nothing else is in its way.
+bool SendScheduler::goes_at_once(const Stream& stream, std::size_t size) const noexcept {
+  return stream.send_.window.covers(size) && ready_.empty() &&
+         (output_.empty() || output_.size() + size <= high_water);
 }
 
-bool SendScheduler::is_writable(Stream& stream) noexcept {
-  if (has_room(stream)) return true;
-  if (buffered() >= limits_.max_buffered_output) is_over_limit_ = true;
-  if (!stream.send_.is_awaited) {
-    woken_.remove(stream);
-    stream.send_.is_awaited = true;
-    blocked_.push(stream);
+bool SendScheduler::is_writable(Stream& stream, std::size_t size) noexcept {
+  if (has_room(stream, size)) {
+    forget_writer(stream);
+    return true;
   }
+  stream.send_.awaited_size = size;
+  set_wait(stream, wait_of(stream));
   return false;
 }
 
-Stream* SendScheduler::take_woken() noexcept {
-  while (Stream* const stream = woken_.pop()) {
-    if (is_writable(*stream)) return stream;
-  }
-  return nullptr;
+Stream::SendSide::Wait SendScheduler::wait_of(const Stream& stream) const noexcept {
+  using enum Stream::SendSide::Wait;
+  const Stream::SendSide& send = stream.send_;
+  if (send.queued == 0) return send.window.covers(send.awaited_size) ? output : budget;
+  return send.queued < limits_.max_buffered_output_stream ? budget : own_queue;
 }
 
-void SendScheduler::wake_all() noexcept {
-  is_over_limit_ = false;
-  for (Stream* stream = blocked_.front(); stream != nullptr;) {
-    Stream* const next = blocked_.after(*stream);
-    if (has_room(*stream)) {
-      blocked_.remove(*stream);
-      stream->send_.is_awaited = false;
-      woken_.push(*stream);
-    }
-    stream = next;
-  }
+/// A stream keeps its place in the order unless it waits for something else than before.
+void SendScheduler::set_wait(Stream& stream, Stream::SendSide::Wait wait) noexcept {
+  using enum Stream::SendSide::Wait;
+  Stream::SendSide& send = stream.send_;
+  if (send.wait == wait) return;
+  if (send.wait == budget) blocked_.remove(stream);
+  if (send.wait == output) fitting_.remove(stream);
+  send.wait = wait;
+  if (wait == budget) blocked_.push(stream);
+  if (wait == output) fitting_.push(stream);
+}
+
+void SendScheduler::forget_writer(Stream& stream) noexcept {
+  set_wait(stream, Stream::SendSide::Wait::nothing);
+}
+
+Stream* SendScheduler::take_woken() noexcept {
+  Stream* next = has_budget() ? blocked_.front() : nullptr;
+  if (next == nullptr) next = fitting_.front();
+  if (next == nullptr || !has_room(*next, next->send_.awaited_size)) return nullptr;
+  forget_writer(*next);
+  return next;
 }
 
 }  // namespace nearcall::http2

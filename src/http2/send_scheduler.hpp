@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace nearcall::http2 {
 
@@ -18,8 +19,15 @@ namespace nearcall::http2 {
 /// go at once; queue() keeps it until fill() finds window and room for it. A stream with queued
 /// bytes only uses the second, so that its bytes stay in order.
 ///
+/// Who may hand over more is decided by what is queued, of the stream and of all
+/// (ConnectionLimits). A peer that keeps the windows of some streams closed can use all of that up;
+/// so a message that its stream's window covers may go beyond it, one at a time, as fast as the
+/// output empties. Whoever has to wait is served in the order of coming.
+///
 ///  (1) A stream is ready exactly if it has queued bytes and its window is positive.
-///  (2) queued_ is the sum of the streams' queued bytes.
+///  (2) queued_ is the sum of the streams' queued bytes and trailers.
+///  (3) queued_ exceeds max_buffered_output by one message at most, and by what was handed over
+///      without asking is_writable().
 ///
 /// Thread safety: none.
 class SendScheduler {
@@ -61,31 +69,46 @@ class SendScheduler {
   /// Puts DATA out. Stops when a stream's last queued byte went whose message ends there, and
   /// answers with it: END_STREAM is out, or its trailers are due. Call again until null.
   Stream* fill();
+  /// Keeps trailers until the stream's queued bytes went. REQUIRES: some are queued.
+  void queue_trailers(Stream& stream, HeaderTemplate trailers);
+  /// Those of a stream that fill() answered with; null: END_STREAM is out.
+  std::unique_ptr<HeaderTemplate> take_trailers(Stream& stream) noexcept;
   /// The stream's window has changed.
-  void window_changed(Stream& stream) noexcept { update_ready(stream); }
+  void window_changed(Stream& stream) noexcept {
+    update_ready(stream);
+    update_wait(stream);
+  }
   /// The stream's queued bytes go nowhere any more.
   void drop(Stream& stream) noexcept;
 
-  /// Whether the stream's owner may hand over the next message. After a no, woken() answers with
-  /// the stream once it may.
-  bool is_writable(Stream& stream) noexcept;
+  /// Whether the stream's owner may hand over a message of `size` bytes. After a no, take_woken()
+  /// answers with the stream once it may.
+  bool is_writable(Stream& stream, std::size_t size) noexcept;
   /// Nobody waits for the stream to become writable any more.
   void forget_writer(Stream& stream) noexcept;
-  bool has_woken() const noexcept { return !woken_.empty(); }
+  /// Whether streams wait for the budget of all, or for their turn.
+  bool has_waiting() const noexcept { return !blocked_.empty() || !fitting_.empty(); }
+  /// The next stream that is_writable() said no of, and would say yes of now.
   Stream* take_woken() noexcept;
-  /// Bytes were sent: streams that waited for the connection's limit may go on.
-  void bytes_sent() noexcept {
-    if (is_over_limit_ && buffered() < limits_.max_buffered_output) wake_all();
-  }
+  /// Whether streams wait for the budget though all that may go is gone: the peer keeps the windows
+  /// of others closed.
+  bool is_stuck() const noexcept { return !blocked_.empty() && output_.empty(); }
   /// Bytes that wait, queued or put out.
   std::size_t buffered() const noexcept { return queued_ + output_.size(); }
 
  private:
-  bool has_room(const Stream& stream) const noexcept;
+  bool has_budget() const noexcept { return queued_ == 0 || queued_ < limits_.max_buffered_output; }
+  bool has_room(const Stream& stream, std::size_t size) const noexcept;
+  bool goes_at_once(const Stream& stream, std::size_t size) const noexcept;
+  Stream::SendSide::Wait wait_of(const Stream& stream) const noexcept;
+  void update_wait(Stream& stream) noexcept {
+    if (stream.send_.wait != Stream::SendSide::Wait::nothing) [[unlikely]]
+      set_wait(stream, wait_of(stream));
+  }
+  void set_wait(Stream& stream, Stream::SendSide::Wait wait) noexcept;
   void update_ready(Stream& stream) noexcept;
   void write_frame(Stream& stream, std::size_t limit);
   void write_payload(Stream& stream, std::size_t size);
-  void wake_all() noexcept;
   void let_owner_go(const Stream::SendSide& send);
 
   OutputQueue& output_;
@@ -94,10 +117,9 @@ class SendScheduler {
   Window window_{default_setting::initial_window_size};
   std::uint32_t max_frame_size_ = default_setting::max_frame_size;
   StreamList<&Stream::ready_link_> ready_;
-  StreamList<&Stream::blocked_link_> blocked_;
-  StreamList<&Stream::blocked_link_> woken_;
+  StreamList<&Stream::wait_link_> blocked_;  // Wait::budget
+  StreamList<&Stream::wait_link_> fitting_;  // Wait::output
   std::size_t queued_ = 0;
-  bool is_over_limit_ = false;
 
   /// The DATA frame that ends the output, if its payload lies in the buffer: it may grow.
   StreamId tail_stream_ = 0;

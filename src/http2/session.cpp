@@ -76,7 +76,7 @@ void Session::send_headers(Stream& stream,
   }
   fields_out_.assign(stable.fields().begin(), stable.fields().end());
   fields_out_.insert(fields_out_.end(), variable.begin(), variable.end());
-  stream.send_.trailers = std::make_unique<HeaderTemplate>(fields_out_);
+  scheduler_.queue_trailers(stream, HeaderTemplate(fields_out_));
 }
 
 MutableByteSpan Session::reserve_data(Stream& stream, std::size_t size) {
@@ -134,8 +134,8 @@ void Session::end_stream(Stream& stream) {
   ended_here(stream);
 }
 
-bool Session::is_writable(Stream& stream) noexcept {
-  return can_send(stream) && scheduler_.is_writable(stream);
+bool Session::is_writable(Stream& stream, std::size_t size) noexcept {
+  return can_send(stream) && scheduler_.is_writable(stream, size);
 }
 
 bool Session::has_room_for_calls() noexcept {
@@ -272,8 +272,8 @@ bool Session::is_drained() const noexcept {
 }
 
 bool Session::should_pause_reading() const noexcept {
-  return budget_.induced_frames(output_.sent(), output_.appended()) >=
-         options_.limits.max_induced_frames;
+  return is_output_full() || budget_.induced_frames(output_.sent(), output_.appended()) >=
+                                 options_.limits.max_induced_frames;
 }
 
 SessionStats Session::stats() const noexcept {
@@ -305,10 +305,10 @@ void Session::trim() noexcept {
 
 // ---- time ---------------------------------------------------------------------------------------
 
-/// Output that waits and belongs to no stream. What a released stream has left is its call's: the
-/// reader may pause, but a drain does not wait for it.
+/// Output that waits and belongs to no stream, or so much of it that we do not read. What a
+/// released stream has left is its call's: the reader may pause, but a drain does not wait for it.
 bool Session::is_stalled_output() const noexcept {
-  if (streams_.size() == 0) return has_output();
+  if (streams_.size() == 0 || should_pause_reading()) return has_output();
   const bool is_draining = shutdown_announced_ || goaway_sent_;
   return is_draining && streams_.size() == orphans_;
 }

@@ -20,6 +20,7 @@
 #include "http2/stream_table.hpp"
 #include "http2/work_meter.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -126,9 +127,9 @@ class Session {
   void copy_from(const BytesOwner& owner) { output_.copy_from(owner); }
   /// END_STREAM: on the last unsent DATA frame, or on an empty one, behind queued data.
   void end_stream(Stream& stream);
-  /// Whether the next message may be handed over (ConnectionLimits: buffered output). After a no, a
-  /// `writable` event comes.
-  bool is_writable(Stream& stream) noexcept;
+  /// Whether a message of `size` bytes may be handed over (ConnectionLimits: buffered output).
+  /// After a no, a `writable` event comes.
+  bool is_writable(Stream& stream, std::size_t size) noexcept;
   /// Whether a new call may begin to answer (ConnectionLimits). After a no, a `writable` event
   /// without a stream comes.
   bool has_room_for_calls() noexcept;
@@ -159,6 +160,11 @@ class Session {
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept { return peer_.max_header_list_size; }
   const ConnectionLimits& limits() const noexcept { return options_.limits; }
+  /// How large a header list we send at most (ConnectionLimits), or that if it is less.
+  std::size_t max_sent_header_list_size() const noexcept {
+    return std::min<std::size_t>(peer_.max_header_list_size,
+                                 options_.limits.max_sent_header_list_size);
+  }
   /// Streams that take a slot: not released, or released and not yet sent.
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.
@@ -191,7 +197,8 @@ class Session {
   /// new frame.
   std::uint64_t output_position() noexcept;
   std::uint64_t sent_position() const noexcept { return output_.sent(); }
-  /// Whether induced frames (ACKs, RSTs) are so many that reading must pause until they are sent.
+  /// Whether induced frames (ACKs, RSTs) are so many, or so much is put out, headers above all,
+  /// that reading must pause until it is sent.
   bool should_pause_reading() const noexcept;
 
   // ---- time and memory -------------------------------------------------------------------------
@@ -222,6 +229,7 @@ class Session {
   Event on_priority(const Frame& frame);
   Event next_setting();
   Event finish_settings();
+  Event serve_waiting() noexcept;
   Event fail(const Violation& violation);
   Event fail_stream(Stream& stream, const Violation& violation);
   Event reset_event(Stream& stream, ErrorCode code) const;
@@ -268,6 +276,11 @@ class Session {
   void settle_orphan(Stream& stream);
   void drop_late_orphans();
   bool is_stalled_output() const noexcept;
+  /// DATA stops long before that. A client puts out what its own side asks for.
+  bool is_output_full() const noexcept {
+    return role_ == Role::server && output_.size() >= std::max(options_.limits.max_buffered_output,
+                                                               2 * SendScheduler::high_water);
+  }
   bool has_room() const noexcept {
     return scheduler_.buffered() < options_.limits.max_buffered_output_of_new_calls;
   }
@@ -282,6 +295,7 @@ class Session {
   bool goaway_sent_ = false;
   bool goaway_received_ = false;
   bool room_is_awaited_ = false;  // has_room_for_calls() said no
+  bool wait_told_ = false;        // writers_wait
   SessionOptions options_;
   PeerSettings peer_;
   std::optional<Violation> failure_;  // to be told by next_event()

@@ -32,13 +32,9 @@ Event Session::next_event() {
       event.unprocessed = true;
       return event;
     }
-    if (scheduler_.has_woken()) {
-      if (Stream* const stream = scheduler_.take_woken()) {
-        Event event;
-        event.kind = Event::Kind::writable;
-        event.stream = stream;
-        return event;
-      }
+    if (scheduler_.has_waiting()) [[unlikely]] {
+      const Event event = serve_waiting();
+      if (event.kind != Event::Kind::none) return event;
     }
     if (room_is_awaited_ && has_room()) {
       room_is_awaited_ = false;
@@ -64,6 +60,20 @@ Event Session::next_event() {
     const Event event = on_frame(reader_.frame());
     if (event.kind != Event::Kind::none) return event;
   }
+}
+
+/// Streams wait to be written to: one that may be now, or, once, that they wait for the peer.
+Event Session::serve_waiting() noexcept {
+  Event event;
+  if (Stream* const stream = scheduler_.take_woken()) {
+    event.kind = Event::Kind::writable;
+    event.stream = stream;
+  } else if (!wait_told_ && scheduler_.is_stuck()) {
+    wait_told_ = true;
+    event.kind = Event::Kind::writers_wait;
+    event.what = "the peer does not read what other calls sent (max_buffered_output)";
+  }
+  return event;
 }
 
 /// Server. Whether the preface is complete; a wrong one ends the connection without a GOAWAY.

@@ -25,7 +25,6 @@ void Session::output_sent(std::size_t count, TimePoint now) {
   now_ = std::max(now_, now);
   if (count > 0) progress_at_ = now_;
   output_.remove(count);
-  scheduler_.bytes_sent();
 }
 
 std::uint64_t Session::output_position() noexcept {
@@ -62,8 +61,7 @@ void Session::flush() {
 
 /// The stream's last queued byte went, and its message ends there.
 void Session::finish_sending(Stream& stream) {
-  if (stream.send_.trailers) {
-    const auto trailers = std::move(stream.send_.trailers);
+  if (const auto trailers = scheduler_.take_trailers(stream)) {
     write_headers(stream.id_, nullptr, trailers->fields(), /*end_stream=*/true);
   }
   stream.send_.ends = false;

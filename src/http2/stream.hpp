@@ -37,6 +37,14 @@ class Stream {
 
   /// What waits to be sent. Queued bytes come before `trailers`, which come before nothing.
   struct SendSide {
+    /// What the owner waits for, before it hands over the next message.
+    enum class Wait : std::uint8_t {
+      nothing,    // it does not wait
+      own_queue,  // fewer queued bytes of this stream
+      budget,     // fewer queued bytes of all streams
+      output      // its turn: the window covers the message, which goes as soon as others went
+    };
+
     Window window;
     Segment* first = nullptr;
     Segment* last = nullptr;
@@ -44,8 +52,9 @@ class Stream {
     std::unique_ptr<HeaderTemplate> trailers;
     /// END_STREAM goes with the last queued byte.
     bool ends = false;
-    /// Somebody was told that the stream is not writable.
-    bool is_awaited = false;
+    Wait wait = Wait::nothing;
+    /// How large the message is that waits.
+    std::size_t awaited_size = 0;
     bool is_finishing() const noexcept { return ends || trailers != nullptr; }
     /// Where the header of the stream's last DATA frame is in the output; 0: there was none.
     std::uint64_t data_mark = 0;
@@ -79,11 +88,11 @@ class Stream {
   void* context_ = nullptr;
   SendSide send_;
   ReceiveSide receive_;
-  StreamLink ready_link_;    // SendScheduler: data, and window for it
-  StreamLink blocked_link_;  // SendScheduler: its owner waits for `writable`
-  StreamLink credit_link_;   // InboundWindow: a WINDOW_UPDATE is due
-  StreamLink need_link_;     // InboundWindow: in the middle of a message
-  StreamLink lost_link_;     // Session: its reset event is due
+  StreamLink ready_link_;   // SendScheduler: data, and window for it
+  StreamLink wait_link_;    // SendScheduler: its owner waits for the budget or the output
+  StreamLink credit_link_;  // InboundWindow: a WINDOW_UPDATE is due
+  StreamLink need_link_;    // InboundWindow: in the middle of a message
+  StreamLink lost_link_;    // Session: its reset event is due
 };
 
 }  // namespace nearcall::http2

@@ -10,10 +10,11 @@
 #include "grpc/metadata_codec.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
+#include "grpc/trailer_limit.hpp"
 #include "server/server_connection.hpp"
 
+#include <algorithm>
 #include <exception>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -160,29 +161,35 @@ Result<void> ServerCall::add_trailer(std::string_view key, std::string_view valu
 }
 
 void ServerCall::send_headers() {
-  if (answer_ != Answer::open) return;
+  if (answer_ == Answer::open && !try_send_headers()) cut_short(headers_too_large());
+}
+
+/// False, and they are left out from now on, if they are too large.
+bool ServerCall::try_send_headers() {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   if (!headers_.empty()) {
     grpc::append_metadata(outgoing.block(), headers_);
-    if (response_head().list_size() + outgoing.list_size() > most_metadata()) {
+    if (response_head().list_size() + outgoing.block().list_size() > most_metadata()) {
       headers_ = Metadata();
-      return cut_short(too_large("response headers"));
+      return false;
     }
   }
   answer_ = Answer::begun;
   connection_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
                                       /*end_stream=*/false);
   on_output();
+  return true;
 }
 
 std::size_t ServerCall::most_metadata() const noexcept {
-  return connection_->session().peer_max_header_list_size();
+  return connection_->session().max_sent_header_list_size();
 }
 
-Status ServerCall::too_large(const char* what) const {
-  return Status(StatusCode::resource_exhausted,
-                std::string("the ") + what + " are larger than the " +
-                    std::to_string(most_metadata()) + " bytes that the client takes");
+Status ServerCall::headers_too_large() const {
+  return Status::resource_exhausted("the response headers are larger than the " +
+                                    std::to_string(most_metadata()) +
+                                    " bytes that may be sent (max_sent_header_list_size, or the "
+                                    "client's limit)");
 }
 
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
@@ -215,18 +222,16 @@ void ServerCall::finish_thrown() noexcept {
 void ServerCall::answer(const Status& status) {
   if (answer_ == Answer::over) return;
   // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
-  if (answer_ == Answer::open && (status.ok() || !headers_.empty())) send_headers();
-  if (answer_ == Answer::over) return;  // they were too large
-  if (!send_trailers(status, most_metadata())) {
-    trailers_ = Metadata();
-    send_trailers(too_large("trailers"), std::numeric_limits<std::size_t>::max());
+  if (answer_ == Answer::open && (status.ok() || !headers_.empty()) && !try_send_headers()) {
+    if (status.ok()) return answer(headers_too_large());
+    connection_->log_left_out(method(), "headers were");  // the handler's own code matters more
   }
+  send_trailers(status);
   on_output();
   end_answer();
 }
 
-/// False, and nothing is sent, if they count more than `most`.
-bool ServerCall::send_trailers(const Status& status, std::size_t most) {
+void ServerCall::send_trailers(const Status& status) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
   if (answer_ == Answer::open) {
@@ -237,10 +242,21 @@ bool ServerCall::send_trailers(const Status& status, std::size_t most) {
   } else {
     grpc::append_trailers(outgoing.block(), status, trailers_);
   }
-  if (head->list_size() + outgoing.list_size() > most) return false;
+  if (!outgoing.block().fields().empty()) {
+    const std::size_t most = most_metadata() - std::min(most_metadata(), head->list_size());
+    switch (grpc::limit_trailers(outgoing.block(), most)) {
+      case grpc::LeftOut::nothing:
+        break;
+      case grpc::LeftOut::text:
+        connection_->log_left_out(method(), "a part of the message was");
+        break;
+      case grpc::LeftOut::metadata:
+        connection_->log_left_out(method(), "trailers were");
+        break;
+    }
+  }
   connection_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
                                       /*end_stream=*/true);
-  return true;
 }
 
 void ServerCall::end_answer() {

@@ -102,10 +102,11 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   /// The request is here: begins now, or when the output has room. May go.
   void begin_handler();
   void answer(const Status& status);
-  bool send_trailers(const Status& status, std::size_t most);
-  /// How large a header list the client takes.
+  bool try_send_headers();
+  void send_trailers(const Status& status);
+  /// How large a header list may be.
   std::size_t most_metadata() const noexcept;
-  Status too_large(const char* what) const;
+  Status headers_too_large() const;
   /// No answer can be given any more.
   void end_answer();
   void cancel();

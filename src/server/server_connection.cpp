@@ -5,9 +5,11 @@
 #include "base/log.hpp"
 #include "connection/metadata_limits.hpp"
 #include "connection/outgoing_fields.hpp"
+#include "grpc/trailer_limit.hpp"
 #include "server/server_loop.hpp"
 
 #include <string>
+#include <utility>
 
 namespace nearcall::detail {
 namespace {
@@ -77,6 +79,8 @@ void ServerConnection::on_event(const http2::Event& event) {
       return;
     case http2::Event::Kind::writable:
       return begin_held();
+    case http2::Event::Kind::writers_wait:
+      return loop_->shared().log_peer_fault(peer(), event.what);
     case http2::Event::Kind::ping_ack:
       if (event.number == drain_ping) finish_drain();
       return;
@@ -94,6 +98,11 @@ void ServerConnection::on_request(const http2::Event& event) {
 }
 
 void ServerConnection::hold(ServerCall& call) {
+  if (!std::exchange(hold_told_, true)) {
+    loop_->shared().log_peer_fault(peer(),
+                                   "new calls wait until the peer reads what it asked for "
+                                   "(max_buffered_output_of_new_calls)");
+  }
   call.ListHook::unlink();
   held_.push_back(call);
 }
@@ -110,10 +119,18 @@ void ServerConnection::begin_held() {
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
+  grpc::limit_trailers(outgoing.block(), pump_.session().max_sent_header_list_size());
   pump_.session().send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(),
                                /*end_stream=*/true);
   pump_.session().release(stream);
   request_flush();
+}
+
+void ServerConnection::log_left_out(std::string_view method, const char* what) {
+  loop_->shared().log_peer_fault(
+      peer(), std::string(method) + ": " + what + " left out of an answer of more than " +
+                  std::to_string(pump_.session().max_sent_header_list_size()) +
+                  " bytes (max_sent_header_list_size, or the client's)");
 }
 
 void ServerConnection::release(ServerCall& call) {

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <stop_token>
+#include <string_view>
 
 namespace nearcall::detail {
 
@@ -49,6 +50,8 @@ class ServerConnection final : public PumpHandler, public ListHook {
   }
   /// The handler of `call` begins when the output has room.
   void hold(ServerCall& call);
+  /// A call's answer was too large: tells what had to be left out of it.
+  void log_left_out(std::string_view method, const char* what);
   /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
   void release(ServerCall& call);
 
@@ -89,6 +92,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
   IntrusiveList<ServerCall> over_;
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
+  bool hold_told_ = false;
   Timer drain_timer_;
 };
 

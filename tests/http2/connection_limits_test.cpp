@@ -44,6 +44,7 @@ ConnectionLimits all_at() {
   limits.max_buffered_output_stream = Extreme<std::size_t>::value;
   limits.max_buffered_output = Extreme<std::size_t>::value;
   limits.max_buffered_output_of_new_calls = Extreme<std::size_t>::value;
+  limits.max_sent_header_list_size = Extreme<std::uint32_t>::value;
   limits.handshake_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.header_block_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.settings_timeout = Extreme<std::chrono::nanoseconds>::value;
@@ -94,6 +95,7 @@ ConnectionLimits least() {
   limits.max_buffered_output_stream = 0;
   limits.max_buffered_output = 0;
   limits.max_buffered_output_of_new_calls = kibi;
+  limits.max_sent_header_list_size = kibi;
   limits.handshake_timeout = 10ms;
   limits.header_block_timeout = 10ms;
   limits.settings_timeout = 10ms;
@@ -130,6 +132,7 @@ TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
   most.max_buffered_output_stream = 1024 * mebi;
   most.max_buffered_output = 1024 * mebi;
   most.max_buffered_output_of_new_calls = 1024 * mebi;
+  most.max_sent_header_list_size = 16 * mebi;
   most.handshake_timeout = std::chrono::nanoseconds::max();
   most.header_block_timeout = std::chrono::nanoseconds::max();
   most.settings_timeout = std::chrono::nanoseconds::max();
@@ -234,7 +237,7 @@ void expect_exchange(const ConnectionLimits& limits) {
   peer.session().consumed(peer.stream(1), message);
 
   peer.hears();
-  ASSERT_TRUE(peer.session().is_writable(peer.stream(1)));
+  ASSERT_TRUE(peer.session().is_writable(peer.stream(1), 1));
   peer.session().send_headers(peer.stream(1), HeaderTemplate{{":status", "200"}}, {}, false);
   peer.session().send_data(peer.stream(1), OwnedBytes(message), /*end_stream=*/true);
   std::size_t went = 0;

@@ -230,39 +230,152 @@ TEST(SendScheduler, BytesOfOneStreamNeverOvertakeEachOther) {
 
 TEST(SendScheduler, TellsWhenAStreamIsWritableAgain) {
   Answering peer;
-  EXPECT_TRUE(peer.session().is_writable(peer.stream(1)));
+  EXPECT_TRUE(peer.session().is_writable(peer.stream(1), 1));
   peer.send(std::string((1 << 20) + 65'535, 'x'));
-  EXPECT_FALSE(peer.session().is_writable(peer.stream(1)));
+  EXPECT_FALSE(peer.session().is_writable(peer.stream(1), 1));
   peer.take_events();
   EXPECT_THAT(peer.events(), IsEmpty());
   peer.hears();
-  EXPECT_FALSE(peer.session().is_writable(peer.stream(1))) << "1 MiB is queued";
+  EXPECT_FALSE(peer.session().is_writable(peer.stream(1), 1)) << "1 MiB is queued";
   peer.says(frames::window_update(1, 1) + frames::window_update(0, 1));
   peer.hears();
   peer.take_events();
   EXPECT_THAT(peer.events(), ElementsAre("writable 1"));
-  EXPECT_TRUE(peer.session().is_writable(peer.stream(1)));
+  EXPECT_TRUE(peer.session().is_writable(peer.stream(1), 1));
 }
 
-TEST(SendScheduler, AStreamWithNothingQueuedMayQueueOneMessageWhateverTheOthersHold) {
-  SessionOptions options;
-  options.limits.max_buffered_output = 1000;
-  Answering peer({{SettingId::initial_window_size, 0}}, options);
-  peer.says(frames::headers(3, frames::request_block(), 0x5));
-  peer.session().send_headers(peer.stream(3), test::response_head(), {}, /*end_stream=*/false);
-  peer.hears();
-  peer.events();
-  peer.send(std::string(2000, 'x'));
-  EXPECT_FALSE(peer.session().is_writable(peer.stream(1)));
-  EXPECT_TRUE(peer.session().is_writable(peer.stream(3)));
-  test::send_text(peer.session(), peer.stream(3), "x", false);
-  EXPECT_FALSE(peer.session().is_writable(peer.stream(3)));
+/// A server's answers on several streams, of which those without window keep the budget used up.
+struct Crowded : Answering {
+  static SessionOptions options() {
+    SessionOptions options;
+    options.limits.max_buffered_output = 1000;
+    return options;
+  }
+  explicit Crowded(std::uint32_t window = 0)
+      : Answering({{SettingId::initial_window_size, window}}, options()) {
+    for (const StreamId id : {3U, 5U, 7U}) {
+      says(frames::headers(id, frames::request_block(), 0x5));
+      session().send_headers(stream(id), test::response_head(), {}, /*end_stream=*/false);
+    }
+    settle();
+  }
 
+  bool is_writable(StreamId id, std::size_t size = 1) {
+    return session().is_writable(stream(id), size);
+  }
+  void send_on(StreamId id, std::size_t size) {
+    test::send_text(session(), stream(id), std::string(size, 'x'), /*end_stream=*/false);
+  }
+  /// What happens once all that may go went.
+  std::vector<std::string> settle() {
+    hears();
+    take_events();
+    return events();
+  }
+};
+
+TEST(SendScheduler, AStreamQueuesNothingOnceTheOthersUseTheBudgetUp) {
+  Crowded peer;
+  peer.send_on(1, 999);
+  EXPECT_TRUE(peer.is_writable(3, 1'000'000)) << "the last message may be of any size";
+  peer.send_on(3, 1);
+
+  EXPECT_FALSE(peer.is_writable(1));
+  EXPECT_FALSE(peer.is_writable(3));
+  EXPECT_FALSE(peer.is_writable(5));
+}
+
+TEST(SendScheduler, WhoWaitsForTheBudgetIsServedInTheOrderOfComing) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  for (const StreamId id : {7U, 3U, 5U})
+    ASSERT_FALSE(peer.is_writable(id));
+  peer.settle();
+
+  peer.says(frames::window_update(1, 500));
+
+  EXPECT_THAT(peer.settle(), ElementsAre("writable 7", "writable 3", "writable 5"));
+}
+
+TEST(SendScheduler, WhoWaitsIsWokenOnlyAsFarAsTheBudgetGoes) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  ASSERT_FALSE(peer.is_writable(3));
+  ASSERT_FALSE(peer.is_writable(5));
+  peer.settle();
   peer.session().reset_stream(peer.stream(1), ErrorCode::cancel);
-  peer.hears();
-  peer.take_events();
 
-  EXPECT_THAT(peer.events(), ElementsAre("writable 3"));
+  const Event first = peer.session().next_event();
+  peer.send_on(3, 1000);
+
+  EXPECT_EQ(first.stream, &peer.stream(3));
+  EXPECT_EQ(peer.session().next_event().kind, Event::Kind::none);
+}
+
+TEST(SendScheduler, AMessageThatTheWindowCoversGoesThoughOthersUseTheBudgetUp) {
+  Crowded peer(/*window=*/100);
+  peer.send_on(1, 2000);
+  peer.settle();
+
+  EXPECT_FALSE(peer.is_writable(3, 101));
+  EXPECT_TRUE(peer.is_writable(3, 100));
+  peer.send_on(3, 100);
+  EXPECT_THAT(peer.hears_words(), ElementsAre("DATA 3 " + std::string(100, 'x')));
+}
+
+TEST(SendScheduler, BeyondTheBudgetOneMessageGoesAtATime) {
+  Crowded peer(/*window=*/60'000);
+  peer.says(frames::window_update(0, 1'000'000));
+  peer.send_on(1, 70'000);
+  peer.settle();
+  peer.session().send_data(peer.stream(3), OwnedBytes(50'000), /*end_stream=*/false);
+
+  EXPECT_FALSE(peer.is_writable(5, 50'000)) << "one is queued";
+  EXPECT_FALSE(peer.is_writable(7, 50'000));
+  EXPECT_THAT(peer.settle(), ElementsAre("writable 5", "writable 7"));
+}
+
+TEST(SendScheduler, AWindowThatOpensLetsAMessageOvertakeThoseThatWaitForTheBudget) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  ASSERT_FALSE(peer.is_writable(3, 10));
+  ASSERT_FALSE(peer.is_writable(5, 10));
+  peer.settle();
+
+  peer.says(frames::window_update(5, 10));
+
+  EXPECT_THAT(peer.settle(), ElementsAre("writable 5"));
+}
+
+TEST(SendScheduler, AMessageOfAnySizeGoesWhenNothingElseIsQueuedWhateverTheBudget) {
+  SessionOptions options;
+  options.limits.max_buffered_output = 0;
+  options.limits.max_buffered_output_stream = 0;
+  Answering peer({{SettingId::initial_window_size, 0}}, options);
+
+  EXPECT_TRUE(peer.session().is_writable(peer.stream(1), 1'000'000));
+}
+
+TEST(SendScheduler, TellsOnceThatStreamsWaitForThePeer) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  ASSERT_FALSE(peer.is_writable(3));
+
+  EXPECT_THAT(peer.settle(), ElementsAre(testing::StartsWith("writers_wait")));
+  ASSERT_FALSE(peer.is_writable(5));
+  EXPECT_THAT(peer.settle(), IsEmpty());
+}
+
+TEST(SendScheduler, TrailersThatWaitBehindDataCountAsQueued) {
+  Crowded peer;
+  peer.send_on(1, 1);
+  peer.session().send_headers(peer.stream(1), HeaderTemplate::none(),
+                              std::array{HeaderField{"text", std::string(1000, 'x')}},
+                              /*end_stream=*/true);
+
+  EXPECT_FALSE(peer.is_writable(3));
+  peer.session().reset_stream(peer.stream(1), ErrorCode::cancel);
+  EXPECT_TRUE(peer.is_writable(3));
 }
 
 }  // namespace

@@ -82,5 +82,63 @@ TEST(SessionBudget, NewCallsWaitWhileTheOutputIsFullAndAreTold) {
   EXPECT_TRUE(peer.session().has_room_for_calls());
 }
 
+/// A server whose peer asks, is refused with trailers of 1,000 bytes and more, and reads nothing.
+struct Deaf : ScriptedPeer {
+  Deaf() : ScriptedPeer(Role::server) { shake_hands(*this, Role::server); }
+
+  void asks_and_is_refused() {
+    says(frames::headers(id_, frames::request_block(), 0x5));
+    session().send_headers(stream(id_), HeaderTemplate::none(),
+                           std::array{HeaderField{":status", "200"},
+                                      HeaderField{"grpc-message", std::string(1000, 'x')}},
+                           /*end_stream=*/true);
+    session().release(stream(id_));
+    id_ += 2;
+  }
+  /// How many refusals it takes until the session reads no more.
+  int refusals_until_paused() {
+    for (int count = 0; count < 100'000; ++count) {
+      if (session().should_pause_reading()) return count;
+      asks_and_is_refused();
+    }
+    return -1;
+  }
+
+ private:
+  StreamId id_ = 1;
+};
+
+TEST(SessionBudget, HeadersThatThePeerDoesNotTakeStopTheReadingUntilItDoes) {
+  Deaf peer;
+
+  EXPECT_GT(peer.refusals_until_paused(), 1000);
+
+  const std::size_t waiting = peer.session().stats().buffered_output;
+  EXPECT_GE(waiting, ConnectionLimits().max_buffered_output);
+  EXPECT_LT(waiting, ConnectionLimits().max_buffered_output + 2000);
+  peer.hears();
+  EXPECT_FALSE(peer.session().should_pause_reading());
+}
+
+TEST(SessionBudget, APeerThatTakesNoHeadersIsGivenUpThoughACallIsOpen) {
+  Deaf peer;
+  peer.says(frames::headers(1'000'001, frames::request_block(), 0x4));
+  peer.session().send_headers(peer.stream(1'000'001), test::response_head(), {}, false);
+  ASSERT_EQ(peer.session().next_deadline(), no_deadline) << "a reader may pause";
+  test::send_text(peer.session(), peer.stream(1'000'001), "x", false);
+  const std::string text(8000, 'x');
+  const std::array field = {HeaderField{"large", text}};
+  for (StreamId id = 1'000'003; !peer.session().should_pause_reading(); id += 2) {
+    peer.says(frames::headers(id, frames::request_block(), 0x5));
+    peer.session().send_headers(peer.stream(id), test::response_head(), field, true);
+    peer.session().release(peer.stream(id));
+  }
+
+  peer.session().on_time(peer.now() + ConnectionLimits().stall_timeout);
+  peer.take_events();
+
+  EXPECT_THAT(peer.last_event(), HasSubstr("stall_timeout"));
+}
+
 }  // namespace
 }  // namespace nearcall::http2

@@ -201,7 +201,7 @@ class SessionExerciser {
     }
   }
   void send_body(Owned& owned) {
-    if (!owned.has_head || owned.has_ended || !session_.is_writable(*owned.stream)) return;
+    if (!owned.has_head || owned.has_ended || !session_.is_writable(*owned.stream, 1)) return;
     owned.has_ended = chance(3);
     const std::size_t size = pick(0, 4000);
     if (const MutableByteSpan room = session_.reserve_data(*owned.stream, size); !room.empty()) {

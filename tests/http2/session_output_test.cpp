@@ -172,7 +172,7 @@ TEST(SessionOutput, CommandsOnAClosedStreamOrABrokenSessionDoNothing) {
     peer.session().needs(peer.stream(1), 5);
     peer.session().dropped(peer.stream(1));
     peer.session().consumed(peer.stream(1), 5);
-    EXPECT_FALSE(peer.session().is_writable(peer.stream(1)));
+    EXPECT_FALSE(peer.session().is_writable(peer.stream(1), 1));
   };
   command_all();
   EXPECT_FALSE(peer.session().has_output());

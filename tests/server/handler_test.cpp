@@ -409,7 +409,7 @@ class LargeMetadataTest : public HandlerAnswerTest {
   }
 };
 
-TEST_F(LargeMetadataTest, TrailersUpToThePeersLimitGoAndOneByteMoreDoesNot) {
+TEST_F(LargeMetadataTest, TrailersUpToThePeersLimitGoAndOneByteMoreDoesNotButTheCallStaysOk) {
   constexpr std::uint32_t size = 300;
   for (const bool fits : {true, false}) {
     peer_.emplace(path());
@@ -422,8 +422,9 @@ TEST_F(LargeMetadataTest, TrailersUpToThePeersLimitGoAndOneByteMoreDoesNot) {
     peer_->ask_whole(1, "/test.Scripted/Unary");
     settle();
 
-    EXPECT_EQ(fields().at("grpc-status"), fits ? "0" : "8");
+    EXPECT_EQ(fields().at("grpc-status"), "0");
     EXPECT_EQ(fields().contains("key"), fits);
+    EXPECT_EQ(log_capture().take("trailers were left out"), !fits);
   }
 }
 
@@ -448,9 +449,10 @@ TEST_F(LargeMetadataTest, HeadersBeyondThePeersLimitEndTheCall) {
   EXPECT_EQ(fields().at("grpc-status"), "8");
   EXPECT_FALSE(fields().contains("key"));
   EXPECT_TRUE(was_over.wait_for(1));
+  EXPECT_TRUE(log_capture().take("a part of the message was left out")) << "it is longer than 300";
 }
 
-TEST_F(LargeMetadataTest, AMessageBeyondThePeersLimitGivesWay) {
+TEST_F(LargeMetadataTest, AMessageBeyondThePeersLimitIsCutAndTheCodeStays) {
   scripted_.on_unary = [](ServerContext&, Text) -> Task<Result<Text>> {
     co_return Failure{Status(StatusCode::not_found, std::string(500, 'm'))};
   };
@@ -459,7 +461,9 @@ TEST_F(LargeMetadataTest, AMessageBeyondThePeersLimitGivesWay) {
   peer_->ask_whole(1, "/test.Scripted/Unary");
   settle();
 
-  EXPECT_EQ(fields().at("grpc-status"), "8");
+  EXPECT_EQ(fields().at("grpc-status"), "5");
+  EXPECT_TRUE(fields().at("grpc-message").ends_with("(cut: the trailers may count 400 bytes)"));
+  EXPECT_TRUE(log_capture().take("a part of the message was left out"));
 }
 
 }  // namespace

@@ -44,6 +44,55 @@ TEST_F(ServerCallTest, AFailureReachesTheClientWithItsMessageAndTrailers) {
   EXPECT_EQ(reply.error().trailers().get("reason"), "because");
 }
 
+TEST_F(ServerCallTest, ALongMessageIsCutForTheClientAndItsCodeStays) {
+  service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
+    return Failure{Status::not_found(std::string(20'000, 'x'))};
+  };
+
+  const Result<Text> reply = call(WrapperService::echo, "hello");
+
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code(), StatusCode::not_found);
+  EXPECT_TRUE(reply.error().message().ends_with("x (cut: the trailers may count 8192 bytes)"));
+  EXPECT_LT(reply.error().message().size(), 8192U);
+  EXPECT_TRUE(log_capture().take("a part of the message was left out"));
+}
+
+TEST_F(ServerCallTest, AFailureKeepsItsCodeWhenItsHeadersAreTooLarge) {
+  service_.on_echo = [](ServerContext& context, const Text&) -> Result<Text> {
+    EXPECT_TRUE(context.add_header("large", std::string(10'000, 'x')));
+    return Failure{Status::not_found("nobody")};
+  };
+
+  const Result<Text> reply = call(WrapperService::echo, "hello");
+
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error(), Status::not_found("nobody"));
+  EXPECT_TRUE(log_capture().take("headers were left out"));
+}
+
+TEST_F(ServerCallTest, AnAnswerWhoseHeadersAreTooLargeIsResourceExhausted) {
+  service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
+    EXPECT_TRUE(context.add_header("large", std::string(10'000, 'x')));
+    return request;
+  };
+
+  const Result<Text> reply = call(WrapperService::echo, "hello");
+
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code(), StatusCode::resource_exhausted);
+}
+
+TEST_F(ServerCallTest, AnOkCallStaysOkWhenItsTrailersAreTooLarge) {
+  service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
+    EXPECT_TRUE(context.add_trailer("large", std::string(10'000, 'x')));
+    return request;
+  };
+
+  EXPECT_TRUE(call(WrapperService::echo, "hello"));
+  EXPECT_TRUE(log_capture().take("trailers were left out"));
+}
+
 TEST_F(ServerCallTest, AnExceptionIsUnknownToTheClientAndTextInTheLog) {
   service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
     throw std::runtime_error("the secret reason");

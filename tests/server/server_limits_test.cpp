@@ -283,14 +283,17 @@ TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfAStream) {
 
 TEST_F(ServerOutputLimitsTest, MaxBufferedOutput) {
   EXPECT_EQ(chats_with({.max_buffered_output = 30}), 3);
+  EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
 }
 
-TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsEachCallQueueOneMessage) {
+TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsOneCallQueueOneMessageAndReadersGoOn) {
   EXPECT_EQ(chats_with({.max_buffered_output_stream = 0, .max_buffered_output = 0}), 2);
 
   peer_->ask(3, chat);
   says(frames::data(3, framed(text_of("a message"))));
-  EXPECT_EQ(chats_, 3) << "and another call its own";
+  EXPECT_EQ(chats_, 3);
+  EXPECT_TRUE(peer_->heard_on(3).empty()) << "its message waits";
+  EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
 
   says(frames::window_update(1, 1'000));
   EXPECT_EQ(chats_, 6) << "the first goes on when its window opens";
@@ -299,16 +302,31 @@ TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsEachCallQueueOneMessage) 
 TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfNewCalls) {
   greet({.max_buffered_output = 0, .max_buffered_output_of_new_calls = 1024},
         {{SettingId::initial_window_size, 0}});
-  peer_->ask_whole(1, echo, text_of(std::string(1000, 'x')));
-  peer_->ask_whole(3, echo, text_of(std::string(1000, 'x')));
+  peer_->ask_whole(1, echo, text_of(std::string(900, 'x')));
+  peer_->ask_whole(3, echo, text_of(std::string(900, 'x')));
   settle();
   peer_->ask_whole(5, echo);
   settle();
-  EXPECT_EQ(echoes_, 2) << "2,000 bytes wait";
+  EXPECT_EQ(echoes_, 2) << "1,800 bytes wait";
+  EXPECT_TRUE(log_capture().take("max_buffered_output_of_new_calls"));
 
   says(frames::window_update(1, 10'000));
 
   EXPECT_EQ(echoes_, 3);
+}
+
+TEST_F(ServerOutputLimitsTest, MaxSentHeaderListSize) {
+  service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> {
+    return Failure{Status::aborted(std::string(5'000, 'x'))};
+  };
+  greet({.max_sent_header_list_size = 2048});
+  peer_->ask_whole(1, echo);
+  settle();
+
+  const std::vector<SentFrame> answer = peer_->heard_on(1);
+  ASSERT_EQ(answer.size(), 1U);
+  EXPECT_LT(answer[0].payload.size(), 2048U);
+  EXPECT_TRUE(log_capture().take("max_sent_header_list_size"));
 }
 
 // ---- time ---------------------------------------------------------------------------------------

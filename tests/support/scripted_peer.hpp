@@ -28,10 +28,19 @@ inline constexpr Cut byte_by_byte{1, 1};
 /// An event in words: "headers 1 :status=200 end", "data 1 hello", "reset 1 CANCEL".
 inline std::string describe(const http2::Event& event) {
   using Kind = http2::Event::Kind;
-  static constexpr std::array<std::string_view, 12> names = {
-      "none",          "headers",         "data",         "reset",  "writable",
-      "settings",      "unknown_setting", "settings_ack", "goaway", "ping_ack",
-      "unknown_frame", "connection_error"};
+  static constexpr std::array<std::string_view, 13> names = {"none",
+                                                             "headers",
+                                                             "data",
+                                                             "reset",
+                                                             "writable",
+                                                             "writers_wait",
+                                                             "settings",
+                                                             "unknown_setting",
+                                                             "settings_ack",
+                                                             "goaway",
+                                                             "ping_ack",
+                                                             "unknown_frame",
+                                                             "connection_error"};
   std::string text(names[static_cast<std::size_t>(event.kind)]);
   const auto add = [&text](std::string_view more) { text.append(" ").append(more); };
   if (event.stream != nullptr) add(std::to_string(event.stream->id()));
