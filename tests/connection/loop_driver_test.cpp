@@ -399,15 +399,24 @@ class EndlessTransport final : public Transport {
   PeerIdentity peer_{"endless"};
 };
 
+struct FrameCase {
+  const char* name;
+  std::uint8_t type;
+};
+
+void PrintTo(const FrameCase& frame, std::ostream* to) {
+  *to << frame.name;
+}
+
 /// Fifty connections on which frames come without end that no budget of one connection counts.
-class ManyFloodsTest : public FloodTest, public testing::WithParamInterface<http2::FrameType> {
+class ManyFloodsTest : public FloodTest, public testing::WithParamInterface<FrameCase> {
  protected:
   static constexpr std::size_t count = 50;
 
   ManyFloodsTest() {
     for (std::size_t i = 0; i < count; ++i) {
-      auto transport = std::make_unique<EndlessTransport>(
-          test::frames::raw(GetParam(), /*flags=*/0, /*stream=*/0, "a little"));
+      auto transport = std::make_unique<EndlessTransport>(test::frames::raw(
+          static_cast<http2::FrameType>(GetParam().type), /*flags=*/0, /*stream=*/0, "a little"));
       transports_.push_back(transport.get());
       floods_.push_back(std::make_unique<Counter>(loop_, std::move(transport)));
     }
@@ -470,12 +479,9 @@ TEST_P(ManyFloodsTest, LeaveTheNextTurnToAnother) {
 
 INSTANTIATE_TEST_SUITE_P(Frames,
                          ManyFloodsTest,
-                         testing::Values(static_cast<http2::FrameType>(0x77),
-                                         static_cast<http2::FrameType>(0x10)),
-                         [](const auto& of) {
-                           return std::string(static_cast<int>(of.param) == 0x10 ? "PriorityUpdate"
-                                                                                 : "UnknownType");
-                         });
+                         testing::Values(FrameCase{"UnknownType", 0x77},
+                                         FrameCase{"PriorityUpdate", 0x10}),
+                         [](const auto& of) { return std::string(of.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(Transports,
                          LoopDriverTest,
