@@ -84,9 +84,9 @@ class Call final : private AttemptObserver {
 
   /// Ends it from this side. The stream is reset.
   void finish(Status status);
-  void cancel() { finish(Status(StatusCode::cancelled, "the call was cancelled")); }
-  void expire() { finish(Status(StatusCode::deadline_exceeded, "the deadline passed")); }
-  void drop() { finish(Status(StatusCode::cancelled, "the call was dropped")); }
+  void cancel() { end_with(StatusCode::cancelled, "the call was cancelled"); }
+  void expire() { end_with(StatusCode::deadline_exceeded, "the deadline passed"); }
+  void drop() { end_with(StatusCode::cancelled, "the call was dropped"); }
 
   bool is_open() const noexcept { return attempt_.is_open(); }
   bool is_over() const noexcept { return is_over_; }
@@ -122,6 +122,10 @@ class Call final : private AttemptObserver {
 
   RequestLeft request_left() const noexcept;
   void send_request(bool is_shared);
+  /// Costs nothing, not even the status, if it is over.
+  void end_with(StatusCode code, const char* message) {
+    if (!is_over_) finish(Status(code, message));
+  }
   void end(Status status);
 
   CallWaiter* waiter_;
