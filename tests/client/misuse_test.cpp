@@ -42,7 +42,8 @@ TEST_F(MisuseDeathTest, ACallThatWasMovedFromIsOfNoUse) {
   const auto moved_too = std::move(blocking);
 
   EXPECT_DEATH(awaited.cancel(), "moved from: it can only be dropped or assigned to");
-  EXPECT_DEATH(blocking.finish(), "moved from: it can only be dropped or assigned to");
+  EXPECT_DEATH(static_cast<void>(blocking.finish()),
+               "moved from: it can only be dropped or assigned to");
 }
 
 Task<void> read_elsewhere(const ClientStub& stub) {
