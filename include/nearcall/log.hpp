@@ -2,10 +2,9 @@
 // Where the library's log lines go.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/unique_function.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <string_view>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -20,7 +19,7 @@ std::string_view to_string(LogLevel level);
 
 /// Called with each line, without a newline, from whichever thread logs; must be thread safe, must
 /// not block for long, and must not call into the library.
-using LogHandler = std::function<void(LogLevel level, std::string_view line)>;
+using LogHandler = UniqueFunction<void(LogLevel level, std::string_view line)>;
 
 /// Replaces where lines of `threshold` and above go, for the whole process; an empty handler
 /// restores the default: warnings and errors to stderr. Call it from any thread.

@@ -11,7 +11,7 @@ namespace {
 
 struct Sink {
   std::mutex mutex;
-  std::shared_ptr<const LogHandler> handler;
+  std::shared_ptr<LogHandler> handler;
 };
 
 Sink& sink() {
@@ -63,7 +63,7 @@ void set_log_handler(LogHandler handler, LogLevel level) {
   Sink& to = sink();
   const std::lock_guard lock(to.mutex);
   if (handler) {
-    to.handler = std::make_shared<const LogHandler>(std::move(handler));
+    to.handler = std::make_shared<LogHandler>(std::move(handler));
     threshold.store(level, std::memory_order_relaxed);
   } else {
     to.handler = nullptr;
@@ -76,7 +76,7 @@ bool is_logged(LogLevel level) noexcept {
 }
 
 void log_line(LogLevel level, std::string_view line) {
-  std::shared_ptr<const LogHandler> handler;
+  std::shared_ptr<LogHandler> handler;
   {
     Sink& from = sink();
     const std::lock_guard lock(from.mutex);
