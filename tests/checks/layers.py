@@ -21,7 +21,8 @@ PUBLIC_ONLY = {"services", "cli"}
 
 # The layer that each public header belongs to; it obeys the same table.
 PUBLIC = {
-    "log": "base", "metadata": "base", "result": "base", "status": "base", "version": "base",
+    "log": "base", "metadata": "base", "result": "base", "status": "base", "unique_function": "base",
+    "version": "base",
     "event_loop": "async", "spin_policy": "async", "task": "async", "task_scope": "async", "thread_pool": "async",
     "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
