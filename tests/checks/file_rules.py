@@ -10,8 +10,8 @@ TEXTS = (*COMMENTS, ".txt", ".md", ".json", ".in", "")
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 
 MAX_LINES = 600
-MAX_API_LINES = 2400  # of code: what documents it is not counted
-MAX_API_HEADERS = 25
+MAX_API_LINES = 2700  # of code: what documents it is not counted
+MAX_API_HEADERS = 36
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -23,7 +23,8 @@ PUBLIC_ONLY = {"services", "cli"}
 PUBLIC = {
     "log": "base", "metadata": "base", "result": "base", "status": "base", "unique_function": "base",
     "version": "base",
-    "event_loop": "async", "spin_policy": "async", "task": "async", "task_scope": "async", "thread_pool": "async",
+    "async_event": "async", "async_queue": "async", "event_loop": "async", "spin_policy": "async",
+    "task": "async", "task_scope": "async", "thread_pool": "async",
     "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
     "connection_limits": "http2",
