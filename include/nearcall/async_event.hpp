@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 
@@ -74,6 +74,6 @@ class AsyncEvent {
   std::unique_ptr<detail::Semaphore> semaphore_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -14,7 +14,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// What a client says about one call. Fluent: `CallOptions().timeout(1s).metadata("user", "7")`.
 ///
@@ -87,6 +87,6 @@ class CallOptions {
 
 static_assert(safe_in_co_await<CallOptions>);
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

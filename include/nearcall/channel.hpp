@@ -19,7 +19,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 class ChannelCore;
@@ -156,6 +156,6 @@ class Channel {
   std::shared_ptr<detail::ChannelCore> core_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -21,7 +21,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 class ClientStub;
 
@@ -413,6 +413,6 @@ class ClientStub {
   std::shared_ptr<const detail::BoundMethods> methods_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

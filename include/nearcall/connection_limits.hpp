@@ -11,7 +11,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// The limits whose names and meanings follow the engine, and may change with a minor version. Few
 /// programs need to know them; set them as those of ConnectionLimits, which has them all.
@@ -141,6 +141,6 @@ struct ConnectionLimits : AdvancedLimits {
 // What may stand in a co_await expression (docs/gcc12.md).
 static_assert(std::is_trivially_destructible_v<ConnectionLimits>);
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// A parsed target (gRPC: doc/naming.md), one of
 ///
@@ -51,6 +51,6 @@ class Endpoint {
   std::string name_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

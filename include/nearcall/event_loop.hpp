@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 class LoopCore;
@@ -89,6 +89,6 @@ class EventLoop {
   std::unique_ptr<detail::LoopCore> core_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -11,7 +11,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// How one listener behaves. A value; fluent.
 ///
@@ -63,6 +63,6 @@ class ListenOptions {
   int backlog_ = 1024;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -9,7 +9,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// How much a line matters: `error` is what somebody should look at.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
@@ -25,6 +25,6 @@ using LogHandler = UniqueFunction<void(LogLevel level, std::string_view line)>;
 /// restores the default: warnings and errors to stderr. Call it from any thread.
 void set_log_handler(LogHandler handler, LogLevel threshold = LogLevel::info);
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// The headers or trailers of a call that the application sees: an ordered list of key and value,
 /// where a key may stand more than once (gRPC: PROTOCOL-HTTP2.md, "Custom-Metadata").
@@ -72,6 +72,6 @@ class Metadata {
   std::vector<Entry> entries_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

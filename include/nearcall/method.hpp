@@ -8,7 +8,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// How many messages go either way.
 enum class MethodKind : std::uint8_t { unary, server_streaming, client_streaming, bidi_streaming };
@@ -20,6 +20,6 @@ struct Method {
   MethodKind kind;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -13,7 +13,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// Who is on the other side of a connection, as the kernel said when it was made (SO_PEERCRED, see
 /// unix(7)), and its address.
@@ -64,6 +64,6 @@ class PeerIdentity {
   std::vector<gid_t> groups_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

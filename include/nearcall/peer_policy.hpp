@@ -14,7 +14,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 class PeerPolicy;
 
@@ -81,6 +81,6 @@ class PeerPolicy {
   std::vector<gid_t> groups_;  // in order, each once
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

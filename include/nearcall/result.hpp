@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 /// Prints `what` and aborts: the program broke a REQUIRES.
@@ -205,6 +205,6 @@ class [[nodiscard]] Result<void, E> {
   };
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

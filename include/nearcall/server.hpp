@@ -20,7 +20,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 class ServerCore;
@@ -191,6 +191,6 @@ class Server {
   std::unique_ptr<detail::ServerCore> core_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -14,7 +14,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 
@@ -109,6 +109,6 @@ class ServerWriter {
   detail::MessageStream* stream_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -21,7 +21,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 class Service;
 
@@ -273,6 +273,6 @@ class Service {
   std::vector<detail::MethodHandler> handlers_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -8,7 +8,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// How long whoever waits polls before it sleeps. Waking a sleeper costs tens of microseconds on a
 /// virtual machine, and polling costs a processor: this chooses between them. A value.
@@ -36,6 +36,6 @@ class SpinPolicy {
   std::chrono::nanoseconds max_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

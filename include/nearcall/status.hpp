@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 class Metadata;
 
@@ -180,6 +180,6 @@ class [[nodiscard]] Status {
   std::unique_ptr<FailureInfo, Deleter> failure_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

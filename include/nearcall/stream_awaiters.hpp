@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The messages of one call in both directions; private (src/connection/message_stream.hpp).
 class MessageStream;
@@ -94,6 +94,6 @@ class [[nodiscard]] WriteAwaiter {
   bool is_waiting_ = false;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail
 
 #pragma GCC visibility pop

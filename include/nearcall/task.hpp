@@ -17,7 +17,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 class EventLoop;
 class ThreadPool;
@@ -477,6 +477,6 @@ inline detail::ResumeOnAwaiter resume_on(ThreadPool& pool) noexcept {
   return detail::ResumeOnAwaiter(pool);
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -8,7 +8,7 @@
 
 #pragma GCC visibility push(default)
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 class ScopeCore;
@@ -54,6 +54,6 @@ class TaskScope {
   std::unique_ptr<detail::ScopeCore> core_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

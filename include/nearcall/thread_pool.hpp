@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 class PoolCore;
@@ -48,6 +48,6 @@ class ThreadPool {
   std::unique_ptr<detail::PoolCore> core_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -24,7 +24,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// What one non-blocking read or write did. A value.
 class IoResult {
@@ -263,6 +263,6 @@ Result<std::unique_ptr<Connector>> make_connector(std::string_view target);
 Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
                                                 const ListenOptions& options = ListenOptions());
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

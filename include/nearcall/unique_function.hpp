@@ -13,7 +13,7 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 namespace detail {
 
@@ -120,6 +120,6 @@ class UniqueFunction<Return(Arguments...)> {
   alignas(void*) std::byte memory_[size];
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

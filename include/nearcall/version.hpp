@@ -7,11 +7,11 @@
 #include <nearcall_needs_cpp20>  // is not there: one message, not a page of what follows from it
 #endif
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 inline constexpr int version_major = 0;
 inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;
 inline constexpr const char* version_string = "0.1.0";
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

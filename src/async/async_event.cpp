@@ -4,7 +4,7 @@
 
 #include <nearcall/async_event.hpp>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 AsyncEvent::AsyncEvent() : semaphore_(std::make_unique<detail::Semaphore>(/*permits=*/0U)) {
 }
@@ -28,4 +28,4 @@ detail::SemaphoreAwaiter AsyncEvent::wait() noexcept {
           "AsyncEvent: wait() on a thread that has no EventLoop; resume_on(loop) first"};
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

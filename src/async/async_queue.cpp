@@ -5,7 +5,7 @@
 #include <nearcall/async_queue.hpp>
 #include <nearcall/result.hpp>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr const char* no_loop =
@@ -50,4 +50,4 @@ void QueuePermits::end() noexcept {
   items_->set_unlimited(true);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

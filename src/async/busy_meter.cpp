@@ -4,7 +4,7 @@
 
 #include <span>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// The label of what runs, and the first few that ran since they were last forgotten.
@@ -69,4 +69,4 @@ std::optional<std::string> BusyMeter::describe(Duration took, std::string_view u
   return "event loop occupied for " + std::to_string(milliseconds) + " ms by " + names;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

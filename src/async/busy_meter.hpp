@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Says what the code that this thread runs works on, as long as it lives: a method's path, which
 /// outlives everything here, or nothing.
@@ -84,4 +84,4 @@ class BusyMeter {
   TimePoint since_{};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -15,7 +15,7 @@
 #endif
 #endif
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 // Deletes without a size: clang 14 has the sized form only with a flag.
 
@@ -114,4 +114,4 @@ void free_frame(void* frame, std::size_t size) noexcept {
 
 #endif
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -2,7 +2,7 @@
 // Who is polled directly, and who no longer.
 #include "async/hot_sources.hpp"
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 SpinSource::~SpinSource() {
   if (set_ != nullptr) set_->forget(*this);
@@ -75,4 +75,4 @@ bool HotSources::park() {
   return is_quiet;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

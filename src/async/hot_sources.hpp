@@ -7,7 +7,7 @@
 #include <array>
 #include <cstddef>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class HotSources;
 
@@ -71,4 +71,4 @@ class HotSources {
   Duration spun_{};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -2,7 +2,7 @@
 // What posters and the loop do under the inbox's mutex.
 #include "async/inbox.hpp"
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 void Inbox::post(Runnable& work) noexcept {
   const std::lock_guard lock(mutex_);
@@ -57,4 +57,4 @@ bool Inbox::prepare(bool heeds_stop) noexcept {
   return true;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

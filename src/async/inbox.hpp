@@ -9,7 +9,7 @@
 #include <atomic>
 #include <mutex>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Work for a loop, from any thread.
 ///
@@ -68,4 +68,4 @@ class Inbox {
   std::atomic<bool> wants_signal_{false};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -2,7 +2,7 @@
 // IntrusiveList: a queue whose members carry their own links, so joining and leaving cost nothing.
 #pragma once
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A place in at most one list. Leaves it when destroyed.
 class ListHook {
@@ -65,4 +65,4 @@ class IntrusiveList {
   End end_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

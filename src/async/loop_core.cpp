@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr int max_posted_per_turn = 256;
@@ -361,9 +361,9 @@ void LoopCore::report_busy(const std::optional<std::string>& report) {
       " more such since the last line)");
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 EventLoop::EventLoop(SpinPolicy spin) : core_(std::make_unique<detail::LoopCore>(*this, spin)) {
 }
@@ -420,4 +420,4 @@ void EventLoop::post(std::function<void()> work) {
   core_->post(std::move(work));
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -25,7 +25,7 @@
 #include <system_error>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Is called at the end of a turn in which it was asked for; a connection flushes its output there.
 class TurnEndHook : public ListHook {
@@ -244,4 +244,4 @@ class Timer {
   TimerNode node_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

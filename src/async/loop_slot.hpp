@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The number of a place that each loop has for one owner (LoopCore::slot()): no two owners have
 /// the same one at a time, and numbers are used again, so that they stay small.
@@ -49,4 +49,4 @@ class LoopSlot {
   const std::size_t number_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 std::error_code last_error() {
@@ -135,4 +135,4 @@ bool Poller::dispatch() {
   return has_called;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

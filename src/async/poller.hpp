@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <system_error>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Is told what happened on a descriptor. REQUIRES: removed from the poller before it goes.
 class FdWatcher {
@@ -88,4 +88,4 @@ class Poller {
   std::array<epoll_event, batch_size> batch_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

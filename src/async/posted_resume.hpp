@@ -9,7 +9,7 @@
 
 #include <coroutine>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// One way of a coroutine to another thread; lives inside a ResumeOnAwaiter.
 class PostedResume final : public Runnable {
@@ -44,4 +44,4 @@ class PostedResume final : public Runnable {
   bool is_pending_ = true;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

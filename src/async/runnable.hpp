@@ -4,7 +4,7 @@
 
 #include "async/intrusive_list.hpp"
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Work that waits in at most one queue. Whoever owns it keeps it alive until it has run or was
 /// taken back.
@@ -19,4 +19,4 @@ class Runnable : public ListHook {
   ~Runnable() = default;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

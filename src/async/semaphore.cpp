@@ -12,7 +12,7 @@
 #include <new>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 Semaphore::~Semaphore() {
   if (!waiters_.empty()) {
@@ -119,4 +119,4 @@ void SemaphoreAwaiter::settle() noexcept {
   if (waiter_ != nullptr) std::destroy_at(std::exchange(waiter_, nullptr));
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class LoopCore;
 class SemaphoreWaiter;
@@ -77,4 +77,4 @@ class SemaphoreWaiter final : public Runnable {
   State state_ = State::waits;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// The eventfd of the one SignalWatch there is, or -1. Set and reset by it; read by the handler.
@@ -107,4 +107,4 @@ void SignalWatch::on_fd_events(std::uint32_t /*epoll_events*/) {
     on_signal_();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// SIGINT and SIGTERM are kept from the moment that it is made: the first one waits for attach(),
 /// and is raised again if nobody attaches; a second one before that ends the program as ever.
@@ -47,4 +47,4 @@ class SignalWatch final : public FdWatcher {
   std::array<Replaced, 2> replaced_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

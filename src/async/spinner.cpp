@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 unsigned usable_processors() noexcept {
   cpu_set_t set;
@@ -65,4 +65,4 @@ void Spinner::collapse() noexcept {
   budget_ = max_;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

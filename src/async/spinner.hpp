@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The number of processors that this process may run on.
 unsigned usable_processors() noexcept;
@@ -111,4 +111,4 @@ class Spinner {
   std::uint32_t next_skips_ = first_skips;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

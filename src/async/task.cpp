@@ -2,7 +2,7 @@
 // How a task starts, ends, and tells who waits for it.
 #include <nearcall/task.hpp>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// One start_child() on this thread's stack. Only this thread touches it.
@@ -62,4 +62,4 @@ void TaskPromiseBase::start(std::coroutine_handle<> task,
   return std::coroutine_handle<>::from_address(continuation_);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

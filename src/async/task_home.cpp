@@ -11,7 +11,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 // ---- PostedResume -------------------------------------------------------------------------------
 
@@ -126,4 +126,4 @@ void TaskHome::forget_travels() noexcept {
   delete travels_;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

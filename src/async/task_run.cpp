@@ -15,7 +15,7 @@
 #include <new>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 namespace {
 
@@ -143,4 +143,4 @@ void spawn(Task<void> task) {
   spawn(*loop, std::move(task));
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -12,7 +12,7 @@
 #include <exception>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 
 /// The tasks of one scope, and those who wait for them.
@@ -168,4 +168,4 @@ Task<void> TaskScope::join() {
   }
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 namespace {
 
@@ -168,4 +168,4 @@ bool ThreadPool::cancel(detail::Runnable& work) noexcept {
   return core_->cancel(work);
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t fan_out = 4;
@@ -80,4 +80,4 @@ void TimerQueue::sift_down(std::size_t index, const Entry& entry) noexcept {
   place(index, entry);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

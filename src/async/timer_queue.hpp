@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// One deadline's place in a TimerQueue. REQUIRES: in none when it is destroyed.
 class TimerNode {
@@ -71,4 +71,4 @@ class TimerQueue {
   std::uint64_t next_order_ = 0;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// How much one turn of a loop does for its sources together. A source that has had its own share,
 /// or finds the budget spent, goes on in the next turn, behind those that wait already.
@@ -32,4 +32,4 @@ class TurnBudget {
   std::size_t left_ = whole;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <new>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 namespace {
 
@@ -144,4 +144,4 @@ detail::FdAwaiter wait_writable(int fd, TimePoint deadline, std::stop_token stop
   return {fd, EPOLLOUT, deadline, std::move(stop)};
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

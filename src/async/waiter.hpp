@@ -13,7 +13,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Resumes one coroutine on its loop when the first of three things happens: the deadline comes,
 /// the descriptor is ready, a stop is requested. Lives inside a WaitAwaiter, while that is
@@ -81,4 +81,4 @@ class Waiter final : public FdWatcher {
   std::optional<std::stop_callback<OnStop>> on_stop_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

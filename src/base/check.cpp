@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 void check_failed(const char* file,
                   int line,
@@ -23,4 +23,4 @@ void fail_precondition(const char* what) noexcept {
   std::abort();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

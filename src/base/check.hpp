@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Writes "file:line: CHECK(condition) failed: operands" to stderr and aborts.
 [[noreturn]] void check_failed(const char* file,
@@ -25,7 +25,7 @@ template <class... Operands>
   check_failed(file, line, condition, text.str());
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail
 
 /// CHECK(condition, operands…): our own bug when it fails; prints the operands and aborts. Stays on
 /// in release builds, so the condition must be cheap. Never reachable from the wire.

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// Remembers the process in which it was made.
 ///
@@ -28,4 +28,4 @@ class ForkMark {
   std::uint64_t maker_;
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -6,7 +6,7 @@
 #include <memory>
 #include <mutex>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 struct Sink {
@@ -103,4 +103,4 @@ std::optional<std::uint64_t> LogLimiter::admit(TimePoint now) noexcept {
   return std::nullopt;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 /// Whether a line of this level would go anywhere. One relaxed load.
 bool is_logged(LogLevel level) noexcept;
@@ -44,4 +44,4 @@ class LogLimiter {
   std::atomic<std::uint64_t> swallowed_{0};
 };
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 char lowered(char c) {
@@ -51,4 +51,4 @@ std::vector<std::string_view> Metadata::get_all(std::string_view key) const {
   return values;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -6,7 +6,7 @@
 #include <array>
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Whether `key` (in lower case) belongs to the protocol: applications neither set nor see it.
 inline bool is_reserved_key(std::string_view key) noexcept {
@@ -39,4 +39,4 @@ inline std::string_view metadata_fault(std::string_view key, std::string_view va
   return {};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 Status as_error(Status status) {
   if (!status.ok()) return status;
@@ -15,4 +15,4 @@ Status as_error(Status status) {
   return Status::internal(what);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 
 #include <array>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 constexpr std::int32_t last_code = static_cast<std::int32_t>(StatusCode::unauthenticated);
@@ -164,4 +164,4 @@ bool operator==(const Status& a, const Status& b) {
   return a.code() == b.code() && a.message() == b.message() && a.details() == b.details();
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// All there are, in a list. Held still while the process forks.
 class UnsharedFd::All {
@@ -45,4 +45,4 @@ UnsharedFd::~UnsharedFd() {
   All::remove(*this);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include "base/unique_fd.hpp"
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Owns one file descriptor, and fork(2) closes the child's copy: the same object in the child
 /// holds none.
@@ -32,4 +32,4 @@ class UnsharedFd {
   UnsharedFd* next_ = nullptr;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 namespace {
 
@@ -177,4 +177,4 @@ bool AsyncCallBase::half_close() noexcept {
   return call().call().half_close();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

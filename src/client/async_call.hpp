@@ -14,7 +14,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A Call that coroutines on one loop wait for, on the loop's connection.
 ///
@@ -95,4 +95,4 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   std::optional<std::stop_callback<Cancel>> cancellation_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 void Attempt::open(ClientConnection& connection,
                    const http2::HeaderTemplate& head,
@@ -178,4 +178,4 @@ void Attempt::release_stream() {
   std::exchange(connection_, nullptr)->release(stream);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -15,7 +15,7 @@
 #include <span>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Whose attempt it is.
 class AttemptObserver {
@@ -110,4 +110,4 @@ class Attempt final : public ClientStream {
   Metadata trailers_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t most_idle = 4;
@@ -318,4 +318,4 @@ void Backend::leave_to_parent(Pool* pool) {
   pool->mutex.unlock();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

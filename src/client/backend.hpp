@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What one loop has of a backend: its place among the backend's loops.
 class LoopPlace : public ListHook {
@@ -186,4 +186,4 @@ class Backend : public std::enable_shared_from_this<Backend> {
   std::atomic<Pool*> pool_{new Pool};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

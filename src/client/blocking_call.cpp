@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 Status late() {
@@ -296,4 +296,4 @@ void BlockingCall::on_ready() {
   if (writer_.is_linked()) connection_->notify(writer_);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

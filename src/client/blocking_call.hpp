@@ -14,7 +14,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A Call that threads wait for: one that reads or waits for the end, and one that writes.
 ///
@@ -109,4 +109,4 @@ class BlockingCall final : private CallWaiter {
   Call call_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// How often a thread that sleeps looks whether it is wanted, when there was no descriptor left to
@@ -217,4 +217,4 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   if (now >= pump.next_deadline()) pump.on_time(now);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -16,7 +16,7 @@
 #include <mutex>
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 struct PooledConnection;
 
@@ -124,4 +124,4 @@ class BlockingConnection final : public ClientDriver {
   UniqueFd wake_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 BoundMethod bind_method(const Method& method, std::string_view authority) {
   static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
@@ -22,4 +22,4 @@ BoundMethod bind_method(const Method& method, std::string_view authority) {
   return {method, http2::HeaderTemplate(fields)};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

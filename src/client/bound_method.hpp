@@ -8,7 +8,7 @@
 
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// One method on one channel.
 struct BoundMethod {
@@ -19,4 +19,4 @@ struct BoundMethod {
 /// `authority`: what is sent as that.
 BoundMethod bind_method(const Method& method, std::string_view authority);
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <span>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The methods of a service on one channel. Immutable; shared by the copies of a stub.
 class BoundMethods {
@@ -29,4 +29,4 @@ class BoundMethods {
   std::span<const BoundMethod> methods_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

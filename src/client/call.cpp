@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 Status too_large(std::size_t list_size, std::size_t most) {
@@ -180,4 +180,4 @@ const Metadata& Call::trailers() const noexcept {
   return status_.ok() ? attempt_.trailers() : status_.trailers();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

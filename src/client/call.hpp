@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <optional>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Who waits for a call: threads or coroutines.
 class CallWaiter {
@@ -145,4 +145,4 @@ class Call final : private AttemptObserver {
   Attempt attempt_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

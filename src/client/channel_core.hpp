@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What the handles of a channel and its clients share. When the last of them goes, its backends
 /// close what no call uses any more.
@@ -31,4 +31,4 @@ class ChannelCore {
   const std::shared_ptr<Backend> backend_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 ClientConnection::ClientConnection(std::unique_ptr<Transport> transport,
                                    std::string target,
@@ -94,4 +94,4 @@ void ClientConnection::on_end(EndReason reason, std::string_view what) {
   driver_->on_closing();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

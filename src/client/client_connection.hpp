@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Whose stream it is, at a client's connection.
 class ClientStream : public MessageStreamOwner {
@@ -98,4 +98,4 @@ class ClientConnection final : public PumpHandler {
   Pump pump_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

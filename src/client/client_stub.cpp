@@ -9,7 +9,7 @@
 
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 void BlockingCallDeleter::operator()(BlockingCall* call) const noexcept {
   delete call;
@@ -71,4 +71,4 @@ ClientStub::AsyncPtr ClientStub::start_async(std::size_t method,
   return AsyncPtr(new detail::AsyncCall(*methods_, method, request, options, EventLoop::current()));
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

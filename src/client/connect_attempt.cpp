@@ -12,7 +12,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 struct StopLoop {
@@ -100,4 +100,4 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
       Status(StatusCode::unavailable, target + ": the attempt to connect took too long")};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// One attempt, whatever the connector does: what it throws, now or later, no task and no
 /// connection are UNAVAILABLE.
@@ -19,4 +19,4 @@ Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> 
 Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> connector,
                                                     ConnectContext context);
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -16,7 +16,7 @@
 #include <limits>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The request of a call whose caller may drop the message before the call has begun: serialised
 /// once, sent at most twice.
@@ -67,4 +67,4 @@ class KeptRequest {
   std::size_t size_ = 0;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

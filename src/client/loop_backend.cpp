@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 LoopBackend::LoopBackend(Backend& backend, LoopCore& loop)
     : backend_(backend.shared_from_this()), core_(&loop) {
@@ -79,4 +79,4 @@ void LoopBackend::retire() {
   if (calls_ == 0) delete this;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What one loop has of a backend: the connection that takes calls, and those that are closing but
 /// still carry some. The loop owns it, under the backend's slot: a call finds it without a lock.
@@ -92,4 +92,4 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   Place place_{*this};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

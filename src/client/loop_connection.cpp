@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 LoopConnection::LoopConnection(const Backend& backend, LoopCore& loop, LoopConnectionOwner& owner)
     : backend_(&backend),
@@ -134,4 +134,4 @@ void LoopConnection::on_closing() {
   owner_->ask_to_go_on();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

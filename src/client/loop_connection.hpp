@@ -14,7 +14,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A call that waits to be opened on a loop.
 class WaitingCall : public ListHook {
@@ -97,4 +97,4 @@ class LoopConnection final : public ClientDriver {
   Timer connect_timer_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What the server may have seen of an attempt that has ended.
 enum class Seen : std::uint8_t {
@@ -57,4 +57,4 @@ class RetryPolicy {
   bool has_repeated_ = false;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -2,7 +2,7 @@
 // The names of the ways in which a connection ends.
 #include "connection/end_reason.hpp"
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 std::string_view to_string(EndReason reason) noexcept {
   switch (reason) {
@@ -24,4 +24,4 @@ std::string_view to_string(EndReason reason) noexcept {
   return "?";
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

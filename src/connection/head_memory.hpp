@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What the leading fields of header lists came to, kept under HeaderList::head_token(). Views of
 /// those fields may be kept too: a list with the same token keeps the same strings alive.
@@ -47,4 +47,4 @@ class HeadMemory {
   std::array<std::unique_ptr<Slot>, slot_count> slots_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 LoopDriver::LoopDriver(LoopCore& core, Pump& pump) noexcept
     : core_(&core), pump_(&pump), timer_(core, &LoopDriver::on_timer, this) {
@@ -173,4 +173,4 @@ void LoopDriver::on_timer(void* self) noexcept {
   driver.set_timer();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Drives one Pump on a loop: reads when the transport is ready or hot, flushes once a turn.
 ///
@@ -84,4 +84,4 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   ReadOn read_on_{*this};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 // The first block is enough for what stands around a few large fields.
@@ -102,4 +102,4 @@ bool MessagePieces::WriteAliasedRaw(const void* data, int size) {
   return true;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 using Step = grpc::MessageAssembler::Step;
 using Kind = grpc::MessageAssembler::Kind;
@@ -382,4 +382,4 @@ void WriteAwaiter::leave() noexcept {
   stream_->resume_writer_.unlink();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

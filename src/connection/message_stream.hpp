@@ -21,7 +21,7 @@
 #include <limits>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Whose messages a MessageStream carries: the call of a client or of a server.
 class MessageStreamOwner {
@@ -187,4 +187,4 @@ class MessageStream {
   Resume resume_writer_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

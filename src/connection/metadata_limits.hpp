@@ -6,11 +6,11 @@
 
 #include <nearcall/connection_limits.hpp>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The budgets of header lists hold for metadata once more, after joined values were taken apart.
 inline grpc::MetadataLimits metadata_limits(const ConnectionLimits& limits) noexcept {
   return {limits.max_header_fields, limits.max_header_list_size};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

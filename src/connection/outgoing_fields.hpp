@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Header fields that differ from call to call: written by `grpc`, sent by `http2` as literals that
 /// nobody remembers. Used again and again; sending is synchronous, so one for each thread will do.
@@ -37,4 +37,4 @@ class OutgoingFields {
   std::vector<http2::HeaderField> fields_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

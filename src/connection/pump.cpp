@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// What reading takes of a turn besides a unit for each byte that is looked at, and besides what
@@ -223,4 +223,4 @@ void Pump::end(EndReason reason, std::string_view what) {
   handler_->on_end(reason, text);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class MessageStream;
 
@@ -124,4 +124,4 @@ class Pump {
 /// Bytes that one read takes at most, on a buffer that all connections of a thread share.
 MutableByteSpan read_scratch();
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 constexpr std::uint32_t kibi = 1024;
@@ -63,4 +63,4 @@ ConnectionLimits ConnectionLimits::within_range() const noexcept {
   return all;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

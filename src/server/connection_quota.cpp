@@ -2,7 +2,7 @@
 // Counting connections.
 #include "server/connection_quota.hpp"
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 std::optional<ConnectionQuota::Place> ConnectionQuota::take(uid_t uid) {
   const std::lock_guard lock(mutex_);
@@ -21,4 +21,4 @@ void ConnectionQuota::give_back(uid_t uid) noexcept {
   if (--mine->second == 0) by_uid_.erase(mine);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

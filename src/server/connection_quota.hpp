@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Counts connections against two limits. Thread safety: any thread.
 class ConnectionQuota {
@@ -54,4 +54,4 @@ class ConnectionQuota {
   std::unordered_map<uid_t, std::size_t> by_uid_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr Duration first_pause = std::chrono::milliseconds(10);
@@ -186,4 +186,4 @@ void ListenPort::unwatch() noexcept {
   if (watched_fd_ >= 0) core_->remove(std::exchange(watched_fd_, -1), *this);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

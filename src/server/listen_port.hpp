@@ -11,7 +11,7 @@
 
 #include <memory>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// One listener on a loop: does the handshakes of its transports, and then asks who that is. Peers
 /// that the policy does not admit, and those beyond the connection limits, are closed before a byte
@@ -93,4 +93,4 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   LogLimiter check_limiter_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

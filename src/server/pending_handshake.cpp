@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 PendingHandshake::PendingHandshake(LoopCore& core,
                                    Owner& owner,
@@ -64,4 +64,4 @@ void PendingHandshake::unwatch() noexcept {
   if (watched_fd_ >= 0) core_->remove(std::exchange(watched_fd_, -1), *this);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <memory>
 #include <system_error>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A transport whose handshake is under way: tries it again whenever its descriptor is ready, until
 /// it is done, has failed, or its time has passed.
@@ -67,4 +67,4 @@ class PendingHandshake final : public FdWatcher, public ListHook {
   StepOn step_on_{*this};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

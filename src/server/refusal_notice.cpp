@@ -10,7 +10,7 @@
 #include <cstring>
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t header_size = 9;  // 9113 4.1: length, type, flags, stream
@@ -41,4 +41,4 @@ void send_refusal_notice(Transport& transport, std::string_view policy) {
   static_cast<void>(transport.try_write(std::span(&whole, 1)));
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,11 +6,11 @@
 
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Sends an empty SETTINGS and GOAWAY(INADEQUATE_SECURITY) with the name of the policy, in one
 /// write that may fail: a client of any implementation then learns more than that it was closed.
 /// Nothing is read and nothing is kept for the peer. At most 200 bytes of the name are sent.
 void send_refusal_notice(Transport& transport, std::string_view policy);
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

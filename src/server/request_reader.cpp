@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 Result<ServedRequest*, grpc::Rejection> RequestReader::read(const http2::HeaderList& list) {
   Known* const known = remember(list);
@@ -63,4 +63,4 @@ Result<ServedMethod, grpc::Rejection> RequestReader::find_method(
   return Failure{std::move(rejection)};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

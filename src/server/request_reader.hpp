@@ -12,7 +12,7 @@
 
 #include <cstddef>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A call that a request asks for. Views of the header list that it was read from.
 struct ServedRequest {
@@ -56,4 +56,4 @@ class RequestReader {
   ServedRequest current_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

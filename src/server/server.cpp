@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 /// What keeps a server from serving; a second start is no error but a misuse.
@@ -124,4 +124,4 @@ Task<void> Server::stopped() {
   co_await detail::StopAwaiter(core_->stopped());
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

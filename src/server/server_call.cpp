@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 const http2::HeaderTemplate& response_head() {
@@ -326,4 +326,4 @@ std::stop_token ServerCall::server_stopping() const {
   return connection_->server_stopping();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

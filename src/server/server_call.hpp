@@ -14,7 +14,7 @@
 #include <stop_token>
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class ServerConnection;
 
@@ -131,4 +131,4 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   std::stop_source cancellation_{std::nostopstate};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

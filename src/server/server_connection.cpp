@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
@@ -202,4 +202,4 @@ void ServerConnection::leave_if_done() {
   if (is_done()) loop_->reap(*this);
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

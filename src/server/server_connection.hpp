@@ -13,7 +13,7 @@
 #include <stop_token>
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class ServerLoop;
 
@@ -96,4 +96,4 @@ class ServerConnection final : public PumpHandler, public ListHook {
   Timer drain_timer_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 
 #include <nearcall/server_context.hpp>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 const PeerIdentity& ServerContext::peer() const noexcept {
   return call_->connection().peer();
@@ -47,4 +47,4 @@ void ServerContext::send_headers() {
   call_->send_headers();
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

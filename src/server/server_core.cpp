@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 ServerCore::Slot::Slot(ServerCore& core, EventLoop* given)
     : own_(given == nullptr ? std::make_unique<EventLoop>(core.shared().options().spin())
@@ -205,4 +205,4 @@ void ServerCore::join() {
     slot->join();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The loops, threads and listeners of a server.
 ///
@@ -120,4 +120,4 @@ class ServerCore final : public ListenPort::Owner {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// What handlers get to notice that they were cancelled, before they are destroyed.
@@ -97,4 +97,4 @@ void ServerLoop::report_if_drained() {
   on_drained_();
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <functional>
 #include <memory>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The connections that a server has on one event loop, and their drain.
 ///
@@ -62,4 +62,4 @@ class ServerLoop {
   Reaper reaper_{*this};
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

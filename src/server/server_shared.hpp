@@ -10,7 +10,7 @@
 
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What all loops of a server have in common. The registry is filled before the server starts;
 /// from then on everything here may be used from any thread.
@@ -38,4 +38,4 @@ class ServerShared {
   LogLimiter fault_limiter_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 void ServiceRegistry::add(Service& service) {
   CHECK(services_.insert(service.service_name()).second, service.service_name());
@@ -26,4 +26,4 @@ ServedMethod ServiceRegistry::find(std::string_view path) const {
   return found == methods_.end() ? ServedMethod{} : found->second;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

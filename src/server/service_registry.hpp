@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// A method that a server serves.
 struct ServedMethod {
@@ -39,4 +39,4 @@ class ServiceRegistry {
   std::vector<std::shared_ptr<Service>> kept_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

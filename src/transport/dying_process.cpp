@@ -13,7 +13,7 @@
 #include <string_view>
 #include <thread>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -84,4 +84,4 @@ bool PatienceWithTheDead::wait_for(pid_t holder) noexcept {
   return true;
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

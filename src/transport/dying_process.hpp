@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// What becomes of a process.
 enum class ProcessFate : std::uint8_t { lives, dies, gone };
@@ -27,4 +27,4 @@ class PatienceWithTheDead {
   TimePoint deadline_ = no_deadline;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 /// sun_path has 108 bytes. A path needs its NUL at the end, an abstract name one in front.
@@ -172,4 +172,4 @@ std::string Endpoint::to_string() const {
   return {};
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 Task<void> wait_as(WaitAdvice advice, ConnectContext context) {
@@ -41,4 +41,4 @@ Task<Result<void>> finish_handshake(Transport& transport, ConnectContext context
   }
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 std::string octal(mode_t mode) {
@@ -70,4 +70,4 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
   return {};
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// FAILED_PRECONDITION for a listener whose peers have no credentials, and a policy that needs
 /// them.
@@ -18,4 +18,4 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
 /// each other, INVALID_ARGUMENT for a mode that is none.
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

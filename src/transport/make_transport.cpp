@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace detail {
 namespace {
 
@@ -77,4 +77,4 @@ Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
   return detail::make_listener(*endpoint, options);
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

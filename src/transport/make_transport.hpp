@@ -8,7 +8,7 @@
 
 #include <memory>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// The connector for an endpoint. That of an authority refuses every connection
 /// (FAILED_PRECONDITION): such a target is for channels with a connect callback.
@@ -18,4 +18,4 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint);
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
                                                 const ListenOptions& options = ListenOptions());
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

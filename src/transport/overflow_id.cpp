@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr id_t overflow_id = 65534;
@@ -40,4 +40,4 @@ bool may_be_any_group(gid_t gid) {
   return gid == overflow_id && !maps_all_ids_here("/proc/self/gid_map");
 }
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 /// Whether the kernel may show this uid in place of any user that our user namespace does not have
 /// (user_namespaces(7): 65534, by default). Then it says nothing about who that is. In a namespace
@@ -20,4 +20,4 @@ bool may_be_any_group(gid_t gid);
 /// id inside, first id outside, how many".
 bool maps_all_ids(std::string_view map);
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

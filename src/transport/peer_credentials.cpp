@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 bool is_unix_socket(int fd) noexcept {
@@ -57,4 +57,4 @@ std::string PeerIdentity::to_string() const {
          " pid=" + std::to_string(pid_);
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 PeerPolicy untrusted::anyone() {
   return PeerPolicy(PeerPolicy::anyone_rule);
@@ -87,4 +87,4 @@ std::string PeerPolicy::to_string() const {
   return text.empty() ? "nobody" : text;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -11,7 +11,7 @@
 
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 /// What became of a connect() in progress: 0, or errno.
@@ -49,4 +49,4 @@ Task<Result<std::unique_ptr<Transport>>> TcpConnector::connect(ConnectContext co
   co_return connection;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

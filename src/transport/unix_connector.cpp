@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -84,4 +84,4 @@ Status UnixConnector::failure(int number) const {
   return status;
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0 {
 
 WakeEvent::WakeEvent(UniqueFd fd) noexcept : fd_(std::move(fd)) {
 }
@@ -37,4 +37,4 @@ void WakeEvent::signal() noexcept {
   }
 }
 
-}  // namespace nearcall
+}  // namespace nearcall::inline v0

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -124,4 +124,4 @@ TEST(Suspended, KeepsTheLabelUnderWhichItWasSuspended) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

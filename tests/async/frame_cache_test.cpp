@@ -40,7 +40,7 @@ void operator delete(void* memory, std::size_t /*size*/) noexcept {
 }
 #endif
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -137,4 +137,4 @@ TEST(FrameCache, TasksAndSleepsAllocateNothingInTheSteadyState) {
 #endif
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 class Work final : public Runnable {
@@ -118,4 +118,4 @@ TEST_F(InboxTest, SleeperMissesNothingFromAnotherThread) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 class CallRunnable final : public Runnable {
  public:
@@ -72,4 +72,4 @@ class LoopCoreTest : public testing::Test {
   std::vector<std::string> events_;
 };
 
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

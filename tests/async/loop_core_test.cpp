@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -404,4 +404,4 @@ TEST_F(LoopCoreTest, AHotSourceIsPolledHoweverBusyTheLoopIs) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

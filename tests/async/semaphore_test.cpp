@@ -10,7 +10,7 @@
 
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 class SemaphoreTest : public testing::Test {
@@ -87,4 +87,4 @@ TEST_F(SemaphoreTest, AnUnlimitedOneKeepsItsPermits) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

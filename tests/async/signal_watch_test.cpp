@@ -12,7 +12,7 @@
 
 #include <optional>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Handler = void (*)(int);
@@ -214,4 +214,4 @@ TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

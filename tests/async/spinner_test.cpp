@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -226,4 +226,4 @@ TEST(UsableProcessors, AreAtLeastOne) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

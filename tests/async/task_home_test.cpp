@@ -20,7 +20,7 @@
 #include <thread>
 #include <utility>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// A tree of tasks that starts on a loop, and its owner.
@@ -169,4 +169,4 @@ TEST_F(TaskHomeTest, WhoeverWaitsLongSaysSo) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -103,4 +103,4 @@ TEST(TimerQueue, AgreesWithASortedSetOverARandomRun) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 UniqueFd null_device() {
@@ -82,4 +82,4 @@ TEST(UnsharedFd, MayComeAndGoOnAThreadWhileAnotherForks) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

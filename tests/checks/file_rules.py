@@ -10,7 +10,7 @@ TEXTS = (*COMMENTS, ".txt", ".md", ".json", ".in", "")
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 
 MAX_LINES = 600
-MAX_API_LINES = 2700  # of code: what documents it is not counted
+MAX_API_LINES = 2800  # of code: what documents it is not counted
 MAX_API_HEADERS = 36
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
@@ -24,6 +24,8 @@ NOT_OURS = re.compile(r"tests/golden/\w+/.*|docs/api\.txt|LICENSE|.*package(s\.|
 OPEN_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\((perf|security|someday)\):.*#\d+)(?!`)")
 OPEN_END_EXEMPT = {"tests/checks/file_rules.py", "tests/checks/file_rules_test.py",
                    "CONTRIBUTING.md"}
+# What is versioned is opened with its version, or two namespaces of one name stand side by side.
+UNVERSIONED = re.compile(r"namespace nearcall(::detail)? \{")
 MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
@@ -57,8 +59,6 @@ def _api_findings(root):
         yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
     if len(headers) > MAX_API_HEADERS:
         yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
-
-
     for path in headers:
         text = (root / path).read_text(encoding="utf-8")
         opens, closes = (text.count(f"#pragma GCC visibility {mark}") for mark in ("push(default)", "pop"))
@@ -101,6 +101,8 @@ def _line_findings(path, lines):
     for number, line in enumerate(lines, start=1):
         if OPEN_END.search(line) and str(path) not in OPEN_END_EXEMPT:
             yield f"{path}:{number}: an open end without an issue, as TODO(perf|security|someday): #n"
+        if UNVERSIONED.match(line) and (path.parts[0] in ("include", "src") or "detail" in line):
+            yield f"{path}:{number}: not in the versioned namespace: 'namespace nearcall::inline v0…'"
         if MACHINE_PATH.search(line):
             yield f"{path}:{number}: a path of somebody's machine"
 

@@ -13,7 +13,7 @@
 #include <stop_token>
 #include <thread>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -399,4 +399,4 @@ TEST_F(BackendTest, ClosesItsConnectionsWhenItGoes) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 TEST(BoundMethod, SaysThePathTheAuthorityAndThatItIsGrpc) {
@@ -26,4 +26,4 @@ TEST(BoundMethod, SaysThePathTheAuthorityAndThatItIsGrpc) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -281,4 +281,4 @@ TEST(ConnectAttempt, NoConnectionIsUnavailable) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 class LoopBackendTest : public test::LogCheckedTest {
@@ -103,4 +103,4 @@ TEST_F(LoopBackendTest, ACallThatRunsGoesOnWhenItsClientAndItsChannelGo) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <ostream>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 
 std::ostream& operator<<(std::ostream& out, RetryPolicy::Action action) {
   switch (action) {
@@ -76,4 +76,4 @@ TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// One end: a pump and its driver on the loop, and the messages of one stream at a time.
@@ -514,4 +514,4 @@ INSTANTIATE_TEST_SUITE_P(Transports,
                          [](const auto& of) { return std::string(of.param.name); });
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::framed;
@@ -582,4 +582,4 @@ TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatItsMessageEndsTheCall) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Progress = Pump::Progress;
@@ -501,4 +501,4 @@ TEST_F(PumpDirectReadTest, ThatExceedsABudgetEndsTheConnection) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

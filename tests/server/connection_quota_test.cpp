@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Place = ConnectionQuota::Place;
@@ -123,4 +123,4 @@ TEST(ConnectionQuota, HoldsWhenThreadsTakeAndGiveBackAtOnce) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

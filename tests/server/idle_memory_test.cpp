@@ -37,7 +37,7 @@ std::ptrdiff_t cost_of(void* memory) {
   std::free(memory);
 }
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr int connections = 64;
@@ -142,4 +142,4 @@ TEST_F(CutFrameTest, AGoawayIsKeptUpToMaxGoawayDebug) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

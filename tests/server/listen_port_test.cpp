@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// A connection of which only the peer and the end matter.
@@ -403,4 +403,4 @@ TEST_F(ListenPortTest, AnUnbindInThePauseEndsTheRetries) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

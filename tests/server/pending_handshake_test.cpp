@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::HandshakeScript;
@@ -142,4 +142,4 @@ TEST_F(PendingHandshakeTest, EndsWithTheDrain) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// The events of a client that reads the notice with that name of a policy.
@@ -69,4 +69,4 @@ TEST_F(RefusalNoticeTest, ToAPeerThatHasGoneIsLost) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using http2::HeaderField;
@@ -208,4 +208,4 @@ TEST_F(RequestReaderTest, ATableThatChangesForgetsWhatItMeant) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 #include <google/protobuf/empty.pb.h>
 #include <gtest/gtest.h>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 class ClockOnly final : public Service {
@@ -83,4 +83,4 @@ TEST(ServiceRegistryDeathTest, TheSameServiceTwiceIsABugOfTheProgram) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

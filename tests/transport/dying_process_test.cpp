@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -78,4 +78,4 @@ TEST(PatienceWithTheDead, LastsWhileSomebodyDiesAndOneTryLonger) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

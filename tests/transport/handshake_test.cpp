@@ -13,7 +13,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -97,4 +97,4 @@ TEST_F(HandshakeTest, EndsWithItsTimeAndWithTheLastWhoWantedIt) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::detail {
+namespace nearcall::inline v0::detail {
 namespace {
 
 TEST(OverflowId, MapOfTheFirstNamespaceHasAllIds) {
@@ -32,4 +32,4 @@ TEST(OverflowId, NoOtherIdStandsForAnybody) {
 }
 
 }  // namespace
-}  // namespace nearcall::detail
+}  // namespace nearcall::inline v0::detail
