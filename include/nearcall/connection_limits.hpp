@@ -65,7 +65,8 @@ struct AdvancedLimits {
   std::uint32_t tiny_payload = 16;
 
   /// A server's: with as many bytes waiting no handler is begun, each of which could queue a large
-  /// reply at once; 1 KiB to 1 GiB, never less than `max_buffered_output`.
+  /// reply at once, and no streaming one reads on whose window is open; 1 KiB to 1 GiB, never less
+  /// than `max_buffered_output`.
   std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
   /// A server's: headers or trailers of one answer, in bytes and counting 32 a field, 1 KiB to 16
   /// MiB; less where the client takes less. Some clients lose the connection, and all its calls, to
@@ -118,8 +119,11 @@ struct ConnectionLimits : AdvancedLimits {
   /// (CVE-2019-9511, CVE-2019-9517). Beyond them writers wait, in the order of coming. One message
   /// more may wait where a message is larger than what is left. Calls that the peer reads go on
   /// when others, which it does not read, use all of it: a message that its window covers may go
-  /// beyond, one at a time. A server also stops reading while as many bytes of headers and other
-  /// frames (at least 2.25 MiB) wait that the peer does not take.
+  /// beyond, one at a time. Messages in the hands of handlers that wait to write count too: beyond
+  /// the budget no handler with a stream of replies whose window is closed begins, or gets a
+  /// further request, so that it makes no message that nobody takes. A server also stops reading
+  /// while as many bytes of headers and other frames (at least 2.25 MiB) wait that the peer does
+  /// not take.
   std::size_t max_buffered_output_stream = std::size_t{1024} * 1024;
   std::size_t max_buffered_output = std::size_t{4} * 1024 * 1024;
 

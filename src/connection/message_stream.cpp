@@ -219,6 +219,10 @@ void MessageStream::discard_input() noexcept {
 
 void MessageStream::serve_reader() {
   if (reader_ == nullptr && reader_target_ == nullptr) return;
+  if (answers_each_) {
+    if (!resume_reader_.is_linked()) loop_->schedule(resume_reader_);
+    return;
+  }
   google::protobuf::MessageLite& into = reader_ != nullptr ? *reader_->into_ : *reader_target_;
   switch (try_read(into)) {
     case Read::message:
@@ -233,12 +237,24 @@ void MessageStream::serve_reader() {
 void MessageStream::wake_reader(bool has_message) {
   if (reader_ != nullptr) {
     std::exchange(reader_, nullptr)->has_message_ = has_message;
-    loop_->schedule(resume_reader_);
+    if (!resume_reader_.is_linked()) loop_->schedule(resume_reader_);
   } else if (reader_target_ != nullptr) {
     reader_target_ = nullptr;
     reader_got_message_ = has_message;
     owner_->on_ready();
   }
+}
+
+void MessageStream::go_on_reading() {
+  if (reader_ != nullptr) {
+    if (is_held_back()) return;
+    const Read read = try_read(*reader_->into_);
+    if (read == Read::pending) return;
+    // Null: the message was none, and ended the call.
+    if (reader_ != nullptr) std::exchange(reader_, nullptr)->has_message_ = read == Read::message;
+    resume_reader_.unlink();
+  }
+  resume_reader_.coroutine.resume();
 }
 
 void MessageStream::wake_writer() {
@@ -272,6 +288,7 @@ bool MessageStream::write_framed(const OwnedBytes& framed, bool end_stream) {
 void MessageStream::on_writable() {
   wake_writer();
   owner_->on_ready();
+  if (answers_each_ && reader_ != nullptr) go_on_reading();
 }
 
 void MessageStream::end_output() noexcept {
@@ -333,6 +350,7 @@ MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLit
 // ---- awaiters -----------------------------------------------------------------------------------
 
 bool ReadAwaiter::await_ready() {
+  if (stream_->is_held_back()) return false;
   switch (stream_->try_read(*into_)) {
     case MessageStream::Read::message:
       has_message_ = true;

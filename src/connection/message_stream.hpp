@@ -96,6 +96,10 @@ class MessageStream {
   void end_output() noexcept;
   /// The one message of a unary request or reply is wanted as soon as it comes.
   void expect_one() noexcept { expects_one_ = true; }
+  /// Each message that is read ends in one that is written (a bidirectional call at a server): a
+  /// coroutine gets none while the session has a backlog (Session::may_make_message()). It is
+  /// parsed when the coroutine goes on, so that what others wrote before counts.
+  void answer_each() noexcept { answers_each_ = true; }
   /// Parses the next message, if it is there.
   Read try_read(google::protobuf::MessageLite& into);
   /// Whether the peer has ended its messages (there may be unread ones).
@@ -141,6 +145,15 @@ class MessageStream {
     void run() noexcept override { coroutine.resume(); }
     Suspended coroutine;
   };
+  class ResumeReader final : public Runnable {
+   public:
+    explicit ResumeReader(MessageStream& stream) noexcept : stream_(&stream) {}
+    void run() noexcept override { stream_->go_on_reading(); }
+    Suspended coroutine;
+
+   private:
+    MessageStream* stream_;
+  };
 
   void deliver();
   void keep_fragment();
@@ -151,6 +164,13 @@ class MessageStream {
   /// Parses for the one who waits, if there is one.
   void serve_reader();
   void wake_reader(bool has_message);
+  /// The reader's coroutine goes on, with what it was woken for, or may read now.
+  void go_on_reading();
+  /// Whether there is something to read that has to wait.
+  bool is_held_back() noexcept {
+    return answers_each_ && stream_ != nullptr && has_unread() &&
+           !session_->may_make_message(*stream_);
+  }
   void wake_writer();
   bool parse(ByteSpan message, google::protobuf::MessageLite& into);
   grpc::MessageAssembler::Step next_message();
@@ -177,13 +197,14 @@ class MessageStream {
 
   Input input_ = Input::open;
   bool expects_one_ = false;
+  bool answers_each_ = false;
   bool output_is_over_ = false;
 
   ReadAwaiter* reader_ = nullptr;
   google::protobuf::MessageLite* reader_target_ = nullptr;
   bool reader_got_message_ = false;
   WriteAwaiter* writer_ = nullptr;
-  Resume resume_reader_;
+  ResumeReader resume_reader_{*this};
   Resume resume_writer_;
 };
 

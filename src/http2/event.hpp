@@ -22,8 +22,8 @@ struct Event {
     data,             // a piece of a DATA payload (padding is gone and credited); may be empty
     reset,            // the stream is over: by RST_STREAM, by a fault of the peer's (`local`) or
                       // because GOAWAY says that it was never begun (`unprocessed`)
-    writable,         // is_writable() said no and would say yes now; without a stream:
-                      // has_room_for_calls()
+    writable,         // is_writable() or may_make_message() said no and would say yes now;
+                      // without a stream: has_room_for_calls()
     writers_wait,     // once a connection: streams are not writable, and will not be before the
                       // peer opens windows of others; `what` says so
     settings,         // the peer's SETTINGS were applied (slots may be free: see open_state())

@@ -185,7 +185,20 @@ bool SendScheduler::is_writable(Stream& stream, std::size_t size) noexcept {
     forget_writer(stream);
     return true;
   }
-  stream.send_.awaited_size = size;
+  set_awaited_size(stream, size);
+  set_wait(stream, wait_of(stream));
+  return false;
+}
+
+bool SendScheduler::may_make_message(Stream& stream) noexcept {
+  const Stream::SendSide& send = stream.send_;
+  if (send.awaited_size > 0) return true;  // it has one that waits, and no second one will
+  const bool is_open = send.window.available() > 0;
+  if (is_backlog_below(is_open ? limits_.max_buffered_output_of_new_calls
+                               : limits_.max_buffered_output)) {
+    forget_writer(stream);
+    return true;
+  }
   set_wait(stream, wait_of(stream));
   return false;
 }
@@ -193,31 +206,54 @@ bool SendScheduler::is_writable(Stream& stream, std::size_t size) noexcept {
 Stream::SendSide::Wait SendScheduler::wait_of(const Stream& stream) const noexcept {
   using enum Stream::SendSide::Wait;
   const Stream::SendSide& send = stream.send_;
+  if (send.awaited_size == 0) return send.window.available() > 0 ? long_backlog : backlog;
   if (send.queued == 0) return send.window.covers(send.awaited_size) ? output : budget;
   return send.queued < limits_.max_buffered_output_stream ? budget : own_queue;
 }
 
+SendScheduler::WaitList* SendScheduler::list_of(Stream::SendSide::Wait wait) noexcept {
+  using enum Stream::SendSide::Wait;
+  switch (wait) {
+    case budget:
+      return &blocked_;
+    case output:
+      return &fitting_;
+    case backlog:
+      return &behind_;
+    case long_backlog:
+      return &far_behind_;
+    case nothing:
+    case own_queue:
+      break;
+  }
+  return nullptr;
+}
+
 /// A stream keeps its place in the order unless it waits for something else than before.
 void SendScheduler::set_wait(Stream& stream, Stream::SendSide::Wait wait) noexcept {
-  using enum Stream::SendSide::Wait;
   Stream::SendSide& send = stream.send_;
   if (send.wait == wait) return;
-  if (send.wait == budget) blocked_.remove(stream);
-  if (send.wait == output) fitting_.remove(stream);
+  if (WaitList* const before = list_of(send.wait)) before->remove(stream);
   send.wait = wait;
-  if (wait == budget) blocked_.push(stream);
-  if (wait == output) fitting_.push(stream);
+  if (WaitList* const now = list_of(wait)) now->push(stream);
 }
 
 void SendScheduler::forget_writer(Stream& stream) noexcept {
+  if (stream.send_.wait == Stream::SendSide::Wait::nothing) return;
+  set_awaited_size(stream, 0);
   set_wait(stream, Stream::SendSide::Wait::nothing);
 }
 
+/// Who has a message comes before those who will make one.
 Stream* SendScheduler::take_woken() noexcept {
   Stream* next = has_budget() ? blocked_.front() : nullptr;
   if (next == nullptr) next = fitting_.front();
-  if (next == nullptr || !has_room(*next, next->send_.awaited_size)) return nullptr;
-  forget_writer(*next);
+  if (next != nullptr && !has_room(*next, next->send_.awaited_size)) next = nullptr;
+  if (next == nullptr && is_backlog_below(limits_.max_buffered_output)) next = behind_.front();
+  if (next == nullptr && is_backlog_below(limits_.max_buffered_output_of_new_calls)) {
+    next = far_behind_.front();
+  }
+  if (next != nullptr) forget_writer(*next);
   return next;
 }
 

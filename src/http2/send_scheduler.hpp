@@ -24,10 +24,14 @@ namespace nearcall::http2 {
 /// so a message that its stream's window covers may go beyond it, one at a time, as fast as the
 /// output empties. Whoever has to wait is served in the order of coming.
 ///
+/// Messages that wait in the hands of their owners take memory as well, so whoever is about to make
+/// one asks may_make_message() before that.
+///
 ///  (1) A stream is ready exactly if it has queued bytes and its window is positive.
 ///  (2) queued_ is the sum of the streams' queued bytes and trailers.
 ///  (3) queued_ exceeds max_buffered_output by one message at most, and by what was handed over
 ///      without asking is_writable().
+///  (4) held_ is the sum of the streams' awaited sizes.
 ///
 /// Thread safety: none.
 class SendScheduler {
@@ -84,21 +88,32 @@ class SendScheduler {
   /// Whether the stream's owner may hand over a message of `size` bytes. After a no, take_woken()
   /// answers with the stream once it may.
   bool is_writable(Stream& stream, std::size_t size) noexcept;
-  /// Nobody waits for the stream to become writable any more.
+  /// Whether the stream's owner may begin what ends in a message of unknown size: not while more
+  /// than the budget waits, queued or with the owners of other streams, or, of a stream whose
+  /// window is open, more than max_buffered_output_of_new_calls. Answers as is_writable().
+  bool may_make_message(Stream& stream) noexcept;
+  /// Nobody waits for the stream any more, to hand a message over or to make one.
   void forget_writer(Stream& stream) noexcept;
   /// Whether streams wait for the budget of all, or for their turn.
-  bool has_waiting() const noexcept { return !blocked_.empty() || !fitting_.empty(); }
-  /// The next stream that is_writable() said no of, and would say yes of now.
+  bool has_waiting() const noexcept {
+    return !blocked_.empty() || !fitting_.empty() || !behind_.empty() || !far_behind_.empty();
+  }
+  /// The next stream that was told no, and would be told yes now.
   Stream* take_woken() noexcept;
   /// Whether streams wait for the budget though all that may go is gone: the peer keeps the windows
   /// of others closed.
-  bool is_stuck() const noexcept { return !blocked_.empty() && output_.empty(); }
+  bool is_stuck() const noexcept {
+    return output_.empty() && (!blocked_.empty() || !behind_.empty() || !far_behind_.empty());
+  }
   /// Bytes that wait, queued or put out.
   std::size_t buffered() const noexcept { return queued_ + output_.size(); }
 
  private:
   bool has_budget() const noexcept { return queued_ == 0 || queued_ < limits_.max_buffered_output; }
   bool has_room(const Stream& stream, std::size_t size) const noexcept;
+  bool is_backlog_below(std::size_t limit) const noexcept {
+    return queued_ + held_ == 0 || queued_ + held_ < limit;
+  }
   bool goes_at_once(const Stream& stream, std::size_t size) const noexcept;
   Stream::SendSide::Wait wait_of(const Stream& stream) const noexcept;
   void update_wait(Stream& stream) noexcept {
@@ -106,6 +121,12 @@ class SendScheduler {
       set_wait(stream, wait_of(stream));
   }
   void set_wait(Stream& stream, Stream::SendSide::Wait wait) noexcept;
+  void set_awaited_size(Stream& stream, std::size_t size) noexcept {
+    held_ += size - stream.send_.awaited_size;
+    stream.send_.awaited_size = size;
+  }
+  using WaitList = StreamList<&Stream::wait_link_>;
+  WaitList* list_of(Stream::SendSide::Wait wait) noexcept;
   void update_ready(Stream& stream) noexcept;
   void write_frame(Stream& stream, std::size_t limit);
   void write_payload(Stream& stream, std::size_t size);
@@ -117,9 +138,12 @@ class SendScheduler {
   Window window_{default_setting::initial_window_size};
   std::uint32_t max_frame_size_ = default_setting::max_frame_size;
   StreamList<&Stream::ready_link_> ready_;
-  StreamList<&Stream::wait_link_> blocked_;  // Wait::budget
-  StreamList<&Stream::wait_link_> fitting_;  // Wait::output
+  WaitList blocked_;     // Wait::budget
+  WaitList fitting_;     // Wait::output
+  WaitList behind_;      // Wait::backlog
+  WaitList far_behind_;  // Wait::long_backlog
   std::size_t queued_ = 0;
+  std::size_t held_ = 0;  // by owners that wait to hand it over
 
   /// The DATA frame that ends the output, if its payload lies in the buffer: it may grow.
   StreamId tail_stream_ = 0;

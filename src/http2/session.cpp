@@ -138,6 +138,10 @@ bool Session::is_writable(Stream& stream, std::size_t size) noexcept {
   return can_send(stream) && scheduler_.is_writable(stream, size);
 }
 
+bool Session::may_make_message(Stream& stream) noexcept {
+  return !can_send(stream) || scheduler_.may_make_message(stream);
+}
+
 bool Session::has_room_for_calls() noexcept {
   room_is_awaited_ = !has_room();
   return !room_is_awaited_;

@@ -130,6 +130,9 @@ class Session {
   /// Whether a message of `size` bytes may be handed over (ConnectionLimits: buffered output).
   /// After a no, a `writable` event comes.
   bool is_writable(Stream& stream, std::size_t size) noexcept;
+  /// Whether a message of unknown size may be made for the stream (ConnectionLimits: buffered
+  /// output). After a no, a `writable` event comes; yes for a stream that takes none any more.
+  bool may_make_message(Stream& stream) noexcept;
   /// Whether a new call may begin to answer (ConnectionLimits). After a no, a `writable` event
   /// without a stream comes.
   bool has_room_for_calls() noexcept;

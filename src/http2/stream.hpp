@@ -42,7 +42,10 @@ class Stream {
       nothing,    // it does not wait
       own_queue,  // fewer queued bytes of this stream
       budget,     // fewer queued bytes of all streams
-      output      // its turn: the window covers the message, which goes as soon as others went
+      output,     // its turn: the window covers the message, which goes as soon as others went
+      // Before it makes one:
+      backlog,      // less output that waits, of all streams
+      long_backlog  // the same, with its window open
     };
 
     Window window;
@@ -53,7 +56,7 @@ class Stream {
     /// END_STREAM goes with the last queued byte.
     bool ends = false;
     Wait wait = Wait::nothing;
-    /// How large the message is that waits.
+    /// How large the message is that waits; 0: there is none yet.
     std::size_t awaited_size = 0;
     bool is_finishing() const noexcept { return ends || trailers != nullptr; }
     /// Where the header of the stream's last DATA frame is in the output; 0: there was none.

@@ -92,6 +92,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     if (end_stream) messages_.on_data({}, /*end_stream=*/true);
     return;
   }
+  if (!has_one_reply()) messages_.answer_each();
   if (end_stream) messages_.on_data({}, /*end_stream=*/true);
   begin_handler();
 }
@@ -108,10 +109,24 @@ bool ServerCall::has_one_request() const noexcept {
   return kind == MethodKind::unary || kind == MethodKind::server_streaming;
 }
 
+bool ServerCall::has_one_reply() const noexcept {
+  const MethodKind kind = method_.handler->method.kind;
+  return kind == MethodKind::unary || kind == MethodKind::client_streaming;
+}
+
 void ServerCall::begin_handler() {
   handler_ = Handler::ready;
-  if (connection_->session().has_room_for_calls()) return on_room();
-  connection_->hold(*this);
+  if (has_one_reply()) {
+    if (connection_->session().has_room_for_calls()) return on_room();
+    connection_->hold(*this);
+  } else if (connection_->session().may_make_message(messages_.stream())) {
+    on_room();
+  }
+}
+
+/// What may_make_message() said no to.
+void ServerCall::on_ready() {
+  if (handler_ == Handler::ready && !has_one_reply()) begin_handler();
 }
 
 void ServerCall::on_room() {

@@ -80,6 +80,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   void on_bad_input(Status why) override;
   void before_message() override { send_headers(); }
   void on_output() override;
+  void on_ready() override;
 
  private:
   enum class Handler : std::uint8_t { waiting, ready, running, returned };
@@ -99,6 +100,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
 
   static void on_deadline(void* self) noexcept;
   bool has_one_request() const noexcept;
+  bool has_one_reply() const noexcept;
   /// The request is here: begins now, or when the output has room. May go.
   void begin_handler();
   void answer(const Status& status);

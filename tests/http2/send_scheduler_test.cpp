@@ -366,6 +366,70 @@ TEST(SendScheduler, TellsOnceThatStreamsWaitForThePeer) {
   EXPECT_THAT(peer.settle(), IsEmpty());
 }
 
+// ---- who will make a message --------------------------------------------------------------------
+
+TEST(SendScheduler, NoMessageIsMadeWhileTheBudgetIsUsedUp) {
+  Crowded peer;
+  peer.send_on(1, 999);
+  EXPECT_TRUE(peer.session().may_make_message(peer.stream(3)));
+  peer.send_on(1, 1);
+
+  EXPECT_FALSE(peer.session().may_make_message(peer.stream(1)));
+  EXPECT_FALSE(peer.session().may_make_message(peer.stream(3)));
+}
+
+TEST(SendScheduler, AMessageThatWaitsWithItsOwnerCountsUntilItsStreamGoes) {
+  Crowded peer;
+  peer.send_on(1, 500);
+  peer.send_on(3, 500);
+  ASSERT_FALSE(peer.is_writable(5, 600));
+  peer.session().reset_stream(peer.stream(1), ErrorCode::cancel);
+  EXPECT_FALSE(peer.session().may_make_message(peer.stream(7))) << "500 wait, and 600";
+
+  peer.session().reset_stream(peer.stream(5), ErrorCode::cancel);
+
+  EXPECT_TRUE(peer.session().may_make_message(peer.stream(7)));
+}
+
+TEST(SendScheduler, WhoseMessageWaitsMakesNoSecondOneAndIsNotHeldBack) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  ASSERT_FALSE(peer.is_writable(3));
+
+  EXPECT_TRUE(peer.session().may_make_message(peer.stream(3)));
+  peer.settle();
+  peer.says(frames::window_update(1, 1));
+  EXPECT_THAT(peer.settle(), ElementsAre("writable 3")) << "it still waits";
+}
+
+TEST(SendScheduler, AStreamWithAnOpenWindowMayAddToALongerBacklog) {
+  SessionOptions options = Crowded::options();
+  options.limits.max_buffered_output_of_new_calls = 2'000;
+  Answering peer({{SettingId::initial_window_size, 0}}, options);
+  peer.says(frames::headers(3, frames::request_block(), 0x5));
+  test::send_text(peer.session(), peer.stream(1), std::string(1'999, 'x'), /*end_stream=*/false);
+  ASSERT_FALSE(peer.session().may_make_message(peer.stream(3)));
+
+  peer.says(frames::window_update(3, 1));
+
+  EXPECT_TRUE(peer.session().may_make_message(peer.stream(3)));
+  test::send_text(peer.session(), peer.stream(1), "x", /*end_stream=*/false);
+  EXPECT_FALSE(peer.session().may_make_message(peer.stream(3)));
+}
+
+TEST(SendScheduler, WhoWillMakeAMessageComesAfterThoseWhoHaveOneAndInOrder) {
+  Crowded peer;
+  peer.send_on(1, 1000);
+  ASSERT_FALSE(peer.session().may_make_message(peer.stream(7)));
+  ASSERT_FALSE(peer.session().may_make_message(peer.stream(3)));
+  ASSERT_FALSE(peer.is_writable(5));
+  peer.settle();
+
+  peer.says(frames::window_update(1, 500));
+
+  EXPECT_THAT(peer.settle(), ElementsAre("writable 5", "writable 7", "writable 3"));
+}
+
 TEST(SendScheduler, TrailersThatWaitBehindDataCountAsQueued) {
   Crowded peer;
   peer.send_on(1, 1);

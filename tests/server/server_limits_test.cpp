@@ -282,21 +282,93 @@ TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfAStream) {
 }
 
 TEST_F(ServerOutputLimitsTest, MaxBufferedOutput) {
-  EXPECT_EQ(chats_with({.max_buffered_output = 30}), 3);
+  EXPECT_EQ(chats_with({.max_buffered_output = 30}), 2) << "two reach it, the third is not read";
   EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
 }
 
-TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsOneCallQueueOneMessageAndReadersGoOn) {
-  EXPECT_EQ(chats_with({.max_buffered_output_stream = 0, .max_buffered_output = 0}), 2);
+/// Many calls, each with a closed window, and each asked for one message of a thousand bytes.
+class CrowdOfChatsTest : public ServerOutputLimitsTest {
+ protected:
+  CrowdOfChatsTest() {
+    greet({.max_buffered_output = 3'000, .max_buffered_output_of_new_calls = 10'000},
+          {{SettingId::initial_window_size, 0}});
+    for (StreamId id = 1; id < 2 * crowd; id += 2)
+      peer_->ask(id, chat);
+    settle();
+    says(requests());
+    EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
+  }
 
-  peer_->ask(3, chat);
-  says(frames::data(3, framed(text_of("a message"))));
+  /// In one piece, so that they come in one turn.
+  static std::string requests() {
+    std::string all;
+    for (StreamId id = 1; id < 2 * crowd; id += 2)
+      all += request(id);
+    return all;
+  }
+  static std::string request(StreamId id) {
+    return frames::data(id, framed(text_of(std::string(1'000, 'x'))));
+  }
+
+  static constexpr StreamId crowd = 30;
+};
+
+TEST_F(CrowdOfChatsTest, NoHandlerMakesAMessageOnceTheBudgetIsUsedUp) {
   EXPECT_EQ(chats_, 3);
-  EXPECT_TRUE(peer_->heard_on(3).empty()) << "its message waits";
+}
+
+TEST_F(CrowdOfChatsTest, WhoWaitsIsServedInTheOrderOfComing) {
+  says(frames::window_update(1, 100'000));
+
+  EXPECT_EQ(chats_, 4);
+  says(frames::window_update(7, 100'000));
+  EXPECT_FALSE(peer_->heard_on(7).empty()) << "the fourth";
+  EXPECT_EQ(chats_, 5);
+  EXPECT_TRUE(peer_->heard_on(11).empty()) << "the sixth is not next";
+}
+
+TEST_F(CrowdOfChatsTest, ACallWhoseWindowIsOpenGoesOn) {
+  says(frames::window_update(59, 100'000));
+
+  EXPECT_EQ(chats_, 4);
+  EXPECT_EQ(peer_->heard_on(59).size(), 2U) << "headers and its message";
+}
+
+TEST_F(CrowdOfChatsTest, ACallThatIsNotWaitedForGivesItsTurnAway) {
+  says(frames::rst_stream(7, ErrorCode::cancel));
+  says(frames::window_update(1, 100'000));
+
+  EXPECT_EQ(chats_, 4);
+  says(frames::window_update(9, 100'000));
+  EXPECT_EQ(peer_->heard_on(9).size(), 2U) << "headers and its message";
+}
+
+TEST_F(CrowdOfChatsTest, TheEndOfRequestsIsToldWhenThoseBeforeItWereRead) {
+  says(frames::data(7, "", flag::end_stream));
+  says(frames::window_update(7, 100'000));
+
+  EXPECT_EQ(chats_, 4);
+  EXPECT_EQ(peer_->heard_on(7).back().header.flags & flag::end_stream, flag::end_stream);
+}
+
+TEST_F(CrowdOfChatsTest, NewCallsWaitToo) {
+  const int before = chats_;
+  peer_->ask(61, chat);
+  says(request(61));
+  EXPECT_EQ(chats_, before);
+
+  says(frames::rst_stream(1, ErrorCode::cancel) + frames::rst_stream(3, ErrorCode::cancel) +
+       frames::rst_stream(5, ErrorCode::cancel));
+
+  EXPECT_EQ(chats_, before + 3);
+}
+
+TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsOneCallQueueOneMessage) {
+  EXPECT_EQ(chats_with({.max_buffered_output_stream = 0, .max_buffered_output = 0}), 1);
   EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
 
   says(frames::window_update(1, 1'000));
-  EXPECT_EQ(chats_, 6) << "the first goes on when its window opens";
+  EXPECT_EQ(chats_, 5) << "it goes on when its window opens";
 }
 
 TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfNewCalls) {
