@@ -24,6 +24,7 @@ FrameReader::Step FrameReader::next() {
         if (payload == nullptr) return Step::need_input;
         frame_.payload = {payload, kept_};
         frame_.begins = frame_.ends = true;
+        order_.pass(frame_.header);
         state_ = skip_left_ > 0 ? State::skip : State::header;
         return Step::frame;
       }
@@ -73,11 +74,7 @@ const std::byte* FrameReader::collect_slowly(std::size_t size) {
 }
 
 Result<void, Violation> FrameReader::check(const std::byte* raw) {
-  if (!seen_settings_) {
-    if (const auto first = check_first_frame(frame_.header, raw); !first) return first;
-    seen_settings_ = true;
-  }
-  if (const auto order = check_block_order(frame_.header, open_block_); !order) return order;
+  if (const auto order = order_.check(frame_.header, raw); !order) return order;
   return check_frame_header(frame_.header, max_frame_size_, limits_);
 }
 
@@ -88,19 +85,17 @@ void FrameReader::begin_payload() noexcept {
     case FrameType::data:
       state_ = header.has(frame_flag::padded) ? State::pad_length : State::begin_data;
       return;
-    case FrameType::headers:
-    case FrameType::continuation:
-      open_block_ = header.has(frame_flag::end_headers) ? 0 : header.stream;
-      break;
     case FrameType::goaway:
       kept_ = std::min<std::uint32_t>(kept_, payload_size::goaway + limits_.max_goaway_debug);
       break;
+    case FrameType::headers:
     case FrameType::priority:
     case FrameType::rst_stream:
     case FrameType::settings:
     case FrameType::push_promise:
     case FrameType::ping:
     case FrameType::window_update:
+    case FrameType::continuation:
       break;
     default:
       if (header.length > limits_.max_unknown_payload) {

@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "http2/frame.hpp"
+#include "http2/frame_order.hpp"
 #include "http2/frame_rules.hpp"
 #include "http2/violation.hpp"
 
@@ -56,11 +57,12 @@ class FrameReader {
   /// REQUIRES: next() answered `violation`.
   const Violation& violation() const noexcept { return violation_; }
 
+  /// Whether the peer's first SETTINGS have not come.
+  bool awaits_settings() const noexcept { return order_.awaits_settings(); }
   /// Whether a header block has begun, with the header of its first frame, and is not complete.
   bool is_in_block() const noexcept {
-    const FrameType type = frame_.header.type;
-    const bool is_of_block = type == FrameType::headers || type == FrameType::continuation;
-    return open_block_ != 0 || (state_ == State::payload && is_of_block);
+    return order_.is_in_block() ||
+           (state_ == State::payload && frame_.header.type == FrameType::headers);
   }
 
   /// How many bytes of DATA, unpadded, come next; 0 when something else does.
@@ -99,9 +101,8 @@ class FrameReader {
   std::uint32_t max_frame_size_;
   ByteSpan input_;
   State state_ = State::header;
-  bool seen_settings_ = false;
+  FrameOrder order_;
   bool held_is_used_ = false;  // what collect() answered with last; the next call clears it
-  StreamId open_block_ = 0;    // its CONTINUATION must come next
   std::uint32_t kept_ = 0;     // of the payload; the rest is skipped
   std::uint32_t data_left_ = 0;
   std::uint32_t padding_left_ = 0;

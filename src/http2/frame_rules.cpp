@@ -57,16 +57,6 @@ Result<void, Violation> check_first_frame(const FrameHeader& header, const std::
   return protocol_failure(is_frame ? "the first frame is not SETTINGS" : "not HTTP/2");
 }
 
-Result<void, Violation> check_block_order(const FrameHeader& header, StreamId open_block) {
-  if (header.type == FrameType::continuation) {
-    if (open_block == 0) return protocol_failure("CONTINUATION without an open header block");
-    if (open_block != header.stream) return protocol_failure("CONTINUATION of another stream");
-  } else if (open_block != 0) {
-    return protocol_failure("a frame inside a header block");
-  }
-  return {};
-}
-
 Result<void, Violation> check_frame_header(const FrameHeader& header,
                                            std::uint32_t max_frame_size,
                                            const ConnectionLimits& limits) {

@@ -18,9 +18,6 @@ namespace nearcall::http2 {
 /// The first frame of each side is SETTINGS (section 3.4). `raw`: the header's bytes; where they
 /// are no frame at all the violation says what they look like.
 Result<void, Violation> check_first_frame(const FrameHeader& header, const std::byte* raw);
-/// Nothing comes between the frames of a header block (4.3). `open_block`: the stream whose block
-/// has begun and not ended, or 0.
-Result<void, Violation> check_block_order(const FrameHeader& header, StreamId open_block);
 /// Lengths, and whether the frame belongs to a stream or to the connection.
 Result<void, Violation> check_frame_header(const FrameHeader& header,
                                            std::uint32_t max_frame_size,

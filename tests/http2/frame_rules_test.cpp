@@ -94,19 +94,6 @@ TEST(FrameRules, AHeaderBlockLimitWithoutBoundDoesNotWrapAround) {
   EXPECT_TRUE(check_frame_header({10'000, FrameType::headers, 0, 1}, 16'384, unbounded));
 }
 
-TEST(FrameRules, OnlyContinuationsOfTheSameStreamComeInsideABlock) {
-  const auto allows = [](FrameType type, StreamId stream, StreamId open_block) {
-    return static_cast<bool>(check_block_order({0, type, 0, stream}, open_block));
-  };
-  for (int number = 0; number < 256; ++number) {
-    const auto type = static_cast<FrameType>(number);
-    const bool continues = type == FrameType::continuation;
-    EXPECT_EQ(allows(type, 3, 3), continues);
-    EXPECT_EQ(allows(type, 3, 0), !continues);
-    EXPECT_FALSE(allows(type, 3, 1));
-  }
-}
-
 // ---- preface ------------------------------------------------------------------------------------
 
 TEST(Preface, IsTakenOffTheFrontAndNothingElse) {
