@@ -5,7 +5,9 @@
 #include "http2/frame.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace nearcall::http2 {
@@ -14,31 +16,59 @@ namespace nearcall::http2 {
 /// knew has to be ignored. On any other closed stream nothing is on its way, and DATA or HEADERS is
 /// an error of the peer's.
 ///
-/// Keeps the last `capacity` of them; of the older ones only which was the youngest, and frames of
-/// streams up to that are ignored too: we would rather ignore an error than make one.
+/// One bit for each of the last `window` ids of a client, up to the highest that was remembered. Of
+/// what is older only the highest is known, and frames of streams up to that are ignored too: we
+/// would rather ignore an error than make one.
 ///
-/// Thread safety: none. Owns no memory before the first reset.
+/// Thread safety: none. Owns no memory before the first reset, then 1 KiB.
 class ClosedStreams {
  public:
-  static constexpr std::size_t capacity = 1024;
+  static constexpr std::uint32_t window = 8192;
 
+  /// REQUIRES: id is odd.
   void remember(StreamId id) {
-    if (ids_.size() < capacity) {
-      ids_.push_back(id);
-      return;
+    const std::uint32_t number = id / 2;
+    const std::uint32_t word = number / bits;
+    if (words_.empty()) words_.resize(window / bits);
+    if (word >= end_) move_to(word + 1);
+    if (word + words_.size() < end_) {
+      forgotten_ = std::max(forgotten_, id);
+    } else {
+      words_[word % words_.size()] |= bit_of(number);
     }
-    forgotten_ = std::max(forgotten_, ids_[next_]);
-    ids_[next_] = id;
-    next_ = (next_ + 1) % capacity;
   }
   /// REQUIRES: the stream is closed.
   bool is_ignored(StreamId id) const noexcept {
-    return id <= forgotten_ || std::ranges::find(ids_, id) != ids_.end();
+    if (id <= forgotten_) return true;
+    const std::uint32_t number = id / 2;
+    const std::uint32_t word = number / bits;
+    if (word >= end_ || word + words_.size() < end_) return false;
+    return (words_[word % words_.size()] & bit_of(number)) != 0;
   }
 
  private:
-  std::vector<StreamId> ids_;
-  std::size_t next_ = 0;  // the oldest, once all places are taken
+  static constexpr std::uint32_t bits = 64;
+
+  static std::uint64_t bit_of(std::uint32_t number) noexcept {
+    return std::uint64_t{1} << (number % bits);
+  }
+  /// Makes room for the words up to `end`, which is higher than before.
+  void move_to(std::uint32_t end) noexcept {
+    const auto size = static_cast<std::uint32_t>(words_.size());
+    const std::uint32_t last_to_go = std::min(end_, end - std::min(end, size));
+    for (std::uint32_t word = end_ - std::min(end_, size); word < last_to_go; ++word) {
+      std::uint64_t& ids = words_[word % size];
+      if (ids != 0) {
+        const auto highest = static_cast<std::uint32_t>(std::bit_width(ids)) - 1;
+        forgotten_ = std::max(forgotten_, 2 * (word * bits + highest) + 1);
+      }
+      ids = 0;
+    }
+    end_ = end;
+  }
+
+  std::vector<std::uint64_t> words_;  // a ring: word w has the ids from 128 w + 1 on
+  std::uint32_t end_ = 0;             // the words before it are there
   StreamId forgotten_ = 0;
 };
 
