@@ -126,7 +126,6 @@ void InboundWindow::stop_serving() noexcept {
 }
 
 std::uint32_t InboundWindow::take_new_initial() noexcept {
-  awaits_ack_ = true;
   if (mode_ == Mode::normal) {
     mode_ = Mode::asked;
     return rationed_initial_;
@@ -138,7 +137,6 @@ std::uint32_t InboundWindow::take_new_initial() noexcept {
 }
 
 void InboundWindow::settings_acknowledged() noexcept {
-  awaits_ack_ = false;
   if (announced_initial_ != initial_) {
     const std::int64_t delta = std::int64_t{announced_initial_} - initial_;
     initial_ = announced_initial_;

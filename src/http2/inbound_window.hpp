@@ -60,12 +60,12 @@ class InboundWindow {
   /// The owner is inside a message that has `remaining` bytes to come.
   void need(Stream& stream, std::size_t remaining) noexcept;
 
-  /// Whether SETTINGS_INITIAL_WINDOW_SIZE has to change. Never while an ACK is outstanding.
-  bool has_new_initial() const noexcept {
-    return !awaits_ack_ && ((mode_ == Mode::normal && buffered_ > budget_ / 2) ||
-                            (mode_ == Mode::rationing && buffered_ < budget_ / 4));
+  /// Whether SETTINGS_INITIAL_WINDOW_SIZE has to change.
+  bool wants_new_initial() const noexcept {
+    return (mode_ == Mode::normal && buffered_ > budget_ / 2) ||
+           (mode_ == Mode::rationing && buffered_ < budget_ / 4);
   }
-  /// Its new value, to be sent now. REQUIRES: has_new_initial().
+  /// Its new value, to be sent now. REQUIRES: wants_new_initial(), and no ACK is outstanding.
   std::uint32_t take_new_initial() noexcept;
   /// Our last SETTINGS was acknowledged.
   void settings_acknowledged() noexcept;
@@ -114,7 +114,6 @@ class InboundWindow {
   std::uint32_t budget_;
   std::uint32_t normal_budget_;
   Mode mode_ = Mode::normal;
-  bool awaits_ack_ = true;  // our first SETTINGS
   Window window_{default_setting::initial_window_size};
   std::uint32_t buffered_ = 0;
   std::int64_t promised_ = 0;

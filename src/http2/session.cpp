@@ -9,11 +9,22 @@
 
 namespace nearcall::http2 {
 
+namespace {
+
+/// A client may open as many before the server's SETTINGS: what RFC 9113 section 6.5.2 recommends
+/// that servers allow at least.
+constexpr std::uint32_t streams_before_settings = 100;
+
+}  // namespace
+
 Session::Session(Role role, const SessionOptions& options, TimePoint now)
     : role_(role),
-      preface_read_(role == Role::client),
+      phase_(role == Role::client ? Phase::open : Phase::preface),
       options_(options),
       reader_(options_.limits, options_.max_frame_size),
+      settings_(role),
+      ids_(role),
+      block_(options_.limits),
       decoder_({options_.limits.max_header_list_size, options_.limits.max_header_fields,
                 std::uint64_t{4} * options_.limits.max_header_block_size}),
       scheduler_(output_, segments_, options_.limits),
@@ -21,8 +32,7 @@ Session::Session(Role role, const SessionOptions& options, TimePoint now)
       budget_(options_.limits, now),
       started_(now),
       now_(now),
-      progress_at_(now),
-      ack_awaited_since_(now) {
+      progress_at_(now) {
   CHECK(options.initial_window_size <= max_window_size);
   CHECK(options.max_frame_size >= min_max_frame_size &&
         options.max_frame_size <= max_max_frame_size);
@@ -36,11 +46,10 @@ Session::~Session() {
 // ---- streams ------------------------------------------------------------------------------------
 
 Session::OpenState Session::open_state() const noexcept {
-  if (is_broken_ || goaway_received_ || shutdown_announced_ || goaway_sent_ ||
-      next_id_ > max_stream_id) {
-    return OpenState::closed;
-  }
-  return active_ < peer_.max_concurrent_streams ? OpenState::ready : OpenState::full;
+  if (is_broken() || shutdown_.opens_none() || !ids_.has_next()) return OpenState::closed;
+  const std::uint32_t most = reader_.awaits_settings() ? streams_before_settings
+                                                       : settings_.theirs().max_concurrent_streams;
+  return active_ < most ? OpenState::ready : OpenState::full;
 }
 
 Stream& Session::open_stream(const HeaderTemplate& stable,
@@ -48,14 +57,13 @@ Stream& Session::open_stream(const HeaderTemplate& stable,
                              bool end_stream,
                              void* context) {
   CHECK(role_ == Role::client && open_state() == OpenState::ready);
-  if (streams_.size() == 0) ack_awaited_since_ = now_;
-  Stream& stream = streams_.add(next_id_);
-  next_id_ += 2;
+  if (streams_.size() == 0) settings_.restart_clock(now_);
+  Stream& stream = streams_.add(ids_.take_next());
   stream.context_ = context;
   stream.state_ = StreamState::outbound(end_stream);
   stream.is_active_ = true;
   ++active_;
-  stream.send_.window = Window(peer_.initial_window_size);
+  stream.send_.window = Window(settings_.theirs().initial_window_size);
   inbound_.open(stream);
   ++counted_.streams_opened;
   write_headers(stream.id_, &stable, variable, end_stream);
@@ -212,7 +220,7 @@ void Session::note_closed(Stream& stream) noexcept {
 void Session::close_by_reset(Stream& stream, StreamState::Ending ending) {
   const bool more_may_come = stream.state_.remote() != StreamState::Half::closed;
   if (ending == StreamState::Ending::reset_by_us && more_may_come) {
-    closed_.remember(stream.id_);
+    ids_.remember_reset(stream.id_);
     abandon_input(stream);
   }
   stream.state_.reset(ending);
@@ -271,7 +279,7 @@ void Session::drop_late_orphans() {
 
 bool Session::is_drained() const noexcept {
   const bool opens_none = role_ == Role::client && open_state() == OpenState::closed;
-  const bool accepts_none = role_ == Role::server && goaway_sent_;
+  const bool accepts_none = role_ == Role::server && shutdown_.is_closed();
   return (opens_none || accepts_none) && streams_.size() == 0;
 }
 
@@ -302,7 +310,7 @@ void Session::trim() noexcept {
   templates_.trim();
   decoder_.trim();
   headers_.trim();
-  if (block_stream_ == 0) block_in_ = std::vector<std::byte>();
+  if (!reader_.is_in_block()) block_.trim();
   block_out_ = std::vector<std::byte>();
   fields_out_ = std::vector<HeaderField>();
 }
@@ -313,29 +321,26 @@ void Session::trim() noexcept {
 /// released stream has left is its call's: the reader may pause, but a drain does not wait for it.
 bool Session::is_stalled_output() const noexcept {
   if (streams_.size() == 0 || should_pause_reading()) return has_output();
-  const bool is_draining = shutdown_announced_ || goaway_sent_;
-  return is_draining && streams_.size() == orphans_;
+  return shutdown_.is_announced() && streams_.size() == orphans_;
 }
 
 TimePoint Session::next_deadline() const noexcept {
-  if (is_broken_) return no_deadline;
+  if (is_broken()) return no_deadline;
   const ConnectionLimits& limits = options_.limits;
   TimePoint next = orphans_until_;
   const auto consider = [&next](TimePoint since, Duration timeout) {
     next = std::min(next, deadline_after(since, timeout));
   };
-  if (!settings_seen_) consider(started_, limits.handshake_timeout);
-  consider(block_since_, limits.header_block_timeout);
-  if (acks_awaited_ > 0 && streams_.size() > 0) {
-    consider(ack_awaited_since_, limits.settings_timeout);
-  }
+  if (reader_.awaits_settings()) consider(started_, limits.handshake_timeout);
+  consider(block_.waits_since(), limits.header_block_timeout);
+  if (streams_.size() > 0) consider(settings_.awaiting_since(), limits.settings_timeout);
   if (is_stalled_output()) consider(progress_at_, limits.stall_timeout);
   return next;
 }
 
 void Session::on_time(TimePoint now) {
   now_ = std::max(now_, now);
-  if (is_broken_ || failure_) return;
+  if (is_broken() || failure_) return;
   if (now_ >= orphans_until_) drop_late_orphans();
   if (failure_ || now_ < next_deadline()) return;
   const ConnectionLimits& limits = options_.limits;
@@ -345,9 +350,9 @@ void Session::on_time(TimePoint now) {
   const auto give_up = [this](ErrorCode code, std::string_view what) {
     failure_ = Violation{Violation::Scope::connection, code, 0, what};
   };
-  if (!settings_seen_ && is_over(started_, limits.handshake_timeout)) {
+  if (reader_.awaits_settings() && is_over(started_, limits.handshake_timeout)) {
     give_up(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
-  } else if (is_over(block_since_, limits.header_block_timeout)) {
+  } else if (is_over(block_.waits_since(), limits.header_block_timeout)) {
     give_up(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
   } else if (is_stalled_output() && is_over(progress_at_, limits.stall_timeout)) {
     give_up(ErrorCode::enhance_your_calm, "the peer does not read (stall_timeout)");

@@ -5,10 +5,10 @@
 #include "base/clock.hpp"
 #include "base/owned_bytes.hpp"
 #include "http2/abuse_budget.hpp"
-#include "http2/closed_streams.hpp"
 #include "http2/event.hpp"
 #include "http2/frame_reader.hpp"
 #include "http2/frame_rules.hpp"
+#include "http2/header_block_input.hpp"
 #include "http2/header_rules.hpp"
 #include "http2/header_template.hpp"
 #include "http2/hpack/decoder.hpp"
@@ -17,6 +17,9 @@
 #include "http2/output_queue.hpp"
 #include "http2/send_scheduler.hpp"
 #include "http2/session_options.hpp"
+#include "http2/settings_exchange.hpp"
+#include "http2/shutdown.hpp"
+#include "http2/stream_ids.hpp"
 #include "http2/stream_table.hpp"
 #include "http2/work_meter.hpp"
 
@@ -161,11 +164,13 @@ class Session {
   /// afterwards, and no event names the stream any more.
   void release(Stream& stream, TimePoint deadline = no_deadline);
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
-  std::size_t peer_max_header_list_size() const noexcept { return peer_.max_header_list_size; }
+  std::size_t peer_max_header_list_size() const noexcept {
+    return settings_.theirs().max_header_list_size;
+  }
   const ConnectionLimits& limits() const noexcept { return options_.limits; }
   /// How large a header list we send at most (ConnectionLimits), or that if it is less.
   std::size_t max_sent_header_list_size() const noexcept {
-    return std::min<std::size_t>(peer_.max_header_list_size,
+    return std::min<std::size_t>(settings_.theirs().max_header_list_size,
                                  options_.limits.max_sent_header_list_size);
   }
   /// Streams that take a slot: not released, or released and not yet sent.
@@ -187,7 +192,7 @@ class Session {
   /// A frame of a type that this engine does not know (extensions).
   /// REQUIRES: payload.size() <= 16,384, which every peer takes.
   void send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteSpan payload);
-  bool is_broken() const noexcept { return is_broken_; }  // connection_error was emitted
+  bool is_broken() const noexcept { return phase_ == Phase::broken; }
   /// Nothing more will be accepted or opened and no stream is left: close when output is sent.
   bool is_drained() const noexcept;
 
@@ -213,6 +218,8 @@ class Session {
   void trim() noexcept;
 
  private:
+  /// preface: a server's, while the client's preface has not come; nothing may be put out.
+  enum class Phase : std::uint8_t { preface, open, broken };
   using Frame = FrameReader::Frame;
   using Verdict = Result<void, Violation>;
 
@@ -222,8 +229,7 @@ class Session {
   void begin_data(const Frame& frame, Event& event);
   Event on_data(const Frame& frame, std::size_t size);
   void end_data(Stream& stream, Event& event, const Frame& frame, std::size_t size);
-  Event on_headers(const Frame& frame);
-  Event on_continuation(const Frame& frame);
+  Event on_headers(const Frame& frame, HeaderBlockInput::Step step);
   Event on_rst_stream(const Frame& frame);
   Event on_settings(const Frame& frame);
   Event on_ping(const Frame& frame);
@@ -237,18 +243,19 @@ class Session {
   Event fail_stream(Stream& stream, const Violation& violation);
   Event reset_event(Stream& stream, ErrorCode code) const;
   void note(const Verdict& verdict);
-  void note_open_block() noexcept;
 
   // session_headers.cpp: header blocks.
-  Event on_block(ByteSpan block);
+  Event on_block(StreamId id);
   Event on_request(StreamId id, bool end_stream);
   Event on_more_headers(Stream& stream, bool end_stream);
   Verdict take_headers(Stream& stream, bool end_stream, Event& event);
   void refuse(StreamId id, bool end_stream, ErrorCode code);
   Verdict check_absent(StreamId id);
-  bool is_idle(StreamId id) const noexcept;
 
   // session_output.cpp: frames out.
+  bool has_new_initial() const noexcept {
+    return inbound_.wants_new_initial() && settings_.may_send();
+  }
   void write_opening();
   void write_settings(std::span<const Setting> settings);
   void write_frame(const FrameHeader& header, ByteSpan payload);
@@ -265,7 +272,7 @@ class Session {
 
   // session.cpp: streams.
   bool can_command(const Stream& stream) const noexcept {
-    return !is_broken_ && !stream.is_closed();
+    return !is_broken() && !stream.is_closed();
   }
   bool can_send(const Stream& stream) const noexcept {
     return can_command(stream) && !stream.send_.is_finishing();
@@ -289,18 +296,10 @@ class Session {
   }
 
   const Role role_;
-  bool is_broken_ = false;
-  bool preface_read_;
-  bool settings_seen_ = false;
-  bool block_ends_stream_ = false;
-  bool block_depends_on_itself_ = false;
-  bool shutdown_announced_ = false;
-  bool goaway_sent_ = false;
-  bool goaway_received_ = false;
+  Phase phase_;
   bool room_is_awaited_ = false;  // has_room_for_calls() said no
   bool wait_told_ = false;        // writers_wait
   SessionOptions options_;
-  PeerSettings peer_;
   std::optional<Violation> failure_;  // to be told by next_event()
 
   SegmentPool segments_;
@@ -308,6 +307,10 @@ class Session {
   StreamTable streams_;
   FrameReader reader_;
   PrefaceReader preface_;
+  SettingsExchange settings_;
+  Shutdown shutdown_;
+  StreamIds ids_;
+  HeaderBlockInput block_;
   HpackDecoder decoder_;
   HpackEncoder encoder_;
   HeaderList headers_;
@@ -317,37 +320,19 @@ class Session {
   InboundWindow inbound_;
   AbuseBudget budget_;
   WorkMeter work_;
-  ClosedStreams closed_;
   StreamList<&Stream::lost_link_> lost_;  // GOAWAY says that they were never begun
 
-  std::vector<std::byte> block_in_;   // a header block that came in pieces
-  std::vector<std::byte> block_out_;  // the one that is being written
+  std::vector<std::byte> block_out_;  // the header block that is being written
   std::vector<HeaderField> fields_out_;
-  StreamId block_stream_ = 0;
-  std::uint32_t continuations_ = 0;
   Stream* data_stream_ = nullptr;  // whose DATA frame is coming; null: nobody's
   std::uint32_t data_size_ = 0;    // of that frame, without padding
-  ByteSpan settings_left_;         // entries of the SETTINGS frame at hand
-  bool in_settings_ = false;
-  std::uint32_t initial_before_ = 0;  // SETTINGS_INITIAL_WINDOW_SIZE before that frame
-  std::uint32_t acks_awaited_ = 0;
-
-  StreamId next_id_ = 1;       // client: of the next stream
-  StreamId last_peer_id_ = 0;  // server: the highest that came
-  StreamId skipped_from_ = 0;  // server: ids that the peer left out last: never used, so not closed
-  StreamId skipped_to_ = 0;
-  StreamId goaway_last_ = max_stream_id;  // what our GOAWAY said
-  StreamId peer_last_ = 0;                // what the peer's GOAWAY said
-  ErrorCode lost_code_{};
-  std::uint32_t active_ = 0;  // client: streams that count against the peer's limit
+  std::uint32_t active_ = 0;       // client: streams that count against the peer's limit
   std::size_t orphans_ = 0;
   TimePoint orphans_until_ = no_deadline;  // not after the first of their deadlines
 
   TimePoint started_;
   TimePoint now_;
-  TimePoint progress_at_;                // the last byte in or out
-  TimePoint block_since_ = no_deadline;  // when the open header block began; never: none is open
-  TimePoint ack_awaited_since_;  // our last SETTINGS, or the first stream since if that is later
+  TimePoint progress_at_;  // the last byte in or out
   SessionStats counted_;
 };
 

@@ -24,11 +24,11 @@ void Session::receive(ByteSpan bytes, TimePoint now) {
 }
 
 Event Session::next_event() {
-  if (is_broken_) return {};
+  if (is_broken()) return {};
   for (;;) {
     if (failure_) return fail(*failure_);
     if (Stream* const lost = lost_.pop()) {
-      Event event = reset_event(*lost, lost_code_);
+      Event event = reset_event(*lost, shutdown_.their_code());
       event.unprocessed = true;
       return event;
     }
@@ -42,15 +42,15 @@ Event Session::next_event() {
       event.kind = Event::Kind::writable;
       return event;
     }
-    if (in_settings_) return next_setting();
-    if (!preface_read_ && !read_preface()) {
+    if (settings_.is_reading()) return next_setting();
+    if (phase_ == Phase::preface && !read_preface()) {
       if (failure_) continue;
       return {};
     }
     if (work_.is_turn_over()) return {};
     switch (reader_.next()) {
       case FrameReader::Step::need_input:
-        note_open_block();
+        if (reader_.is_in_block()) block_.note_waiting(now_);
         return {};
       case FrameReader::Step::violation:
         return fail(reader_.violation());
@@ -82,13 +82,9 @@ bool Session::read_preface() {
     case PrefaceReader::State::incomplete:
       return false;
     case PrefaceReader::State::complete:
-      preface_read_ = true;
+      phase_ = Phase::open;
       write_opening();
-      if (goaway_sent_) {
-        write_goaway(goaway_last_, ErrorCode::no_error, {});
-      } else if (shutdown_announced_) {
-        write_goaway(max_stream_id, ErrorCode::no_error, {});
-      }
+      if (const auto last = shutdown_.said()) write_goaway(*last, ErrorCode::no_error, {});
       return true;
     case PrefaceReader::State::wrong:
       failure_ = connection_violation(ErrorCode::protocol_error, preface_.what());
@@ -103,9 +99,9 @@ Event Session::on_frame(const Frame& frame) {
     case FrameType::data:
       return on_data(frame, frame.payload.size());
     case FrameType::headers:
-      return on_headers(frame);
+      return on_headers(frame, block_.begin(frame));
     case FrameType::continuation:
-      return on_continuation(frame);
+      return on_headers(frame, block_.go_on(frame));
     case FrameType::rst_stream:
       return on_rst_stream(frame);
     case FrameType::settings:
@@ -128,16 +124,11 @@ Event Session::on_frame(const Frame& frame) {
   return event;
 }
 
-/// All that came is read: a header block that is not complete is open from now on, or was before.
-void Session::note_open_block() noexcept {
-  if (block_since_ == no_deadline && reader_.is_in_block()) block_since_ = now_;
-}
-
 // ---- DATA (6.1) ---------------------------------------------------------------------------------
 
 Session::DirectRead Session::direct_read() const noexcept {
   const std::size_t bytes = reader_.direct_bytes();
-  if (bytes == 0 || is_broken_ || data_stream_ == nullptr || data_stream_->receive_.ended ||
+  if (bytes == 0 || is_broken() || data_stream_ == nullptr || data_stream_->receive_.ended ||
       data_stream_->context_ == nullptr) {
     return {};
   }
@@ -147,7 +138,7 @@ Session::DirectRead Session::direct_read() const noexcept {
 Event Session::direct_received(std::size_t count, TimePoint now) {
   CHECK(count <= reader_.direct_bytes(), count, reader_.direct_bytes());
   now_ = std::max(now_, now);
-  if (is_broken_ || count == 0) return {};
+  if (is_broken() || count == 0) return {};
   progress_at_ = now_;
   work_.spend(WorkMeter::frame + WorkMeter::of_copied(count));
   return on_data(reader_.skip_direct(count), count);
@@ -156,7 +147,7 @@ Event Session::direct_received(std::size_t count, TimePoint now) {
 Event Session::on_data(const Frame& frame, std::size_t size) {
   Event event;
   if (frame.begins) begin_data(frame, event);
-  if (is_broken_) return event;
+  if (is_broken()) return event;
   Stream* const stream = data_stream_;
   const auto count = static_cast<std::uint32_t>(size);
   if (stream == nullptr || stream->receive_.ended) {
@@ -257,7 +248,7 @@ void Session::end_data(Stream& stream, Event& event, const Frame& frame, std::si
 Event Session::on_rst_stream(const Frame& frame) {
   Stream* const stream = streams_.find(frame.header.stream);
   if (stream == nullptr) {
-    if (!is_idle(frame.header.stream)) return {};
+    if (!ids_.is_idle(frame.header.stream)) return {};
     return fail(connection_violation(ErrorCode::protocol_error, "RST_STREAM on an idle stream"));
   }
   ++counted_.resets_received;
@@ -288,7 +279,7 @@ Event Session::on_window_update(const Frame& frame) {
   }
   Stream* const stream = streams_.find(id);
   if (stream == nullptr) {
-    if (!is_idle(id)) return {};
+    if (!ids_.is_idle(id)) return {};
     return fail(connection_violation(ErrorCode::protocol_error, "WINDOW_UPDATE on an idle stream"));
   }
   if (stream->is_closed()) return {};
@@ -314,7 +305,7 @@ Event Session::on_priority(const Frame& frame) {
   if (Stream* const stream = streams_.find(id)) {
     return stream->is_closed() ? Event() : fail_stream(*stream, violation);
   }
-  return is_idle(id) ? fail(connection_violation(violation.code, violation.what)) : Event();
+  return ids_.is_idle(id) ? fail(connection_violation(violation.code, violation.what)) : Event();
 }
 
 // ---- frames of the connection -------------------------------------------------------------------
@@ -322,50 +313,38 @@ Event Session::on_priority(const Frame& frame) {
 /// SETTINGS (6.5).
 Event Session::on_settings(const Frame& frame) {
   if (frame.header.has(frame_flag::ack)) {
-    if (acks_awaited_ == 0) {
-      return fail(connection_violation(ErrorCode::protocol_error, "an ACK of no SETTINGS"));
-    }
-    --acks_awaited_;
+    if (const Verdict awaited = settings_.acknowledge(); !awaited) return fail(awaited.error());
     inbound_.settings_acknowledged();
     Event event;
     event.kind = Event::Kind::settings_ack;
     return event;
   }
-  if (!settings_seen_) {
-    settings_seen_ = true;
-    peer_.max_concurrent_streams = ~std::uint32_t{0};  // 6.5.2: no limit unless it says so
-  }
-  settings_left_ = frame.payload;
-  in_settings_ = true;
-  initial_before_ = peer_.initial_window_size;
+  settings_.begin(frame.payload);
   return {};
 }
 
 /// Takes the entries of the SETTINGS at hand, up to an unknown one or their end.
 Event Session::next_setting() {
-  while (!settings_left_.empty()) {
-    const Setting setting = load_setting(settings_left_.data());
-    settings_left_ = settings_left_.subspan(payload_size::setting);
-    const Result<bool, Violation> known = peer_.apply(setting, role_ == Role::client);
-    if (!known) return fail(known.error());
-    if (*known) {
-      if (setting.id == SettingId::header_table_size) {
-        encoder_.set_peer_max_table_size(setting.value);
-      }
-      continue;
+  while (settings_.has_entry()) {
+    const Result<SettingsExchange::Entry, Violation> entry = settings_.next();
+    if (!entry) return fail(entry.error());
+    const Setting& setting = entry->setting;
+    if (!entry->is_known) {
+      Event event;
+      event.kind = Event::Kind::unknown_setting;
+      event.number = std::uint64_t{static_cast<std::uint16_t>(setting.id)} << 32U | setting.value;
+      return event;
     }
-    Event event;
-    event.kind = Event::Kind::unknown_setting;
-    event.number = std::uint64_t{static_cast<std::uint16_t>(setting.id)} << 32U | setting.value;
-    return event;
+    if (setting.id == SettingId::header_table_size) {
+      encoder_.set_peer_max_table_size(setting.value);
+    }
   }
-  in_settings_ = false;
   return finish_settings();
 }
 
 Event Session::finish_settings() {
-  scheduler_.set_max_frame_size(peer_.max_frame_size);
-  const std::int64_t delta = std::int64_t{peer_.initial_window_size} - initial_before_;
+  const std::int64_t delta = settings_.finish();
+  scheduler_.set_max_frame_size(settings_.theirs().max_frame_size);
   if (delta != 0) {
     work_.spend(static_cast<WorkMeter::Units>(streams_.size()) * WorkMeter::visit);
     bool fits = true;
@@ -408,13 +387,10 @@ Event Session::on_goaway(const Frame& frame) {
   event.code = static_cast<ErrorCode>(load_be32(frame.payload.data() + 4));
   event.number = last;
   event.data = frame.payload.subspan(payload_size::goaway);
-  if (goaway_received_ && last > peer_last_) {
-    return fail(connection_violation(ErrorCode::protocol_error, "GOAWAY with a higher last id"));
+  if (const Verdict heard = shutdown_.receive(last, event.code); !heard) {
+    return fail(heard.error());
   }
-  goaway_received_ = true;
-  peer_last_ = last;
   if (role_ == Role::server) return event;
-  lost_code_ = event.code;
   work_.spend(static_cast<WorkMeter::Units>(streams_.size()) * WorkMeter::visit);
   streams_.for_each([&](Stream& stream) {
     if (stream.id_ <= last || stream.is_closed()) return;
@@ -428,10 +404,10 @@ Event Session::on_goaway(const Frame& frame) {
 
 Event Session::fail(const Violation& violation) {
   // A peer that does not speak HTTP/2 gets no frame.
-  if (preface_read_) {  // 6.8: never a higher last id than before
-    write_goaway(std::min(goaway_last_, last_peer_id_), violation.code, violation.what);
+  if (phase_ == Phase::open) {
+    write_goaway(shutdown_.lowered(ids_.last_of_peer()), violation.code, violation.what);
   }
-  is_broken_ = true;
+  phase_ = Phase::broken;
   Event event;
   event.kind = Event::Kind::connection_error;
   event.code = violation.code;

@@ -11,12 +11,12 @@ namespace nearcall::http2 {
 
 bool Session::has_output() const noexcept {
   if (!output_.empty()) return true;
-  if (is_broken_ || !preface_read_) return false;
-  return scheduler_.can_fill() || inbound_.has_updates() || inbound_.has_new_initial();
+  if (phase_ != Phase::open) return false;
+  return scheduler_.can_fill() || inbound_.has_updates() || has_new_initial();
 }
 
 std::size_t Session::output(std::span<iovec> into) {
-  if (!is_broken_ && preface_read_) flush();
+  if (phase_ == Phase::open) flush();
   return output_.gather(into);
 }
 
@@ -34,7 +34,7 @@ std::uint64_t Session::output_position() noexcept {
 
 /// Puts out what waits for its turn: credit for the peer, then DATA.
 void Session::flush() {
-  if (inbound_.has_new_initial()) {
+  if (has_new_initial()) {
     const std::array settings = {
         Setting{SettingId::initial_window_size, inbound_.take_new_initial()}};
     write_settings(settings);
@@ -99,8 +99,7 @@ void Session::write_settings(std::span<const Setting> settings) {
     to += payload_size::setting;
   }
   output_.commit(frame_header_size + size);
-  ++acks_awaited_;
-  ack_awaited_since_ = now_;
+  settings_.sent(now_);
 }
 
 /// `header.length` is set here.
@@ -154,7 +153,8 @@ void Session::write_block(StreamId id, bool end_stream) {
   FrameHeader header{0, FrameType::headers, end_stream ? frame_flag::end_stream : frame_flag::none,
                      id};
   do {
-    const ByteSpan part = rest.first(std::min<std::size_t>(rest.size(), peer_.max_frame_size));
+    const ByteSpan part =
+        rest.first(std::min<std::size_t>(rest.size(), settings_.theirs().max_frame_size));
     rest = rest.subspan(part.size());
     if (rest.empty()) header.flags |= frame_flag::end_headers;
     write_frame(header, part);
@@ -170,7 +170,7 @@ void Session::count_induced() {
 // ---- commands of the connection -----------------------------------------------------------------
 
 void Session::send_ping(std::uint64_t opaque) {
-  if (is_broken_ || !preface_read_) return;
+  if (phase_ != Phase::open) return;
   std::array<std::byte, payload_size::ping> payload;
   store_be32(payload.data(), static_cast<std::uint32_t>(opaque >> 32U));
   store_be32(payload.data() + 4, static_cast<std::uint32_t>(opaque));
@@ -178,20 +178,18 @@ void Session::send_ping(std::uint64_t opaque) {
 }
 
 void Session::announce_shutdown() {
-  if (is_broken_ || shutdown_announced_ || goaway_sent_) return;
-  shutdown_announced_ = true;
-  if (preface_read_) write_goaway(max_stream_id, ErrorCode::no_error, {});
+  if (is_broken() || !shutdown_.announce()) return;
+  if (phase_ == Phase::open) write_goaway(max_stream_id, ErrorCode::no_error, {});
 }
 
 void Session::send_goaway(ErrorCode code, std::string_view debug) {
-  if (is_broken_) return;
-  goaway_sent_ = true;
-  goaway_last_ = std::min(goaway_last_, last_peer_id_);
-  if (preface_read_) write_goaway(goaway_last_, code, debug);
+  if (is_broken()) return;
+  const StreamId last = shutdown_.close(ids_.last_of_peer());
+  if (phase_ == Phase::open) write_goaway(last, code, debug);
 }
 
 void Session::send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteSpan payload) {
-  if (is_broken_ || !preface_read_) return;
+  if (phase_ != Phase::open) return;
   CHECK(payload.size() <= min_max_frame_size, payload.size());
   write_frame({0, static_cast<FrameType>(type), flags, stream}, payload);
 }

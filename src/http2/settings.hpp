@@ -30,11 +30,10 @@ inline void store_setting(std::byte* to, Setting setting) noexcept {
   store_be32(to + 2, setting.value);
 }
 
-/// What the peer's SETTINGS say. Before they arrive a client may open as many streams as RFC 9113
-/// section 6.5.2 recommends that servers allow at least.
+/// What the peer's SETTINGS say, and what holds where they say nothing.
 struct PeerSettings {
   std::uint32_t header_table_size = default_setting::header_table_size;
-  std::uint32_t max_concurrent_streams = 100;
+  std::uint32_t max_concurrent_streams = 0xffff'ffff;
   std::uint32_t initial_window_size = default_setting::initial_window_size;
   std::uint32_t max_frame_size = default_setting::max_frame_size;
   std::uint32_t max_header_list_size = 0xffff'ffff;

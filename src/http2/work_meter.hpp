@@ -27,8 +27,6 @@ class WorkMeter {
   static constexpr Units frame = 100;
   /// For each stream that one frame makes us visit.
   static constexpr Units visit = 20;
-  /// For a search among the streams that were reset.
-  static constexpr Units search = 500;
   /// For bytes that are copied or skipped.
   static constexpr Units of_copied(std::size_t bytes) noexcept {
     return static_cast<Units>(bytes / 8);

@@ -29,7 +29,7 @@ TEST(Settings, StandAsIdentifierAndValue) {
 TEST(Settings, HoldTheDefaultsOfTheRfc) {
   const PeerSettings settings;
   EXPECT_EQ(settings.header_table_size, 4096U);
-  EXPECT_EQ(settings.max_concurrent_streams, 100U) << "until the first SETTINGS";
+  EXPECT_EQ(settings.max_concurrent_streams, 0xffff'ffffU);
   EXPECT_EQ(settings.initial_window_size, 65'535U);
   EXPECT_EQ(settings.max_frame_size, 16'384U);
   EXPECT_EQ(settings.max_header_list_size, 0xffff'ffffU);
