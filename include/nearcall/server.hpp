@@ -54,19 +54,40 @@ class ServerOptions {
   ServerOptions drain_timeout(std::chrono::nanoseconds duration) && {
     return std::move(drain_timeout(duration));
   }
-  /// Open connections in all; 1,024 by default. One more is closed at accept.
+  /// Open connections in all; 1,024 by default. For one more the connection gives way that has had
+  /// no call for longest, of the user with most connections, if that has more than the newcomer;
+  /// where none is idle, the newcomer is closed at accept.
   ServerOptions& max_connections(std::size_t count) & {
     max_connections_ = count;
     return *this;
   }
   ServerOptions max_connections(std::size_t count) && { return std::move(max_connections(count)); }
-  /// Open connections of one uid; 256 by default.
+  /// Open connections of one uid; 256 by default. For one more the user's own gives way that has
+  /// had no call for longest. Peers without credentials (TCP) count as one user.
   ServerOptions& max_connections_per_uid(std::size_t count) & {
     max_connections_per_uid_ = count;
     return *this;
   }
   ServerOptions max_connections_per_uid(std::size_t count) && {
     return std::move(max_connections_per_uid(count));
+  }
+  /// Bytes that all connections together have received and no handler has read, 256 MiB by default,
+  /// from 1 MiB. Beyond it the connection ends that holds most, of the user whose connections hold
+  /// most.
+  ServerOptions& max_total_buffered_input(std::size_t bytes) & {
+    max_total_input_ = bytes < min_total ? min_total : bytes;
+    return *this;
+  }
+  ServerOptions max_total_buffered_input(std::size_t bytes) && {
+    return std::move(max_total_buffered_input(bytes));
+  }
+  /// The same of bytes that wait to be sent.
+  ServerOptions& max_total_buffered_output(std::size_t bytes) & {
+    max_total_output_ = bytes < min_total ? min_total : bytes;
+    return *this;
+  }
+  ServerOptions max_total_buffered_output(std::size_t bytes) && {
+    return std::move(max_total_buffered_output(bytes));
   }
   /// What each client's connection may cost, `max_concurrent_streams` among them; each number is
   /// moved into its range.
@@ -98,6 +119,8 @@ class ServerOptions {
   std::chrono::nanoseconds drain_timeout() const noexcept { return drain_timeout_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
+  std::size_t max_total_buffered_input() const noexcept { return max_total_input_; }
+  std::size_t max_total_buffered_output() const noexcept { return max_total_output_; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::chrono::nanoseconds busy_handler_warning() const noexcept { return busy_handler_warning_; }
   SpinPolicy spin() const noexcept { return spin_; }
@@ -108,6 +131,9 @@ class ServerOptions {
   std::chrono::nanoseconds drain_timeout_ = std::chrono::seconds(30);
   std::size_t max_connections_ = 1024;
   std::size_t max_connections_per_uid_ = 256;
+  static constexpr std::size_t min_total = std::size_t{1024} * 1024;
+  std::size_t max_total_input_ = 256 * min_total;
+  std::size_t max_total_output_ = 256 * min_total;
   ConnectionLimits limits_;
   std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
   SpinPolicy spin_ = SpinPolicy::adaptive();

@@ -20,6 +20,8 @@ std::string_view to_string(EndReason reason) noexcept {
       return "protocol violation";
     case EndReason::cancelled:
       return "cancelled";
+    case EndReason::evicted:
+      return "evicted";
   }
   return "?";
 }

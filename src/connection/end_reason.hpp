@@ -16,6 +16,7 @@ enum class EndReason : std::uint8_t {
   write_failed,        // the transport failed while writing, and the peer left nothing to read
   protocol_violation,  // the peer broke HTTP/2 or a budget: GOAWAY was sent
   cancelled,           // our side gave it up: the channel or the server went
+  evicted,             // others needed its place at the server, or the memory that it held
 };
 
 std::string_view to_string(EndReason reason) noexcept;

@@ -185,7 +185,7 @@ Pump::Progress Pump::flush(TimePoint now) {
   dispatch_events(now);  // streams that became writable
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
-  if (!is_broken_ && session_.is_drained() && !session_.has_output()) {
+  if (!is_broken_ && !is_ending_ && session_.is_drained() && !session_.has_output()) {
     end(EndReason::drained, "all calls are over");
     return Progress::ended;
   }
@@ -221,6 +221,17 @@ void Pump::end(EndReason reason, std::string_view what) {
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
   const std::string text(what);
   handler_->on_end(reason, text);
+}
+
+void Pump::end_with_goaway(EndReason reason,
+                           http2::ErrorCode code,
+                           std::string_view what,
+                           TimePoint now) {
+  if (has_ended()) return;
+  session_.send_goaway(code, what);
+  is_ending_ = true;
+  flush(now);
+  end(reason, what);
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -88,6 +88,11 @@ class Pump {
 
   /// Ends the connection, the first time that it is called.
   void end(EndReason reason, std::string_view what);
+  /// The same, and tells the peer why, as far as the transport takes it now.
+  void end_with_goaway(EndReason reason,
+                       http2::ErrorCode code,
+                       std::string_view what,
+                       TimePoint now);
   bool has_ended() const noexcept { return end_reason_ != EndReason::none; }
   EndReason end_reason() const noexcept { return end_reason_; }
 
@@ -114,6 +119,8 @@ class Pump {
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;
+  /// Our GOAWAY is not the last word of a drain: end() comes right after it.
+  bool is_ending_ = false;
   bool is_write_blocked_ = false;
   bool write_has_failed_ = false;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.

@@ -174,6 +174,9 @@ class Session {
                                  options_.limits.max_sent_header_list_size);
   }
   /// Streams that take a slot: not released, or released and not yet sent.
+  /// Bytes that were received and not consumed, and that wait to be sent.
+  std::size_t buffered_input() const noexcept { return inbound_.buffered(); }
+  std::size_t buffered_output() const noexcept { return scheduler_.buffered(); }
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.
   template <class Visit>

@@ -108,6 +108,7 @@ void ServerCall::refuse_compressed(std::string_view encoding) {
 // ---- the request --------------------------------------------------------------------------------
 
 void ServerCall::on_input() {
+  connection_->note_load();
   if (handler_ != Handler::waiting || answer_ == Answer::over) return;
   if (has_one_request() && messages_.has_ended()) begin_handler();
 }

@@ -32,9 +32,11 @@ ServerConnection::ServerConnection(ServerLoop& loop,
             loop.core().now()),
       driver_(loop.core(), pump_),
       drain_timer_(loop.core(), &ServerConnection::on_drain_timer, this) {
+  place_.settle(loop.core(), give_way_);
 }
 
 ServerConnection::~ServerConnection() {
+  place_.leave();
   pump_.end(EndReason::cancelled, "the server went");
   for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_}) {
     while (ServerCall* const call = calls->pop_front())
@@ -94,6 +96,7 @@ void ServerConnection::on_request(const http2::Event& event) {
   if (!request) return reject(*event.stream, request.error());
   auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
   calls_.push_back(*call);
+  place_.set_busy();
   call->begin(*event.stream, **request, event.end_stream);
 }
 
@@ -144,7 +147,39 @@ void ServerConnection::release(ServerCall& call) {
   call.ListHook::unlink();
   over_.push_back(call);
   if (!sweep_.is_linked()) loop_core().schedule(sweep_);
+  if (!has_calls()) place_.set_idle(loop_core().now());
   leave_if_done();
+}
+
+// ---- what others need ---------------------------------------------------------------------------
+
+void ServerConnection::report_load() noexcept {
+  const std::size_t input = pump_.has_ended() ? 0 : pump_.session().buffered_input();
+  const std::size_t output = pump_.has_ended() ? 0 : pump_.session().buffered_output();
+  noted_input_ = input / load_unit;
+  noted_output_ = output / load_unit;
+  place_.report(input, output);
+}
+
+void ServerConnection::give_way() {
+  using Ask = ConnectionQuota::Ask;
+  report_load();
+  const Ask asked = place_.asked();
+  const bool is_idle = !has_calls() && pump_.session().stream_count() == 0;
+  const bool may_stay = asked == Ask::place ? !is_idle : !place_.is_still_needed();
+  if (pump_.has_ended() || may_stay) return place_.decline(loop_core().now());
+  if (asked == Ask::place) {
+    pump_.end_with_goaway(EndReason::evicted, http2::ErrorCode::no_error,
+                          "idle for longest, and others need its place (max_connections_per_uid, "
+                          "max_connections)",
+                          loop_core().now());
+  } else {
+    pump_.end_with_goaway(EndReason::evicted, http2::ErrorCode::enhance_your_calm,
+                          asked == Ask::input
+                              ? "holds most of what nobody has read (max_total_buffered_input)"
+                              : "holds most of what waits to be sent (max_total_buffered_output)",
+                          loop_core().now());
+  }
 }
 
 // ---- drain and end ------------------------------------------------------------------------------
@@ -187,7 +222,9 @@ void ServerConnection::cut_short() {
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
   driver_.stop();
   drain_timer_.clear();
-  if (reason == EndReason::protocol_violation) loop_->shared().log_peer_fault(peer(), what);
+  if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {
+    loop_->shared().log_peer_fault(peer(), what);
+  }
   pump_.session().for_each_stream([this](http2::Stream& stream) {
     MessageStream* const messages = MessageStream::of(stream);
     pump_.session().release(stream);
@@ -195,6 +232,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
     messages->detach();
     static_cast<ServerCall&>(messages->owner()).abandon();
   });
+  report_load();
   leave_if_done();
 }
 

@@ -37,7 +37,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
   /// Answers every call with UNAVAILABLE, and ends.
   void cut_short();
   /// May be destroyed: it has ended, and no handler runs.
-  bool is_done() const noexcept { return pump_.has_ended() && calls_.empty() && held_.empty(); }
+  bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
   // For its calls.
 
@@ -47,6 +47,14 @@ class ServerConnection final : public PumpHandler, public ListHook {
   std::stop_token server_stopping() const;
   void request_flush() {
     if (!pump_.has_ended()) driver_.request_flush();
+    note_load();
+  }
+  /// Tells the server how much this connection holds, where that has changed by much.
+  void note_load() {
+    const std::size_t input = pump_.session().buffered_input() / load_unit;
+    const std::size_t output = pump_.session().buffered_output() / load_unit;
+    if (input != noted_input_ || output != noted_output_) [[unlikely]]
+      report_load();
   }
   /// The handler of `call` begins when the output has room.
   void hold(ServerCall& call);
@@ -70,6 +78,18 @@ class ServerConnection final : public PumpHandler, public ListHook {
     ServerConnection* connection_;
   };
 
+  /// Is asked to go, so that others have room.
+  class GiveWay final : public Runnable {
+   public:
+    explicit GiveWay(ServerConnection& connection) noexcept : connection_(&connection) {}
+    void run() noexcept override { connection_->give_way(); }
+
+   private:
+    ServerConnection* connection_;
+  };
+
+  static constexpr std::size_t load_unit = std::size_t{16} * 1024;
+
   enum class Drain : std::uint8_t { no, announced, told };
 
   static void on_drain_timer(void* self) noexcept;
@@ -79,11 +99,17 @@ class ServerConnection final : public PumpHandler, public ListHook {
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
   void finish_drain();
   void sweep() noexcept;
+  void report_load() noexcept;
+  void give_way();
+  bool has_calls() const noexcept { return !calls_.empty() || !held_.empty(); }
   /// Deletes this one later, if it may.
   void leave_if_done();
 
   ServerLoop* loop_;
   ConnectionQuota::Place place_;
+  GiveWay give_way_{*this};
+  std::size_t noted_input_ = 0;  // in units
+  std::size_t noted_output_ = 0;
   RequestReader requests_;
   Pump pump_;
   LoopDriver driver_;

@@ -17,7 +17,9 @@ namespace nearcall::inline v0::detail {
 class ServerShared {
  public:
   explicit ServerShared(const ServerOptions& options)
-      : options_(options), quota_(options.max_connections(), options.max_connections_per_uid()) {}
+      : options_(options),
+        quota_({options.max_connections(), options.max_connections_per_uid(),
+                options.max_total_buffered_input(), options.max_total_buffered_output()}) {}
 
   const ServerOptions& options() const noexcept { return options_; }
   ServiceRegistry& registry() noexcept { return registry_; }

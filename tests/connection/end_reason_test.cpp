@@ -13,7 +13,7 @@ namespace {
 TEST(EndReason, EachHasAName) {
   std::set<std::string_view> names;
   int count = 0;
-  for (int value = 0; value <= static_cast<int>(EndReason::cancelled); ++value) {
+  for (int value = 0; value <= static_cast<int>(EndReason::evicted); ++value) {
     const std::string_view name = to_string(static_cast<EndReason>(value));
     EXPECT_NE(name, "?") << value;
     names.insert(name);

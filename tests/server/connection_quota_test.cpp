@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConnectionQuota: one below each limit, at it, and one above.
+// ConnectionQuota: one below each limit, at it, and one above; and who gives way.
 #include "server/connection_quota.hpp"
+
+#include <nearcall/event_loop.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <list>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -17,10 +22,15 @@ using Place = ConnectionQuota::Place;
 
 constexpr uid_t alice = 1000;
 constexpr uid_t bob = 1001;
+constexpr uid_t carol = 1002;
 constexpr auto unknown_uid = static_cast<uid_t>(-1);
 
+constexpr ConnectionQuota::Limits limits(std::size_t most, std::size_t most_per_uid) {
+  return {most, most_per_uid, /*input=*/1000, /*output=*/1000};
+}
+
 TEST(ConnectionQuota, GivesPlacesUpToTheLimitAndNotOneMore) {
-  ConnectionQuota quota(/*most=*/3, /*most_per_uid=*/3);
+  ConnectionQuota quota(limits(3, 3));
 
   const std::optional<Place> first = quota.take(alice);
   const std::optional<Place> below = quota.take(alice);
@@ -32,7 +42,7 @@ TEST(ConnectionQuota, GivesPlacesUpToTheLimitAndNotOneMore) {
 }
 
 TEST(ConnectionQuota, OneUserCannotTakeThePlacesOfOthers) {
-  ConnectionQuota quota(/*most=*/4, /*most_per_uid=*/2);
+  ConnectionQuota quota(limits(4, 2));
 
   const auto a1 = quota.take(alice);
   const auto a2 = quota.take(alice);
@@ -46,7 +56,7 @@ TEST(ConnectionQuota, OneUserCannotTakeThePlacesOfOthers) {
 }
 
 TEST(ConnectionQuota, PeersWithoutCredentialsShareOneLimit) {
-  ConnectionQuota quota(/*most=*/10, /*most_per_uid=*/1);
+  ConnectionQuota quota(limits(10, 1));
 
   const auto first = quota.take(unknown_uid);
 
@@ -55,7 +65,7 @@ TEST(ConnectionQuota, PeersWithoutCredentialsShareOneLimit) {
 }
 
 TEST(ConnectionQuota, APlaceThatGoesCanBeTakenAgain) {
-  ConnectionQuota quota(/*most=*/1, /*most_per_uid=*/1);
+  ConnectionQuota quota(limits(1, 1));
   std::optional<Place> place = quota.take(alice);
   ASSERT_TRUE(place);
   ASSERT_FALSE(quota.take(bob));
@@ -66,7 +76,7 @@ TEST(ConnectionQuota, APlaceThatGoesCanBeTakenAgain) {
 }
 
 TEST(ConnectionQuota, AMovedPlaceIsGivenBackOnce) {
-  ConnectionQuota quota(/*most=*/2, /*most_per_uid=*/2);
+  ConnectionQuota quota(limits(2, 2));
   std::optional<Place> kept = quota.take(alice);
   ASSERT_TRUE(kept);
   {
@@ -84,8 +94,8 @@ TEST(ConnectionQuota, AMovedPlaceIsGivenBackOnce) {
 }
 
 TEST(ConnectionQuota, LimitsOfZeroLetNobodyIn) {
-  ConnectionQuota none_at_all(/*most=*/0, /*most_per_uid=*/5);
-  ConnectionQuota none_each(/*most=*/5, /*most_per_uid=*/0);
+  ConnectionQuota none_at_all(limits(0, 5));
+  ConnectionQuota none_each(limits(5, 0));
 
   EXPECT_FALSE(none_at_all.take(alice));
   EXPECT_FALSE(none_each.take(alice));
@@ -93,7 +103,7 @@ TEST(ConnectionQuota, LimitsOfZeroLetNobodyIn) {
 
 TEST(ConnectionQuota, HoldsWhenThreadsTakeAndGiveBackAtOnce) {
   constexpr std::size_t limit = 4;
-  ConnectionQuota quota(limit, limit);
+  ConnectionQuota quota(limits(limit, limit));
   std::atomic<std::size_t> taken{0};
   std::atomic<std::size_t> most{0};
   const auto work = [&] {
@@ -120,6 +130,207 @@ TEST(ConnectionQuota, HoldsWhenThreadsTakeAndGiveBackAtOnce) {
     all.push_back(quota.take(alice));
   EXPECT_TRUE(all.back()) << "every place came back";
   EXPECT_FALSE(quota.take(alice));
+}
+
+// ---- who gives way ------------------------------------------------------------------------------
+
+using Ask = ConnectionQuota::Ask;
+
+/// A connection that goes when it is asked to, unless it has a call.
+class Guest final : private Runnable {
+ public:
+  Guest(EventLoop& loop, std::optional<Place> place) : core_(&loop.core()) {
+    has_come_ = place.has_value();
+    if (!place) return;
+    place_ = *std::move(place);
+    place_.settle(*core_, *this);
+  }
+  ~Guest() { place_.leave(); }
+
+  bool has_come() const { return has_come_; }
+  bool has_gone() const { return has_gone_; }
+  Ask asked() const { return asked_; }
+  Place& place() { return place_; }
+  void be_idle_since(int second) { place_.set_idle(TimePoint(std::chrono::seconds(second))); }
+  void begin_call() {
+    place_.set_busy();
+    has_call_ = true;
+  }
+
+ private:
+  void run() noexcept override {
+    asked_ = place_.asked();
+    const bool may_stay = asked_ == Ask::place ? has_call_ : !place_.is_still_needed();
+    if (may_stay) return place_.decline(TimePoint(std::chrono::hours(1)));
+    has_gone_ = true;
+    place_.leave();
+  }
+
+  LoopCore* core_;
+  Place place_;
+  Ask asked_ = Ask::nothing;
+  bool has_come_ = false;
+  bool has_call_ = false;
+  bool has_gone_ = false;
+};
+
+class GivingWayTest : public testing::Test {
+ protected:
+  explicit GivingWayTest(ConnectionQuota::Limits most = limits(4, 3)) : quota_(most) {}
+
+  /// One that has been idle since that second.
+  Guest& comes(uid_t uid, int second = 0) {
+    Guest& guest = guests_.emplace_back(loop_, quota_.take(uid));
+    if (guest.has_come()) guest.be_idle_since(second);
+    return guest;
+  }
+
+  EventLoop loop_;
+  ConnectionQuota quota_;
+  std::list<Guest> guests_;
+};
+
+TEST_F(GivingWayTest, OfAUserAtTheLimitTheOneThatWasIdleForLongestGivesWay) {
+  Guest& late = comes(alice, 3);
+  Guest& early = comes(alice, 1);
+  Guest& middle = comes(alice, 2);
+  Guest& other = comes(bob, 0);
+
+  EXPECT_TRUE(comes(alice).has_come());
+  loop_.poll();
+
+  EXPECT_TRUE(early.has_gone());
+  EXPECT_FALSE(late.has_gone() || middle.has_gone() || other.has_gone());
+}
+
+TEST_F(GivingWayTest, WhoHasACallIsNotAsked) {
+  Guest& busy = comes(alice);
+  comes(alice).begin_call();
+  comes(alice).begin_call();
+  busy.begin_call();
+
+  EXPECT_FALSE(comes(alice).has_come());
+  loop_.poll();
+  EXPECT_EQ(busy.asked(), Ask::nothing);
+
+  busy.be_idle_since(9);
+  EXPECT_TRUE(comes(alice).has_come()) << "the call is over";
+}
+
+TEST_F(GivingWayTest, WhereAllPlacesAreTakenTheUserWithMostGivesOne) {
+  Guest& one = comes(bob, 0);
+  Guest& old = comes(alice, 1);
+  comes(alice, 2);
+  comes(alice, 3);
+
+  EXPECT_TRUE(comes(carol).has_come());
+  loop_.poll();
+
+  EXPECT_TRUE(old.has_gone());
+  EXPECT_FALSE(one.has_gone()) << "though it was idle for longer";
+}
+
+TEST_F(GivingWayTest, AUserTakesNoPlaceOfThoseWhoHaveNoMore) {
+  Guest& a = comes(alice);
+  Guest& b = comes(alice);
+  for (Guest* const guest : {&a, &b})
+    guest->begin_call();
+  comes(bob);
+  comes(bob);
+
+  EXPECT_FALSE(comes(alice).has_come()) << "bob has as many";
+  EXPECT_TRUE(comes(bob).has_come()) << "his own gives way";
+}
+
+TEST_F(GivingWayTest, WhoBeginsACallMeanwhileStaysAndCounts) {
+  Guest& asked = comes(alice, 1);
+  comes(alice, 2);
+  comes(alice, 3);
+  EXPECT_TRUE(comes(alice, 4).has_come());
+  asked.begin_call();
+  loop_.poll();
+  ASSERT_FALSE(asked.has_gone());
+
+  Guest& next = comes(alice, 5);
+  loop_.poll();
+
+  EXPECT_TRUE(next.has_come());
+  EXPECT_EQ(std::ranges::count_if(guests_, &Guest::has_gone), 2) << "one for each beyond three";
+}
+
+TEST(ConnectionQuota, NotMoreAreAskedAtATimeThanItSays) {
+  constexpr std::size_t most = 2 * ConnectionQuota::most_asked;
+  EventLoop loop;
+  ConnectionQuota quota(limits(most, most));
+  std::list<Guest> guests;
+  for (std::size_t i = 0; i < most; ++i)
+    guests.emplace_back(loop, quota.take(alice)).be_idle_since(0);
+
+  std::size_t came = 0;
+  while (came < most && guests.emplace_back(loop, quota.take(alice)).has_come())
+    ++came;
+
+  EXPECT_EQ(came, ConnectionQuota::most_asked);
+  loop.poll();
+  EXPECT_TRUE(guests.emplace_back(loop, quota.take(alice)).has_come()) << "they have gone";
+}
+
+// ---- bytes --------------------------------------------------------------------------------------
+
+TEST_F(GivingWayTest, UpToTheLimitOfBytesNobodyIsAsked) {
+  Guest& a = comes(alice);
+  Guest& b = comes(bob);
+  a.place().report(600, 0);
+  b.place().report(400, 1000);
+  loop_.poll();
+
+  EXPECT_EQ(a.asked(), Ask::nothing);
+  EXPECT_EQ(b.asked(), Ask::nothing);
+}
+
+TEST_F(GivingWayTest, BeyondItTheOneThatHoldsMostOfTheUserWhoHoldsMostGoes) {
+  Guest& a = comes(alice);
+  Guest& b = comes(alice);
+  Guest& c = comes(bob);
+  for (Guest* const guest : {&a, &b, &c})
+    guest->begin_call();
+  a.place().report(0, 300);
+  b.place().report(0, 200);
+  c.place().report(0, 400);
+  EXPECT_EQ(a.asked(), Ask::nothing);
+
+  b.place().report(0, 301);
+  loop_.poll();
+
+  EXPECT_EQ(b.asked(), Ask::output);
+  EXPECT_TRUE(b.has_gone());
+  EXPECT_FALSE(a.has_gone() || c.has_gone());
+}
+
+TEST_F(GivingWayTest, WhatWasGivenBackMeanwhileNeedsNobodyToGo) {
+  Guest& a = comes(alice);
+  a.place().report(1001, 0);
+  a.place().report(0, 0);
+  loop_.poll();
+
+  EXPECT_EQ(a.asked(), Ask::input);
+  EXPECT_FALSE(a.has_gone());
+
+  a.place().report(1001, 0);
+  loop_.poll();
+  EXPECT_TRUE(a.has_gone()) << "it may be asked again";
+}
+
+TEST_F(GivingWayTest, WhatOneThatWentHeldCountsNoMore) {
+  {
+    Guest gone(loop_, quota_.take(alice));
+    gone.place().report(1000, 1000);
+  }
+  Guest& a = comes(bob);
+  a.place().report(1000, 1000);
+  loop_.poll();
+
+  EXPECT_EQ(a.asked(), Ask::nothing);
 }
 
 }  // namespace

@@ -106,7 +106,9 @@ TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
   start(ServerOptions().max_connections(1));
   {
     RawClient first(path());
-    ASSERT_TRUE(first.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+    http2::Stream& call = first.open(RawClient::request_to("/test.Wrapper/Hold"));
+    first.send(call, framed(Text()), /*end_stream=*/true);
+    ASSERT_TRUE(service_.started.wait_for(1));
     const std::unique_ptr<Transport> second = connect_raw(path());
     EXPECT_EQ(read_exactly(*second, 1), "") << "closed at the door";
     EXPECT_TRUE(log_capture().take("beyond the limit of connections"));

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections that give way to others: idle ones, and those that hold most memory.
+#include "server/manual_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <list>
+#include <string>
+#include <string_view>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using http2::ErrorCode;
+using http2::FrameType;
+using http2::SettingId;
+using http2::StreamId;
+
+constexpr std::string_view echo = "/test.Wrapper/Echo";
+constexpr std::string_view hold = "/test.Wrapper/Hold";
+constexpr std::string_view chat = "/test.Wrapper/Chat";
+
+class ConnectionsGivingWayTest : public ManualServerTest {
+ protected:
+  FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
+    FramePeer& peer = peers_.emplace_back(path());
+    peer.say_hello(settings);
+    settle();
+    advance(1s);
+    return peer;
+  }
+  bool is_served(FramePeer& peer, StreamId stream = 1) {
+    peer.ask_whole(stream, echo);
+    settle();
+    return !peer.heard_on(stream).empty();
+  }
+  static std::vector<std::uint32_t> goaways(FramePeer& peer) {
+    std::vector<std::uint32_t> codes;
+    for (const SentFrame& frame : peer.heard(FrameType::goaway))
+      codes.push_back(load_be32(reinterpret_cast<const std::byte*>(frame.payload.data()) + 4));
+    return codes;
+  }
+  static std::vector<std::uint32_t> one(ErrorCode code) {
+    return {static_cast<std::uint32_t>(code)};
+  }
+
+  std::list<FramePeer> peers_;
+};
+
+TEST_F(ConnectionsGivingWayTest, TheOneWithoutCallsForLongestIsToldToGo) {
+  start(ServerOptions().max_connections_per_uid(2));
+  FramePeer& used = comes();
+  FramePeer& idle = comes();
+  EXPECT_TRUE(is_served(used));
+  FramePeer& newcomer = comes();
+
+  EXPECT_TRUE(idle.has_ended());
+  EXPECT_EQ(goaways(idle), one(ErrorCode::no_error));
+  EXPECT_TRUE(log_capture().take("idle for longest"));
+  EXPECT_FALSE(used.has_ended());
+  EXPECT_TRUE(is_served(newcomer));
+}
+
+TEST_F(ConnectionsGivingWayTest, SilentOnesLetAnyNumberComeAfterThem) {
+  start(ServerOptions().max_connections(3));
+  for (int i = 0; i < 3; ++i)
+    comes();
+  log_capture().allow("idle for longest");
+
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(is_served(comes())) << i;
+}
+
+TEST_F(ConnectionsGivingWayTest, OneWithACallStaysAndTheNewcomerIsRefused) {
+  start(ServerOptions().max_connections(1));
+  FramePeer& first = comes();
+  first.ask_whole(1, hold);
+  settle();
+
+  FramePeer& second = comes();
+
+  EXPECT_FALSE(first.has_ended());
+  EXPECT_TRUE(second.has_ended());
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+}
+
+TEST_F(ConnectionsGivingWayTest, OneWhoseAnswerIsNotReadYetIsNotIdle) {
+  start(ServerOptions().max_connections(1));
+  FramePeer& first = comes({{SettingId::initial_window_size, 0}});
+  first.ask_whole(1, echo, text_of("a"));
+  settle();
+
+  FramePeer& second = comes();
+  EXPECT_FALSE(first.has_ended());
+  EXPECT_FALSE(second.has_ended()) << "there are two now";
+
+  comes();
+  EXPECT_FALSE(first.has_ended());
+  EXPECT_TRUE(second.has_ended()) << "and two again";
+  EXPECT_TRUE(log_capture().take("idle for longest"));
+}
+
+TEST_F(ConnectionsGivingWayTest, WhoHoldsMostOutputGoesWhenAllHoldTooMuch) {
+  start(ServerOptions().max_total_buffered_output(1024 * 1024));
+  service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+    return text_of(std::string(std::stoul(request.value()), 'x'));
+  };
+  FramePeer& more = comes({{SettingId::initial_window_size, 0}});
+  FramePeer& less = comes({{SettingId::initial_window_size, 0}});
+  more.ask_whole(1, echo, text_of("600000"));
+  less.ask_whole(1, echo, text_of("400000"));
+  settle();
+  EXPECT_FALSE(more.has_ended() || less.has_ended());
+
+  less.ask_whole(3, echo, text_of("100000"));
+  settle();
+
+  EXPECT_TRUE(more.has_ended());
+  EXPECT_EQ(goaways(more), one(ErrorCode::enhance_your_calm));
+  EXPECT_FALSE(less.has_ended());
+  EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
+}
+
+TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {
+  start(ServerOptions().max_total_buffered_input(1024 * 1024));
+  FramePeer& more = comes();
+  FramePeer& less = comes();
+  const auto send = [this](FramePeer& peer, StreamId stream, int kibi) {
+    peer.ask(stream, chat);
+    peer.say(frames::data(stream, std::string(1, '\0') + frames::be32(4'000'000)));
+    for (int i = 0; i < kibi / 16; ++i) {
+      peer.say(frames::data(stream, std::string(16 * 1024, 'x')));
+      settle();
+    }
+  };
+  send(more, 1, 640);
+  send(less, 1, 320);
+  EXPECT_FALSE(more.has_ended() || less.has_ended());
+
+  send(less, 3, 128);
+
+  EXPECT_TRUE(more.has_ended());
+  EXPECT_EQ(goaways(more), one(ErrorCode::enhance_your_calm));
+  EXPECT_FALSE(less.has_ended());
+  EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
+}
+
+}  // namespace
+}  // namespace nearcall::test
