@@ -116,7 +116,7 @@ void ListenPort::accept_all() {
 
 void ListenPort::take(std::unique_ptr<Transport> connection) {
   const Result<Handshake, std::error_code> handshake = connection->handshake();
-  if (!handshake) return log_refusal(*connection, "handshake: " + handshake.error().message());
+  if (!handshake) return refuse_handshake(*connection, handshake.error());
   if (*handshake == Handshake::pending) return await_handshake(std::move(connection));
   admit(std::move(connection));
 }
@@ -124,7 +124,7 @@ void ListenPort::take(std::unique_ptr<Transport> connection) {
 /// Until then it counts as a connection of an unknown user.
 void ListenPort::await_handshake(std::unique_ptr<Transport> connection) {
   std::optional<ConnectionQuota::Place> place = shared_->quota().take(PeerIdentity().uid());
-  if (!place) return log_refusal(*connection, beyond_limit);
+  if (!place) return refuse(*connection, Observer::Refusal::limit, beyond_limit);
   auto* const pending =
       new PendingHandshake(*core_, *this, std::move(connection), std::move(*place));
   handshakes_.push_back(*pending);
@@ -135,7 +135,7 @@ void ListenPort::await_handshake(std::unique_ptr<Transport> connection) {
 void ListenPort::on_handshake_end(PendingHandshake& handshake, std::error_code error) {
   std::unique_ptr<Transport> connection = handshake.take_transport();
   delete &handshake;
-  if (error) return log_refusal(*connection, "handshake: " + error.message());
+  if (error) return refuse_handshake(*connection, error);
   admit(std::move(connection));
 }
 
@@ -143,14 +143,19 @@ void ListenPort::admit(std::unique_ptr<Transport> connection) {
   const PeerIdentity& peer = connection->peer();
   if (!policy_.admits(peer)) {
     send_refusal_notice(*connection, policy_.to_string());
-    return log_refusal(*connection, policy_.why_not(peer));
+    return refuse(*connection, Observer::Refusal::policy, policy_.why_not(peer));
   }
   std::optional<ConnectionQuota::Place> place = shared_->quota().take(peer.uid());
-  if (!place) return log_refusal(*connection, beyond_limit);
+  if (!place) return refuse(*connection, Observer::Refusal::limit, beyond_limit);
   owner_->take(std::move(connection), std::move(*place));
 }
 
-void ListenPort::log_refusal(const Transport& refused, std::string_view why) {
+void ListenPort::refuse_handshake(const Transport& refused, std::error_code error) {
+  refuse(refused, Observer::Refusal::handshake, "handshake: " + error.message());
+}
+
+void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std::string_view why) {
+  shared_->observer().on_connection_refused(refused.peer(), reason);
   if (refusal_limiter_.admit(core_->now())) {
     log(LogLevel::warning, listener_->address(), ": peer ", refused.peer().to_string(), ": ", why);
   }

@@ -70,7 +70,8 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   void await_handshake(std::unique_ptr<Transport> connection);
   void drop_handshakes() noexcept;
   void admit(std::unique_ptr<Transport> connection);
-  void log_refusal(const Transport& refused, std::string_view why);
+  void refuse_handshake(const Transport& refused, std::error_code error);
+  void refuse(const Transport& refused, Observer::Refusal reason, std::string_view why);
   void wait_for_more();
   void pause(const Status& why);
   void unwatch() noexcept;

@@ -33,6 +33,7 @@ ServerConnection::ServerConnection(ServerLoop& loop,
       driver_(loop.core(), pump_),
       drain_timer_(loop.core(), &ServerConnection::on_drain_timer, this) {
   place_.settle(loop.core(), give_way_);
+  loop.shared().observer().on_connection_begun(peer());
 }
 
 ServerConnection::~ServerConnection() {
@@ -220,6 +221,7 @@ void ServerConnection::cut_short() {
 }
 
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
+  loop_->shared().observer().on_connection_ended(peer(), reason);
   driver_.stop();
   drain_timer_.clear();
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {

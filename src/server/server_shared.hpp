@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "connection/observer.hpp"
 #include "server/connection_quota.hpp"
 #include "server/service_registry.hpp"
 
@@ -25,6 +26,8 @@ class ServerShared {
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
+  Observer& observer() noexcept { return counters_; }
+  const ConnectionCounters& counters() const noexcept { return counters_; }
 
   std::stop_token stopping() const noexcept { return stopping_.get_token(); }
   void begin_stopping() noexcept { stopping_.request_stop(); }
@@ -36,6 +39,7 @@ class ServerShared {
   const ServerOptions options_;
   ServiceRegistry registry_;
   ConnectionQuota quota_;
+  ConnectionCounters counters_;
   std::stop_source stopping_;
   LogLimiter fault_limiter_;
 };

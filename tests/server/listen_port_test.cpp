@@ -202,6 +202,7 @@ TEST_F(ListenPortTest, TheConnectionBeyondTheLimitIsClosedAndItsPlaceComesBack) 
   settle();
   EXPECT_EQ(taken_.size(), 2U);
   EXPECT_EQ(script_.open, 2);
+  EXPECT_EQ(shared_->counters().refused(detail::Observer::Refusal::limit), 1U);
   EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
 
   taken_.pop_back();

@@ -100,5 +100,23 @@ TEST_F(ServerLoopTest, AConnectionThatComesAfterTheDrainBeganIsClosed) {
   EXPECT_EQ(read_kind(*pair->second), IoResult::Kind::end_of_stream);
 }
 
+TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
+  EventLoop loop;
+  detail::ServerShared shared{ServerOptions()};
+  detail::ServerLoop server_loop(shared, loop, [] {});
+  Result<SocketPair> first = make_socketpair();
+  Result<SocketPair> second = make_socketpair();
+  ASSERT_TRUE(first && second);
+  server_loop.add(std::move(first->first), detail::ConnectionQuota::Place());
+  server_loop.add(std::move(second->first), detail::ConnectionQuota::Place());
+  EXPECT_EQ(shared.counters().begun(), 2U);
+
+  first->second.reset();
+  loop.poll();
+
+  EXPECT_EQ(shared.counters().ended(EndReason::peer_closed), 1U);
+  EXPECT_EQ(shared.counters().ended(EndReason::cancelled), 0U);
+}
+
 }  // namespace
 }  // namespace nearcall::test

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Observer: what happens to connections, for whoever counts it.
+#pragma once
+
+#include "connection/end_reason.hpp"
+
+#include <nearcall/peer.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace nearcall::inline v0::detail {
+
+/// Is told what happens to connections, right when it does: must not wait, or ask for anything.
+///
+/// Thread safety: any thread, several at once.
+class Observer {
+ public:
+  enum class Refusal : std::uint8_t { handshake, policy, limit };
+
+  virtual void on_connection_begun(const PeerIdentity& peer) noexcept = 0;
+  virtual void on_connection_refused(const PeerIdentity& peer, Refusal why) noexcept = 0;
+  virtual void on_connection_ended(const PeerIdentity& peer, EndReason why) noexcept = 0;
+
+ protected:
+  ~Observer() = default;
+};
+
+/// Counts. Thread safety: any thread.
+class ConnectionCounters final : public Observer {
+ public:
+  std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_relaxed); }
+  std::uint64_t refused(Refusal why) const noexcept { return load(refused_, why); }
+  std::uint64_t ended(EndReason why) const noexcept { return load(ended_, why); }
+
+  void on_connection_begun(const PeerIdentity& /*peer*/) noexcept override {
+    begun_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void on_connection_refused(const PeerIdentity& /*peer*/, Refusal why) noexcept override {
+    refused_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+  void on_connection_ended(const PeerIdentity& /*peer*/, EndReason why) noexcept override {
+    ended_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  using Counter = std::atomic<std::uint64_t>;
+
+  template <std::size_t size, class Why>
+  static std::uint64_t load(const std::array<Counter, size>& counters, Why why) noexcept {
+    return counters[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+  }
+
+  Counter begun_{0};
+  std::array<Counter, static_cast<std::size_t>(Refusal::limit) + 1> refused_{};
+  std::array<Counter, static_cast<std::size_t>(EndReason::evicted) + 1> ended_{};
+};
+
+}  // namespace nearcall::inline v0::detail
