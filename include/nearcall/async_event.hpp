@@ -31,10 +31,12 @@ class [[nodiscard]] SemaphoreAwaiter {
   bool await_suspend(std::coroutine_handle<> waiting) noexcept;
   void await_resume() noexcept { settle(); }
 
+ protected:
+  /// Takes the waiter down.
+  void settle() noexcept;
+
  private:
   static constexpr std::size_t storage_size = 80;
-
-  void settle() noexcept;
 
   Semaphore* semaphore_;
   const char* without_loop_;

@@ -7,8 +7,12 @@
 #include <nearcall/metadata.hpp>
 #include <nearcall/method.hpp>
 #include <nearcall/result.hpp>
+#include <nearcall/resume_on.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/stream_awaiters.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <google/protobuf/message_lite.h>
 

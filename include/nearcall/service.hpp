@@ -4,8 +4,12 @@
 
 #include <nearcall/method.hpp>
 #include <nearcall/result.hpp>
+#include <nearcall/resume_on.hpp>
 #include <nearcall/server_context.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <google/protobuf/message_lite.h>
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Task<T>: a coroutine that yields one T; what starts tasks, and what they can wait for.
+// Task<T>: a coroutine that yields one T.
 #pragma once
 
 #include <nearcall/result.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -19,8 +17,6 @@
 
 namespace nearcall::inline v0 {
 
-class EventLoop;
-class ThreadPool;
 template <class T>
 class Task;
 
@@ -35,47 +31,7 @@ namespace detail {
 void* allocate_frame(std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
 
-class LoopCore;
-class PostedResume;
-class Runnable;
-
-/// The loop that a tree of tasks belongs to, for an owner who may have to destroy the tree: that
-/// must not happen while resume_on() has taken it to another thread.
-///
-///     at home ──resume_on(elsewhere)──► away ──resume_on(its loop), or its end──► at home
-///
-/// Thread safety: is_here() and bring_home() from any thread that runs the tree; await_return() and
-/// the destructor from the loop's, or while nobody runs the loop.
-class TaskHome {
- public:
-  explicit TaskHome(LoopCore& loop) noexcept : loop_(&loop) {}
-  TaskHome(const TaskHome&) = delete;
-  TaskHome& operator=(const TaskHome&) = delete;
-  ~TaskHome() {
-    if (travels_ != nullptr) forget_travels();
-  }
-
-  bool is_here() const noexcept;
-  bool is(const EventLoop& loop) const noexcept;
-  /// Runs `work` on the loop; from now on nobody but the loop has a part in the tree.
-  void bring_home(Runnable& work) noexcept;
-  /// Returns when the tree is at home; takes it back from a queue, if it waits in one. Says so in
-  /// the log if that takes longer than `quiet_wait`.
-  void await_return(std::chrono::nanoseconds quiet_wait = std::chrono::seconds(1)) noexcept;
-
- private:
-  friend PostedResume;
-  struct Travels;
-
-  void depart(PostedResume& on) noexcept;
-  void arrive() noexcept;
-  void give_up() noexcept;
-  void forget_travels() noexcept;
-
-  LoopCore* loop_;
-  /// Made by the first departure.
-  Travels* travels_ = nullptr;
-};
+class TaskHome;
 
 /// What every task's promise has, whatever it yields.
 ///
@@ -115,6 +71,8 @@ class TaskPromiseBase {
   }
 
   bool has_thrown() const noexcept { return state_ == State::threw; }
+  /// What it has thrown.
+  const std::exception_ptr& exception() const noexcept { return exception_; }
   /// Starts the task for a parent that awaits it; false if it has finished already.
   static bool start_child(std::coroutine_handle<> child,
                           TaskPromiseBase& promise,
@@ -278,10 +236,28 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 
+/// The coroutine of a task without the type of what it yields. Whoever has it destroys it.
+struct TaskFrame {
+  std::coroutine_handle<> coroutine;
+  TaskPromiseBase* promise = nullptr;
+};
+
 struct TaskAccess {
   template <class T>
   static std::coroutine_handle<TaskPromise<T>> handle(const Task<T>& task) noexcept {
     return task.require();
+  }
+  template <class T>
+  static TaskFrame release(Task<T> task) noexcept {
+    const auto handle = task.require();
+    task.handle_ = {};
+    return {handle, &handle.promise()};
+  }
+  /// The task that `frame` was released from, or none.
+  template <class T>
+  static Task<T> adopt(TaskFrame frame) noexcept {
+    if (!frame.coroutine) return Task<T>();
+    return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_address(frame.coroutine.address()));
   }
 };
 
@@ -306,177 +282,7 @@ bool has_thrown(const Task<T>& task) noexcept {
   return TaskAccess::handle(task).promise().has_thrown();
 }
 
-/// The loop that sync_wait() drives until `task` ends: the thread's, or one that it makes.
-class SyncWaitLoop {
- public:
-  SyncWaitLoop();
-  SyncWaitLoop(const SyncWaitLoop&) = delete;
-  SyncWaitLoop& operator=(const SyncWaitLoop&) = delete;
-  ~SyncWaitLoop();
-  void drive(std::coroutine_handle<> task, TaskPromiseBase& promise);
-
- private:
-  std::unique_ptr<EventLoop> own_;
-  EventLoop* loop_ = nullptr;
-};
-
 }  // namespace detail
-
-/// Hands `task` to `loop`, which starts it in one of its next turns, and destroys it when it has
-/// finished or when the loop goes. An exception that leaves it is logged and ends the program.
-/// Call it from any thread.
-void spawn(EventLoop& loop, Task<void> task);
-/// spawn() on EventLoop::current(). REQUIRES: there is one.
-void spawn(Task<void> task);
-
-/// Runs `task` on the calling thread until it has finished: on the loop that is bound to the thread
-/// (EventLoop::Binding), whose connections then last from one sync_wait() to the next, else on one
-/// made for it, which goes with all that was spawned on it. A task that never waits costs no system
-/// call. REQUIRES: no EventLoop runs on this thread (that loop would stand still: co_await the task
-/// there).
-template <class T>
-T sync_wait(Task<T> task) {
-  detail::SyncWaitLoop loop;
-  Task<T> mine = std::move(task);  // goes before the loop does
-  const auto handle = detail::TaskAccess::handle(mine);
-  loop.drive(handle, handle.promise());
-  return detail::take_result(mine);
-}
-
-namespace detail {
-
-class Waiter;
-
-/// Suspends until a deadline, a descriptor or a stop request, whichever is first; resumes on the
-/// loop that it was awaited on. Holds the private Waiter, so that waiting allocates nothing.
-class WaitAwaiter {
- public:
-  WaitAwaiter(const WaitAwaiter&) = delete;
-  WaitAwaiter& operator=(const WaitAwaiter&) = delete;
-  ~WaitAwaiter();
-
-  bool await_ready() noexcept;
-  bool await_suspend(std::coroutine_handle<> waiting);
-
- protected:
-  using TimePoint = std::chrono::steady_clock::time_point;
-  enum class Outcome : std::uint8_t { none, deadline, ready, stopped };
-  friend class Waiter;
-
-  WaitAwaiter(TimePoint deadline, std::stop_token stop) noexcept
-      : deadline_(deadline), stop_(std::move(stop)) {}
-  WaitAwaiter(int fd, std::uint32_t events, TimePoint deadline, std::stop_token stop) noexcept
-      : deadline_(deadline), stop_(std::move(stop)), fd_(fd), events_(events) {}
-  Outcome outcome() const noexcept { return outcome_; }
-  /// Takes the waiter down.
-  void settle() noexcept;
-
-  static constexpr std::size_t storage_size = 320;
-
- private:
-  TimePoint deadline_;
-  std::stop_token stop_;
-  Waiter* waiter_ = nullptr;
-  int fd_ = -1;
-  std::uint32_t events_ = 0;
-  Outcome outcome_ = Outcome::none;
-  alignas(std::max_align_t) std::byte storage_[storage_size];
-};
-
-class [[nodiscard]] SleepAwaiter final : public WaitAwaiter {
- public:
-  explicit SleepAwaiter(TimePoint deadline) noexcept : WaitAwaiter(deadline, {}) {}
-  void await_resume() noexcept { settle(); }
-};
-
-class [[nodiscard]] StoppableSleepAwaiter final : public WaitAwaiter {
- public:
-  StoppableSleepAwaiter(TimePoint deadline, std::stop_token stop) noexcept
-      : WaitAwaiter(deadline, std::move(stop)) {}
-  bool await_resume() noexcept {
-    settle();
-    return outcome() == Outcome::deadline;
-  }
-};
-
-class [[nodiscard]] StopAwaiter final : public WaitAwaiter {
- public:
-  explicit StopAwaiter(std::stop_token stop) noexcept
-      : WaitAwaiter(TimePoint::max(), std::move(stop)) {}
-  void await_resume() noexcept { settle(); }
-};
-
-class [[nodiscard]] FdAwaiter final : public WaitAwaiter {
- public:
-  FdAwaiter(int fd, std::uint32_t events, TimePoint deadline, std::stop_token stop) noexcept
-      : WaitAwaiter(fd, events, deadline, std::move(stop)) {}
-  bool await_resume() noexcept {
-    settle();
-    return outcome() == Outcome::ready;
-  }
-};
-
-/// Moves the awaiting coroutine to a loop or to a pool.
-class [[nodiscard]] ResumeOnAwaiter {
- public:
-  explicit ResumeOnAwaiter(EventLoop& loop) noexcept : loop_(&loop) {}
-  explicit ResumeOnAwaiter(ThreadPool& pool) noexcept : pool_(&pool) {}
-  ResumeOnAwaiter(const ResumeOnAwaiter&) = delete;
-  ResumeOnAwaiter& operator=(const ResumeOnAwaiter&) = delete;
-  ~ResumeOnAwaiter();
-
-  bool await_ready() const noexcept;
-  template <class Promise>
-  void await_suspend(std::coroutine_handle<Promise> moving) {
-    suspend(moving, TaskPromiseBase::home_of(moving));
-  }
-  void await_resume() const noexcept {}
-
- private:
-  static constexpr std::size_t storage_size = 80;
-
-  void suspend(std::coroutine_handle<> moving, TaskHome* home);
-
-  EventLoop* loop_ = nullptr;
-  ThreadPool* pool_ = nullptr;
-  PostedResume* posted_ = nullptr;
-  alignas(std::max_align_t) std::byte storage_[storage_size];
-};
-
-}  // namespace detail
-
-// What a task can wait for. sleep_for() and wait_…() need a running EventLoop on this thread, and
-// resume on it.
-
-/// `co_await sleep_for(5ms);`
-detail::SleepAwaiter sleep_for(std::chrono::nanoseconds duration);
-/// `bool slept = co_await sleep_for(5ms, token);` false: a stop was requested before, or meanwhile
-/// (from any thread), and the task goes on at once.
-detail::StoppableSleepAwaiter sleep_for(std::chrono::nanoseconds duration, std::stop_token stop);
-
-/// `co_await wait_readable(fd);` until a read would not block; false if `deadline` passed or a stop
-/// was requested before that. A descriptor that cannot be waited for counts as ready: the read
-/// tells why. Where the system is short of descriptors, the loop looks every 10 ms instead.
-detail::FdAwaiter wait_readable(
-    int fd,
-    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max(),
-    std::stop_token stop = std::stop_token());
-/// The same for writing, and for a connect() in progress.
-detail::FdAwaiter wait_writable(
-    int fd,
-    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max(),
-    std::stop_token stop = std::stop_token());
-
-/// `co_await resume_on(loop);` goes on on that loop's thread; at once if it is there.
-inline detail::ResumeOnAwaiter resume_on(EventLoop& loop) noexcept {
-  return detail::ResumeOnAwaiter(loop);
-}
-/// `co_await resume_on(pool);` goes on on a thread of the pool. A handler of a server is brought
-/// back to its loop when it ends; until then its call, and so the server, waits for it.
-inline detail::ResumeOnAwaiter resume_on(ThreadPool& pool) noexcept {
-  return detail::ResumeOnAwaiter(pool);
-}
-
 }  // namespace nearcall::inline v0
 
 #pragma GCC visibility pop

@@ -2,13 +2,17 @@
 // TaskScope: tasks that cannot outlive what they refer to.
 #pragma once
 
+#include <nearcall/spawn.hpp>
 #include <nearcall/task.hpp>
 
 #include <memory>
+#include <utility>
 
 #pragma GCC visibility push(default)
 
 namespace nearcall::inline v0 {
+
+class EventLoop;
 
 namespace detail {
 class ScopeCore;
@@ -38,9 +42,12 @@ class TaskScope {
   /// As cancel().
   ~TaskScope();
 
-  /// Starts `task` in this turn of the loop, or the next one. An exception that leaves it is logged
-  /// and ends the program, as with nearcall::spawn().
-  void spawn(Task<void> task);
+  /// Starts `task` in this turn of the loop, or the next one. Otherwise as nearcall::spawn(): who
+  /// drops the handle leaves the task to the scope.
+  template <class T>
+  JoinHandle<T> spawn(Task<T> task) {
+    return JoinHandle<T>(spawn_frame(detail::TaskAccess::release(std::move(task))));
+  }
   /// Destroys the tasks that have not finished, started or not, where they wait; waits for those
   /// that resume_on() took to another thread. REQUIRES: not called by one of them.
   void cancel() noexcept;
@@ -51,6 +58,8 @@ class TaskScope {
   Task<void> join();
 
  private:
+  detail::JoinShare spawn_frame(detail::TaskFrame frame);
+
   std::unique_ptr<detail::ScopeCore> core_;
 };
 

@@ -6,6 +6,7 @@
 #include <nearcall/peer.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <sys/uio.h>
 

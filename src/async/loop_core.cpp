@@ -76,7 +76,7 @@ LoopCore::~LoopCore() {
   while (!is_done) {
     is_done = true;
     while (LoopOwned* owned = owned_.front()) {
-      delete owned;
+      owned->destroy();
       is_done = false;
     }
     while (Runnable* work = inbox_.take()) {

@@ -40,6 +40,8 @@ class TurnEndHook : public ListHook {
 class LoopOwned : public ListHook {
  public:
   virtual ~LoopOwned() = default;
+  /// Leaves the loop's list.
+  virtual void destroy() noexcept { delete this; }
 };
 
 /// A few milliseconds coarse, but four times cheaper than the exact time.
@@ -132,7 +134,7 @@ class LoopCore {
   /// For tests. REQUIRES: the loop does not run.
   void set_clocks(Clocks clocks) noexcept { clocks_ = clocks; }
 
-  /// Takes `owned` over: it is deleted with the loop, or deletes itself before that.
+  /// Takes `owned` over: it is destroyed with the loop, or deletes itself before that.
   void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
   /// What the owner of this LoopSlot has here; null until it is set.
   LoopOwned*& slot(std::size_t number) {

@@ -5,7 +5,7 @@
 #include "async/busy_meter.hpp"
 #include "async/runnable.hpp"
 
-#include <nearcall/task.hpp>
+#include <nearcall/resume_on.hpp>
 
 #include <coroutine>
 

@@ -6,7 +6,7 @@
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
 
-#include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <coroutine>
 #include <cstdint>

@@ -10,17 +10,6 @@
 
 namespace nearcall::grpc {
 
-std::size_t MessageAssembler::whole_messages(ByteSpan bytes) noexcept {
-  std::size_t whole = 0;
-  while (bytes.size() - whole >= message_prefix_size) {
-    const std::size_t left = bytes.size() - whole - message_prefix_size;
-    const std::size_t size = load_be32(bytes.data() + whole + 1);
-    if (size > left) break;
-    whole += message_prefix_size + size;
-  }
-  return whole;
-}
-
 MessageAssembler::Step MessageAssembler::next_slowly(ByteSpan& input) {
   switch (state_) {
     case State::failed:
@@ -61,16 +50,14 @@ bool MessageAssembler::begin_body() {
   const std::byte flag = prefix_[0];
   const std::size_t length = load_be32(prefix_.data() + 1);
   if (flag == compressed_flag) {
-    fail(refusal_.ok()
-             ? Status::internal("message has the compressed flag, but the call has no encoding")
-             : std::move(refusal_));
+    fail(StatusCode::internal, "message has the compressed flag, but the call has no encoding");
   } else if (flag != uncompressed_flag) {
-    fail(Status::internal("message has the undefined flag byte " +
-                          std::to_string(std::to_integer<int>(flag))));
+    fail(StatusCode::internal,
+         "message has the undefined flag byte " + std::to_string(std::to_integer<int>(flag)));
   } else if (length > max_) {
-    fail(Status::resource_exhausted("message of " + std::to_string(length) +
-                                    " bytes is over the receive limit of " + std::to_string(max_) +
-                                    " bytes"));
+    fail(StatusCode::resource_exhausted, "message of " + std::to_string(length) +
+                                             " bytes is over the receive limit of " +
+                                             std::to_string(max_) + " bytes");
   } else {
     buffer_.expect(length);
     state_ = State::body;
@@ -91,8 +78,8 @@ MessageAssembler::Step MessageAssembler::take_body(ByteSpan& input) {
   return {Kind::message, buffer_.bytes()};
 }
 
-void MessageAssembler::fail(Status why) {
-  error_ = std::move(why);
+void MessageAssembler::fail(StatusCode code, std::string why) {
+  error_ = Status(code, std::move(why));
   state_ = State::failed;
 }
 

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <string>
 
 namespace nearcall::grpc {
 
@@ -36,16 +36,10 @@ class MessageAssembler {
   struct Step {
     Kind kind = Kind::need_more;
     ByteSpan message;
-    /// What the message took of the stream.
-    std::size_t arrived_size() const noexcept { return message_prefix_size + message.size(); }
   };
 
   /// `max_message_size` is the largest message that is taken.
   explicit MessageAssembler(std::size_t max_message_size) noexcept : max_(max_message_size) {}
-
-  /// What the first compressed message fails with: the peer has named an encoding that nobody
-  /// knows. Until then it is INTERNAL, since none was named.
-  void refuse_compressed(Status why) noexcept { refusal_ = std::move(why); }
 
   /// Takes the next message off the front of `input`, or all of `input` when none is complete. Call
   /// it until it says need_more; also with an empty `input`, after advance().
@@ -61,9 +55,6 @@ class MessageAssembler {
     }
     return next_slowly(input);
   }
-
-  /// How many bytes at the front of `bytes`, which begin where a message does, are whole messages.
-  static std::size_t whole_messages(ByteSpan bytes) noexcept;
 
   /// Where the transport may put the next bytes of the message that is under way; empty when there
   /// is none, so its first bytes must go through next(). Memory grows with what arrives: expect
@@ -116,12 +107,11 @@ class MessageAssembler {
   /// Judges a complete prefix; on success a body of its length is awaited.
   bool begin_body();
   Step take_body(ByteSpan& input);
-  void fail(Status why);
+  void fail(StatusCode code, std::string why);
 
   std::size_t max_;
   ArrivalBuffer buffer_;
   Status error_;
-  Status refusal_;  // of what is compressed; OK: no encoding was named
   std::array<std::byte, message_prefix_size> prefix_{};
   std::uint8_t prefix_size_ = 0;
   State state_ = State::boundary;

@@ -5,9 +5,8 @@
 #include "async/busy_meter.hpp"
 #include "base/check.hpp"
 #include "base/owned_bytes.hpp"
+#include "connection/message_pieces.hpp"
 #include "connection/outgoing_fields.hpp"
-#include "grpc/message_encoding.hpp"
-#include "grpc/message_pieces.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
@@ -51,8 +50,8 @@ class KeptReply final : public BytesOwner {
 [[gnu::noinline]] MessageStream::Write write_large(
     MessageStream& messages, std::unique_ptr<google::protobuf::MessageLite> reply) {
   auto* const kept = new KeptReply(std::move(reply));
-  const MessageStream::Write written = messages.write(grpc::OutgoingMessage(kept->reply()),
-                                                      /*keeper=*/kept, /*end_stream=*/false);
+  const MessageStream::Write written = messages.try_write(
+      kept->reply(), kept->reply().ByteSizeLong(), /*keeper=*/kept, /*end_stream=*/false);
   kept->drop_reference();
   return written;
 }
@@ -84,7 +83,6 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   authority_ = request.head.authority;
   metadata_ = std::move(request.metadata);
   messages_.attach(connection_->session(), stream, &connection_->loop_core());
-  if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
   if (request.head.timeout) {
     deadline_ = deadline_after(connection_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
@@ -97,12 +95,6 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   if (!has_one_reply()) messages_.answer_each();
   if (end_stream) messages_.on_data({}, /*end_stream=*/true);
   begin_handler();
-}
-
-/// The answer says what it could have been, whether it fails or not: the client may heed it.
-void ServerCall::refuse_compressed(std::string_view encoding) {
-  messages_.refuse_compressed(grpc::unknown_request_encoding(encoding));
-  headers_.append_unchecked("grpc-accept-encoding", std::string(grpc::accepted_encodings));
 }
 
 // ---- the request --------------------------------------------------------------------------------
@@ -219,12 +211,12 @@ Status ServerCall::headers_too_large() const {
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over) return;
   send_headers();
-  const grpc::OutgoingMessage message(reply);
+  const std::size_t size = reply.ByteSizeLong();
   // A reply of any size goes: nothing else waits on this stream.
   const MessageStream::Write written =
-      grpc::MessagePieces::suit(message)
-          ? write_large(messages_, move(reply))
-          : messages_.write(message, /*keeper=*/nullptr, /*end_stream=*/false);
+      size < MessagePieces::min_message
+          ? messages_.try_write(reply, size, /*keeper=*/nullptr, /*end_stream=*/false)
+          : write_large(messages_, move(reply));
   if (written == MessageStream::Write::taken) answer(Status());
 }
 

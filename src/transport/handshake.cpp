@@ -4,6 +4,8 @@
 
 #include "base/clock.hpp"
 
+#include <nearcall/wait.hpp>
+
 #include <poll.h>
 
 #include <string>

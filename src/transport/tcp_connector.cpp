@@ -7,6 +7,8 @@
 #include "transport/system_error.hpp"
 #include "transport/tcp_options.hpp"
 
+#include <nearcall/wait.hpp>
+
 #include <sys/socket.h>
 
 #include <utility>

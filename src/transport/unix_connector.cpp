@@ -8,6 +8,8 @@
 #include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
 
+#include <nearcall/wait.hpp>
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 

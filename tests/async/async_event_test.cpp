@@ -4,6 +4,8 @@
 
 #include <nearcall/async_event.hpp>
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task_scope.hpp>
 
 #include <gtest/gtest.h>

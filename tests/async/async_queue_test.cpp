@@ -4,6 +4,7 @@
 
 #include <nearcall/async_queue.hpp>
 #include <nearcall/event_loop.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task_scope.hpp>
 
 #include <gtest/gtest.h>

@@ -4,8 +4,10 @@
 #include "async/loop_core_fixture.hpp"
 
 #include <nearcall/log.hpp>
+#include <nearcall/resume_on.hpp>
 #include <nearcall/task.hpp>
 #include <nearcall/thread_pool.hpp>
+#include <nearcall/wait.hpp>
 
 #include <gmock/gmock.h>
 

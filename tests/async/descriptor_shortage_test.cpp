@@ -6,7 +6,9 @@
 #include "support/sanitized.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

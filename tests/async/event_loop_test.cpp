@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // EventLoop: run, stop, post, and life inside another loop.
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames: reused on their thread, freed on any, bounded; and a steady state without malloc.
 #include <nearcall/event_loop.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/log.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/task.hpp>
 
 #include <gmock/gmock.h>

@@ -5,8 +5,10 @@
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/log.hpp>
+#include <nearcall/resume_on.hpp>
 #include <nearcall/task.hpp>
 #include <nearcall/thread_pool.hpp>
+#include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // TaskScope: what it started ends with it, wherever it waits.
 #include <nearcall/event_loop.hpp>
+#include <nearcall/resume_on.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task_scope.hpp>
 #include <nearcall/thread_pool.hpp>
+#include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ThreadPool: bounds, the end, and tasks that move there.
 #include <nearcall/event_loop.hpp>
+#include <nearcall/resume_on.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
 #include <nearcall/thread_pool.hpp>
 

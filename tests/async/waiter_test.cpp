@@ -4,7 +4,10 @@
 #include "base/unique_fd.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -23,8 +23,9 @@ PUBLIC_ONLY = {"services", "cli"}
 PUBLIC = {
     "log": "base", "metadata": "base", "result": "base", "status": "base", "unique_function": "base",
     "version": "base",
-    "async_event": "async", "async_queue": "async", "event_loop": "async", "spin_policy": "async",
-    "task": "async", "task_scope": "async", "thread_pool": "async",
+    "async_event": "async", "async_queue": "async", "event_loop": "async", "resume_on": "async",
+    "spawn": "async", "spin_policy": "async", "sync_wait": "async", "task": "async", "task_scope": "async",
+    "thread_pool": "async", "wait": "async",
     "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
     "connection_limits": "http2",

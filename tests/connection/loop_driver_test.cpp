@@ -130,9 +130,7 @@ class LoopDriverTest : public testing::TestWithParam<TransportCase> {
     http2::Stream& stream = client.session().open_stream(
         test::no_stable_fields(), test::request_fields(), /*end_stream=*/false, nullptr);
     client.attach(stream);
-    const test::Text text = test::text_of(message);
-    EXPECT_EQ(client.messages().write(grpc::OutgoingMessage(text), /*keeper=*/nullptr,
-                                      /*end_stream=*/true),
+    EXPECT_EQ(client.messages().try_write(test::text_of(message), /*end_stream=*/true),
               MessageStream::Write::taken);
     loop_.run();
     return answer;

@@ -5,6 +5,7 @@
 #include "connection/session_pair.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/task.hpp>
 
 #include <gtest/gtest.h>
@@ -69,11 +70,6 @@ class MessageStreamTest : public testing::Test, public MessageStreamOwner {
   Read read_outcome() {
     Text text;
     return messages_->try_read(text);
-  }
-
-  /// Whether there is room or not.
-  Write write(const Text& message, bool end_stream, BytesOwner* keeper = nullptr) {
-    return messages_->write(grpc::OutgoingMessage(message), keeper, end_stream);
   }
 
   void on_input() override { ++inputs_; }
@@ -446,7 +442,7 @@ TEST_F(MessageStreamTest, ABlockingReaderGetsItsMessageOnArrival) {
 // ---- out --------------------------------------------------------------------------------------
 
 TEST_F(MessageStreamTest, AMessageIsWrittenBehindItsPrefix) {
-  EXPECT_EQ(write(text_of("reply"), /*end_stream=*/true), Write::taken);
+  EXPECT_EQ(messages_->try_write(text_of("reply"), /*end_stream=*/true), Write::taken);
   sessions_->exchange();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
@@ -455,10 +451,7 @@ TEST_F(MessageStreamTest, AMessageIsWrittenBehindItsPrefix) {
 }
 
 TEST_F(MessageStreamTest, WhatWasSerialisedBeforeGoesAsItIs) {
-  grpc::KeptMessage kept;
-  kept.keep(grpc::OutgoingMessage(text_of("reply")));
-
-  EXPECT_EQ(messages_->write(kept, /*may_share=*/true, /*end_stream=*/false), Write::taken);
+  EXPECT_TRUE(messages_->write_framed(as_bytes(framed(text_of("reply"))), /*end_stream=*/false));
   sessions_->exchange();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
@@ -478,7 +471,8 @@ TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
   MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
 
-  EXPECT_EQ(write(large, /*end_stream=*/true, &keeper), Write::taken);
+  EXPECT_EQ(messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/true),
+            Write::taken);
   EXPECT_TRUE(keeper.is_used());
   EXPECT_GE(sessions_->server.stats().buffered_output, 500U * 1000) << "it counts";
   sessions_->exchange();
@@ -492,7 +486,7 @@ TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
 TEST_F(MessageStreamTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
   MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
-  write(large, /*end_stream=*/false, &keeper);
+  messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/false);
 
   sessions_->server.reset_stream(messages_->stream(), http2::ErrorCode::cancel);
 
@@ -503,7 +497,7 @@ TEST_F(MessageStreamTest, ASmallMessageIsNotKept) {
   MessageKeeper keeper;
   const Text small = text_of("small");
 
-  write(small, /*end_stream=*/false, &keeper);
+  messages_->try_write(small, small.ByteSizeLong(), &keeper, /*end_stream=*/false);
   EXPECT_FALSE(keeper.is_used());
   sessions_->exchange();
 
@@ -517,7 +511,7 @@ TEST_F(MessageStreamTest, BeforeTheStreamIsOpenAWriterWaitsAndAfterTheEndItMayNo
 
   messages_->end_output();
   EXPECT_EQ(messages_->try_write(text_of("x")), Write::over);
-  EXPECT_EQ(write(Text(), /*end_stream=*/false), Write::over);
+  EXPECT_FALSE(messages_->write_framed(as_bytes(framed(Text())), /*end_stream=*/false));
   EXPECT_FALSE(messages_->is_writable());
 }
 

@@ -107,19 +107,6 @@ TEST(MessageAssembler, TakesTheSameSplitAtEachPairOfOffsets) {
   }
 }
 
-TEST(MessageAssembler, TellsWhereTheLastWholeMessageEndsAtEachOffset) {
-  const Bytes bytes = framed({"hello", "", "abc"});
-  const std::size_t ends[] = {0, 10, 15, 23};
-
-  for (std::size_t size = 0; size <= bytes.size(); ++size) {
-    std::size_t expected = 0;
-    for (const std::size_t end : ends) {
-      if (end <= size) expected = end;
-    }
-    EXPECT_EQ(MessageAssembler::whole_messages(ByteSpan(bytes).first(size)), expected) << size;
-  }
-}
-
 TEST(MessageAssembler, AWholeMessageIsAViewOfItsFragment) {
   const Bytes bytes = framed({"hello"});
   MessageAssembler assembler(limit);
@@ -282,30 +269,6 @@ TEST(MessageAssembler, TheCompressedFlagWithoutAnEncodingIsInternal) {
   EXPECT_TRUE(outcome.failed);
   EXPECT_EQ(assembler.error().code(), StatusCode::internal);
   EXPECT_NE(assembler.error().message().find("compressed"), std::string::npos);
-}
-
-TEST(MessageAssembler, ACompressedMessageFailsWithWhatWasSaidOfItsEncoding) {
-  MessageAssembler assembler(limit);
-  assembler.refuse_compressed(Status::unimplemented("gzip"));
-  Outcome outcome;
-
-  feed(assembler, framed({"plain", "", "plain"}), outcome);
-  EXPECT_EQ(outcome.messages.size(), 3U);
-  EXPECT_TRUE(assembler.end_of_stream().ok());
-  feed(assembler, prefix(1, 3), outcome);
-
-  EXPECT_TRUE(outcome.failed);
-  EXPECT_EQ(assembler.error(), Status::unimplemented("gzip"));
-}
-
-TEST(MessageAssembler, AFlagThatNobodyDefinedFailsWhateverTheEncoding) {
-  MessageAssembler assembler(limit);
-  assembler.refuse_compressed(Status::unimplemented("gzip"));
-  Outcome outcome;
-
-  feed(assembler, prefix(2, 3), outcome);
-
-  EXPECT_EQ(assembler.error().code(), StatusCode::internal);
 }
 
 TEST(MessageAssembler, EveryFlagByteButZeroFailsWholeAndByteByByte) {

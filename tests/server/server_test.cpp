@@ -7,6 +7,7 @@
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/task.hpp>
 
 #include <gmock/gmock.h>

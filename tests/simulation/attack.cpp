@@ -4,6 +4,8 @@
 
 #include "support/live_memory.hpp"
 
+#include <nearcall/spawn.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>

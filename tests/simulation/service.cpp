@@ -2,6 +2,8 @@
 // The handlers of the simulation.
 #include "simulation/service.hpp"
 
+#include <nearcall/wait.hpp>
+
 #include <cstdio>
 
 namespace nearcall::test {

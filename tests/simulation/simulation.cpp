@@ -4,6 +4,9 @@
 
 #include "support/live_memory.hpp"
 
+#include <nearcall/spawn.hpp>
+#include <nearcall/wait.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -121,13 +124,16 @@ void Simulation::begin_call() {
   }
   switch (choices_.below(4)) {
     case 0:
-      return spawn(loop_, call_unary(call));
+      spawn(loop_, call_unary(call));
+      break;
     case 1:
-      return spawn(loop_, call_expand(call));
+      spawn(loop_, call_expand(call));
+      break;
     case 2:
-      return spawn(loop_, call_collect(call));
+      spawn(loop_, call_collect(call));
+      break;
     default:
-      return spawn(loop_, call_chat(call));
+      spawn(loop_, call_chat(call));
   }
 }
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// sync_wait(): runs a task on a thread that has nothing else to do.
+#pragma once
+
+#include <nearcall/task.hpp>
+
+#include <coroutine>
+#include <memory>
+#include <utility>
+
+#pragma GCC visibility push(default)  // what a shared library exports
+
+namespace nearcall::inline v0 {
+
+class EventLoop;
+
+namespace detail {
+
+/// The loop that sync_wait() drives until `task` ends: the thread's, or one that it makes.
+class SyncWaitLoop {
+ public:
+  SyncWaitLoop();
+  SyncWaitLoop(const SyncWaitLoop&) = delete;
+  SyncWaitLoop& operator=(const SyncWaitLoop&) = delete;
+  ~SyncWaitLoop();
+  void drive(std::coroutine_handle<> task, TaskPromiseBase& promise);
+
+ private:
+  std::unique_ptr<EventLoop> own_;
+  EventLoop* loop_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Runs `task` on the calling thread until it has finished: on the loop that is bound to the thread
+/// (EventLoop::Binding), whose connections then last from one sync_wait() to the next, else on one
+/// made for it, which goes with all that was spawned on it. A task that never waits costs no system
+/// call. REQUIRES: no EventLoop runs on this thread (that loop would stand still: co_await the task
+/// there).
+template <class T>
+T sync_wait(Task<T> task) {
+  detail::SyncWaitLoop loop;
+  Task<T> mine = std::move(task);  // goes before the loop does
+  const auto handle = detail::TaskAccess::handle(mine);
+  loop.drive(handle, handle.promise());
+  return detail::take_result(mine);
+}
+
+}  // namespace nearcall::inline v0
+
+#pragma GCC visibility pop
