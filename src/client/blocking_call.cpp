@@ -222,7 +222,7 @@ bool BlockingCall::write(const google::protobuf::MessageLite& message) {
   using Write = MessageStream::Write;
   Write written = call_.messages().try_write(message);
   if (written == Write::full) {
-    const std::size_t size = message.ByteSizeLong();
+    const std::size_t size = grpc::OutgoingMessage(message).size();
     wait(lock, writer_,
          [this, size] { return call_.is_over() || call_.messages().is_writable(size); });
     written = call_.messages().try_write(message);

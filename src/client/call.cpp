@@ -53,7 +53,9 @@ bool Call::check(const CallOptions& options, Status obstacle) {
 }
 
 void Call::keep_request(const google::protobuf::MessageLite& message) {
-  if (Status refused = kept_request_.keep(message); !refused.ok()) finish(std::move(refused));
+  const grpc::OutgoingMessage outgoing(message);
+  if (Status refused = outgoing.check(); !refused.ok()) return finish(std::move(refused));
+  kept_request_.keep(outgoing);
 }
 
 void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
@@ -74,18 +76,16 @@ void Call::open(ClientConnection& connection, LoopCore* loop) {
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return finish(too_large(list_size, most));
   attempt_.open(connection, method_->head, outgoing.fields(), loop);
-  if (is_open()) send_request(/*is_shared=*/loop == nullptr);
+  if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }
 
-/// `is_shared`: other threads may drive the session, which copies a large request then.
-void Call::send_request(bool is_shared) {
+/// Not `may_share`: other threads may drive the session, which copies a large request then.
+void Call::send_request(bool may_share) {
   if (borrowed_request_ != nullptr) {
-    messages().try_write(*borrowed_request_, borrowed_request_->ByteSizeLong(), &borrowed_bytes_,
-                         /*end_stream=*/true);
-  } else if (kept_request_.is_kept() && is_shared) {
-    messages().write_framed(kept_request_.bytes(), /*end_stream=*/true);
+    messages().write(grpc::OutgoingMessage(*borrowed_request_), &borrowed_bytes_,
+                     /*end_stream=*/true);
   } else if (kept_request_.is_kept()) {
-    kept_request_.send(messages());
+    messages().write(kept_request_, may_share, /*end_stream=*/true);
   }
 }
 

@@ -6,8 +6,8 @@
 #include "base/owned_bytes.hpp"
 #include "client/attempt.hpp"
 #include "client/bound_method.hpp"
-#include "client/kept_request.hpp"
 #include "client/retry_policy.hpp"
+#include "grpc/kept_message.hpp"
 
 #include <nearcall/call_options.hpp>
 
@@ -121,7 +121,7 @@ class Call final : private AttemptObserver {
   void on_ready() override { waiter_->on_ready(); }
 
   RequestLeft request_left() const noexcept;
-  void send_request(bool is_shared);
+  void send_request(bool may_share);
   /// Costs nothing, not even the status, if it is over.
   void end_with(StatusCode code, const char* message) {
     if (!is_over_) finish(Status(code, message));
@@ -140,7 +140,7 @@ class Call final : private AttemptObserver {
   Metadata metadata_;
   const google::protobuf::MessageLite* borrowed_request_ = nullptr;
   BorrowedBytes borrowed_bytes_;
-  KeptRequest kept_request_;
+  grpc::KeptMessage kept_request_;
   Status status_;
   Attempt attempt_;
 };

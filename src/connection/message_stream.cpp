@@ -3,8 +3,7 @@
 #include "connection/message_stream.hpp"
 
 #include "base/check.hpp"
-#include "connection/message_pieces.hpp"
-#include "grpc/message_prefix.hpp"
+#include "grpc/message_pieces.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -71,12 +70,7 @@ void MessageStream::keep_fragment() {
 bool MessageStream::ends_at_message() noexcept {
   if (kept_begin_ == kept_.size()) return !assembler_.is_mid_message();
   walked_ = std::max(walked_, kept_begin_);
-  while (kept_.size() - walked_ >= grpc::message_prefix_size) {
-    const std::size_t size = load_be32(kept_.data() + walked_ + 1);
-    const std::size_t left = kept_.size() - walked_ - grpc::message_prefix_size;
-    if (size > left) break;
-    walked_ += grpc::message_prefix_size + size;
-  }
+  walked_ += grpc::MessageAssembler::whole_messages(ByteSpan(kept_).subspan(walked_));
   return walked_ == kept_.size();
 }
 
@@ -156,7 +150,7 @@ MessageStream::Read MessageStream::try_read(google::protobuf::MessageLite& into)
     case Kind::message: {
       if (!parse(step.message, into)) return Read::ended;
       assembler_.let_go();
-      consumed(step.message.size() + grpc::message_prefix_size);
+      consumed(step.arrived_size());
       return Read::message;
     }
     case Kind::failed:
@@ -265,26 +259,6 @@ void MessageStream::wake_writer() {
   loop_->schedule(resume_writer_);
 }
 
-bool MessageStream::write_framed(ByteSpan framed, bool end_stream) {
-  if (stream_ == nullptr || output_is_over_) return false;
-  if (const MutableByteSpan space = session_->reserve_data(*stream_, framed.size());
-      !space.empty()) {
-    std::memcpy(space.data(), framed.data(), framed.size());
-    session_->commit_data(*stream_, framed.size(), end_stream);
-  } else {
-    session_->send_data(*stream_, OwnedBytes::copy_of(framed), end_stream);
-  }
-  owner_->on_output();
-  return true;
-}
-
-bool MessageStream::write_framed(const OwnedBytes& framed, bool end_stream) {
-  if (stream_ == nullptr || output_is_over_) return false;
-  session_->send_data(*stream_, framed.share(), end_stream);
-  owner_->on_output();
-  return true;
-}
-
 void MessageStream::on_writable() {
   wake_writer();
   owner_->on_ready();
@@ -299,49 +273,58 @@ void MessageStream::end_output() noexcept {
 // ---- out ----------------------------------------------------------------------------------------
 
 bool MessageStream::is_writable(std::size_t size) const noexcept {
-  return stream_ != nullptr && !output_is_over_ &&
-         session_->is_writable(*stream_, grpc::message_prefix_size + size);
+  return stream_ != nullptr && !output_is_over_ && session_->is_writable(*stream_, size);
 }
 
-MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
-                                              bool end_stream) {
+MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message) {
   if (output_is_over_) return Write::over;
   if (stream_ == nullptr) return Write::full;  // not open yet
-  const std::size_t size = message.ByteSizeLong();
-  if (!is_writable(size)) return Write::full;
-  return try_write(message, size, /*keeper=*/nullptr, end_stream);
+  const grpc::OutgoingMessage outgoing(message);
+  if (!is_writable(outgoing.size())) return Write::full;
+  return write(outgoing, /*keeper=*/nullptr, /*end_stream=*/false);
 }
 
-MessageStream::Write MessageStream::try_write(const google::protobuf::MessageLite& message,
-                                              std::size_t size,
-                                              BytesOwner* keeper,
-                                              bool end_stream) {
+MessageStream::Write MessageStream::write(const grpc::OutgoingMessage& message,
+                                          BytesOwner* keeper,
+                                          bool end_stream) {
   if (output_is_over_) return Write::over;
   if (stream_ == nullptr) return Write::full;
-  if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    fail(Status(StatusCode::resource_exhausted,
-                "a message of " + std::to_string(size) + " bytes is over protobuf's 2 GiB"));
+  if (Status refused = message.check(); !refused.ok()) {
+    fail(std::move(refused));
     return Write::over;
   }
   owner_->before_message();
   if (output_is_over_) return Write::over;  // that could not be sent
-  const std::size_t framed = grpc::message_prefix_size + size;
-  const auto serialise = [&](std::byte* to) {
-    grpc::write_prefix(to, grpc::uncompressed_flag, static_cast<std::uint32_t>(size));
-    message.SerializeWithCachedSizesToArray(
-        reinterpret_cast<std::uint8_t*>(to + grpc::message_prefix_size));
-  };
-  if (keeper != nullptr && size >= MessagePieces::min_message) {
-    MessagePieces pieces(message, size, *keeper);
+  if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
+    grpc::MessagePieces pieces(message, *keeper);
     session_->send_data(*stream_, pieces.all(), end_stream);
-  } else if (const MutableByteSpan space = session_->reserve_data(*stream_, framed);
+  } else if (const MutableByteSpan space = session_->reserve_data(*stream_, message.size());
              !space.empty()) {
-    serialise(space.data());
-    session_->commit_data(*stream_, framed, end_stream);
+    message.write(space.data());
+    session_->commit_data(*stream_, message.size(), end_stream);
   } else {
-    OwnedBytes bytes(framed);
-    serialise(bytes.writable());
+    OwnedBytes bytes(message.size());
+    message.write(bytes.writable());
     session_->send_data(*stream_, std::move(bytes), end_stream);
+  }
+  owner_->on_output();
+  return Write::taken;
+}
+
+MessageStream::Write MessageStream::write(const grpc::KeptMessage& message,
+                                          bool may_share,
+                                          bool end_stream) {
+  if (output_is_over_) return Write::over;
+  if (stream_ == nullptr) return Write::full;
+  const ByteSpan bytes = message.bytes();
+  if (may_share && !message.shared().empty()) {
+    session_->send_data(*stream_, message.shared().share(), end_stream);
+  } else if (const MutableByteSpan space = session_->reserve_data(*stream_, bytes.size());
+             !space.empty()) {
+    std::memcpy(space.data(), bytes.data(), bytes.size());
+    session_->commit_data(*stream_, bytes.size(), end_stream);
+  } else {
+    session_->send_data(*stream_, OwnedBytes::copy_of(bytes), end_stream);
   }
   owner_->on_output();
   return Write::taken;

@@ -7,7 +7,9 @@
 #include "async/runnable.hpp"
 #include "base/bytes.hpp"
 #include "base/owned_bytes.hpp"
+#include "grpc/kept_message.hpp"
 #include "grpc/message_assembler.hpp"
+#include "grpc/outgoing_message.hpp"
 #include "http2/session.hpp"
 
 #include <nearcall/status.hpp>
@@ -108,19 +110,15 @@ class MessageStream {
   /// How much memory is held for what nobody has read.
   std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
   /// Serialises a message into the session's output, if there is room.
-  Write try_write(const google::protobuf::MessageLite& message, bool end_stream = false);
-  /// The same whether there is room or not, for the one message of a call. The size is known:
-  /// message.ByteSizeLong(), called last. If there is a `keeper`, who keeps the message as it is,
-  /// what is large in it is sent from where it lies.
-  Write try_write(const google::protobuf::MessageLite& message,
-                  std::size_t size,
-                  BytesOwner* keeper,
-                  bool end_stream);
-  /// A message that was serialised before, with its prefix. Goes whatever is queued.
-  bool write_framed(ByteSpan framed, bool end_stream);
-  /// The same without a copy: the session shares the bytes until they are sent.
-  bool write_framed(const OwnedBytes& framed, bool end_stream);
-  /// Whether a message of `size` bytes would be taken; without a size, one of any size.
+  Write try_write(const google::protobuf::MessageLite& message);
+  /// The same whether there is room or not, for the one message of a call. If there is a `keeper`,
+  /// who keeps the message as it is, what is large in it is sent from where it lies.
+  Write write(const grpc::OutgoingMessage& message, BytesOwner* keeper, bool end_stream);
+  /// The same of one that was serialised before. `may_share`: the session may refer to its bytes
+  /// until they are sent.
+  Write write(const grpc::KeptMessage& message, bool may_share, bool end_stream);
+  /// Whether a message would be taken that is `size` bytes with its prefix; without a size, one of
+  /// any size.
   bool is_writable(std::size_t size = any_size) const noexcept;
   /// The loop on which coroutines that wait go on, until attach() says it.
   void set_loop(LoopCore& loop) noexcept { loop_ = &loop; }

@@ -10,6 +10,17 @@
 
 namespace nearcall::grpc {
 
+std::size_t MessageAssembler::whole_messages(ByteSpan bytes) noexcept {
+  std::size_t whole = 0;
+  while (bytes.size() - whole >= message_prefix_size) {
+    const std::size_t left = bytes.size() - whole - message_prefix_size;
+    const std::size_t size = load_be32(bytes.data() + whole + 1);
+    if (size > left) break;
+    whole += message_prefix_size + size;
+  }
+  return whole;
+}
+
 MessageAssembler::Step MessageAssembler::next_slowly(ByteSpan& input) {
   switch (state_) {
     case State::failed:

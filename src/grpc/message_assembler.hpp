@@ -36,6 +36,8 @@ class MessageAssembler {
   struct Step {
     Kind kind = Kind::need_more;
     ByteSpan message;
+    /// What the message took of the stream.
+    std::size_t arrived_size() const noexcept { return message_prefix_size + message.size(); }
   };
 
   /// `max_message_size` is the largest message that is taken.
@@ -55,6 +57,9 @@ class MessageAssembler {
     }
     return next_slowly(input);
   }
+
+  /// How many bytes at the front of `bytes`, which begin where a message does, are whole messages.
+  static std::size_t whole_messages(ByteSpan bytes) noexcept;
 
   /// Where the transport may put the next bytes of the message that is under way; empty when there
   /// is none, so its first bytes must go through next(). Memory grows with what arrives: expect

@@ -5,8 +5,8 @@
 #include "async/busy_meter.hpp"
 #include "base/check.hpp"
 #include "base/owned_bytes.hpp"
-#include "connection/message_pieces.hpp"
 #include "connection/outgoing_fields.hpp"
+#include "grpc/message_pieces.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
@@ -50,8 +50,8 @@ class KeptReply final : public BytesOwner {
 [[gnu::noinline]] MessageStream::Write write_large(
     MessageStream& messages, std::unique_ptr<google::protobuf::MessageLite> reply) {
   auto* const kept = new KeptReply(std::move(reply));
-  const MessageStream::Write written = messages.try_write(
-      kept->reply(), kept->reply().ByteSizeLong(), /*keeper=*/kept, /*end_stream=*/false);
+  const MessageStream::Write written = messages.write(grpc::OutgoingMessage(kept->reply()),
+                                                      /*keeper=*/kept, /*end_stream=*/false);
   kept->drop_reference();
   return written;
 }
@@ -211,12 +211,12 @@ Status ServerCall::headers_too_large() const {
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over) return;
   send_headers();
-  const std::size_t size = reply.ByteSizeLong();
+  const grpc::OutgoingMessage message(reply);
   // A reply of any size goes: nothing else waits on this stream.
   const MessageStream::Write written =
-      size < MessagePieces::min_message
-          ? messages_.try_write(reply, size, /*keeper=*/nullptr, /*end_stream=*/false)
-          : write_large(messages_, move(reply));
+      grpc::MessagePieces::suit(message)
+          ? write_large(messages_, move(reply))
+          : messages_.write(message, /*keeper=*/nullptr, /*end_stream=*/false);
   if (written == MessageStream::Write::taken) answer(Status());
 }
 

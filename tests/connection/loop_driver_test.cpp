@@ -130,7 +130,9 @@ class LoopDriverTest : public testing::TestWithParam<TransportCase> {
     http2::Stream& stream = client.session().open_stream(
         test::no_stable_fields(), test::request_fields(), /*end_stream=*/false, nullptr);
     client.attach(stream);
-    EXPECT_EQ(client.messages().try_write(test::text_of(message), /*end_stream=*/true),
+    const test::Text text = test::text_of(message);
+    EXPECT_EQ(client.messages().write(grpc::OutgoingMessage(text), /*keeper=*/nullptr,
+                                      /*end_stream=*/true),
               MessageStream::Write::taken);
     loop_.run();
     return answer;

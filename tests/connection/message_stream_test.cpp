@@ -72,6 +72,11 @@ class MessageStreamTest : public testing::Test, public MessageStreamOwner {
     return messages_->try_read(text);
   }
 
+  /// Whether there is room or not.
+  Write write(const Text& message, bool end_stream, BytesOwner* keeper = nullptr) {
+    return messages_->write(grpc::OutgoingMessage(message), keeper, end_stream);
+  }
+
   void on_input() override { ++inputs_; }
   void on_bad_input(Status why) override { bad_input_ = std::move(why); }
   void before_message() override {
@@ -442,7 +447,7 @@ TEST_F(MessageStreamTest, ABlockingReaderGetsItsMessageOnArrival) {
 // ---- out --------------------------------------------------------------------------------------
 
 TEST_F(MessageStreamTest, AMessageIsWrittenBehindItsPrefix) {
-  EXPECT_EQ(messages_->try_write(text_of("reply"), /*end_stream=*/true), Write::taken);
+  EXPECT_EQ(write(text_of("reply"), /*end_stream=*/true), Write::taken);
   sessions_->exchange();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
@@ -451,7 +456,10 @@ TEST_F(MessageStreamTest, AMessageIsWrittenBehindItsPrefix) {
 }
 
 TEST_F(MessageStreamTest, WhatWasSerialisedBeforeGoesAsItIs) {
-  EXPECT_TRUE(messages_->write_framed(as_bytes(framed(text_of("reply"))), /*end_stream=*/false));
+  grpc::KeptMessage kept;
+  kept.keep(grpc::OutgoingMessage(text_of("reply")));
+
+  EXPECT_EQ(messages_->write(kept, /*may_share=*/true, /*end_stream=*/false), Write::taken);
   sessions_->exchange();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
@@ -471,8 +479,7 @@ TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
   MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
 
-  EXPECT_EQ(messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/true),
-            Write::taken);
+  EXPECT_EQ(write(large, /*end_stream=*/true, &keeper), Write::taken);
   EXPECT_TRUE(keeper.is_used());
   EXPECT_GE(sessions_->server.stats().buffered_output, 500U * 1000) << "it counts";
   sessions_->exchange();
@@ -486,7 +493,7 @@ TEST_F(MessageStreamTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
 TEST_F(MessageStreamTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
   MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
-  messages_->try_write(large, large.ByteSizeLong(), &keeper, /*end_stream=*/false);
+  write(large, /*end_stream=*/false, &keeper);
 
   sessions_->server.reset_stream(messages_->stream(), http2::ErrorCode::cancel);
 
@@ -497,7 +504,7 @@ TEST_F(MessageStreamTest, ASmallMessageIsNotKept) {
   MessageKeeper keeper;
   const Text small = text_of("small");
 
-  messages_->try_write(small, small.ByteSizeLong(), &keeper, /*end_stream=*/false);
+  write(small, /*end_stream=*/false, &keeper);
   EXPECT_FALSE(keeper.is_used());
   sessions_->exchange();
 
@@ -511,7 +518,7 @@ TEST_F(MessageStreamTest, BeforeTheStreamIsOpenAWriterWaitsAndAfterTheEndItMayNo
 
   messages_->end_output();
   EXPECT_EQ(messages_->try_write(text_of("x")), Write::over);
-  EXPECT_FALSE(messages_->write_framed(as_bytes(framed(Text())), /*end_stream=*/false));
+  EXPECT_EQ(write(Text(), /*end_stream=*/false), Write::over);
   EXPECT_FALSE(messages_->is_writable());
 }
 

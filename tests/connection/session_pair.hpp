@@ -3,9 +3,7 @@
 #pragma once
 
 #include "http2/session.hpp"
-
-#include <google/protobuf/message_lite.h>
-#include <google/protobuf/wrappers.pb.h>
+#include "support/messages.hpp"
 
 #include <array>
 #include <cstdint>
@@ -17,23 +15,6 @@
 #include <vector>
 
 namespace nearcall::test {
-
-using Text = google::protobuf::StringValue;
-
-inline Text text_of(std::string value) {
-  Text text;
-  text.set_value(std::move(value));
-  return text;
-}
-
-/// A message with its prefix, as it goes into a DATA frame.
-inline std::string framed(const google::protobuf::MessageLite& message) {
-  const std::string bytes = message.SerializeAsString();
-  std::string framed(5, '\0');
-  store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
-             static_cast<std::uint32_t>(bytes.size()));
-  return framed + bytes;
-}
 
 inline const http2::HeaderTemplate& no_stable_fields() {
   static const http2::HeaderTemplate none(std::span<const http2::HeaderField>{});

@@ -107,6 +107,19 @@ TEST(MessageAssembler, TakesTheSameSplitAtEachPairOfOffsets) {
   }
 }
 
+TEST(MessageAssembler, TellsWhereTheLastWholeMessageEndsAtEachOffset) {
+  const Bytes bytes = framed({"hello", "", "abc"});
+  const std::size_t ends[] = {0, 10, 15, 23};
+
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    std::size_t expected = 0;
+    for (const std::size_t end : ends) {
+      if (end <= size) expected = end;
+    }
+    EXPECT_EQ(MessageAssembler::whole_messages(ByteSpan(bytes).first(size)), expected) << size;
+  }
+}
+
 TEST(MessageAssembler, AWholeMessageIsAViewOfItsFragment) {
   const Bytes bytes = framed({"hello"});
   MessageAssembler assembler(limit);

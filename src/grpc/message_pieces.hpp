@@ -4,16 +4,16 @@
 
 #include "base/bytes.hpp"
 #include "base/owned_bytes.hpp"
+#include "grpc/outgoing_message.hpp"
 
 #include <google/protobuf/io/zero_copy_stream.h>
-#include <google/protobuf/message_lite.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-namespace nearcall::inline v0::detail {
+namespace nearcall::grpc {
 
 /// A message with its prefix in pieces that together are what it is sent as: large `bytes` and
 /// `string` fields where they lie in the message, the rest serialised. (protobuf copies those of
@@ -28,9 +28,12 @@ class MessagePieces final : private google::protobuf::io::ZeroCopyOutputStream {
   /// Smaller messages are better serialised in one piece.
   static constexpr std::size_t min_message = std::size_t{32} * 1024;
 
-  /// `owner` keeps `message` as it is while pieces refer to it.
-  /// REQUIRES: size == message.ByteSizeLong(), called last; size <= 2^31 - 1.
-  MessagePieces(const google::protobuf::MessageLite& message, std::size_t size, BytesOwner& owner);
+  static bool suit(const OutgoingMessage& message) noexcept {
+    return message.size() >= message_prefix_size + min_message;
+  }
+
+  /// `owner` keeps the message as it is while pieces refer to it. REQUIRES: message.check() is OK.
+  MessagePieces(const OutgoingMessage& message, BytesOwner& owner);
 
   /// All of them, to be taken. None is empty.
   std::span<OwnedBytes> all() noexcept { return pieces_; }
@@ -61,4 +64,4 @@ class MessagePieces final : private google::protobuf::io::ZeroCopyOutputStream {
   std::size_t block_end_ = 0;
 };
 
-}  // namespace nearcall::inline v0::detail
+}  // namespace nearcall::grpc

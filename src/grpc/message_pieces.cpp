@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What protobuf writes, into blocks; what it lets us refer to, as it is.
-#include "connection/message_pieces.hpp"
+#include "grpc/message_pieces.hpp"
 
 #include "base/check.hpp"
-#include "grpc/message_prefix.hpp"
 
 #include <google/protobuf/io/coded_stream.h>
 
 #include <algorithm>
 #include <cstring>
 
-namespace nearcall::inline v0::detail {
+namespace nearcall::grpc {
 namespace {
 
 // The first block is enough for what stands around a few large fields.
@@ -19,16 +18,14 @@ constexpr std::size_t max_block = std::size_t{128} * 1024;
 
 }  // namespace
 
-MessagePieces::MessagePieces(const google::protobuf::MessageLite& message,
-                             std::size_t size,
-                             BytesOwner& owner)
-    : owner_(owner), size_(grpc::message_prefix_size + size), block_(min_block) {
-  grpc::write_prefix(block_.writable(), grpc::uncompressed_flag, static_cast<std::uint32_t>(size));
-  block_end_ = grpc::message_prefix_size;
+MessagePieces::MessagePieces(const OutgoingMessage& message, BytesOwner& owner)
+    : owner_(owner), size_(message.size()), block_(min_block) {
+  message.write_prefix(block_.writable());
+  block_end_ = message_prefix_size;
   {
     google::protobuf::io::CodedOutputStream coded(static_cast<ZeroCopyOutputStream*>(this));
     coded.EnableAliasing(true);
-    message.SerializeWithCachedSizes(&coded);
+    message.message().SerializeWithCachedSizes(&coded);
   }
   end_piece();
   CHECK(ended_ == size_ && "a message must not change while it is sent", ended_, size_);
@@ -102,4 +99,4 @@ bool MessagePieces::WriteAliasedRaw(const void* data, int size) {
   return true;
 }
 
-}  // namespace nearcall::inline v0::detail
+}  // namespace nearcall::grpc

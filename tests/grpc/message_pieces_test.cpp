@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MessagePieces: whatever the message, its pieces are what it is serialised as.
-#include "connection/message_pieces.hpp"
+#include "grpc/message_pieces.hpp"
 
-#include "connection/session_pair.hpp"
+#include "support/messages.hpp"
 
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.pb.h>
@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::inline v0::detail {
+namespace nearcall::inline v0::grpc {
 namespace {
 
 using google::protobuf::MessageLite;
@@ -43,7 +43,7 @@ std::size_t check(const MessageLite& message) {
   Keeper keeper;
   std::size_t kept = 0;
   {
-    MessagePieces pieces(message, message.ByteSizeLong(), keeper);
+    MessagePieces pieces(OutgoingMessage(message), keeper);
     kept = keeper.pieces();
     EXPECT_EQ(joined(pieces.all()) == test::framed(message), true)
         << message.GetTypeName() << " of " << message.ByteSizeLong();
@@ -94,7 +94,7 @@ TEST(MessagePieces, OfALargeFieldLieInTheMessage) {
   message.set_value(std::string(1 << 20U, 'v'));
   Keeper keeper;
   {
-    MessagePieces pieces(message, message.ByteSizeLong(), keeper);
+    MessagePieces pieces(OutgoingMessage(message), keeper);
 
     ASSERT_EQ(pieces.all().size(), 2U);
     EXPECT_LT(pieces.all()[0].size(), 20U);
@@ -123,7 +123,7 @@ TEST(MessagePieces, AreNeverMuchMoreMemoryThanTheMessage) {
     message.add_location()->add_path(i);
   }
   Keeper keeper;
-  MessagePieces pieces(message, message.ByteSizeLong(), keeper);
+  MessagePieces pieces(OutgoingMessage(message), keeper);
 
   EXPECT_EQ(joined(pieces.all()) == test::framed(message), true);
   EXPECT_LT(pieces.all().size(), 5 + message.ByteSizeLong() / (64 * 1024)) << "blocks get larger";
@@ -203,4 +203,4 @@ TEST(MessagePieces, OfAnyMessageAreWhatItIsSerialisedAs) {
 }
 
 }  // namespace
-}  // namespace nearcall::inline v0::detail
+}  // namespace nearcall::inline v0::grpc

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// KeptMessage: a serialised message that can be sent more than once.
+#pragma once
+
+#include "base/owned_bytes.hpp"
+#include "grpc/outgoing_message.hpp"
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+namespace nearcall::grpc {
+
+/// A message whose owner may drop it before it is sent: serialised once, sent at most twice.
+///
+/// A small one lies in here, and sending it copies it, as serialising it into the output would:
+/// what a repeat costs the call that needs none is no allocation, and a copy of a few bytes. A
+/// large one is on the heap, to be shared.
+class KeptMessage {
+ public:
+  /// REQUIRES: message.check() is OK.
+  void keep(const OutgoingMessage& message) {
+    size_ = message.size();
+    std::byte* to = small_.data();
+    if (size_ > small_.size()) {
+      OwnedBytes bytes(size_);
+      to = bytes.writable();
+      large_ = std::move(bytes);
+    }
+    message.write(to);
+  }
+  void drop() noexcept {
+    size_ = 0;
+    large_ = OwnedBytes();
+  }
+  bool is_kept() const noexcept { return size_ != 0; }
+
+  /// All of it, with its prefix.
+  ByteSpan bytes() const noexcept {
+    return large_.empty() ? ByteSpan(small_).first(size_) : large_.span();
+  }
+  /// The same, to be shared; empty if it is small.
+  const OwnedBytes& shared() const noexcept { return large_; }
+
+ private:
+  std::array<std::byte, 192> small_;
+  OwnedBytes large_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace nearcall::grpc

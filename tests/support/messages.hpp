@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages for tests, and the bytes that carry them.
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <google/protobuf/message_lite.h>
+#include <google/protobuf/wrappers.pb.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace nearcall::inline v0::test {
+
+using Text = google::protobuf::StringValue;
+
+inline Text text_of(std::string value) {
+  Text text;
+  text.set_value(std::move(value));
+  return text;
+}
+
+/// A message with its prefix, as it goes into a DATA frame.
+inline std::string framed(const google::protobuf::MessageLite& message) {
+  const std::string bytes = message.SerializeAsString();
+  std::string framed(5, '\0');
+  store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
+             static_cast<std::uint32_t>(bytes.size()));
+  return framed + bytes;
+}
+
+}  // namespace nearcall::inline v0::test
