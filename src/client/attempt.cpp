@@ -3,6 +3,7 @@
 #include "client/attempt.hpp"
 
 #include "connection/metadata_limits.hpp"
+#include "grpc/message_encoding.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
 
@@ -66,7 +67,9 @@ void Attempt::take_headers(const http2::Event& event) {
   Result<Metadata> headers = grpc::parse_metadata(list.fields(), limits());
   if (!headers) return reject(std::move(headers).error());
   headers_ = *std::move(headers);
-  if (headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
+  const bool is_readable = grpc::is_accepted_encoding(head.encoding);
+  if (!is_readable) messages_.refuse_compressed(grpc::unknown_reply_encoding(head.encoding));
+  if (is_readable && headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
   on_response();
 }
 

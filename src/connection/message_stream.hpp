@@ -102,6 +102,8 @@ class MessageStream {
   /// coroutine gets none while the session has a backlog (Session::may_make_message()). It is
   /// parsed when the coroutine goes on, so that what others wrote before counts.
   void answer_each() noexcept { answers_each_ = true; }
+  /// What a compressed message fails with (MessageAssembler).
+  void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
   /// Parses the next message, if it is there.
   Read try_read(google::protobuf::MessageLite& into);
   /// Whether the peer has ended its messages (there may be unread ones).

@@ -61,14 +61,16 @@ bool MessageAssembler::begin_body() {
   const std::byte flag = prefix_[0];
   const std::size_t length = load_be32(prefix_.data() + 1);
   if (flag == compressed_flag) {
-    fail(StatusCode::internal, "message has the compressed flag, but the call has no encoding");
+    fail(refusal_.ok()
+             ? Status::internal("message has the compressed flag, but the call has no encoding")
+             : std::move(refusal_));
   } else if (flag != uncompressed_flag) {
-    fail(StatusCode::internal,
-         "message has the undefined flag byte " + std::to_string(std::to_integer<int>(flag)));
+    fail(Status::internal("message has the undefined flag byte " +
+                          std::to_string(std::to_integer<int>(flag))));
   } else if (length > max_) {
-    fail(StatusCode::resource_exhausted, "message of " + std::to_string(length) +
-                                             " bytes is over the receive limit of " +
-                                             std::to_string(max_) + " bytes");
+    fail(Status::resource_exhausted("message of " + std::to_string(length) +
+                                    " bytes is over the receive limit of " + std::to_string(max_) +
+                                    " bytes"));
   } else {
     buffer_.expect(length);
     state_ = State::body;
@@ -89,8 +91,8 @@ MessageAssembler::Step MessageAssembler::take_body(ByteSpan& input) {
   return {Kind::message, buffer_.bytes()};
 }
 
-void MessageAssembler::fail(StatusCode code, std::string why) {
-  error_ = Status(code, std::move(why));
+void MessageAssembler::fail(Status why) {
+  error_ = std::move(why);
   state_ = State::failed;
 }
 

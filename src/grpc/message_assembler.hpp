@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <utility>
 
 namespace nearcall::grpc {
 
@@ -42,6 +42,10 @@ class MessageAssembler {
 
   /// `max_message_size` is the largest message that is taken.
   explicit MessageAssembler(std::size_t max_message_size) noexcept : max_(max_message_size) {}
+
+  /// What the first compressed message fails with: the peer has named an encoding that nobody
+  /// knows. Until then it is INTERNAL, since none was named.
+  void refuse_compressed(Status why) noexcept { refusal_ = std::move(why); }
 
   /// Takes the next message off the front of `input`, or all of `input` when none is complete. Call
   /// it until it says need_more; also with an empty `input`, after advance().
@@ -112,11 +116,12 @@ class MessageAssembler {
   /// Judges a complete prefix; on success a body of its length is awaited.
   bool begin_body();
   Step take_body(ByteSpan& input);
-  void fail(StatusCode code, std::string why);
+  void fail(Status why);
 
   std::size_t max_;
   ArrivalBuffer buffer_;
   Status error_;
+  Status refusal_;  // of what is compressed; OK: no encoding was named
   std::array<std::byte, message_prefix_size> prefix_{};
   std::uint8_t prefix_size_ = 0;
   State state_ = State::boundary;

@@ -93,10 +93,6 @@ Result<RequestHead, Rejection> RequestHeadParser::finish() const {
       return refuse_call(StatusCode::deadline_exceeded, "the deadline passed before the call");
     }
   }
-  if (!head.encoding.empty() && head.encoding != "identity") {
-    return refuse_call(StatusCode::unimplemented, quote("unsupported grpc-encoding", head.encoding),
-                       {"grpc-accept-encoding", "identity"});
-  }
   head.content_subtype = *subtype;
   head.authority = authority_.value_or(host_);
   return head;

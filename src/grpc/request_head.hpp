@@ -6,6 +6,7 @@
 #include "base/header_view.hpp"
 #include "grpc/content_type.hpp"
 #include "grpc/header_block.hpp"
+#include "grpc/message_encoding.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/result.hpp>
@@ -27,7 +28,7 @@ struct RequestHead {
   std::string_view authority;
   std::string_view scheme;
   std::string_view content_subtype;  ///< "proto" in "application/grpc+proto"
-  std::string_view encoding;         ///< empty or "identity": others are refused
+  std::string_view encoding;  ///< of its compressed messages, known or not; often there are none
   std::string_view accept_encoding;
   std::string_view user_agent;
   std::optional<Duration> timeout;
@@ -51,8 +52,8 @@ class RequestHeadParser {
   void add(const HeaderView& field) noexcept;
 
   /// The head, or why the request is refused: not POST (405), not gRPC (415), a path that is not
-  /// exactly /service/method or an encoding other than identity (UNIMPLEMENTED), a timeout that is
-  /// none (INTERNAL) or zero (DEADLINE_EXCEEDED). A missing `te` is tolerated.
+  /// exactly /service/method (UNIMPLEMENTED), a timeout that is none (INTERNAL) or zero
+  /// (DEADLINE_EXCEEDED). A missing `te` is tolerated.
   Result<RequestHead, Rejection> finish() const;
 
  private:
@@ -77,7 +78,7 @@ struct RequestTarget {
   std::string_view authority = "localhost";
   std::string_view scheme = "http";
   std::string_view user_agent = {};
-  std::string_view accept_encoding = "identity";
+  std::string_view accept_encoding = accepted_encodings;
 };
 
 /// Appends the headers that all requests for `target` share, always in the same order: the part of

@@ -57,7 +57,7 @@ int parse_http_status(std::string_view text) {
 }
 
 ResponseHead refused(int http_status, Status status) {
-  return {ResponseHead::Kind::refused, http_status, {}, std::move(status)};
+  return {ResponseHead::Kind::refused, http_status, {}, std::move(status), {}};
 }
 
 ResponseHead refused(int http_status, StatusCode code, std::string why) {
@@ -74,9 +74,10 @@ ResponseHead parse_response_head(std::span<const HeaderView> fields,
   if (http_status == 0) {
     return refused(0, StatusCode::internal, quote("malformed :status", found.http_status));
   }
-  if (http_status < 200 && !end_stream) return {ResponseHead::Kind::interim, http_status, {}, {}};
+  if (http_status < 200 && !end_stream)
+    return {ResponseHead::Kind::interim, http_status, {}, {}, {}};
   if (end_stream && found.has_grpc_status) {
-    return {ResponseHead::Kind::ended, http_status, {}, parse_trailers(fields, limits)};
+    return {ResponseHead::Kind::ended, http_status, {}, parse_trailers(fields, limits), {}};
   }
   if (end_stream || http_status != 200) return refused(http_status, status_from_http(http_status));
   const auto subtype = content_subtype(found.content_type);
@@ -84,11 +85,7 @@ ResponseHead parse_response_head(std::span<const HeaderView> fields,
     return refused(http_status, StatusCode::unknown,
                    quote("not a gRPC content-type:", found.content_type));
   }
-  if (!found.encoding.empty() && found.encoding != "identity") {
-    return refused(http_status, StatusCode::internal,
-                   quote("the server used a grpc-encoding that was not offered:", found.encoding));
-  }
-  return {ResponseHead::Kind::begun, http_status, *subtype, {}};
+  return {ResponseHead::Kind::begun, http_status, *subtype, {}, found.encoding};
 }
 
 void append_response_head(HeaderBlock& to, const Metadata& metadata) {

@@ -28,6 +28,7 @@ struct ResponseHead {
   int http_status = 0;
   std::string_view content_subtype;  ///< "proto" in "application/grpc+proto"
   Status status;
+  std::string_view encoding;  ///< of its compressed messages, known or not; often there are none
 };
 
 /// Reads a response's header block. `end_stream`: whether the block ended the stream. The metadata

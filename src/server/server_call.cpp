@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "base/owned_bytes.hpp"
 #include "connection/outgoing_fields.hpp"
+#include "grpc/message_encoding.hpp"
 #include "grpc/message_pieces.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "grpc/response_head.hpp"
@@ -83,6 +84,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   authority_ = request.head.authority;
   metadata_ = std::move(request.metadata);
   messages_.attach(connection_->session(), stream, &connection_->loop_core());
+  if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
   if (request.head.timeout) {
     deadline_ = deadline_after(connection_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
@@ -95,6 +97,12 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   if (!has_one_reply()) messages_.answer_each();
   if (end_stream) messages_.on_data({}, /*end_stream=*/true);
   begin_handler();
+}
+
+/// The answer says what it could have been, whether it fails or not: the client may heed it.
+void ServerCall::refuse_compressed(std::string_view encoding) {
+  messages_.refuse_compressed(grpc::unknown_request_encoding(encoding));
+  headers_.append_unchecked("grpc-accept-encoding", std::string(grpc::accepted_encodings));
 }
 
 // ---- the request --------------------------------------------------------------------------------

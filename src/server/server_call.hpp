@@ -98,6 +98,7 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
     ServerCall* call_;
   };
 
+  void refuse_compressed(std::string_view encoding);
   static void on_deadline(void* self) noexcept;
   bool has_one_request() const noexcept;
   bool has_one_reply() const noexcept;

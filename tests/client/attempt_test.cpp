@@ -3,6 +3,7 @@
 #include "client/attempt.hpp"
 
 #include "client/direct_client.hpp"
+#include "support/messages.hpp"
 
 #include <gtest/gtest.h>
 
@@ -172,6 +173,35 @@ TEST(Attempt, AMessageThatIsCutOffDoesNotHideWhyItWasCut) {
   EXPECT_EQ(one.status().code(), StatusCode::internal);
   EXPECT_TRUE(one.bad_inputs.empty());
   EXPECT_FALSE(one.attempt.messages().has_blocking_reader());
+}
+
+TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
+  DirectClient direct;
+  const auto answer = [&direct](const std::string& body) {
+    StringValue reply;
+    DirectAttempt one;
+    one.attempt.messages().set_blocking_reader(&reply);
+    http2::Stream& stream = direct.open(one.attempt);
+    direct.peer().headers(
+        stream,
+        {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-encoding", "gzip"}});
+    direct.peer().bytes(stream, body);
+    direct.peer().end(stream);
+    direct.turn();
+    return one.bad_inputs.empty() ? one.status() : one.bad_inputs.front();
+  };
+  const std::string plain = framed(text("plain"));
+  std::string compressed = plain;
+  compressed[0] = 1;
+
+  // Again and again: a header block that repeats is not read anew.
+  for (int round = 0; round < 6; ++round) {
+    EXPECT_TRUE(answer(plain).ok());
+    const Status refused = answer(compressed);
+    EXPECT_EQ(refused.code(), StatusCode::internal) << round;
+    EXPECT_NE(refused.message().find("not offered: \"gzip\""), std::string::npos)
+        << round << refused.message();
+  }
 }
 
 TEST(Attempt, AnEndOfStreamWithTheHeadersIsAnEndWithoutStatus) {

@@ -284,6 +284,30 @@ TEST(MessageAssembler, TheCompressedFlagWithoutAnEncodingIsInternal) {
   EXPECT_NE(assembler.error().message().find("compressed"), std::string::npos);
 }
 
+TEST(MessageAssembler, ACompressedMessageFailsWithWhatWasSaidOfItsEncoding) {
+  MessageAssembler assembler(limit);
+  assembler.refuse_compressed(Status::unimplemented("gzip"));
+  Outcome outcome;
+
+  feed(assembler, framed({"plain", "", "plain"}), outcome);
+  EXPECT_EQ(outcome.messages.size(), 3U);
+  EXPECT_TRUE(assembler.end_of_stream().ok());
+  feed(assembler, prefix(1, 3), outcome);
+
+  EXPECT_TRUE(outcome.failed);
+  EXPECT_EQ(assembler.error(), Status::unimplemented("gzip"));
+}
+
+TEST(MessageAssembler, AFlagThatNobodyDefinedFailsWhateverTheEncoding) {
+  MessageAssembler assembler(limit);
+  assembler.refuse_compressed(Status::unimplemented("gzip"));
+  Outcome outcome;
+
+  feed(assembler, prefix(2, 3), outcome);
+
+  EXPECT_EQ(assembler.error().code(), StatusCode::internal);
+}
+
 TEST(MessageAssembler, EveryFlagByteButZeroFailsWholeAndByteByByte) {
   for (unsigned flag = 1; flag < 256; ++flag) {
     const Bytes bytes = prefix(static_cast<std::uint8_t>(flag), 3);

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::inline v0::grpc {
+namespace nearcall::grpc {
 namespace {
 
 using google::protobuf::MessageLite;
@@ -203,4 +203,4 @@ TEST(MessagePieces, OfAnyMessageAreWhatItIsSerialisedAs) {
 }
 
 }  // namespace
-}  // namespace nearcall::inline v0::grpc
+}  // namespace nearcall::grpc

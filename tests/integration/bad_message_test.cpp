@@ -125,6 +125,14 @@ TEST_F(BadMessage, OfAnUnknownCompressionIsUnimplementedAndTellsWhatIsKnown) {
   EXPECT_THAT(answer.field("grpc-accept-encoding"), HasSubstr("identity"));
 }
 
+TEST_F(BadMessage, IsNoneThatIsNotCompressedWhateverTheEncoding) {
+  const Wire::Stream answer =
+      answer_to(with_encoding("gzip") + frames::data(next_, framed(""), flag::end_stream));
+
+  EXPECT_EQ(answer.field("grpc-status"), "0");
+  EXPECT_EQ(answer.field("grpc-accept-encoding"), "identity") << "the client can know";
+}
+
 TEST_F(BadMessage, WithTheCompressedFlagAndNoEncodingIsInternalAndSaysSo) {
   for (const std::string_view path : {std::string_view(unary_path), std::string_view(chat_path)}) {
     const Wire::Stream answer = answer_to(path, framed("x", 1));

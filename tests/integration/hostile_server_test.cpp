@@ -195,6 +195,16 @@ TEST_P(HostileServerTest, WhoseEncodingWasNotOfferedIsInternalAndNamed) {
   EXPECT_THAT(status.message(), HasSubstr("snappy"));
 }
 
+TEST_P(HostileServerTest, WhoNamesAnEncodingAndCompressesNothingIsUnderstood) {
+  const std::string block = frames::block(
+      {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-encoding", "gzip"}});
+
+  const Status status =
+      status_of_call(answering(frames::headers(1, block) + frames::data(1, framed("")) + ok()));
+
+  EXPECT_TRUE(status.ok()) << status.to_string();
+}
+
 TEST_P(HostileServerTest, ThatPushesIsLeft) {
   const Status status = status_of_call(answering(frames::raw(
       FrameType::push_promise, flag::end_headers, 1, frames::be32(2) + frames::request_block())));

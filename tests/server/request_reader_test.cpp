@@ -128,6 +128,19 @@ TEST_F(RequestReaderTest, MetadataInARepeatedHeadIsThereEachTime) {
   }
 }
 
+TEST_F(RequestReaderTest, AnEncodingInARepeatedHeadIsThereEachTime) {
+  auto fields = request_to("/test.Clock/Set");
+  fields.push_back({"grpc-encoding", "gzip"});
+  repeat(fields);
+
+  for (int i = 0; i < 3; ++i) {
+    const auto request = read(fields);
+
+    ASSERT_TRUE(request);
+    EXPECT_EQ((*request)->head.encoding, "gzip");
+  }
+}
+
 TEST_F(RequestReaderTest, ARepeatedRequestThatIsRefusedIsRefusedEachTime) {
   const auto unknown = request_to("/test.Clock/Stop");
   auto get = request_to("/test.Clock/Set");

@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::inline v0::test {
+namespace nearcall::test {
 
 using Text = google::protobuf::StringValue;
 
@@ -30,4 +30,4 @@ inline std::string framed(const google::protobuf::MessageLite& message) {
   return framed + bytes;
 }
 
-}  // namespace nearcall::inline v0::test
+}  // namespace nearcall::test
