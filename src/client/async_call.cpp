@@ -30,7 +30,7 @@ AsyncCall::AsyncCall(const BoundMethods& methods,
             methods[method],
             options,
             methods.backend().options().max_receive_message_size(),
-            loop != nullptr ? loop->core().clock() : Clock()) {
+            loop != nullptr ? loop->core().clock() : methods.backend().clock()) {
   Backend& backend = methods.backend();
   if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
   if (request != nullptr) call_.keep_request(*request);

@@ -56,8 +56,8 @@ class CheckingConnector final : public Connector {
 
 }  // namespace
 
-Backend::Backend(std::string target, ChannelOptions options)
-    : target_(std::move(target)), options_(std::move(options)) {
+Backend::Backend(std::string target, ChannelOptions options, Clock clock)
+    : target_(std::move(target)), options_(std::move(options)), clock_(clock) {
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
   } else if (options_.connect_callback()) {
@@ -109,19 +109,19 @@ std::span<const BoundMethod> Backend::bind(std::span<const Method> methods) {
 
 // ---- blocking calls -----------------------------------------------------------------------------
 
-std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Lock& lock, Want want) {
+std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn, Want want) {
   Pool& here = pool();
   if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
-    lock = idle->lock();
-    if (idle->is_fit(lock, want == Want::any)) return idle;
-    lock.unlock();
+    turn = idle->begin_turn();
+    if (idle->is_fit(turn, want == Want::any)) return idle;
+    turn.end();
     give_up(here, *idle->place());
   }
   while (std::shared_ptr<BlockingConnection> shared = share(here)) {
-    lock = shared->lock();
+    turn = shared->begin_turn();
     if (shared->client().open_state() != http2::Session::OpenState::closed) return shared;
-    lock.unlock();  // calls that are over, or have not noticed, keep it
+    turn.end();  // calls that are over, or have not noticed, keep it
     give_up(here, *shared->place());
   }
   return nullptr;
@@ -133,8 +133,8 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
   Result<std::unique_ptr<Transport>> transport = connect_blocking(
-      connector_, ConnectContext(target_, connect_deadline(SteadyClock::now(), deadline), stop));
-  const bool is_given_up = stop.stop_requested() || SteadyClock::now() >= deadline;
+      connector_, ConnectContext(target_, connect_deadline(clock_.now(), deadline), stop));
+  const bool is_given_up = stop.stop_requested() || clock_.now() >= deadline;
   const std::lock_guard lock(here.mutex);
   --here.connecting;
   here.has_connected.notify_all();
@@ -151,7 +151,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
     return Failure{std::move(transport).error()};
   }
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
-                                                   options_.spin());
+                                                   options_.spin(), clock_);
   PooledConnection& place = vacancy(here);
   made->set_place(place);
   place.connection = made;
@@ -165,7 +165,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
 Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool,
                                                                       TimePoint deadline,
                                                                       std::stop_token stop) {
-  const TimePoint until = connect_deadline(SteadyClock::now(), deadline);
+  const TimePoint until = connect_deadline(clock_.now(), deadline);
   std::unique_lock lock(pool.mutex);
   const std::size_t failures = pool.failures;
   Pool::Live live;

@@ -76,13 +76,15 @@ struct alignas(64) PooledConnection {
 /// Thread safety: any thread.
 class Backend : public std::enable_shared_from_this<Backend> {
  public:
-  Backend(std::string target, ChannelOptions options);
+  Backend(std::string target, ChannelOptions options, Clock clock = Clock());
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
   ~Backend();
 
   const std::string& target() const noexcept { return target_; }
   const ChannelOptions& options() const noexcept { return options_; }
+  /// What time it is, for all that is decided here but on a loop, which has its own.
+  Clock clock() const noexcept { return clock_; }
   /// What is wrong with the target, or OK.
   const Status& misuse() const noexcept { return misuse_; }
   /// What the server may cost on each connection.
@@ -100,9 +102,9 @@ class Backend : public std::enable_shared_from_this<Backend> {
   /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is
   /// made for the call, where there may be one more.
   enum class Want : std::uint8_t { any, fit, fresh };
-  /// A connection for one blocking call, to be put back, and its lock; null: the caller has to
-  /// connect() one. REQUIRES: `lock` holds none.
-  std::shared_ptr<BlockingConnection> take(BlockingConnection::Lock& lock, Want want = Want::fit);
+  /// A connection for one blocking call, to be put back, and its turn; null: the caller has to
+  /// connect() one. REQUIRES: `turn` is none.
+  std::shared_ptr<BlockingConnection> take(BlockingConnection::Turn& turn, Want want = Want::fit);
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
   /// if there may not be more.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
@@ -171,6 +173,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
 
   const std::string target_;
   const ChannelOptions options_;
+  const Clock clock_;
   Status misuse_;
   std::shared_ptr<Connector> connector_;
   const LoopSlot slot_;

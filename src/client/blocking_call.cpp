@@ -31,20 +31,19 @@ Status check_thread(const BoundMethod& method) {
 
 BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const CallOptions& options)
     : backend_(&backend),
-      call_(*this, method, options, backend.options().max_receive_message_size(), Clock()) {
+      call_(*this, method, options, backend.options().max_receive_message_size(), backend.clock()) {
 }
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
-  if (has_connection()) leave(connection_->lock());
+  if (has_connection()) leave(connection_->begin_turn());
 }
 
-void BlockingCall::leave(Lock lock) {
+void BlockingCall::leave(Turn turn) {
   call_.messages().set_blocking_reader(nullptr);
   call_.drop();
-  connection_->flush();
   const http2::Session::OpenState state = connection_->client().open_state();
-  backend_->put_back(let_go(lock), state, call_.now());
+  backend_->put_back(let_go(turn), state, call_.now());
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
@@ -52,8 +51,8 @@ void BlockingCall::leave(Lock lock) {
 void BlockingCall::start(const google::protobuf::MessageLite* request, const CallOptions& options) {
   kept_backend_ = backend_->shared_from_this();
   if (request != nullptr) call_.keep_request(*request);
-  Lock lock;
-  if (prepare(options)) begin(lock);
+  Turn turn;
+  if (prepare(options)) begin(turn);
 }
 
 bool BlockingCall::prepare(const CallOptions& options) {
@@ -66,45 +65,45 @@ bool BlockingCall::prepare(const CallOptions& options) {
   return true;
 }
 
-void BlockingCall::begin(Lock& lock) {
+void BlockingCall::begin(Turn& turn) {
   std::shared_ptr<BlockingConnection> none;
-  if (open(lock, none)) begin_once_more(lock);
+  if (open(turn, none)) begin_once_more(turn);
 }
 
 /// The connection that did not take it, if it lives, is put back only when there is another one: it
 /// would be the first to be taken, and it is the last resort.
-void BlockingCall::begin_once_more(Lock& lock) {
+void BlockingCall::begin_once_more(Turn& turn) {
   wants_repeat_ = false;
   const http2::Session::OpenState state = connection_->client().open_state();
-  std::shared_ptr<BlockingConnection> first = let_go(lock);
+  std::shared_ptr<BlockingConnection> first = let_go(turn);
   if (state == http2::Session::OpenState::closed) {
     backend_->put_back(std::move(first), state, call_.now());
   }
-  open(lock, first);
+  open(turn, first);
   if (first != nullptr) backend_->put_back(std::move(first), state, call_.now());
 }
 
-bool BlockingCall::open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
+bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {
   if (was_cancelled()) {
     call_.cancel();
     return false;
   }
-  Result<std::shared_ptr<BlockingConnection>> taken = find_connection(lock, last_resort);
+  Result<std::shared_ptr<BlockingConnection>> taken = find_connection(turn, last_resort);
   if (!taken) {
     call_.on_failed(std::move(taken).error());
     return false;
   }
   bool is_cancelled = false;
-  if (is_shared() && lock) lock.unlock();
+  if (is_shared()) turn.end();  // place_ comes first
   {
     const auto guard = lock_place();
     connection_ = *std::move(taken);
     is_cancelled = is_cancelled_;
   }
-  if (!lock) lock = connection_->lock();
+  if (!turn) turn = connection_->begin_turn();
   if (is_cancelled) call_.cancel();
   const auto is_over = [this] { return call_.is_over(); };
-  if (!connection_->wait_for_room(lock, reader_, call_.deadline(), is_over)) call_.expire();
+  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), is_over)) call_.expire();
   if (!call_.is_over()) send();
   if (wants_repeat_) return !call_.is_over();
   if (!call_.has_one_request()) call_.requests_are_gone();
@@ -117,15 +116,14 @@ void BlockingCall::send() {
     return call_.on_unsent(client.lost_status());
   }
   call_.open(client, /*loop=*/nullptr);
-  connection_->flush();
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
-    Lock& lock, std::shared_ptr<BlockingConnection>& last_resort) {
+    Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {
   using Want = Backend::Want;
   Want want = call_.has_one_request() ? Want::any : Want::fit;
   if (call_.has_repeated()) want = Want::fresh;
-  if (std::shared_ptr<BlockingConnection> taken = backend_->take(lock, want)) return taken;
+  if (std::shared_ptr<BlockingConnection> taken = backend_->take(turn, want)) return taken;
   Result<std::shared_ptr<BlockingConnection>> made = connect();
   if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
     return made;
@@ -153,9 +151,9 @@ void BlockingCall::on_repeat() {
   on_ready();
 }
 
-std::shared_ptr<BlockingConnection> BlockingCall::let_go(Lock& lock) {
+std::shared_ptr<BlockingConnection> BlockingCall::let_go(Turn& turn) {
   call_.stop_borrowing(connection_->client());
-  lock.unlock();
+  turn.end();
   const auto guard = lock_place();
   return std::move(connection_);
 }
@@ -170,23 +168,20 @@ bool BlockingCall::has_connection() {
 // ---- waiting ------------------------------------------------------------------------------------
 
 template <class Done>
-void BlockingCall::wait(Lock& lock, BlockedThread& thread, const Done& is_done) {
+void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) {
   for (;;) {
-    const bool in_time = connection_->wait(lock, thread, call_.deadline(), [&] {
+    const bool in_time = connection_->wait(turn, thread, call_.deadline(), [&] {
       return is_done() || call_.is_over() || wants_repeat_;
     });
-    if (!in_time) {
-      call_.expire();
-      connection_->flush();
-    }
+    if (!in_time) call_.expire();
     if (call_.is_over() || !wants_repeat_) return;
-    begin_once_more(lock);
+    begin_once_more(turn);
     if (connection_ == nullptr) return;  // it is over
   }
 }
 
-void BlockingCall::wait_for_end(Lock& lock) {
-  wait(lock, reader_, [this] { return call_.is_over(); });
+void BlockingCall::wait_for_end(Turn& turn) {
+  wait(turn, reader_, [this] { return call_.is_over(); });
 }
 
 Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
@@ -195,72 +190,68 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
   call_.expect_reply(reply);
   call_.borrow_request(request);
   if (!prepare(options)) return call_.status();
-  Lock lock;
-  begin(lock);
+  Turn turn;
+  begin(turn);
   if (connection_ == nullptr) return call_.status();
-  wait_for_end(lock);
-  if (connection_ != nullptr && !is_shared()) leave(std::move(lock));
+  wait_for_end(turn);
+  if (connection_ != nullptr && !is_shared()) leave(std::move(turn));
   return call_.reply_status();
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
   if (!has_connection()) return false;
-  Lock lock = connection_->lock();
+  Turn turn = connection_->begin_turn();
   MessageStream& messages = call_.messages();
   const MessageStream::Read outcome = messages.try_read(into);
-  connection_->flush_credit();  // nobody else may do it before the server needs it
   if (outcome != MessageStream::Read::pending) return outcome == MessageStream::Read::message;
   messages.set_blocking_reader(&into);
-  wait(lock, reader_, [&messages] { return !messages.has_blocking_reader(); });
+  wait(turn, reader_, [&messages] { return !messages.has_blocking_reader(); });
   messages.set_blocking_reader(nullptr);
   return messages.take_blocking_read();
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message) {
   if (!has_connection()) return false;
-  Lock lock = connection_->lock();
+  Turn turn = connection_->begin_turn();
   using Write = MessageStream::Write;
   Write written = call_.messages().try_write(message);
   if (written == Write::full) {
     const std::size_t size = grpc::OutgoingMessage(message).size();
-    wait(lock, writer_,
+    wait(turn, writer_,
          [this, size] { return call_.is_over() || call_.messages().is_writable(size); });
     written = call_.messages().try_write(message);
   }
   if (written != Write::taken) return false;
-  connection_->exchange(lock);
+  connection_->take_in(turn);
   return true;
 }
 
 bool BlockingCall::half_close() {
   if (!has_connection()) return false;
-  Lock lock = connection_->lock();
-  const bool was_open = call_.half_close();
-  connection_->flush();
-  return was_open;
+  Turn turn = connection_->begin_turn();
+  return call_.half_close();
 }
 
 Status BlockingCall::finish() {
   if (!has_connection()) return call_.status();
-  Lock lock = connection_->lock();
+  Turn turn = connection_->begin_turn();
   if (!call_.is_over()) {
     call_.messages().discard_input();
-    connection_->flush();
-    wait_for_end(lock);
+    wait_for_end(turn);
   }
   return call_.status();
 }
 
 const Metadata& BlockingCall::headers() {
   if (!has_connection()) return call_.headers();
-  Lock lock = connection_->lock();
-  wait(lock, reader_, [this] { return call_.has_headers(); });
+  Turn turn = connection_->begin_turn();
+  wait(turn, reader_, [this] { return call_.has_headers(); });
   return call_.headers();
 }
 
 const Metadata& BlockingCall::trailers() {
   if (!has_connection()) return call_.trailers();
-  const Lock lock = connection_->lock();
+  const Turn turn = connection_->begin_turn();
   return call_.trailers();
 }
 
@@ -270,10 +261,8 @@ void BlockingCall::cancel() noexcept {
     const std::lock_guard guard(place_);
     is_cancelled_ = true;
     if (has_connection()) {
-      const Lock lock = connection_->lock();
-      if (call_.is_over()) return;
+      const Turn turn = connection_->begin_turn();
       call_.cancel();
-      connection_->flush();
       return;
     }
     attempt = attempt_;
@@ -293,7 +282,7 @@ std::unique_lock<std::mutex> BlockingCall::lock_place() {
 void BlockingCall::on_ready() {
   if (connection_ == nullptr) return;
   connection_->notify(reader_);
-  if (writer_.is_linked()) connection_->notify(writer_);
+  connection_->notify(writer_);
 }
 
 }  // namespace nearcall::inline v0::detail

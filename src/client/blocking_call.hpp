@@ -51,7 +51,7 @@ class BlockingCall final : private CallWaiter {
   void cancel() noexcept;
 
  private:
-  using Lock = BlockingConnection::Lock;
+  using Turn = BlockingConnection::Turn;
   struct Cancel {
     BlockingCall* call;
     void operator()() const noexcept { call->cancel(); }
@@ -63,26 +63,26 @@ class BlockingCall final : private CallWaiter {
   /// False if it is over before it began.
   bool prepare(const CallOptions& options);
   /// Opens it, and once more if that is wanted at once.
-  /// `lock` is that of the connection, if there is one afterwards.
-  void begin(Lock& lock);
-  void begin_once_more(Lock& lock);
+  /// `turn` is that of the connection, if there is one afterwards.
+  void begin(Turn& turn);
+  void begin_once_more(Turn& turn);
   /// One attempt on one connection; whether there has to be another one. Moves `last_resort`, which
   /// may be null, if it is on that one.
-  bool open(Lock& lock, std::shared_ptr<BlockingConnection>& last_resort);
+  bool open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> find_connection(
-      Lock& lock, std::shared_ptr<BlockingConnection>& last_resort);
+      Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> connect();
   void send();
-  void wait_for_end(Lock& lock);
+  void wait_for_end(Turn& turn);
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
   /// forked child, whose parent goes on with it.
   bool has_connection();
   template <class Done>
-  void wait(Lock& lock, BlockedThread& thread, const Done& is_done);
+  void wait(Turn& turn, BlockedThread& thread, const Done& is_done);
   /// Leaves the connection, the call being over.
-  void leave(Lock lock);
-  /// The connection, which the call no longer has, nor its lock.
-  std::shared_ptr<BlockingConnection> let_go(Lock& lock);
+  void leave(Turn turn);
+  /// The connection, which the call no longer has, nor its turn.
+  std::shared_ptr<BlockingConnection> let_go(Turn& turn);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept { return kept_backend_ != nullptr || cancellation_.has_value(); }
   /// Empty if nobody else can have it.

@@ -28,47 +28,63 @@ constexpr int reads_of_one_look = 16;
 BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
                                        std::string target,
                                        const ConnectionLimits& limits,
-                                       SpinPolicy spin)
-    : client_(std::move(transport), std::move(target), limits, *this, SteadyClock::now()),
+                                       SpinPolicy spin,
+                                       Clock clock)
+    : clock_(clock),
+      client_(std::move(transport), std::move(target), limits, *this, clock.now()),
       spinner_(spin) {
 }
 
 BlockingConnection::~BlockingConnection() {
   if (client_.pump().has_ended() || !is_in_maker()) return;
   client_.session().send_goaway(http2::ErrorCode::no_error, {});
-  client_.pump().flush(SteadyClock::now());
+  flush();
   client_.pump().end(EndReason::cancelled, "the channel closed it");
 }
 
-BlockingConnection::Lock BlockingConnection::lock() {
-  Lock lock(mutex_, std::try_to_lock);
-  if (lock) return lock;
-  contenders_.fetch_add(1, std::memory_order_relaxed);
-  lock.lock();
-  contenders_.fetch_sub(1, std::memory_order_relaxed);
-  return lock;
+// ---- turns --------------------------------------------------------------------------------------
+
+BlockingConnection::Turn::Turn(BlockingConnection& connection)
+    : connection_(&connection), lock_(connection.mutex_, std::try_to_lock) {
+  if (lock_) return;
+  connection.contenders_.fetch_add(1, std::memory_order_relaxed);
+  lock_.lock();
+  connection.contenders_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void BlockingConnection::Turn::end() noexcept {
+  if (!lock_) return;
+  connection_->end_turn();
+  lock_.unlock();
+}
+
+void BlockingConnection::end_turn() noexcept {
+  Pump& pump = client_.pump();
+  if (driver_ == nullptr) {
+    flush();
+    // It may be one that was woken to drive, and found its call done.
+    if (BlockedThread* const next = sleeping_.front()) notify(*next);
+  } else if (!pump.is_write_blocked()) {
+    flush();
+    if (pump.is_write_blocked()) notify(*driver_);  // it must wait for writing
+  }
 }
 
 void BlockingConnection::flush() {
-  if (!client_.pump().has_output()) return;
-  const bool was_blocked = client_.pump().is_write_blocked();
-  client_.pump().flush(SteadyClock::now());
-  if (!was_blocked && client_.pump().is_write_blocked()) interrupt();  // it must poll for writing
+  if (client_.pump().has_output()) client_.pump().flush(clock_.now());
 }
 
-void BlockingConnection::exchange(Lock& /*lock*/) {
-  flush();
-  if (is_driven_) return;
-  const TimePoint now = SteadyClock::now();
+void BlockingConnection::take_in(Turn& /*turn*/) {
+  if (driver_ != nullptr) return;
+  const TimePoint now = clock_.now();
   for (int reads = 0; reads < reads_of_one_look; ++reads) {
     if (client_.pump().read(read_scratch(), now) != Pump::Progress::some) break;
   }
-  flush();  // of calls, and what the server is owed (PING's ACK)
 }
 
-bool BlockingConnection::is_fit(Lock& lock, bool that_can_be_repeated) {
+bool BlockingConnection::is_fit(Turn& turn, bool that_can_be_repeated) {
   const Transport& transport = client_.pump().transport();
-  if (!that_can_be_repeated || !transport.writes_fail_after_close()) exchange(lock);
+  if (!that_can_be_repeated || !transport.writes_fail_after_close()) take_in(turn);
   return client_.open_state() != http2::Session::OpenState::closed;
 }
 
@@ -81,81 +97,76 @@ void BlockingConnection::on_closing() {
 }
 
 void BlockingConnection::wake_all() noexcept {
-  if (is_driven_) interrupt();
+  if (driver_ != nullptr) notify(*driver_);
   IntrusiveList<BlockedThread> woken;
   while (BlockedThread* const thread = sleeping_.pop_front()) {
-    thread->wake_up().notify_one();
+    thread->wake_up_.notify_one();
     woken.push_back(*thread);
   }
   while (BlockedThread* const thread = woken.pop_front())
     sleeping_.push_back(*thread);
 }
 
+void BlockingConnection::notify(BlockedThread& thread) noexcept {
+  thread.has_news_ = true;
+  if (thread.is_linked()) {
+    thread.wake_up_.notify_one();
+  } else if (&thread == driver_ && driver_sleeps_) {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+  }
+}
+
 // ---- waiting ------------------------------------------------------------------------------------
 
-bool BlockingConnection::wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline) {
-  if (deadline != no_deadline && SteadyClock::now() >= deadline) return false;
-  if (is_driven_) {
-    sleeping_.push_back(thread);
-    if (deadline == no_deadline) {
-      thread.wake_up().wait(lock);
-    } else {
-      thread.wake_up().wait_until(lock, deadline);
-    }
-    thread.unlink();
-    return true;
+bool BlockingConnection::wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline) {
+  if (deadline != no_deadline && clock_.now() >= deadline) return false;
+  thread.has_news_ = false;
+  if (driver_ != nullptr) {
+    sleep(turn, thread, deadline);
+  } else {
+    driver_ = &thread;
+    drive(turn, deadline);
+    driver_ = nullptr;
   }
-  is_driven_ = true;
-  drive(lock, deadline);
-  is_driven_ = false;
   return true;
 }
 
-void BlockingConnection::pass_role_on() noexcept {
-  if (is_driven_) return;
-  if (BlockedThread* const next = sleeping_.front()) next->wake_up().notify_one();
-}
-
-void BlockingConnection::notify(BlockedThread& thread) noexcept {
-  if (thread.is_linked()) {
-    thread.wake_up().notify_one();
+void BlockingConnection::sleep(Turn& turn, BlockedThread& thread, TimePoint deadline) {
+  end_turn();  // which may bring news
+  if (thread.has_news_) return;
+  sleeping_.push_back(thread);
+  if (deadline == no_deadline) {
+    thread.wake_up_.wait(turn.lock_);
   } else {
-    interrupt();
+    thread.wake_up_.wait_for(turn.lock_, deadline - clock_.now());
   }
+  thread.unlink();
 }
 
-void BlockingConnection::interrupt() noexcept {
-  is_interrupted_ = true;
-  if (!is_parked_) return;
-  const std::uint64_t one = 1;
-  static_cast<void>(!::write(wake_.get(), &one, sizeof one));
-}
-
-void BlockingConnection::drive(Lock& lock, TimePoint deadline) {
-  is_interrupted_ = false;
+void BlockingConnection::drive(Turn& turn, TimePoint deadline) {
   flush();
-  if (!spin(lock, deadline)) park(lock, deadline);
-  flush();
+  if (!driver_->has_news_ && !spin(turn, deadline)) park(turn, deadline);
 }
 
-bool BlockingConnection::spin(Lock& lock, TimePoint deadline) {
-  TimePoint now = SteadyClock::now();
+bool BlockingConnection::spin(Turn& turn, TimePoint deadline) {
+  TimePoint now = clock_.now();
   if (poll(now)) return true;
   if (!spinner_.begin(now)) return false;
   const TimePoint until = std::min(deadline, client_.pump().next_deadline());
   do {
-    lock.unlock();
+    turn.lock_.unlock();
     if (spinner_.are_polls_cheap()) relax_processor();
     make_room();
-    if (!lock.try_lock()) {
-      lock.lock();
-      spinner_.was_held_up(SteadyClock::now());
+    if (!turn.lock_.try_lock()) {
+      turn.lock_.lock();
+      spinner_.was_held_up(clock_.now());
     }
-    if (is_interrupted_ || poll(now)) {
+    if (driver_->has_news_ || poll(now)) {
       spinner_.paid();
       return true;
     }
-    now = SteadyClock::now();
+    now = clock_.now();
   } while (now < until && spinner_.keep_on(now));
   return false;
 }
@@ -176,7 +187,7 @@ void BlockingConnection::make_room() const noexcept {
   }
 }
 
-void BlockingConnection::park(Lock& lock, TimePoint deadline) {
+void BlockingConnection::park(Turn& turn, TimePoint deadline) {
   Pump& pump = client_.pump();
   if (!wake_) wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::array<pollfd, 3> polled = {pollfd{wake_.get(), POLLIN, 0}, {}, {}};
@@ -193,7 +204,7 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
   }
   const bool is_timed = !spinner_.is_off() || deadline != no_deadline ||
                         pump.next_deadline() != no_deadline || !wake_;
-  const TimePoint before = is_timed ? SteadyClock::now() : TimePoint{};
+  const TimePoint before = is_timed ? clock_.now() : TimePoint{};
   TimePoint until = std::min(deadline, pump.next_deadline());
   if (!wake_) until = std::min(until, before + look_without_wake_up);
   timespec timeout{};
@@ -202,16 +213,16 @@ void BlockingConnection::park(Lock& lock, TimePoint deadline) {
     timeout.tv_sec = left / 1'000'000'000;
     timeout.tv_nsec = left % 1'000'000'000;
   }
-  is_parked_ = true;
-  lock.unlock();
+  driver_sleeps_ = true;
+  turn.lock_.unlock();
   ::ppoll(polled.data(), count, until == no_deadline ? nullptr : &timeout, nullptr);
-  lock.lock();
-  is_parked_ = false;
+  turn.lock_.lock();
+  driver_sleeps_ = false;
   if (polled[0].revents != 0) {
     std::uint64_t signals = 0;
     static_cast<void>(!::read(wake_.get(), &signals, sizeof signals));
   }
-  const TimePoint now = SteadyClock::now();
+  const TimePoint now = clock_.now();
   spinner_.slept(now - before);
   pump.read(read_scratch(), now);  // first: what has come, came in time
   if (now >= pump.next_deadline()) pump.on_time(now);

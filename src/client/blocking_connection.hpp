@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/spinner.hpp"
+#include "base/clock.hpp"
 #include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 #include "client/client_connection.hpp"
@@ -15,33 +16,59 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 
 struct PooledConnection;
 
-/// A thread that waits for its call on a BlockingConnection.
+/// A thread that waits for its call on a BlockingConnection, which alone looks into it.
 class BlockedThread : public ListHook {
- public:
-  std::condition_variable& wake_up() noexcept { return wake_up_; }
-
  private:
+  friend class BlockingConnection;
+
   std::condition_variable wake_up_;
+  /// It may look again.
+  bool has_news_ = false;
 };
 
 /// A connection driven by the threads whose calls it carries: one of those that wait polls the
 /// transport and feeds the session, the others sleep until their call has news; the role passes on
 /// when its holder returns. The mutex is held for steps of the session, never while waiting.
 ///
-/// Thread safety: any thread; functions that take a Lock want it held.
+/// Thread safety: any thread; functions that take a Turn want that of this connection.
 class BlockingConnection final : public ClientDriver {
  public:
-  using Lock = std::unique_lock<std::mutex>;
+  /// Some steps of a connection's session by one thread, with the mutex held. When it ends, what
+  /// they put out is sent, and one of those who wait drives, if nobody does.
+  class [[nodiscard]] Turn {
+   public:
+    Turn() noexcept = default;
+    Turn(Turn&&) noexcept = default;
+    Turn& operator=(Turn&& other) noexcept {
+      end();
+      connection_ = other.connection_;
+      lock_ = std::move(other.lock_);
+      return *this;
+    }
+    ~Turn() { end(); }
+
+    explicit operator bool() const noexcept { return lock_.owns_lock(); }
+    void end() noexcept;
+
+   private:
+    friend BlockingConnection;
+    explicit Turn(BlockingConnection& connection);
+
+    BlockingConnection* connection_ = nullptr;
+    std::unique_lock<std::mutex> lock_;
+  };
 
   BlockingConnection(std::unique_ptr<Transport> transport,
                      std::string target,
                      const ConnectionLimits& limits,
-                     SpinPolicy spin);
+                     SpinPolicy spin,
+                     Clock clock);
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;
   ~BlockingConnection();
@@ -51,25 +78,24 @@ class BlockingConnection final : public ClientDriver {
   void set_place(PooledConnection& place) noexcept { place_ = &place; }
 
   /// Takes the mutex; a thread that spins with it makes room.
-  Lock lock();
+  Turn begin_turn() { return Turn(*this); }
   ClientConnection& client() noexcept { return client_; }
   /// False in a forked child: the connection is its parent's. There it may be destroyed, no more.
   bool is_in_maker() const noexcept { return made_in_.is_in_maker(); }
 
   /// Waits until `is_done()`, driving the connection if nobody else does; false at `deadline`.
   template <class Done>
-  bool wait(Lock& lock, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
+  bool wait(Turn& turn, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
     bool in_time = true;
     while (!is_done() && in_time)
-      in_time = wait_once(lock, thread, deadline);
-    pass_role_on();
+      in_time = wait_once(turn, thread, deadline);
     return in_time || is_done();
   }
   /// Waits until the server takes another call, or never will, or `is_done()`; false at `deadline`.
   template <class Done>
-  bool wait_for_room(Lock& lock, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
+  bool wait_for_room(Turn& turn, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
     ++waiting_for_room_;
-    const bool in_time = wait(lock, thread, deadline, [&] {
+    const bool in_time = wait(turn, thread, deadline, [&] {
       return is_done() || client_.open_state() != http2::Session::OpenState::full;
     });
     --waiting_for_room_;
@@ -77,35 +103,28 @@ class BlockingConnection final : public ClientDriver {
   }
   /// `thread` may look again.
   void notify(BlockedThread& thread) noexcept;
-  /// Sends what there is, and takes in what has arrived.
-  void exchange(Lock& lock);
-  /// Sends what there is. Costs nothing if there is nothing.
-  void flush();
-  /// Sends what a call has put out since, unless it waits for the transport anyway.
-  void flush_credit() {
-    if (!client_.pump().is_write_blocked()) flush();
-  }
+  /// Takes in what has arrived, if nobody else does.
+  void take_in(Turn& turn);
   /// Whether it can take a call, after a look at what arrived while nobody drove it. For a call
   /// `that_can_be_repeated` the look is spared where the write tells that the server has gone.
-  bool is_fit(Lock& lock, bool that_can_be_repeated = false);
+  bool is_fit(Turn& turn, bool that_can_be_repeated = false);
 
-  void on_output() override {}  // whoever makes output flushes it
+  void on_output() override {}  // the turn's end sends it
   void on_room() override;
   void on_closing() override;
 
  private:
-  bool wait_once(Lock& lock, BlockedThread& thread, TimePoint deadline);
-  void drive(Lock& lock, TimePoint deadline);
-  /// Polls without sleeping; whether something came, or somebody interrupts.
-  bool spin(Lock& lock, TimePoint deadline);
+  void end_turn() noexcept;
+  void flush();
+  bool wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline);
+  void sleep(Turn& turn, BlockedThread& thread, TimePoint deadline);
+  void drive(Turn& turn, TimePoint deadline);
+  /// Polls without sleeping; whether something came, or there is news from another thread.
+  bool spin(Turn& turn, TimePoint deadline);
   /// Reads once; whether something came.
   bool poll(TimePoint now);
   void make_room() const noexcept;
-  void park(Lock& lock, TimePoint deadline);
-  /// Whoever leaves while nobody drives wakes one of those who wait: it may have been woken to
-  /// drive itself, and found its call done.
-  void pass_role_on() noexcept;
-  void interrupt() noexcept;
+  void park(Turn& turn, TimePoint deadline);
   /// Everybody looks again, whoever drives included.
   void wake_all() noexcept;
 
@@ -114,12 +133,14 @@ class BlockingConnection final : public ClientDriver {
   std::mutex mutex_;
   /// Threads that want the mutex; the spinning one waits until they had it.
   std::atomic<int> contenders_{0};
+  const Clock clock_;
   ClientConnection client_;
   Spinner spinner_;
   std::size_t waiting_for_room_ = 0;
-  bool is_driven_ = false;
-  bool is_parked_ = false;
-  bool is_interrupted_ = false;
+  /// Null where nobody drives.
+  BlockedThread* driver_ = nullptr;
+  /// It waits for the transport or for wake_, without the mutex.
+  bool driver_sleeps_ = false;
   IntrusiveList<BlockedThread> sleeping_;
   UniqueFd wake_;
 };

@@ -46,8 +46,8 @@ class BackendTest : public test::LogCheckedTest {
     return std::make_shared<Backend>("mine", std::move(options.connector(connector_)));
   }
   std::shared_ptr<BlockingConnection> acquire(Backend& core) {
-    BlockingConnection::Lock lock;
-    if (std::shared_ptr<BlockingConnection> taken = core.take(lock)) return taken;
+    BlockingConnection::Turn turn;
+    if (std::shared_ptr<BlockingConnection> taken = core.take(turn)) return taken;
     Result<std::shared_ptr<BlockingConnection>> made = core.connect(no_deadline, {});
     EXPECT_TRUE(made.ok()) << made.status().to_string();
     return made.ok() ? *made : nullptr;
@@ -136,8 +136,8 @@ TEST_F(BackendTest, AConnectionThatHasEndedIsNotSharedThoughACallStillHoldsIt) {
   const std::shared_ptr<BlockingConnection> held = acquire(*core);
   connector_->peers.clear();
   {
-    BlockingConnection::Lock lock = held->lock();
-    ASSERT_FALSE(held->is_fit(lock));
+    BlockingConnection::Turn turn = held->begin_turn();
+    ASSERT_FALSE(held->is_fit(turn));
   }
 
   const std::shared_ptr<BlockingConnection> next = acquire(*core);
@@ -151,9 +151,9 @@ TEST_F(BackendTest, AConnectionThatHasEndedIsNotSharedThoughACallStillHoldsIt) {
 TEST_F(BackendTest, WhoWantsAFreshOneGetsNoOtherWhileThereMayBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
   put_back(*core, acquire(*core), now_);
-  BlockingConnection::Lock lock;
+  BlockingConnection::Turn turn;
 
-  EXPECT_EQ(core->take(lock, Backend::Want::fresh), nullptr);
+  EXPECT_EQ(core->take(turn, Backend::Want::fresh), nullptr);
   EXPECT_TRUE(core->connect(no_deadline, {}).ok());
 
   EXPECT_EQ(connector_->attempts, 2);
@@ -164,9 +164,9 @@ TEST_F(BackendTest, WhoWantsAFreshOneGetsAnIdleOneIfThereMayNotBeMore) {
   const std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::shared_ptr<BlockingConnection> idle = acquire(*core);
   put_back(*core, idle, now_);
-  BlockingConnection::Lock lock;
+  BlockingConnection::Turn turn;
 
-  EXPECT_EQ(core->take(lock, Backend::Want::fresh), idle);
+  EXPECT_EQ(core->take(turn, Backend::Want::fresh), idle);
 }
 
 TEST_F(BackendTest, ConnectionsBeyondFourAreClosedAfterThirtySecondsWithoutUse) {
@@ -234,7 +234,7 @@ TEST_F(BackendTest, OneThatDiedWhileIdleIsReplaced) {
 TEST_F(BackendTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> told = acquire(*core);
-  told->flush();
+  { const auto sends = told->begin_turn(); }
   connector_->peers[0]->turn();
   put_back(*core, told, now_);
   connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
@@ -250,8 +250,8 @@ TEST_F(BackendTest, OneThatDiedInUseIsNotKept) {
   const std::weak_ptr<BlockingConnection> watched = dying;
   connector_->peers.clear();
   {
-    BlockingConnection::Lock lock = dying->lock();
-    EXPECT_FALSE(dying->is_fit(lock));
+    BlockingConnection::Turn turn = dying->begin_turn();
+    EXPECT_FALSE(dying->is_fit(turn));
   }
   put_back(*core, std::move(dying), now_);
 
@@ -264,8 +264,8 @@ TEST_F(BackendTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
   connector_->fails = true;
   for (int i = 0; i < 3; ++i) {
-    BlockingConnection::Lock lock;
-    ASSERT_EQ(core->take(lock), nullptr);
+    BlockingConnection::Turn turn;
+    ASSERT_EQ(core->take(turn), nullptr);
     const Result<std::shared_ptr<BlockingConnection>> failed = core->connect(no_deadline, {});
     ASSERT_FALSE(failed.ok());
     EXPECT_EQ(failed.error(), Status(StatusCode::unavailable, "nobody there"));
@@ -307,8 +307,8 @@ TEST_F(OneConnectionThatIsBeingMade, IsWaitedForAndNoSecondOneIsMade) {
   Taken second = Failure{Status(StatusCode::unknown, "not called")};
   connector_->meanwhile = [&] {
     std::jthread([&] {
-      BlockingConnection::Lock lock;
-      EXPECT_EQ(core_->take(lock), nullptr);
+      BlockingConnection::Turn turn;
+      EXPECT_EQ(core_->take(turn), nullptr);
       second = core_->connect(SteadyClock::now() + 5ms, {});
     }).join();
   };
@@ -376,7 +376,7 @@ TEST_F(BackendTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
           const std::shared_ptr<BlockingConnection> mine = acquire(*core);
           auto state = http2::Session::OpenState::closed;
           {
-            const BlockingConnection::Lock lock = mine->lock();
+            const BlockingConnection::Turn turn = mine->begin_turn();
             state = mine->client().open_state();
           }
           if (state == http2::Session::OpenState::closed) ++closed;

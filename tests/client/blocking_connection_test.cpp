@@ -28,12 +28,12 @@ class BlockingConnectionTest : public LogCheckedTest {
   BlockingConnectionTest() {
     Result<SocketPair> pair = make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
-    connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine",
-                                                       ConnectionLimits(), SpinPolicy::off());
+    connection_ = std::make_unique<BlockingConnection>(
+        std::move(pair->first), "mine", ConnectionLimits(), SpinPolicy::off(), Clock());
   }
   bool is_fit(bool for_what_can_be_repeated = false) {
-    BlockingConnection::Lock lock = connection_->lock();
-    return connection_->is_fit(lock, for_what_can_be_repeated);
+    BlockingConnection::Turn turn = connection_->begin_turn();
+    return connection_->is_fit(turn, for_what_can_be_repeated);
   }
 
   std::unique_ptr<ScriptedPeer> peer_;
@@ -115,7 +115,7 @@ TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   const std::string unknown = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
   connection_ =
       std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, "", unknown),
-                                           "mine", ConnectionLimits(), SpinPolicy::off());
+                                           "mine", ConnectionLimits(), SpinPolicy::off(), Clock());
 
   EXPECT_TRUE(is_fit());
 
@@ -132,12 +132,12 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
   header.resize(http2::frame_header_size);
   connection_ =
       std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, header, "x"),
-                                           "mine", limits, SpinPolicy::adaptive());
+                                           "mine", limits, SpinPolicy::adaptive(), Clock());
   detail::BlockedThread self;
-  BlockingConnection::Lock lock = connection_->lock();
+  BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
 
-  EXPECT_TRUE(connection_->wait(lock, self, no_deadline, is_closed));
+  EXPECT_TRUE(connection_->wait(turn, self, no_deadline, is_closed));
 
   EXPECT_LT(reads, FloodingServer::most_reads);
 }
@@ -147,18 +147,56 @@ TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
   ConnectionLimits limits;
   limits.handshake_timeout = 10ms;
   connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine", limits,
-                                                     SpinPolicy::adaptive(1h));
+                                                     SpinPolicy::adaptive(1h), Clock());
   detail::BlockedThread self;
-  BlockingConnection::Lock lock = connection_->lock();
+  BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
 
-  EXPECT_TRUE(connection_->wait(lock, self, SteadyClock::now() + 1min, is_closed));
+  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() + 1min, is_closed));
 }
 
 TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
   detail::BlockedThread self;
-  BlockingConnection::Lock lock = connection_->lock();
-  EXPECT_FALSE(connection_->wait(lock, self, SteadyClock::now() + 5ms, [] { return false; }));
+  BlockingConnection::Turn turn = connection_->begin_turn();
+  EXPECT_FALSE(connection_->wait(turn, self, SteadyClock::now() + 5ms, [] { return false; }));
+}
+
+/// Tells of the first write to it, and how often somebody wanted to sleep until it can do more.
+class WatchedTransport final : public ForwardingTransport {
+ public:
+  WatchedTransport(std::unique_ptr<Transport> inner, std::function<void()> on_write, int* waits)
+      : ForwardingTransport(std::move(inner)), on_write_(std::move(on_write)), waits_(waits) {}
+  IoResult try_write(std::span<const iovec> from) override {
+    if (const std::function<void()> first = std::exchange(on_write_, nullptr)) first();
+    return inner().try_write(from);
+  }
+  WaitAdvice prepare_wait(Interest interest) override {
+    ++*waits_;
+    return inner().prepare_wait(interest);
+  }
+
+ private:
+  std::function<void()> on_write_;
+  int* waits_;
+};
+
+TEST_F(BlockingConnectionTest, WhoIsDoneByWhatItSendsItselfDoesNotSleep) {
+  detail::BlockedThread self;
+  bool is_done = false;
+  int waits = 0;
+  const auto on_write = [&] {
+    is_done = true;
+    connection_->notify(self);
+  };
+  Result<SocketPair> pair = make_socketpair();
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<WatchedTransport>(std::move(pair->first), on_write, &waits), "mine",
+      ConnectionLimits(), SpinPolicy::off(), Clock());
+  BlockingConnection::Turn turn = connection_->begin_turn();
+
+  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() + 1s, [&] { return is_done; }));
+
+  EXPECT_EQ(waits, 0);
 }
 
 TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave) {
@@ -170,8 +208,8 @@ TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave
   detail::BlockedThread self;
   bool in_time = true;
   {
-    BlockingConnection::Lock lock = connection_->lock();
-    in_time = connection_->wait(lock, self, SteadyClock::now() + 25ms, [] { return false; });
+    BlockingConnection::Turn turn = connection_->begin_turn();
+    in_time = connection_->wait(turn, self, SteadyClock::now() + 25ms, [] { return false; });
   }
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
@@ -180,8 +218,8 @@ TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave
 
 TEST_F(BlockingConnectionTest, WhatIsDoneAlreadyIsNotWaitedFor) {
   detail::BlockedThread self;
-  BlockingConnection::Lock lock = connection_->lock();
-  EXPECT_TRUE(connection_->wait(lock, self, SteadyClock::now() - 1s, [] { return true; }));
+  BlockingConnection::Turn turn = connection_->begin_turn();
+  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() - 1s, [] { return true; }));
 }
 
 /// A thread that waits on the connection until the test says that it is done.
@@ -189,15 +227,15 @@ class Waiting {
  public:
   explicit Waiting(BlockingConnection& connection) : connection_(&connection) {
     thread_ = std::jthread([this] {
-      BlockingConnection::Lock lock = connection_->lock();
-      in_time_ = connection_->wait(lock, self_, SteadyClock::now() + 10s, [this] {
+      BlockingConnection::Turn turn = connection_->begin_turn();
+      in_time_ = connection_->wait(turn, self_, SteadyClock::now() + 10s, [this] {
         looked_.release();
         return is_done_ || connection_->client().open_state() == OpenState::closed;
       });
     });
     // It looks with the mutex held, which it lets go of only when it sleeps or drives.
     looked_.acquire();
-    const BlockingConnection::Lock lock = connection_->lock();
+    const BlockingConnection::Turn turn = connection_->begin_turn();
   }
   /// REQUIRES: the mutex is held.
   void set_done() { is_done_ = true; }
@@ -221,7 +259,7 @@ TEST_F(BlockingConnectionTest, WhoLeavesWhileItDrivesPassesTheRoleOn) {
   Waiting driver(*connection_);
   Waiting sleeper(*connection_);
   {
-    const BlockingConnection::Lock lock = connection_->lock();
+    const BlockingConnection::Turn turn = connection_->begin_turn();
     driver.set_done();
     driver.wake_up();
   }
@@ -240,7 +278,7 @@ TEST_F(BlockingConnectionTest, WhoIsWokenToDriveAndIsDoneAlreadyPassesTheRoleOn)
   Waiting done(*connection_);
   Waiting sleeper(*connection_);
   {
-    const BlockingConnection::Lock lock = connection_->lock();
+    const BlockingConnection::Turn turn = connection_->begin_turn();
     driver.set_done();
     done.set_done();  // but is not told: it learns of it when it is woken to drive
     driver.wake_up();
@@ -260,13 +298,13 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   Result<SocketPair> pair = make_socketpair();
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
   BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
-                                SpinPolicy::off());
+                                SpinPolicy::off(), Clock());
   http2::Stream* only = nullptr;
+  { const BlockingConnection::Turn preface = connection.begin_turn(); }
+  peer.turn();
   {
-    BlockingConnection::Lock lock = connection.lock();
-    ASSERT_TRUE(connection.is_fit(lock));  // which sends the preface
-    peer.turn();
-    ASSERT_TRUE(connection.is_fit(lock));  // which reads SETTINGS
+    BlockingConnection::Turn turn = connection.begin_turn();
+    ASSERT_TRUE(connection.is_fit(turn));  // which reads SETTINGS
     const http2::HeaderTemplate head{{":path", "/test.Script/Chat"}};
     only = &connection.client().session().open_stream(head, {}, /*end_stream=*/false, nullptr);
     ASSERT_EQ(connection.client().open_state(), OpenState::full);
@@ -275,9 +313,9 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   std::binary_semaphore has_room{0};
   const std::jthread waiting([&] {
     detail::BlockedThread self;
-    BlockingConnection::Lock lock = connection.lock();
+    BlockingConnection::Turn turn = connection.begin_turn();
     bool is_first_look = true;
-    connection.wait_for_room(lock, self, SteadyClock::now() + 10s, [&] {
+    connection.wait_for_room(turn, self, SteadyClock::now() + 10s, [&] {
       if (std::exchange(is_first_look, false)) looked.release();
       return false;
     });
@@ -286,7 +324,7 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   looked.acquire();  // with the mutex held, which it lets go of when it drives
 
   {
-    const BlockingConnection::Lock lock = connection.lock();
+    const BlockingConnection::Turn turn = connection.begin_turn();
     connection.client().release(*only);
   }
 
