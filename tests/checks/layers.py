@@ -25,7 +25,7 @@ PUBLIC = {
     "version": "base",
     "async_event": "async", "async_queue": "async", "event_loop": "async", "resume_on": "async",
     "spawn": "async", "spin_policy": "async", "sync_wait": "async", "task": "async", "task_scope": "async",
-    "thread_pool": "async", "wait": "async",
+    "thread_pool": "async", "wait": "async", "when": "async",
     "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
     "connection_limits": "http2",
