@@ -149,6 +149,11 @@ class Channel {
   Channel& operator=(const Channel&) = default;
   ~Channel();
 
+  /// Closes the connections that carry no call; the next call makes new ones. Those of an EventLoop
+  /// go in its next turn. Without it a channel that makes no calls keeps what it has, until the
+  /// server closes that.
+  void close_idle() const;
+
   /// For generated code.
   const std::shared_ptr<detail::ChannelCore>& core() const noexcept { return core_; }
 

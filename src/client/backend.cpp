@@ -111,6 +111,7 @@ std::span<const BoundMethod> Backend::bind(std::span<const Method> methods) {
 
 std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn, Want want) {
   Pool& here = pool();
+  sweep(here, clock_.now());
   if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     turn = idle->begin_turn();
@@ -132,31 +133,45 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   Pool& here = pool();
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
-  Result<std::unique_ptr<Transport>> transport = connect_blocking(
-      connector_, ConnectContext(target_, connect_deadline(clock_.now(), deadline), stop));
+  Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop);
   const bool is_given_up = stop.stop_requested() || clock_.now() >= deadline;
   const std::lock_guard lock(here.mutex);
   --here.connecting;
   here.has_connected.notify_all();
-  if (!transport) {
-    if (!is_given_up) {
-      ++here.failures;
-      here.failure = transport.error();
-      const Pool::Live live = here.live();
-      if (live.count > 0) {
-        live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
-        return live.least_used->connection;
-      }
+  if (made) {
+    PooledConnection& place = vacancy(here);
+    (*made)->set_place(place);
+    place.connection = *made;
+    place.is_going = false;
+    place.users.store(1, std::memory_order_release);
+  } else if (!is_given_up) {
+    ++here.failures;
+    here.failure = made.error();
+    const Pool::Live live = here.live();
+    if (live.count > 0) {
+      live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
+      return live.least_used->connection;
     }
-    return Failure{std::move(transport).error()};
   }
+  return made;
+}
+
+/// A server that has enough connections accepts one and closes it at once. So where there are
+/// others, one counts as made when the server has said something.
+Result<std::shared_ptr<BlockingConnection>> Backend::make(Pool& pool,
+                                                          TimePoint deadline,
+                                                          const std::stop_token& stop) {
+  const TimePoint until = connect_deadline(clock_.now(), deadline);
+  Result<std::unique_ptr<Transport>> transport =
+      connect_blocking(connector_, ConnectContext(target_, until, stop));
+  if (!transport) return Failure{std::move(transport).error()};
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
                                                    options_.spin(), clock_);
-  PooledConnection& place = vacancy(here);
-  made->set_place(place);
-  place.connection = made;
-  place.is_going = false;
-  place.users.store(1, std::memory_order_release);
+  {
+    const std::lock_guard lock(pool.mutex);
+    if (pool.live().count == 0 && pool.connecting == 1) return made;
+  }
+  if (Status silent = made->wait_for_word(until, stop); !silent.ok()) return Failure{silent};
   return made;
 }
 
@@ -259,19 +274,28 @@ void Backend::put_back(std::shared_ptr<BlockingConnection> connection,
   if (last.load(std::memory_order_relaxed) != &place) last.store(&place, std::memory_order_release);
   place.idle_since.store(now, std::memory_order_relaxed);
   place.users.fetch_sub(1, std::memory_order_acq_rel);
-  if (now >= here.next_sweep.load(std::memory_order_relaxed)) sweep(here, now);
+  sweep(here, now);
 }
 
 void Backend::sweep(Pool& pool, TimePoint now) {
+  if (now < pool.next_sweep.load(std::memory_order_relaxed)) return;
+  pool.next_sweep.store(now + sweep_interval, std::memory_order_relaxed);
+  close_idle(pool, most_idle, now - longest_idle);
+}
+
+void Backend::close_idle() {
+  close_idle(pool(), 0, TimePoint::max());
+  tell_loops(LoopPlace::Wish::close_idle);
+}
+
+void Backend::close_idle(Pool& pool, std::size_t kept, TimePoint since) {
   std::vector<std::shared_ptr<BlockingConnection>> closed;  // go after the lock
   const std::lock_guard lock(pool.mutex);
-  pool.next_sweep.store(now + sweep_interval, std::memory_order_relaxed);
   auto idle = static_cast<std::size_t>(std::ranges::count_if(
       pool.places, [](const auto& place) { return place->users.load() == 0; }));
   for (const auto& place : pool.places) {
-    if (idle <= most_idle) return;
-    const Duration age = now - place->idle_since.load();
-    if (age < longest_idle || !place->try_vacate()) continue;
+    if (idle <= kept) return;
+    if (place->idle_since.load() > since || !place->try_vacate()) continue;
     closed.push_back(std::move(place->connection));
     --idle;
   }
@@ -293,10 +317,19 @@ void Backend::remove(LoopPlace& loop) {
 }
 
 void Backend::retire() {
+  tell_loops(LoopPlace::Wish::retire);
+}
+
+void Backend::tell_loops(LoopPlace::Wish wish) {
   Pool& here = pool();
+  IntrusiveList<LoopPlace> told;
   const std::lock_guard lock(here.mutex);
-  while (LoopPlace* const loop = here.loops.pop_front())
-    loop->retire_soon();
+  while (LoopPlace* const loop = here.loops.pop_front()) {
+    loop->ask(wish);
+    told.push_back(*loop);
+  }
+  while (LoopPlace* const loop = told.pop_front())
+    here.loops.push_back(*loop);
 }
 
 // ---- fork ---------------------------------------------------------------------------------------

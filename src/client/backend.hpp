@@ -29,8 +29,10 @@ namespace nearcall::inline v0::detail {
 /// What one loop has of a backend: its place among the backend's loops.
 class LoopPlace : public ListHook {
  public:
-  /// Nobody makes new calls: what carries none may go, on the loop's thread. From any.
-  virtual void retire_soon() = 0;
+  enum class Wish : unsigned { close_idle = 1, retire = 2 };
+  /// What carries no call is to be closed, on the loop's thread; `retire`: and goes, since nobody
+  /// makes new ones. From any thread, under the lock of the backend's loops.
+  virtual void ask(Wish wish) = 0;
 
  protected:
   ~LoopPlace() = default;
@@ -66,8 +68,9 @@ struct alignas(64) PooledConnection {
 /// calls, and one for each loop, which the loop owns (LoopBackend).
 ///
 /// A connection of the pool has one user at a time, until max_connections() are in use; from then
-/// on they are shared, and so they are when another one cannot be made. When one is put back, once
-/// a second at most, those are closed that were idle for 30 s, as long as more than four are idle.
+/// on they are shared, and so they are when another one cannot be made, or the server does not take
+/// it. When one is taken or put back, once a second at most, those are closed that were idle for
+/// 30 s, as long as more than four are idle (docs/decisions/011-idle-connections.md).
 ///
 /// A thread finds the connection that it used last without a lock, and puts it back so.
 ///
@@ -112,6 +115,9 @@ class Backend : public std::enable_shared_from_this<Backend> {
   void put_back(std::shared_ptr<BlockingConnection> connection,
                 http2::Session::OpenState state,
                 TimePoint now);
+
+  /// Closes what carries no call, on loops in their next turn.
+  void close_idle();
 
   // Of the loops that have something of it. They keep it.
 
@@ -166,10 +172,16 @@ class Backend : public std::enable_shared_from_this<Backend> {
   Result<std::shared_ptr<BlockingConnection>> share_or_reserve(Pool& pool,
                                                                TimePoint deadline,
                                                                std::stop_token stop);
+  Result<std::shared_ptr<BlockingConnection>> make(Pool& pool,
+                                                   TimePoint deadline,
+                                                   const std::stop_token& stop);
   static PooledConnection& vacancy(Pool& pool);
   /// Its user goes, and it takes no calls any more.
   static void give_up(Pool& pool, PooledConnection& place);
   static void sweep(Pool& pool, TimePoint now);
+  /// Closes those that were idle since `since`, as long as more than `kept` are idle.
+  static void close_idle(Pool& pool, std::size_t kept, TimePoint since);
+  void tell_loops(LoopPlace::Wish wish);
 
   const std::string target_;
   const ChannelOptions options_;

@@ -119,6 +119,23 @@ void BlockingConnection::notify(BlockedThread& thread) noexcept {
 
 // ---- waiting ------------------------------------------------------------------------------------
 
+Status BlockingConnection::wait_for_word(TimePoint deadline, const std::stop_token& stop) {
+  BlockedThread self;
+  const std::stop_callback on_stop(stop, [this, &self] {
+    const Turn turn = begin_turn();
+    notify(self);
+  });
+  Turn turn = begin_turn();
+  const auto is_closed = [this] {
+    return client_.open_state() == http2::Session::OpenState::closed;
+  };
+  wait(turn, self, deadline,
+       [&] { return client_.has_settings() || is_closed() || stop.stop_requested(); });
+  if (is_closed()) return client_.lost_status();
+  if (client_.has_settings()) return Status();
+  return Status(StatusCode::unavailable, client_.target() + ": the server says nothing");
+}
+
 bool BlockingConnection::wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline) {
   if (deadline != no_deadline && clock_.now() >= deadline) return false;
   thread.has_news_ = false;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -101,6 +102,9 @@ class BlockingConnection final : public ClientDriver {
     --waiting_for_room_;
     return in_time;
   }
+  /// Waits for the first thing that the server says. UNAVAILABLE if it closes, or is silent until
+  /// `deadline`; or `stop` was requested.
+  Status wait_for_word(TimePoint deadline, const std::stop_token& stop);
   /// `thread` may look again.
   void notify(BlockedThread& thread) noexcept;
   /// Takes in what has arrived, if nobody else does.

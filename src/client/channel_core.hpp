@@ -24,6 +24,7 @@ class ChannelCore {
   ChannelCore& operator=(const ChannelCore&) = delete;
   ~ChannelCore() { backend_->retire(); }
 
+  void close_idle() { backend_->close_idle(); }
   /// The one that the next call goes to. Lives as long as this, and as long as calls on it.
   Backend& pick() const noexcept { return *backend_; }
 

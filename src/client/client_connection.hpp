@@ -79,6 +79,7 @@ class ClientConnection final : public PumpHandler {
     if (list.head_token() != 0 && list.size() == list.head_count()) plain_blocks_.keep(list, block);
   }
 
+  const std::string& target() const noexcept { return target_; }
   /// Whether the server has said anything that HTTP/2 knows.
   bool has_settings() const noexcept { return has_settings_; }
 

@@ -45,6 +45,10 @@ Channel::Channel(std::string_view target, ChannelOptions options)
 
 Channel::~Channel() = default;
 
+void Channel::close_idle() const {
+  core_->close_idle();
+}
+
 ClientStub::ClientStub(const Channel& channel, std::span<const Method> methods)
     : methods_(std::make_shared<detail::BoundMethods>(channel.core(), methods)) {
 }

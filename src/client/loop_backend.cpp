@@ -21,7 +21,7 @@ LoopBackend& LoopBackend::make(Backend& backend, LoopCore& loop) {
 /// With its loop, everything that is on it has to leave.
 LoopBackend::~LoopBackend() {
   backend_->remove(place_);
-  core_->cancel_posted(retire_);
+  core_->cancel_posted(place_);
   core_->slot(backend_->slot()) = nullptr;
   const Status gone(StatusCode::cancelled, "the EventLoop of the call went");
   if (current_ != nullptr) current_->abandon(gone);
@@ -74,9 +74,10 @@ void LoopBackend::close_unused() {
   if (current_ != nullptr && current_->is_closing() && current_->is_unused()) current_.reset();
 }
 
-void LoopBackend::retire() {
-  is_retired_ = true;
-  if (calls_ == 0) delete this;
+void LoopBackend::grant(unsigned wishes) {
+  if (current_ != nullptr && current_->is_unused()) current_.reset();
+  if ((wishes & static_cast<unsigned>(LoopPlace::Wish::retire)) != 0) is_retired_ = true;
+  if (is_retired_ && calls_ == 0) delete this;
 }
 
 }  // namespace nearcall::inline v0::detail

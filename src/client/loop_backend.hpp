@@ -8,6 +8,7 @@
 #include "client/backend.hpp"
 #include "client/loop_connection.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -20,7 +21,7 @@ namespace nearcall::inline v0::detail {
 /// Goes with the loop, or when the backend is retired and no call is left. Until then it keeps the
 /// backend, and so calls need not.
 ///
-/// Thread safety: the loop's thread; retire_soon() from any, under the lock of the backend's loops.
+/// Thread safety: the loop's thread.
 class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
  public:
   /// That of `backend` on `loop`, which is the current one.
@@ -49,22 +50,18 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
    private:
     LoopBackend* backend_;
   };
-  class Retire final : public Runnable {
-   public:
-    explicit Retire(LoopBackend& backend) noexcept : backend_(&backend) {}
-    void run() noexcept override { backend_->retire(); }
-
-   private:
-    LoopBackend* backend_;
-  };
-  /// Its place among the backend's loops.
-  class Place final : public LoopPlace {
+  /// Its place among the backend's loops, and what was asked of it.
+  class Place final : public LoopPlace, public Runnable {
    public:
     explicit Place(LoopBackend& backend) noexcept : backend_(&backend) {}
-    void retire_soon() override { backend_->core_->post(backend_->retire_); }
+    void ask(Wish wish) override {
+      if (wishes_.fetch_or(static_cast<unsigned>(wish)) == 0) backend_->core_->post(*this);
+    }
+    void run() noexcept override { backend_->grant(wishes_.exchange(0)); }
 
    private:
     LoopBackend* backend_;
+    std::atomic<unsigned> wishes_{0};
   };
 
   LoopBackend(Backend& backend, LoopCore& loop);
@@ -77,7 +74,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void submit(WaitingCall& call);
   /// What has to wait until nothing of a connection is on the stack.
   void go_on();
-  void retire();
+  void grant(unsigned wishes);
   void close_unused();
 
   const std::shared_ptr<Backend> backend_;
@@ -88,7 +85,6 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   std::unique_ptr<LoopConnection> current_;
   std::vector<std::unique_ptr<LoopConnection>> closing_;
   GoOn go_on_{*this};
-  Retire retire_{*this};
   Place place_{*this};
 };
 

@@ -19,6 +19,21 @@ namespace {
 using namespace std::chrono_literals;
 using test::ScriptedPeer;
 
+/// Gives the other end a turn after each write.
+class AnsweredTransport final : public ForwardingTransport {
+ public:
+  AnsweredTransport(std::unique_ptr<Transport> inner, std::function<void()> answer)
+      : ForwardingTransport(std::move(inner)), answer_(std::move(answer)) {}
+  IoResult try_write(std::span<const iovec> from) override {
+    const IoResult result = inner().try_write(from);
+    answer_();
+    return result;
+  }
+
+ private:
+  std::function<void()> answer_;
+};
+
 /// Makes connections whose other ends the test keeps.
 class KeepingConnector final : public Connector {
  public:
@@ -28,22 +43,49 @@ class KeepingConnector final : public Connector {
     last_deadline = context.deadline();
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
     Result<SocketPair> pair = make_socketpair();
+    if (turns_away) co_return std::move(pair->first);
     peers.push_back(std::make_unique<ScriptedPeer>(std::move(pair->second)));
-    std::unique_ptr<Transport> ours = std::move(pair->first);
+    std::unique_ptr<Transport> ours = std::make_unique<AnsweredTransport>(
+        std::move(pair->first), [this, number = peers.size() - 1] { answer(number); });
     co_return ours;
+  }
+  void answer(std::size_t number) {
+    const std::lock_guard lock(mutex);
+    if (!is_silent && number < peers.size()) peers[number]->turn();
   }
 
   std::mutex mutex;
   int attempts = 0;
   bool fails = false;
+  bool is_silent = false;
+  bool turns_away = false;  // as a server that has enough: accepts, and closes at once
   TimePoint last_deadline{};
   std::vector<std::unique_ptr<ScriptedPeer>> peers;
 };
 
 class BackendTest : public test::LogCheckedTest {
  protected:
-  std::shared_ptr<Backend> make(ChannelOptions options = ChannelOptions()) {
-    return std::make_shared<Backend>("mine", std::move(options.connector(connector_)));
+  std::shared_ptr<Backend> make(ChannelOptions options = ChannelOptions(), Clock clock = Clock()) {
+    return std::make_shared<Backend>("mine", std::move(options.connector(connector_)), clock);
+  }
+  std::shared_ptr<Backend> make_with_manual_clock() {
+    const auto read = [](const void* time) noexcept {
+      return *static_cast<const TimePoint*>(time);
+    };
+    return make(ChannelOptions(), Clock(read, &now_));
+  }
+  /// That many connections, all of them idle.
+  std::vector<std::weak_ptr<BlockingConnection>> make_idle(Backend& core, int count) {
+    std::vector<std::shared_ptr<BlockingConnection>> taken;
+    for (int i = 0; i < count; ++i)
+      taken.push_back(acquire(core));
+    std::vector<std::weak_ptr<BlockingConnection>> made(taken.begin(), taken.end());
+    for (std::shared_ptr<BlockingConnection>& one : taken)
+      put_back(core, std::move(one), now_);
+    return made;
+  }
+  static auto count_open(const std::vector<std::weak_ptr<BlockingConnection>>& made) {
+    return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); });
   }
   std::shared_ptr<BlockingConnection> acquire(Backend& core) {
     BlockingConnection::Turn turn;
@@ -171,30 +213,70 @@ TEST_F(BackendTest, WhoWantsAFreshOneGetsAnIdleOneIfThereMayNotBeMore) {
 
 TEST_F(BackendTest, ConnectionsBeyondFourAreClosedAfterThirtySecondsWithoutUse) {
   const std::shared_ptr<Backend> core = make();
-  std::vector<std::shared_ptr<BlockingConnection>> taken;
-  std::vector<std::weak_ptr<BlockingConnection>> made;
-  for (int i = 0; i < 7; ++i) {
-    taken.push_back(acquire(*core));
-    made.push_back(taken.back());
-  }
-  const auto open = [&made] {
-    return std::ranges::count_if(made, [](const auto& one) { return !one.expired(); });
-  };
-  for (std::shared_ptr<BlockingConnection>& one : taken)
-    put_back(*core, std::move(one), now_);
+  const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
 
-  EXPECT_EQ(open(), 7);
+  EXPECT_EQ(count_open(made), 7);
   put_back(*core, acquire(*core), now_ + 29s);
-  EXPECT_EQ(open(), 7);
+  EXPECT_EQ(count_open(made), 7);
   put_back(*core, acquire(*core), now_ + 30s);
 
-  EXPECT_EQ(open(), 4);
+  EXPECT_EQ(count_open(made), 4);
   EXPECT_FALSE(made.back().expired());
   const auto closed = std::ranges::count_if(connector_->peers, [](const auto& peer) {
     peer->turn();
     return peer->has_ended();
   });
   EXPECT_EQ(closed, 3);
+}
+
+TEST_F(BackendTest, TheyAreClosedWhenACallBeginsThoughItNeverEnds) {
+  const std::shared_ptr<Backend> core = make_with_manual_clock();
+  const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
+
+  now_ += 30s;
+  const std::shared_ptr<BlockingConnection> taken = acquire(*core);
+
+  EXPECT_EQ(count_open(made), 4);
+}
+
+TEST_F(BackendTest, CloseIdleClosesWhatCarriesNoCallAndNothingElse) {
+  const std::shared_ptr<Backend> core = make();
+  const std::shared_ptr<BlockingConnection> used = acquire(*core);
+  const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 2);
+
+  core->close_idle();
+
+  EXPECT_EQ(count_open(made), 0);
+  EXPECT_TRUE(used->client().open_state() != http2::Session::OpenState::closed);
+  put_back(*core, used, now_);
+  EXPECT_EQ(acquire(*core), used);
+}
+
+TEST_F(BackendTest, AConnectionThatTheServerClosesAtOnceIsReplacedByOneThatLives) {
+  const std::shared_ptr<Backend> core = make();
+  const std::shared_ptr<BlockingConnection> lives = acquire(*core);
+  connector_->turns_away = true;
+
+  const std::shared_ptr<BlockingConnection> shared = acquire(*core);
+
+  EXPECT_EQ(shared, lives);
+  EXPECT_EQ(connector_->attempts, 2);
+  put_back(*core, lives, now_);
+  put_back(*core, shared, now_);
+}
+
+TEST_F(BackendTest, AServerThatAcceptsAndSaysNothingIsNotWaitedForBeyondTheDeadlineOrAStop) {
+  const std::shared_ptr<Backend> core = make();
+  const std::shared_ptr<BlockingConnection> lives = acquire(*core);
+  connector_->is_silent = true;
+  std::stop_source stopped;
+  stopped.request_stop();
+
+  const auto late = core->connect(SteadyClock::now() + 10ms, {});
+  const auto unwanted = core->connect(no_deadline, stopped.get_token());
+
+  EXPECT_EQ(late.status().code(), StatusCode::unavailable);
+  EXPECT_FALSE(unwanted.ok());
 }
 
 TEST_F(BackendTest, FourConnectionsMayBeIdleForAnyTime) {

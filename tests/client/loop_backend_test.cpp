@@ -102,5 +102,32 @@ TEST_F(LoopBackendTest, ACallThatRunsGoesOnWhenItsClientAndItsChannelGo) {
   EXPECT_TRUE(was_answered);
 }
 
+TEST_F(LoopBackendTest, CloseIdleClosesTheConnectionOfALoopInItsNextTurn) {
+  test::ScriptedServer server({[](test::ScriptedPeer& peer) {
+    EXPECT_TRUE(peer.answer_all("reply"));  // until the client goes
+  }});
+  const Channel channel("mine", server.options());
+  const ClientStub stub(channel, test::test_methods);
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+  const auto call = [&stub]() -> Task<Result<test::StringValue>> {
+    return [](const ClientStub& to) -> Task<Result<test::StringValue>> {
+      auto made =
+          to.unary_async<test::StringValue>(test::unary_method, test::text("a"), test::patient());
+      co_return co_await made;
+    }(stub);
+  };
+
+  EXPECT_TRUE(sync_wait(call()).ok());
+  EXPECT_TRUE(sync_wait(call()).ok());
+  EXPECT_EQ(server.connection_count(), 1U);
+  channel.close_idle();
+  channel.close_idle();
+  loop.poll();
+  EXPECT_TRUE(sync_wait(call()).ok());
+
+  EXPECT_EQ(server.connection_count(), 2U);
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail
