@@ -40,19 +40,20 @@ class SessionExchange {
     }
   }
   void serve(const http2::Event& event) {
-    if (event.kind != http2::Event::Kind::data) return;
-    server_.consumed(*event.stream, event.data.size());
-    if (!event.end_stream) return;
-    server_.send_headers(*event.stream, response_, {}, /*end_stream=*/false);
-    send(server_, *event.stream, /*end_stream=*/false);
-    server_.send_headers(*event.stream, trailers_, {}, /*end_stream=*/true);
-    server_.release(*event.stream);
+    const auto* const data = std::get_if<http2::DataEvent>(&event);
+    if (data == nullptr) return;
+    server_.consumed(*data->stream, data->bytes.size());
+    if (!data->end_stream) return;
+    server_.send_headers(*data->stream, response_, {}, /*end_stream=*/false);
+    send(server_, *data->stream, /*end_stream=*/false);
+    server_.send_headers(*data->stream, trailers_, {}, /*end_stream=*/true);
+    server_.release(*data->stream);
   }
   void take(const http2::Event& event) {
-    if (event.kind == http2::Event::Kind::data) {
-      client_.consumed(*event.stream, event.data.size());
+    if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+      client_.consumed(*data->stream, data->bytes.size());
     }
-    if (event.end_stream) client_.release(*event.stream);
+    if (http2::ends_stream(event)) client_.release(*http2::stream_of(event));
   }
   bool carry(http2::Session& from, http2::Session& to) {
     if (!from.has_output()) return false;
@@ -62,8 +63,7 @@ class SessionExchange {
     for (const iovec& piece : std::span(pieces).first(count)) {
       to.receive({static_cast<const std::byte*>(piece.iov_base), piece.iov_len}, now_);
       size += piece.iov_len;
-      for (http2::Event event = to.next_event(); event.kind != http2::Event::Kind::none;
-           event = to.next_event()) {
+      for (http2::Event event = to.next_event(); !http2::is_none(event); event = to.next_event()) {
         &to == &server_ ? serve(event) : take(event);
       }
     }

@@ -39,14 +39,14 @@ void Attempt::on_output() {
 
 // ---- what comes ---------------------------------------------------------------------------------
 
-void Attempt::on_headers(const http2::Event& event) {
+void Attempt::on_headers(const http2::HeadersEvent& event) {
   if (state_ != State::open) return;
   take_headers(event);
   if (event.end_stream && is_open()) messages_.on_data({}, /*end_stream=*/true);
 }
 
-void Attempt::take_headers(const http2::Event& event) {
-  const http2::HeaderList& list = *event.headers;
+void Attempt::take_headers(const http2::HeadersEvent& event) {
+  const http2::HeaderList& list = *event.list;
   const PlainBlock plain = connection_->plain_block(list);
   if (headers_came_) {
     if (plain == PlainBlock::ok_trailers) return on_ok();
@@ -106,12 +106,13 @@ void Attempt::on_input() {
   }
 }
 
-void Attempt::on_reset(const http2::Event& event) {
+void Attempt::on_reset(const http2::ResetEvent& event) {
+  using Cause = http2::ResetEvent::Cause;
   if (state_ != State::open) return;
-  if (event.unprocessed && !headers_came_) {
+  if (event.cause == Cause::unprocessed && !headers_came_) {
     return end(Seen::refused, Status(StatusCode::unavailable, "the server did not take the call"));
   }
-  if (!event.local) {
+  if (event.cause != Cause::violation) {
     return end(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
   }
   const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;

@@ -74,8 +74,8 @@ class Attempt final : public ClientStream {
 
   // ClientStream
 
-  void on_headers(const http2::Event& event) override;
-  void on_reset(const http2::Event& event) override;
+  void on_headers(const http2::HeadersEvent& event) override;
+  void on_reset(const http2::ResetEvent& event) override;
   void on_lost(const Status& why, bool is_ours) override;
   void on_input() override;
   void on_bad_input(Status why) override;
@@ -87,7 +87,7 @@ class Attempt final : public ClientStream {
   enum class State : std::uint8_t { idle, open, ended };
 
   bool is_unsent() const noexcept;
-  void take_headers(const http2::Event& event);
+  void take_headers(const http2::HeadersEvent& event);
   void on_response();
   void on_trailers(Status status, const http2::HeaderList& list);
   grpc::MetadataLimits limits() const noexcept;

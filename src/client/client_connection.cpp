@@ -31,7 +31,7 @@ Status ClientConnection::lost_status() const {
 }
 
 StatusReason ClientConnection::lost_reason() const noexcept {
-  if (pump_.end_reason() == EndReason::protocol_violation && !has_settings_) {
+  if (pump_.end_reason() == EndReason::protocol_violation && !has_settings()) {
     return StatusReason::not_grpc;
   }
   return said_goaway_ ? StatusReason::server_stopping : StatusReason::connection_lost;
@@ -55,33 +55,33 @@ ClientStream* owner_of(http2::Stream& stream) {
 }  // namespace
 
 void ClientConnection::on_event(const http2::Event& event) {
-  ClientStream* const owner = event.stream != nullptr ? owner_of(*event.stream) : nullptr;
-  switch (event.kind) {
-    case http2::Event::Kind::headers:
-      if (owner != nullptr) owner->on_headers(event);
-      return;
-    case http2::Event::Kind::reset:
-      if (owner == nullptr) return;
-      if (is_refused_) {
-        owner->on_lost(lost_status(), /*is_ours=*/true);  // trying again would not help
-      } else {
-        owner->on_reset(event);
-      }
-      return;
-    case http2::Event::Kind::settings:
-      has_settings_ = true;
-      driver_->on_room();
-      return;
-    case http2::Event::Kind::goaway:
-      end_text_ = "the server said GOAWAY";
-      is_refused_ = event.code == http2::ErrorCode::inadequate_security;
-      said_goaway_ = true;
-      if (!event.data.empty()) end_text_.append(": ").append(as_text(event.data));
-      driver_->on_closing();
-      return;
-    default:
-      return;
+  if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+    if (ClientStream* const owner = owner_of(*headers->stream)) owner->on_headers(*headers);
+  } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
+    on_reset(*reset);
+  } else if (std::holds_alternative<http2::SettingsEvent>(event)) {
+    driver_->on_room();
+  } else if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) {
+    on_goaway(*goaway);
   }
+}
+
+void ClientConnection::on_reset(const http2::ResetEvent& event) {
+  ClientStream* const owner = owner_of(*event.stream);
+  if (owner == nullptr) return;
+  if (is_refused_) {
+    owner->on_lost(lost_status(), /*is_ours=*/true);  // trying again would not help
+  } else {
+    owner->on_reset(event);
+  }
+}
+
+void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
+  end_text_ = "the server said GOAWAY";
+  is_refused_ = event.code == http2::ErrorCode::inadequate_security;
+  said_goaway_ = true;
+  if (!event.debug.empty()) end_text_.append(": ").append(as_text(event.debug));
+  driver_->on_closing();
 }
 
 void ClientConnection::on_end(EndReason reason, std::string_view what) {

@@ -17,8 +17,8 @@ namespace nearcall::inline v0::detail {
 /// Whose stream it is, at a client's connection.
 class ClientStream : public MessageStreamOwner {
  public:
-  virtual void on_headers(const http2::Event& event) = 0;
-  virtual void on_reset(const http2::Event& event) = 0;
+  virtual void on_headers(const http2::HeadersEvent& event) = 0;
+  virtual void on_reset(const http2::ResetEvent& event) = 0;
   /// The connection has ended; `is_ours`: because we wanted that.
   virtual void on_lost(const Status& why, bool is_ours) = 0;
 
@@ -81,19 +81,20 @@ class ClientConnection final : public PumpHandler {
 
   const std::string& target() const noexcept { return target_; }
   /// Whether the server has said anything that HTTP/2 knows.
-  bool has_settings() const noexcept { return has_settings_; }
+  bool has_settings() const noexcept { return pump_.session().has_peer_settings(); }
 
   void on_event(const http2::Event& event) override;
   void on_end(EndReason reason, std::string_view what) override;
 
  private:
+  void on_reset(const http2::ResetEvent& event);
+  void on_goaway(const http2::GoawayEvent& event);
   StatusReason lost_reason() const noexcept;
 
   const std::string target_;
   ClientDriver* driver_;
   std::string end_text_;
   bool is_refused_ = false;  // by the server's policy: there is no point in trying again
-  bool has_settings_ = false;
   bool said_goaway_ = false;
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;

@@ -8,6 +8,7 @@
 #include <array>
 #include <limits>
 #include <utility>
+#include <variant>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -76,10 +77,10 @@ Pump::Progress Pump::read_direct(MutableByteSpan tail, MessageStream& messages, 
   if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
   work_ += result.count() / work_of::direct_bytes;
   const http2::Event event = session_.direct_received(result.count(), now);
-  if (event.kind == http2::Event::Kind::reset) {  // the frame ended the stream, but too early
+  if (std::holds_alternative<http2::ResetEvent>(event)) {  // the stream ended, but too early
     dispatch(event);
   } else {
-    messages.on_direct_data(result.count(), event.end_stream);
+    messages.on_direct_data(result.count(), http2::ends_stream(event));
   }
   dispatch_events(now);  // such as a budget that the end of the frame exceeded
   return after_input(now);
@@ -114,7 +115,7 @@ std::size_t Pump::take_work() noexcept {
 void Pump::dispatch_events(TimePoint now) {
   for (;;) {
     const http2::Event event = session_.next_event();
-    if (event.kind == http2::Event::Kind::none) break;
+    if (http2::is_none(event)) break;
     dispatch(event);
   }
   keep_unread(now);
@@ -132,33 +133,26 @@ void Pump::keep_unread(TimePoint now) {
 }
 
 void Pump::dispatch(const http2::Event& event) {
-  MessageStream* const messages =
-      event.stream != nullptr ? MessageStream::of(*event.stream) : nullptr;
-  switch (event.kind) {
-    case http2::Event::Kind::data:
-      if (messages != nullptr) return messages->on_data(event.data, event.end_stream);
-      return;
-    case http2::Event::Kind::writable:
-      if (event.stream == nullptr) return handler_->on_event(event);
-      if (messages != nullptr) messages->on_writable();
-      return;
-    case http2::Event::Kind::connection_error:
-      is_broken_ = true;
-      violation_ = event.what;
-      return;
-    case http2::Event::Kind::headers:
-      if (messages == nullptr) {
-        if (--new_streams_left_ == 0) session_.end_turn();
-        work_ += work_of::new_stream;
-      }
-      return handler_->on_event(event);
-    default:
-      handler_->on_event(event);
+  if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+    MessageStream* const messages = MessageStream::of(*data->stream);
+    if (messages != nullptr) messages->on_data(data->bytes, data->end_stream);
+  } else if (const auto* const writable = std::get_if<http2::WritableEvent>(&event)) {
+    MessageStream* const messages = MessageStream::of(*writable->stream);
+    if (messages != nullptr) messages->on_writable();
+  } else if (const auto* const error = std::get_if<http2::ConnectionErrorEvent>(&event)) {
+    violation_ = error->what;
+  } else {
+    const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
+    if (headers != nullptr && MessageStream::of(*headers->stream) == nullptr) {
+      if (--new_streams_left_ == 0) session_.end_turn();
+      work_ += work_of::new_stream;
+    }
+    handler_->on_event(event);
   }
 }
 
 Pump::Progress Pump::after_input(TimePoint now) {
-  if (!is_broken_) return has_ended() ? Progress::ended : Progress::some;
+  if (!session_.is_broken()) return has_ended() ? Progress::ended : Progress::some;
   flush(now);
   end(EndReason::protocol_violation, violation_);
   return Progress::ended;
@@ -185,7 +179,7 @@ Pump::Progress Pump::flush(TimePoint now) {
   dispatch_events(now);  // streams that became writable
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
-  if (!is_broken_ && !is_ending_ && session_.is_drained() && !session_.has_output()) {
+  if (!session_.is_broken() && !is_ending_ && session_.is_drained() && !session_.has_output()) {
     end(EndReason::drained, "all calls are over");
     return Progress::ended;
   }

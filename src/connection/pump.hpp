@@ -124,8 +124,7 @@ class Pump {
   bool is_write_blocked_ = false;
   bool write_has_failed_ = false;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
-  bool is_broken_ = false;
-  std::string violation_;
+  std::string_view violation_;
 };
 
 /// Bytes that one read takes at most, on a buffer that all connections of a thread share.

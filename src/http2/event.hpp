@@ -6,49 +6,125 @@
 #include "http2/frame.hpp"
 #include "http2/hpack/header_list.hpp"
 #include "http2/protocol.hpp"
+#include "http2/settings.hpp"
 
 #include <cstdint>
 #include <string_view>
+#include <variant>
 
 namespace nearcall::http2 {
 
 class Stream;
 
-/// What happened. A view: valid until the next call of next_event() or receive().
-struct Event {
-  enum class Kind : std::uint8_t {
-    none,             // all input is used up
-    headers,          // a header block: request, response (1xx: `informational`) or `trailers`
-    data,             // a piece of a DATA payload (padding is gone and credited); may be empty
-    reset,            // the stream is over: by RST_STREAM, by a fault of the peer's (`local`) or
-                      // because GOAWAY says that it was never begun (`unprocessed`)
-    writable,         // is_writable() or may_make_message() said no and would say yes now;
-                      // without a stream: has_room_for_calls()
-    writers_wait,     // once a connection: streams are not writable, and will not be before the
-                      // peer opens windows of others; `what` says so
-    settings,         // the peer's SETTINGS were applied (slots may be free: see open_state())
-    unknown_setting,  // id and value, before `settings`; ignored unless somebody knows it
-    settings_ack,     // the peer has our SETTINGS
-    goaway,           // the peer's GOAWAY: last id, code, debug text; `reset`s may follow
-    ping_ack,         // `number` is what send_ping() sent
-    unknown_frame,    // header and payload; ignored unless somebody knows it
-    connection_error  // the peer broke the connection: GOAWAY is in the output; send it, then close
-  };
+/// All input is used up.
+struct NoEvent {};
 
-  Kind kind = Kind::none;
-  bool end_stream = false;     // headers, data: the peer has finished this stream
-  bool trailers = false;       // headers
-  bool informational = false;  // headers: 1xx, the response is still to come
-  bool unprocessed = false;    // reset: the peer provably did not start it (REFUSED_STREAM, GOAWAY)
-  bool local = false;          // reset: it was us who found fault; `what` says with what
-  ErrorCode code{};            // reset, goaway, connection_error
-  Stream* stream = nullptr;    // headers, data, reset, writable
-  const HeaderList* headers = nullptr;
-  ByteSpan data;  // data, goaway's debug text, unknown_frame's payload
-  std::uint64_t number =
-      0;                  // ping_ack's value, goaway's last id, unknown setting: id << 32 | value
-  std::string_view what;  // reset, writers_wait, connection_error: for people
-  FrameHeader frame;      // unknown_frame
+/// A header block of a request or a response.
+struct HeadersEvent {
+  enum class Part : std::uint8_t {
+    head,
+    informational,  // 1xx: the response's head is still to come
+    trailers
+  };
+  Stream* stream;
+  const HeaderList* list;
+  Part part = Part::head;
+  bool end_stream = false;  // the peer has finished this stream
 };
+
+/// A piece of a DATA payload (padding is gone and credited); may be empty.
+struct DataEvent {
+  Stream* stream;
+  ByteSpan bytes;
+  bool end_stream = false;
+};
+
+/// The stream is over.
+struct ResetEvent {
+  enum class Cause : std::uint8_t {
+    peer,         // RST_STREAM
+    unprocessed,  // the peer provably did not begin it: REFUSED_STREAM, or beyond its GOAWAY
+    violation     // it was us who found fault; `what` says with what
+  };
+  Stream* stream;
+  ErrorCode code;
+  Cause cause = Cause::peer;
+  std::string_view what = {};  // for people
+};
+
+/// is_writable() said no of the stream and would say yes now.
+struct WritableEvent {
+  Stream* stream;
+};
+/// has_room_for_calls() said no and would say yes now.
+struct RoomEvent {};
+/// Once a connection: streams are not writable, and will not be before the peer opens windows of
+/// others.
+struct WritersWaitEvent {
+  std::string_view what;  // for people
+};
+
+/// The peer's SETTINGS were applied (slots may be free: see open_state()).
+struct SettingsEvent {};
+/// Before that: one of them, ignored unless somebody knows it.
+struct UnknownSettingEvent {
+  Setting setting;
+};
+/// The peer has our SETTINGS.
+struct SettingsAckEvent {};
+/// The peer's GOAWAY; resets of streams that it did not begin follow.
+struct GoawayEvent {
+  StreamId last;
+  ErrorCode code;
+  ByteSpan debug;
+};
+/// The answer to send_ping(opaque).
+struct PingAckEvent {
+  std::uint64_t opaque;
+};
+/// Ignored unless somebody knows it.
+struct UnknownFrameEvent {
+  FrameHeader header;
+  ByteSpan payload;
+};
+/// The peer broke the connection: GOAWAY is in the output; send it, then close.
+struct ConnectionErrorEvent {
+  ErrorCode code;
+  std::string_view what;  // for people
+};
+
+/// What happened. A view: valid until the next call of next_event() or receive().
+using Event = std::variant<NoEvent,
+                           HeadersEvent,
+                           DataEvent,
+                           ResetEvent,
+                           WritableEvent,
+                           RoomEvent,
+                           WritersWaitEvent,
+                           SettingsEvent,
+                           UnknownSettingEvent,
+                           SettingsAckEvent,
+                           GoawayEvent,
+                           PingAckEvent,
+                           UnknownFrameEvent,
+                           ConnectionErrorEvent>;
+
+inline bool is_none(const Event& event) noexcept {
+  return std::holds_alternative<NoEvent>(event);
+}
+/// Of headers, data, a reset or a writable stream; else null.
+inline Stream* stream_of(const Event& event) noexcept {
+  if (const auto* const headers = std::get_if<HeadersEvent>(&event)) return headers->stream;
+  if (const auto* const data = std::get_if<DataEvent>(&event)) return data->stream;
+  if (const auto* const reset = std::get_if<ResetEvent>(&event)) return reset->stream;
+  if (const auto* const writable = std::get_if<WritableEvent>(&event)) return writable->stream;
+  return nullptr;
+}
+/// Whether the peer has finished a stream with this.
+inline bool ends_stream(const Event& event) noexcept {
+  if (const auto* const headers = std::get_if<HeadersEvent>(&event)) return headers->end_stream;
+  if (const auto* const data = std::get_if<DataEvent>(&event)) return data->end_stream;
+  return false;
+}
 
 }  // namespace nearcall::http2

@@ -52,7 +52,7 @@ struct SessionStats {
 
 /// One HTTP/2 connection (RFC 9113, prior knowledge) without I/O, threads or clocks.
 ///
-/// The owner's turn: receive() bytes, next_event() until `none`; then, while has_output(), write
+/// The owner's turn: receive() bytes, next_event() until NoEvent; then, while has_output(), write
 /// what output() shows and say so with output_sent(). Commands may be given at any time, also while
 /// handling an event. On a stream that is closed and on a broken session they do nothing: the peer
 /// may always have been faster. Each stream is the owner's until release().
@@ -68,15 +68,15 @@ class Session {
   ~Session();
 
   // ---- bytes in --------------------------------------------------------------------------------
-  /// Hands over bytes that arrived; they stay valid until next_event() has answered `none`. What is
-  /// left of an unfinished frame is kept inside (a frame header, or a payload under its limits).
+  /// Hands over bytes that arrived; they stay valid until next_event() has answered NoEvent. What
+  /// is left of an unfinished frame is kept inside (a frame header, or a payload under its limits).
   void receive(ByteSpan bytes, TimePoint now);
-  /// What next_event() has not come to. An owner that stops asking before `none` may move these
+  /// What next_event() has not come to. An owner that stops asking before that may move these
   /// bytes, and gives them to receive() again.
   ByteSpan unread() const noexcept { return reader_.unread(); }
-  /// The next event of these bytes. After connection_error it answers `none` for ever. Also to be
-  /// asked after output_sent() (`writable`) and on_time(). When the turn is over it takes no
-  /// further frame: then there may be unread() bytes behind a `none`.
+  /// The next event of these bytes. After ConnectionErrorEvent it answers NoEvent for ever. Also to
+  /// be asked after output_sent() (WritableEvent) and on_time(). When the turn is over it takes no
+  /// further frame: then there may be unread() bytes behind a NoEvent.
   Event next_event();
   /// Allows the peer's frames that much work from now on (WorkMeter says what a unit is). A driver
   /// with other connections calls it before it comes to this one.
@@ -100,7 +100,7 @@ class Session {
   // ---- streams ---------------------------------------------------------------------------------
   enum class OpenState : std::uint8_t {
     ready,
-    full,   // the peer's limit: wait for a stream to end, or for `settings`
+    full,   // the peer's limit: wait for a stream to end, or for SettingsEvent
     closed  // GOAWAY of either side, no more ids, or broken
   };
   OpenState open_state() const noexcept;
@@ -131,13 +131,12 @@ class Session {
   /// END_STREAM: on the last unsent DATA frame, or on an empty one, behind queued data.
   void end_stream(Stream& stream);
   /// Whether a message of `size` bytes may be handed over (ConnectionLimits: buffered output).
-  /// After a no, a `writable` event comes.
+  /// After a no, WritableEvent comes.
   bool is_writable(Stream& stream, std::size_t size) noexcept;
   /// Whether a message of unknown size may be made for the stream (ConnectionLimits: buffered
-  /// output). After a no, a `writable` event comes; yes for a stream that takes none any more.
+  /// output). After a no, WritableEvent comes; yes for a stream that takes none any more.
   bool may_make_message(Stream& stream) noexcept;
-  /// Whether a new call may begin to answer (ConnectionLimits). After a no, a `writable` event
-  /// without a stream comes.
+  /// Whether a new call may begin to answer (ConnectionLimits). After a no, RoomEvent comes.
   bool has_room_for_calls() noexcept;
   /// The owner has let go of `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
@@ -163,6 +162,8 @@ class Session {
   /// CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The reference is invalid
   /// afterwards, and no event names the stream any more.
   void release(Stream& stream, TimePoint deadline = no_deadline);
+  /// Whether the peer's first SETTINGS have come.
+  bool has_peer_settings() const noexcept { return !reader_.awaits_settings(); }
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept {
     return settings_.theirs().max_header_list_size;
@@ -214,7 +215,7 @@ class Session {
 
   // ---- time and memory -------------------------------------------------------------------------
   TimePoint next_deadline() const noexcept;
-  void on_time(TimePoint now);  // may make next_event() answer connection_error
+  void on_time(TimePoint now);  // may make next_event() answer ConnectionErrorEvent
   SessionStats stats() const noexcept;
   /// Gives memory back that an idle session does not need; worth it after a burst. Ends the life of
   /// what events showed.
@@ -226,12 +227,13 @@ class Session {
   using Frame = FrameReader::Frame;
   using Verdict = Result<void, Violation>;
 
-  // session_input.cpp: frames to events. An event of kind `none` means: go on.
+  // session_input.cpp: frames to events. NoEvent means: go on.
   bool read_preface();
   Event on_frame(const Frame& frame);
-  void begin_data(const Frame& frame, Event& event);
+  Event begin_data(const Frame& frame);
   Event on_data(const Frame& frame, std::size_t size);
-  void end_data(Stream& stream, Event& event, const Frame& frame, std::size_t size);
+  void drop_data(const Frame& frame, std::uint32_t count);
+  Event end_data(Stream& stream, const Frame& frame, std::uint32_t count);
   Event on_headers(const Frame& frame, HeaderBlockInput::Step step);
   Event on_rst_stream(const Frame& frame);
   Event on_settings(const Frame& frame);
@@ -244,14 +246,13 @@ class Session {
   Event serve_waiting() noexcept;
   Event fail(const Violation& violation);
   Event fail_stream(Stream& stream, const Violation& violation);
-  Event reset_event(Stream& stream, ErrorCode code) const;
   void note(const Verdict& verdict);
 
   // session_headers.cpp: header blocks.
   Event on_block(StreamId id);
   Event on_request(StreamId id, bool end_stream);
   Event on_more_headers(Stream& stream, bool end_stream);
-  Verdict take_headers(Stream& stream, bool end_stream, Event& event);
+  Result<HeadersEvent::Part, Violation> take_headers(Stream& stream, bool end_stream);
   void refuse(StreamId id, bool end_stream, ErrorCode code);
   Verdict check_absent(StreamId id);
 
@@ -301,7 +302,7 @@ class Session {
   const Role role_;
   Phase phase_;
   bool room_is_awaited_ = false;  // has_room_for_calls() said no
-  bool wait_told_ = false;        // writers_wait
+  bool wait_told_ = false;        // WritersWaitEvent was
   SessionOptions options_;
   std::optional<Violation> failure_;  // to be told by next_event()
 

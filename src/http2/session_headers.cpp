@@ -65,12 +65,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   inbound_.open(stream);
   if (end_stream) inbound_.end(stream);
   ++counted_.streams_opened;
-  Event event;
-  event.kind = Event::Kind::headers;
-  event.stream = &stream;
-  event.headers = &headers_;
-  event.end_stream = end_stream;
-  return event;
+  return HeadersEvent{&stream, &headers_, HeadersEvent::Part::head, end_stream};
 }
 
 /// Response, or trailers of either side.
@@ -83,56 +78,50 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
     }
     return fail(connection_error(ErrorCode::stream_closed, "HEADERS on a closed stream").error());
   }
-  Event event;
-  if (const Verdict taken = take_headers(stream, end_stream, event); !taken) {
-    return fail_stream(stream, taken.error());
-  }
+  const Result<HeadersEvent::Part, Violation> part = take_headers(stream, end_stream);
+  if (!part) return fail_stream(stream, part.error());
   if (end_stream) {
     inbound_.end(stream);
     note_closed(stream);
   }
   if (stream.is_orphan_) return {};
-  event.kind = Event::Kind::headers;
-  event.stream = &stream;
-  event.headers = &headers_;
-  event.end_stream = end_stream;
-  return event;
+  return HeadersEvent{&stream, &headers_, *part, end_stream};
 }
 
-/// Checks the list and moves the stream on.
-Session::Verdict Session::take_headers(Stream& stream, bool end_stream, Event& event) {
+/// Checks the list, moves the stream on, and says which of its blocks this is.
+Result<HeadersEvent::Part, Violation> Session::take_headers(Stream& stream, bool end_stream) {
+  using Part = HeadersEvent::Part;
   Stream::ReceiveSide& receive = stream.receive_;
-  // What the list says does not matter then.
   if (stream.state_.remote() == StreamState::Half::closed) {
-    return stream.state_.receive_headers(end_stream, /*is_informational=*/false);
+    return stream_error(ErrorCode::stream_closed, "HEADERS after END_STREAM");
   }
-  event.trailers = stream.state_.remote() != StreamState::Half::idle;
   if (headers_.is_truncated()) {
     return stream_error(ErrorCode::enhance_your_calm,
                         "header list too large (max_header_list_size, max_header_fields)");
   }
-  const HeaderKind kind = event.trailers ? HeaderKind::trailers : HeaderKind::response;
-  const Result<HeaderFacts, Violation> facts = rules_.check(headers_, kind);
+  const bool is_trailers = stream.state_.remote() == StreamState::Half::open;
+  const Result<HeaderFacts, Violation> facts =
+      rules_.check(headers_, is_trailers ? HeaderKind::trailers : HeaderKind::response);
   if (!facts) return Failure{facts.error()};
   if (block_.depends_on_itself()) {
     return stream_error(ErrorCode::protocol_error, "a stream that depends on itself");
   }
-  event.informational = facts->is_informational();
-  if (Verdict moved = stream.state_.receive_headers(end_stream, event.informational); !moved) {
-    return moved;
+  const bool is_informational = facts->is_informational();
+  if (const Verdict moved = stream.state_.receive_headers(end_stream, is_informational); !moved) {
+    return Failure{moved.error()};
   }
-  if (event.informational) {
-    if (++receive.informational <= options_.limits.max_informational) return {};
+  if (is_informational) {
+    if (++receive.informational <= options_.limits.max_informational) return Part::informational;
     return stream_error(ErrorCode::enhance_your_calm, "too many 1xx responses (max_informational)");
   }
-  if (!event.trailers) {
+  if (!is_trailers) {
     // 8.1.1: a 304 may tell the length of what it does not carry.
     receive.content_left = facts->status == 304 ? HeaderFacts::no_length : facts->content_length;
   }
   if (end_stream && receive.content_left != HeaderFacts::no_length && receive.content_left > 0) {
     return stream_error(ErrorCode::protocol_error, "less DATA than content-length");
   }
-  return {};
+  return is_trailers ? Part::trailers : Part::head;
 }
 
 void Session::refuse(StreamId id, bool end_stream, ErrorCode code) {

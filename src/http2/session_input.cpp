@@ -4,6 +4,7 @@
 #include "http2/session.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace nearcall::http2 {
 namespace {
@@ -28,19 +29,15 @@ Event Session::next_event() {
   for (;;) {
     if (failure_) return fail(*failure_);
     if (Stream* const lost = lost_.pop()) {
-      Event event = reset_event(*lost, shutdown_.their_code());
-      event.unprocessed = true;
-      return event;
+      return ResetEvent{lost, shutdown_.their_code(), ResetEvent::Cause::unprocessed};
     }
     if (scheduler_.has_waiting()) [[unlikely]] {
       const Event event = serve_waiting();
-      if (event.kind != Event::Kind::none) return event;
+      if (!is_none(event)) return event;
     }
     if (room_is_awaited_ && has_room()) {
       room_is_awaited_ = false;
-      Event event;
-      event.kind = Event::Kind::writable;
-      return event;
+      return RoomEvent{};
     }
     if (settings_.is_reading()) return next_setting();
     if (phase_ == Phase::preface && !read_preface()) {
@@ -58,22 +55,16 @@ Event Session::next_event() {
         break;
     }
     const Event event = on_frame(reader_.frame());
-    if (event.kind != Event::Kind::none) return event;
+    if (!is_none(event)) return event;
   }
 }
 
 /// Streams wait to be written to: one that may be now, or, once, that they wait for the peer.
 Event Session::serve_waiting() noexcept {
-  Event event;
-  if (Stream* const stream = scheduler_.take_woken()) {
-    event.kind = Event::Kind::writable;
-    event.stream = stream;
-  } else if (!wait_told_ && scheduler_.is_stuck()) {
-    wait_told_ = true;
-    event.kind = Event::Kind::writers_wait;
-    event.what = "the peer does not read what other calls sent (max_buffered_output)";
-  }
-  return event;
+  if (Stream* const stream = scheduler_.take_woken()) return WritableEvent{stream};
+  if (wait_told_ || !scheduler_.is_stuck()) return {};
+  wait_told_ = true;
+  return WritersWaitEvent{"the peer does not read what other calls sent (max_buffered_output)"};
 }
 
 /// Server. Whether the preface is complete; a wrong one ends the connection without a GOAWAY.
@@ -117,11 +108,7 @@ Event Session::on_frame(const Frame& frame) {
     case FrameType::push_promise:
       break;  // the reader refused it
   }
-  Event event;
-  event.kind = Event::Kind::unknown_frame;
-  event.frame = frame.header;
-  event.data = frame.payload;
-  return event;
+  return UnknownFrameEvent{frame.header, frame.payload};
 }
 
 // ---- DATA (6.1) ---------------------------------------------------------------------------------
@@ -145,45 +132,43 @@ Event Session::direct_received(std::size_t count, TimePoint now) {
 }
 
 Event Session::on_data(const Frame& frame, std::size_t size) {
-  Event event;
-  if (frame.begins) begin_data(frame, event);
-  if (is_broken()) return event;
+  const Event fault = frame.begins ? begin_data(frame) : Event();
+  if (is_broken()) return fault;
   Stream* const stream = data_stream_;
   const auto count = static_cast<std::uint32_t>(size);
   if (stream == nullptr || stream->receive_.ended) {
-    inbound_.discard(nullptr, count);
-    if (!frame.ends) return event;
-    note(budget_.late_frame(data_size_));
-    data_stream_ = nullptr;
-    if (stream != nullptr && stream->is_orphan_ && frame.header.has(frame_flag::end_stream)) {
-      note(stream->state_.receive_data(/*end_stream=*/true));
-    }
-    return event;
+    drop_data(frame, count);
+    return fault;
   }
   inbound_.receive(*stream, count);
   if (stream->receive_.content_left != HeaderFacts::no_length) {
     stream->receive_.content_left -= count;
   }
-  event.stream = stream;
-  event.data = frame.payload;
-  if (frame.ends) {
-    end_data(*stream, event, frame, size);
-  } else if (count > 0) {
-    event.kind = Event::Kind::data;
+  if (frame.ends) return end_data(*stream, frame, count);
+  if (count == 0) return {};
+  return DataEvent{stream, frame.payload};
+}
+
+/// Nobody wants these bytes.
+void Session::drop_data(const Frame& frame, std::uint32_t count) {
+  inbound_.discard(nullptr, count);
+  if (!frame.ends) return;
+  note(budget_.late_frame(data_size_));
+  Stream* const stream = std::exchange(data_stream_, nullptr);
+  if (stream != nullptr && stream->is_orphan_ && frame.header.has(frame_flag::end_stream)) {
+    note(stream->state_.receive_data(/*end_stream=*/true));
   }
-  return event;
 }
 
 /// The first piece of a frame: whose it is, and whether it may come; if not, what to tell.
-void Session::begin_data(const Frame& frame, Event& event) {
+Event Session::begin_data(const Frame& frame) {
   const FrameHeader& header = frame.header;
   const std::uint32_t payload = header.length - frame.padding;
   data_size_ = payload;
   data_stream_ = nullptr;
   if (!inbound_.covers(header.length)) {
-    event = fail(
+    return fail(
         connection_violation(ErrorCode::flow_control_error, "DATA beyond the connection's window"));
-    return;
   }
   Stream* const stream = streams_.find(header.stream);
   // Padding counts too (6.9.1), so this comes before discard() takes it.
@@ -191,17 +176,16 @@ void Session::begin_data(const Frame& frame, Event& event) {
       stream == nullptr || stream->receive_.ended || InboundWindow::covers(*stream, header.length);
   inbound_.discard(stream, frame.padding);
   if (stream == nullptr) {
-    if (const Verdict absent = check_absent(header.stream); !absent) event = fail(absent.error());
-    return;
+    if (const Verdict absent = check_absent(header.stream); !absent) return fail(absent.error());
+    return {};
   }
   const StreamState& state = stream->state_;
   if (state.is_closed()) {
-    if (state.ending() == StreamState::Ending::reset_by_us) {
-      ++counted_.late_frames;
-    } else {
-      event = fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
+    if (state.ending() != StreamState::Ending::reset_by_us) {
+      return fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
     }
-    return;
+    ++counted_.late_frames;
+    return {};
   }
   Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false);
   if (may_come && !fits) {
@@ -209,15 +193,13 @@ void Session::begin_data(const Frame& frame, Event& event) {
   } else if (may_come && !stream->receive_.ended && payload > stream->receive_.content_left) {
     may_come = stream_error(ErrorCode::protocol_error, "more DATA than content-length");
   }
-  if (may_come) {
-    data_stream_ = stream;
-  } else {
-    event = fail_stream(*stream, may_come.error());
-  }
+  if (!may_come) return fail_stream(*stream, may_come.error());
+  data_stream_ = stream;
+  return {};
 }
 
-/// The last piece of a frame, which is in `event` already.
-void Session::end_data(Stream& stream, Event& event, const Frame& frame, std::size_t size) {
+/// The last piece of a frame.
+Event Session::end_data(Stream& stream, const Frame& frame, std::uint32_t count) {
   data_stream_ = nullptr;
   Stream::ReceiveSide& receive = stream.receive_;
   if (!frame.header.has(frame_flag::end_stream)) {
@@ -227,19 +209,17 @@ void Session::end_data(Stream& stream, Event& event, const Frame& frame, std::si
     } else {
       budget_.large_data();
     }
-    if (size > 0) event.kind = Event::Kind::data;
-    return;
+    if (count == 0) return {};
+    return DataEvent{&stream, frame.payload};
   }
   if (receive.content_left != HeaderFacts::no_length && receive.content_left > 0) {
-    event = fail_stream(
+    return fail_stream(
         stream, stream_violation(ErrorCode::protocol_error, "less DATA than content-length"));
-    return;
   }
   note(stream.state_.receive_data(/*end_stream=*/true));
   inbound_.end(stream);
   note_closed(stream);
-  event.kind = Event::Kind::data;
-  event.end_stream = true;
+  return DataEvent{&stream, frame.payload, /*end_stream=*/true};
 }
 
 // ---- other frames of streams --------------------------------------------------------------------
@@ -260,9 +240,9 @@ Event Session::on_rst_stream(const Frame& frame) {
     return {};
   }
   charge_reset(*stream);
-  Event event = reset_event(*stream, code);
-  event.unprocessed = role_ == Role::client && code == ErrorCode::refused_stream;
-  return event;
+  const bool is_unprocessed = role_ == Role::client && code == ErrorCode::refused_stream;
+  return ResetEvent{stream, code,
+                    is_unprocessed ? ResetEvent::Cause::unprocessed : ResetEvent::Cause::peer};
 }
 
 /// WINDOW_UPDATE (6.9).
@@ -315,9 +295,7 @@ Event Session::on_settings(const Frame& frame) {
   if (frame.header.has(frame_flag::ack)) {
     if (const Verdict awaited = settings_.acknowledge(); !awaited) return fail(awaited.error());
     inbound_.settings_acknowledged();
-    Event event;
-    event.kind = Event::Kind::settings_ack;
-    return event;
+    return SettingsAckEvent{};
   }
   settings_.begin(frame.payload);
   return {};
@@ -330,10 +308,7 @@ Event Session::next_setting() {
     if (!entry) return fail(entry.error());
     const Setting& setting = entry->setting;
     if (!entry->is_known) {
-      Event event;
-      event.kind = Event::Kind::unknown_setting;
-      event.number = std::uint64_t{static_cast<std::uint16_t>(setting.id)} << 32U | setting.value;
-      return event;
+      return UnknownSettingEvent{setting};
     }
     if (setting.id == SettingId::header_table_size) {
       encoder_.set_peer_max_table_size(setting.value);
@@ -360,9 +335,7 @@ Event Session::finish_settings() {
   }
   count_induced();
   write_frame({0, FrameType::settings, frame_flag::ack, 0}, {});
-  Event event;
-  event.kind = Event::Kind::settings;
-  return event;
+  return SettingsEvent{};
 }
 
 /// PING (6.7).
@@ -372,28 +345,22 @@ Event Session::on_ping(const Frame& frame) {
     write_frame({0, FrameType::ping, frame_flag::ack, 0}, frame.payload);
     return {};
   }
-  Event event;
-  event.kind = Event::Kind::ping_ack;
-  event.number =
-      std::uint64_t{load_be32(frame.payload.data())} << 32U | load_be32(frame.payload.data() + 4);
-  return event;
+  return PingAckEvent{std::uint64_t{load_be32(frame.payload.data())} << 32U |
+                      load_be32(frame.payload.data() + 4)};
 }
 
 /// GOAWAY (6.8): streams above the last id were never begun and are told so one by one.
 Event Session::on_goaway(const Frame& frame) {
-  const StreamId last = load_be32(frame.payload.data()) & max_stream_id;
-  Event event;
-  event.kind = Event::Kind::goaway;
-  event.code = static_cast<ErrorCode>(load_be32(frame.payload.data() + 4));
-  event.number = last;
-  event.data = frame.payload.subspan(payload_size::goaway);
-  if (const Verdict heard = shutdown_.receive(last, event.code); !heard) {
+  const GoawayEvent event{load_be32(frame.payload.data()) & max_stream_id,
+                          static_cast<ErrorCode>(load_be32(frame.payload.data() + 4)),
+                          frame.payload.subspan(payload_size::goaway)};
+  if (const Verdict heard = shutdown_.receive(event.last, event.code); !heard) {
     return fail(heard.error());
   }
   if (role_ == Role::server) return event;
   work_.spend(static_cast<WorkMeter::Units>(streams_.size()) * WorkMeter::visit);
   streams_.for_each([&](Stream& stream) {
-    if (stream.id_ <= last || stream.is_closed()) return;
+    if (stream.id_ <= event.last || stream.is_closed()) return;
     close_by_reset(stream, StreamState::Ending::reset_by_peer);
     lost_.push(stream);
   });
@@ -408,11 +375,7 @@ Event Session::fail(const Violation& violation) {
     write_goaway(shutdown_.lowered(ids_.last_of_peer()), violation.code, violation.what);
   }
   phase_ = Phase::broken;
-  Event event;
-  event.kind = Event::Kind::connection_error;
-  event.code = violation.code;
-  event.what = violation.what;
-  return event;
+  return ConnectionErrorEvent{violation.code, violation.what};
 }
 
 Event Session::fail_stream(Stream& stream, const Violation& violation) {
@@ -424,18 +387,7 @@ Event Session::fail_stream(Stream& stream, const Violation& violation) {
     return {};
   }
   charge_reset(stream);
-  Event event = reset_event(stream, violation.code);
-  event.local = true;
-  event.what = violation.what;
-  return event;
-}
-
-Event Session::reset_event(Stream& stream, ErrorCode code) const {
-  Event event;
-  event.kind = Event::Kind::reset;
-  event.stream = &stream;
-  event.code = code;
-  return event;
+  return ResetEvent{&stream, violation.code, ResetEvent::Cause::violation, violation.what};
 }
 
 /// Keeps a violation for the next call of next_event().

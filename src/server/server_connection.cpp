@@ -60,40 +60,49 @@ std::stop_token ServerConnection::server_stopping() const {
   return loop_->shared().stopping();
 }
 
+namespace {
+
+/// Null before a call was made of it, and after nobody wants it any more.
+ServerCall* call_of(http2::Stream& stream) {
+  MessageStream* const messages = MessageStream::of(stream);
+  return messages != nullptr ? static_cast<ServerCall*>(&messages->owner()) : nullptr;
+}
+
+}  // namespace
+
 void ServerConnection::on_event(const http2::Event& event) {
-  MessageStream* const messages =
-      event.stream != nullptr ? MessageStream::of(*event.stream) : nullptr;
-  ServerCall* const call =
-      messages != nullptr ? static_cast<ServerCall*>(&messages->owner()) : nullptr;
-  switch (event.kind) {
-    case http2::Event::Kind::headers:
-      if (call == nullptr) return on_request(event);
-      if (event.end_stream) call->on_trailers();
-      return;
-    case http2::Event::Kind::reset:
-      if (event.local) {
-        loop_->shared().log_peer_fault(peer(), event.what);
-      }
-      if (call != nullptr) {
-        call->on_reset();
-      } else {
-        pump_.session().release(*event.stream);
-      }
-      return;
-    case http2::Event::Kind::writable:
-      return begin_held();
-    case http2::Event::Kind::writers_wait:
-      return loop_->shared().log_peer_fault(peer(), event.what);
-    case http2::Event::Kind::ping_ack:
-      if (event.number == drain_ping) finish_drain();
-      return;
-    default:
-      return;
+  if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+    on_headers(*headers);
+  } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
+    on_reset(*reset);
+  } else if (std::holds_alternative<http2::RoomEvent>(event)) {
+    begin_held();
+  } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
+    loop_->shared().log_peer_fault(peer(), wait->what);
+  } else if (const auto* const ack = std::get_if<http2::PingAckEvent>(&event)) {
+    if (ack->opaque == drain_ping) finish_drain();
   }
 }
 
-void ServerConnection::on_request(const http2::Event& event) {
-  const Result<ServedRequest*, grpc::Rejection> request = requests_.read(*event.headers);
+void ServerConnection::on_headers(const http2::HeadersEvent& event) {
+  ServerCall* const call = call_of(*event.stream);
+  if (call == nullptr) return on_request(event);
+  if (event.end_stream) call->on_trailers();
+}
+
+void ServerConnection::on_reset(const http2::ResetEvent& event) {
+  if (event.cause == http2::ResetEvent::Cause::violation) {
+    loop_->shared().log_peer_fault(peer(), event.what);
+  }
+  if (ServerCall* const call = call_of(*event.stream)) {
+    call->on_reset();
+  } else {
+    pump_.session().release(*event.stream);
+  }
+}
+
+void ServerConnection::on_request(const http2::HeadersEvent& event) {
+  const Result<ServedRequest*, grpc::Rejection> request = requests_.read(*event.list);
   if (!request) return reject(*event.stream, request.error());
   auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
   calls_.push_back(*call);

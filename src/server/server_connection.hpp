@@ -93,7 +93,9 @@ class ServerConnection final : public PumpHandler, public ListHook {
   enum class Drain : std::uint8_t { no, announced, told };
 
   static void on_drain_timer(void* self) noexcept;
-  void on_request(const http2::Event& event);
+  void on_headers(const http2::HeadersEvent& event);
+  void on_request(const http2::HeadersEvent& event);
+  void on_reset(const http2::ResetEvent& event);
   /// The output has room again.
   void begin_held();
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);

@@ -23,6 +23,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace nearcall::test {
@@ -106,7 +107,7 @@ class ScriptedPeer {
   /// Takes what has come and sends what there is, without waiting.
   void turn() {
     for (;;) {
-      for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+      for (http2::Event event = session_.next_event(); !http2::is_none(event);
            event = session_.next_event())
         take(event);
       flush();
@@ -186,7 +187,7 @@ class ScriptedPeer {
   void wait(const Done& is_done) {
     while (!is_done()) {
       const http2::Event event = session_.next_event();
-      if (event.kind != http2::Event::Kind::none) {
+      if (!http2::is_none(event)) {
         take(event);
         continue;
       }
@@ -203,34 +204,23 @@ class ScriptedPeer {
     }
   }
   void take(const http2::Event& event) {
-    switch (event.kind) {
-      case http2::Event::Kind::headers:
-        begun_.push_back(event.stream);
-        last_head_.clear();
-        for (const HeaderView& field : event.headers->fields())
-          last_head_.emplace(field.name, field.value);
-        has_ended_[event.stream->id()] = event.end_stream;
-        return;
-      case http2::Event::Kind::data:
-        body_size_[event.stream->id()] += event.data.size();
-        session_.consumed(*event.stream, event.data.size());
-        if (event.end_stream) has_ended_[event.stream->id()] = true;
-        return;
-      case http2::Event::Kind::reset:
-        reset_[event.stream->id()] = event.code;
-        return;
-      case http2::Event::Kind::ping_ack:
-        ++ping_acks_;
-        return;
-      case http2::Event::Kind::goaway:
-        has_goaway_ = true;
-        return;
-      case http2::Event::Kind::connection_error:
-        ADD_FAILURE() << "the client broke HTTP/2: " << event.what;
-        return;
-      default:
-        return;
+    if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+      begun_.push_back(headers->stream);
+      last_head_.clear();
+      for (const HeaderView& field : *headers->list)
+        last_head_.emplace(field.name, field.value);
+      has_ended_[headers->stream->id()] = headers->end_stream;
+    } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+      body_size_[data->stream->id()] += data->bytes.size();
+      session_.consumed(*data->stream, data->bytes.size());
+      if (data->end_stream) has_ended_[data->stream->id()] = true;
+    } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
+      reset_[reset->stream->id()] = reset->code;
+    } else if (const auto* const error = std::get_if<http2::ConnectionErrorEvent>(&event)) {
+      ADD_FAILURE() << "the client broke HTTP/2: " << error->what;
     }
+    if (std::holds_alternative<http2::PingAckEvent>(event)) ++ping_acks_;
+    if (std::holds_alternative<http2::GoawayEvent>(event)) has_goaway_ = true;
   }
 
   std::unique_ptr<Transport> transport_;

@@ -48,10 +48,11 @@ class End final : public PumpHandler, public MessageStreamOwner {
 
   void on_event(const http2::Event& event) override {
     ++events;
-    if (event.kind != http2::Event::Kind::headers || event.stream->context() != nullptr) return;
-    session().send_headers(*event.stream, test::no_stable_fields(), test::response_fields(),
+    const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
+    if (headers == nullptr || headers->stream->context() != nullptr) return;
+    session().send_headers(*headers->stream, test::no_stable_fields(), test::response_fields(),
                            /*end_stream=*/false);
-    attach(*event.stream);
+    attach(*headers->stream);
   }
   void on_end(EndReason reason, std::string_view /*what*/) override {
     driver_.stop();
@@ -285,7 +286,7 @@ class FloodTest : public testing::Test {
     const std::string settings =
         test::frames::settings({{http2::SettingId::max_concurrent_streams, 1000}});
     client.receive(as_bytes(settings), SteadyClock::now());
-    while (client.next_event().kind != http2::Event::Kind::none) {
+    while (!http2::is_none(client.next_event())) {
     }
     for (int i = 0; i < count; ++i) {
       client.open_stream(test::no_stable_fields(), test::request_fields(), /*end_stream=*/true,
@@ -310,7 +311,7 @@ class Counter final : public PumpHandler {
 
   void start() { driver_.start(); }
   void on_event(const http2::Event& event) override {
-    if (event.kind != http2::Event::Kind::headers) return;
+    if (!std::holds_alternative<http2::HeadersEvent>(event)) return;
     ++count;
     on_request();
   }

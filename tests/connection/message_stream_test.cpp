@@ -35,27 +35,25 @@ class MessageStreamTest : public testing::Test, public MessageStreamOwner {
     messages_.emplace(*this, max_size);
     sessions_->on_server_event = [this](const http2::Event& event) { take(event); };
     sessions_->on_client_event = [this](const http2::Event& event) {
-      if (event.kind != http2::Event::Kind::data) return;
-      answered_ += as_text(event.data);
-      answer_has_ended_ |= event.end_stream;
-      if (client_reads_) sessions_->client.consumed(*event.stream, event.data.size());
+      const auto* const data = std::get_if<http2::DataEvent>(&event);
+      if (data == nullptr) return;
+      answered_ += as_text(data->bytes);
+      answer_has_ended_ |= data->end_stream;
+      if (client_reads_) sessions_->client.consumed(*data->stream, data->bytes.size());
     };
     request_ = &sessions_->open();
     sessions_->exchange();
     ASSERT_TRUE(messages_->is_attached());
   }
   void take(const http2::Event& event) {
-    switch (event.kind) {
-      case http2::Event::Kind::headers:
-        sessions_->server.send_headers(*event.stream, test::no_stable_fields(),
-                                       test::response_fields(), /*end_stream=*/false);
-        return messages_->attach(sessions_->server, *event.stream, &loop_.core());
-      case http2::Event::Kind::data:
-        return messages_->on_data(event.data, event.end_stream);
-      case http2::Event::Kind::writable:
-        return messages_->on_writable();
-      default:
-        return;
+    if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+      sessions_->server.send_headers(*headers->stream, test::no_stable_fields(),
+                                     test::response_fields(), /*end_stream=*/false);
+      messages_->attach(sessions_->server, *headers->stream, &loop_.core());
+    } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+      messages_->on_data(data->bytes, data->end_stream);
+    } else if (std::holds_alternative<http2::WritableEvent>(event)) {
+      messages_->on_writable();
     }
   }
   void send(std::string_view bytes, bool end_stream = false) {

@@ -23,7 +23,13 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 using Progress = Pump::Progress;
-using Kind = http2::Event::Kind;
+/// How many of the events are of that type.
+template <class Kind>
+std::ptrdiff_t count_of(const std::vector<http2::Event>& events) {
+  return std::count_if(events.begin(), events.end(), [](const http2::Event& event) {
+    return std::holds_alternative<Kind>(event);
+  });
+}
 
 /// A server's pump on one end of a pipe; the test plays the client on the other.
 class PumpTest : public testing::Test, public PumpHandler, public MessageStreamOwner {
@@ -56,8 +62,10 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
       if (bytes.empty()) return;
       client_.receive(as_bytes(bytes), now());
       test::drain_events(client_, [this](const http2::Event& event) {
-        client_saw_.push_back(event.kind);
-        if (event.kind == Kind::goaway) goaway_ = event.code;
+        client_saw_.push_back(event);
+        if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) {
+          goaway_ = goaway->code;
+        }
       });
     }
   }
@@ -67,10 +75,10 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   }
 
   void on_event(const http2::Event& event) override {
-    saw_.push_back(event.kind);
-    if (event.kind != Kind::headers) return;
-    stream_ = event.stream;
-    if (takes_messages_) messages_.attach(pump_->session(), *event.stream, &loop_.core());
+    saw_.push_back(event);
+    if (!std::holds_alternative<http2::HeadersEvent>(event)) return;
+    stream_ = http2::stream_of(event);
+    if (takes_messages_) messages_.attach(pump_->session(), *stream_, &loop_.core());
   }
   void on_end(EndReason reason, std::string_view what) override {
     ++ends_;
@@ -90,11 +98,11 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   std::unique_ptr<Transport> inner_;
   std::unique_ptr<Transport> peer_;
   http2::Session client_{http2::Role::client, http2::SessionOptions(), SteadyClock::now()};
-  std::vector<Kind> client_saw_;
+  std::vector<http2::Event> client_saw_;  // only what kind they were
   std::optional<http2::ErrorCode> goaway_;
   MessageStream messages_{*this, 1000 * 1000};
   bool takes_messages_ = false;
-  std::vector<Kind> saw_;
+  std::vector<http2::Event> saw_;  // only what kind they were
   http2::Stream* stream_ = nullptr;
   int readies_ = 0;
   int ends_ = 0;
@@ -125,7 +133,7 @@ TEST_F(PumpTest, TurnsBytesIntoEventsAndOutputIntoBytes) {
   EXPECT_FALSE(pump_->has_output());
   receive();
 
-  EXPECT_EQ(std::count(client_saw_.begin(), client_saw_.end(), Kind::headers), 1);
+  EXPECT_EQ(count_of<http2::HeadersEvent>(client_saw_), 1);
 }
 
 TEST_F(PumpTest, BytesThatTheDriverReadItselfAreTheSame) {
@@ -157,7 +165,7 @@ class PumpTurnTest : public PumpTest, public testing::WithParamInterface<std::ui
     send_output();
   }
   std::uint32_t new_streams() const {
-    return static_cast<std::uint32_t>(std::count(saw_.begin(), saw_.end(), Kind::headers));
+    return static_cast<std::uint32_t>(count_of<http2::HeadersEvent>(saw_));
   }
   /// One turn of one read, after which the driver's buffer holds something else.
   Progress take_turn() {
@@ -301,7 +309,7 @@ TEST_F(PumpTest, ReadsTheGoawayOfAPeerThatNoLongerTakesBytes) {
 
   EXPECT_EQ(pump_->flush(now()), Progress::ended);
 
-  EXPECT_EQ(std::count(saw_.begin(), saw_.end(), Kind::goaway), 1);
+  EXPECT_EQ(count_of<http2::GoawayEvent>(saw_), 1);
   EXPECT_EQ(ends_, 1);
 }
 
@@ -478,7 +486,7 @@ TEST_F(PumpDirectReadTest, ThatEndsShortOfTheContentLengthIsAReset) {
   ASSERT_TRUE(pump_->reads_into_message());
   say(std::string_view(frame).substr(20));
 
-  EXPECT_EQ(std::count(saw_.begin(), saw_.end(), Kind::reset), 1);
+  EXPECT_EQ(count_of<http2::ResetEvent>(saw_), 1);
   EXPECT_FALSE(messages_.has_ended());
   EXPECT_FALSE(pump_->has_ended());
 }

@@ -50,7 +50,7 @@ inline std::string take_output(http2::Session& session) {
 using EventHandler = std::function<void(const http2::Event& event)>;
 
 inline void drain_events(http2::Session& session, const EventHandler& on_event) {
-  for (http2::Event event = session.next_event(); event.kind != http2::Event::Kind::none;
+  for (http2::Event event = session.next_event(); !http2::is_none(event);
        event = session.next_event()) {
     on_event(event);
   }

@@ -216,9 +216,10 @@ void expect_exchange(const ConnectionLimits& limits) {
   test::ScriptedPeer peer(Role::server, options);
   std::size_t came = 0;
   peer.on_event = [&](const Event& event) {
-    if (event.kind != Event::Kind::data) return;
-    came += event.data.size();
-    peer.session().needs(*event.stream, message - came);
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    came += data->bytes.size();
+    peer.session().needs(*data->stream, message - came);
   };
   peer.says(preface() + settings({{SettingId::initial_window_size, max_window_size}}) +
             settings_ack() + window_update(0, max_window_size - 65'535) + test::request(1));

@@ -27,18 +27,19 @@ struct MessageServer {
       : session(received_by), message_size(size) {}
 
   void on_event(const Event& event) {
-    if (event.kind == Event::Kind::reset) session.release(*event.stream);
-    if (event.kind != Event::Kind::data) return;
-    std::size_t& held = messages[event.stream->id()];
-    held += event.data.size();
+    if (std::holds_alternative<ResetEvent>(event)) session.release(*stream_of(event));
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    std::size_t& held = messages[data->stream->id()];
+    held += data->bytes.size();
     most_buffered = std::max(most_buffered, session.stats().buffered_input);
     was_rationing |= session.stats().is_rationing;
-    if (held < message_size) return session.needs(*event.stream, message_size - held);
-    session.consumed(*event.stream, held);
+    if (held < message_size) return session.needs(*data->stream, message_size - held);
+    session.consumed(*data->stream, held);
     held = 0;
     ++completed;
-    if (event.end_stream) session.reset_stream(*event.stream, ErrorCode::no_error);
-    if (event.end_stream) session.release(*event.stream);
+    if (data->end_stream) session.reset_stream(*data->stream, ErrorCode::no_error);
+    if (data->end_stream) session.release(*data->stream);
   }
 
   Session& session;
@@ -100,9 +101,10 @@ TEST(InboundWindow, AMessageThatTheWindowJustFailsToCoverNeedsNoStopToEnd) {
   const std::size_t message = SessionOptions().initial_window_size + 8;
   std::size_t left = message;
   pair.on_server = [&](const Event& event) {
-    if (event.kind != Event::Kind::data) return;
-    left -= event.data.size();
-    pair.server.needs(*event.stream, left);
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    left -= data->bytes.size();
+    pair.server.needs(*data->stream, left);
     EXPECT_TRUE(left == 0 || left > message / 2 || !pair.server.has_credit())
         << "credit that comes only now finds the sender waiting";
   };
@@ -137,18 +139,19 @@ TEST(InboundWindow, ASlowReaderStopsOnlyItsOwnStream) {
   std::size_t unread = 0;
   std::size_t answered = 0;
   pair.on_server = [&](const Event& event) {
-    if (event.kind != Event::Kind::data) return;
-    if (event.stream->id() == 1) {
-      unread += event.data.size();  // nobody reads stream 1
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    if (data->stream->id() == 1) {
+      unread += data->bytes.size();  // nobody reads stream 1
       return;
     }
-    pair.server.consumed(*event.stream, event.data.size());
-    if (!event.end_stream) return;
+    pair.server.consumed(*data->stream, data->bytes.size());
+    if (!data->end_stream) return;
     ++answered;
-    pair.server.release(*event.stream);
+    pair.server.release(*data->stream);
   };
   pair.on_client = [&](const Event& event) {
-    if (event.kind == Event::Kind::reset) pair.client.release(*event.stream);
+    if (std::holds_alternative<ResetEvent>(event)) pair.client.release(*stream_of(event));
   };
   pair.run();
 
@@ -168,15 +171,16 @@ TEST(InboundWindow, SmallCallsPassWhileManySlowReadersHoldTheBudget) {
   SessionPair pair;
   std::size_t answered = 0;
   pair.on_server = [&](const Event& event) {
-    if (event.kind != Event::Kind::data) return;
-    if (event.stream->id() <= 59) return;
-    pair.server.consumed(*event.stream, event.data.size());
-    if (!event.end_stream) return;
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    if (data->stream->id() <= 59) return;
+    pair.server.consumed(*data->stream, data->bytes.size());
+    if (!data->end_stream) return;
     ++answered;
-    pair.server.release(*event.stream);
+    pair.server.release(*data->stream);
   };
   pair.on_client = [&](const Event& event) {
-    if (event.kind == Event::Kind::reset) pair.client.release(*event.stream);
+    if (std::holds_alternative<ResetEvent>(event)) pair.client.release(*stream_of(event));
   };
   pair.run();
   open_senders(pair.client, 30, 2 * mebibyte, /*end_stream=*/false);
@@ -208,17 +212,18 @@ TEST(InboundWindow, RandomSendersAllCompleteUnderATightBudget) {
     std::map<StreamId, std::size_t> sizes;
     std::size_t completed = 0;
     pair.on_server = [&](const Event& event) {
-      if (event.kind != Event::Kind::data) return;
-      const StreamId id = event.stream->id();
-      held[id] += event.data.size();
+      const auto* const data = std::get_if<DataEvent>(&event);
+      if (data == nullptr) return;
+      const StreamId id = data->stream->id();
+      held[id] += data->bytes.size();
       EXPECT_LE(pair.server.stats().buffered_input, 300'000 + 500'000U);
-      if (held[id] < sizes[id]) return pair.server.needs(*event.stream, sizes[id] - held[id]);
-      pair.server.consumed(*event.stream, held[id]);
+      if (held[id] < sizes[id]) return pair.server.needs(*data->stream, sizes[id] - held[id]);
+      pair.server.consumed(*data->stream, held[id]);
       ++completed;
-      pair.server.release(*event.stream);
+      pair.server.release(*data->stream);
     };
     pair.on_client = [&](const Event& event) {
-      if (event.kind == Event::Kind::reset) pair.client.release(*event.stream);
+      if (std::holds_alternative<ResetEvent>(event)) pair.client.release(*stream_of(event));
     };
     pair.run();
     std::size_t opened = 0;

@@ -96,7 +96,7 @@ TEST(Limits, ResetsOutstanding) {
 TEST(Limits, AReleasedStreamGivesItsResetBack) {
   Patient peer(Role::server);
   peer.on_event = [&](const Event& event) {
-    if (event.kind == Event::Kind::reset) peer.session().release(*event.stream);
+    if (std::holds_alternative<ResetEvent>(event)) peer.session().release(*stream_of(event));
   };
   const auto resets = static_cast<StreamId>(test::rounds(100'000, 1'000'000));
   for (StreamId id = 1; id < 2 * resets; id += 2) {
@@ -385,9 +385,10 @@ TEST(Limits, UsefulBytesPayForOverhead) {
 TEST(Limits, AMillionEmptyMessagesPass) {  // a tenth with sanitizers
   Patient peer(Role::server);
   peer.on_event = [&](const Event& event) {
-    if (event.kind != Event::Kind::data) return;
-    peer.session().message_completed(*event.stream);
-    peer.session().consumed(*event.stream, event.data.size());
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    peer.session().message_completed(*data->stream);
+    peer.session().consumed(*data->stream, data->bytes.size());
   };
   const std::string message(5, '\0');
   std::string thousand;

@@ -245,9 +245,9 @@ class Wire {
 
   bool take_events() {
     bool any = false;
-    for (Event event = ours_.next_event(); event.kind != Event::Kind::none;
-         event = ours_.next_event()) {
-      EXPECT_NE(event.kind, Event::Kind::connection_error) << event.what;
+    for (Event event = ours_.next_event(); !is_none(event); event = ours_.next_event()) {
+      const auto* const error = std::get_if<ConnectionErrorEvent>(&event);
+      EXPECT_EQ(error, nullptr) << error->what;
       handler_(event);
       any = true;
     }
@@ -309,16 +309,17 @@ TEST_P(NgHttp2Judge, FindsNoFaultWithOurClient) {
   std::map<StreamId, Collected> got;
   judge.on_message = [&](int id) { judge.respond(id, judge.messages[id].body); };
   Wire wire(client, judge, random, [&](const Event& event) {
-    if (event.stream == nullptr) return;
-    Collected& collected = got[event.stream->id()];
-    if (event.kind == Event::Kind::data) {
-      collected.body.append(as_text(event.data));
-      client.consumed(*event.stream, event.data.size());
+    http2::Stream* const stream = stream_of(event);
+    if (stream == nullptr) return;
+    Collected& collected = got[stream->id()];
+    if (const auto* const data = std::get_if<DataEvent>(&event)) {
+      collected.body.append(as_text(data->bytes));
+      client.consumed(*stream, data->bytes.size());
     }
-    collected.was_reset |= event.kind == Event::Kind::reset;
-    if (event.end_stream) {
+    collected.was_reset |= std::holds_alternative<ResetEvent>(event);
+    if (ends_stream(event)) {
       collected.has_ended = true;
-      client.release(*event.stream);
+      client.release(*stream);
     }
   });
 
@@ -360,20 +361,20 @@ class EchoingOwner {
   EchoingOwner(Session& server, Random& random) : server_(server), random_(random) {}
 
   void take(const Event& event) {
-    if (event.stream == nullptr) return;
-    Stream& stream = *event.stream;
+    if (stream_of(event) == nullptr) return;
+    Stream& stream = *stream_of(event);
     Collected& collected = got_[stream.id()];
-    if (event.kind == Event::Kind::headers) {
-      for (const HeaderView& field : *event.headers) {
+    if (const auto* const headers = std::get_if<HeadersEvent>(&event)) {
+      for (const HeaderView& field : *headers->list) {
         if (field.name == "x-note") collected.note = field.value;
       }
     }
-    if (event.kind == Event::Kind::data) {
-      collected.body.append(as_text(event.data));
-      server_.consumed(stream, event.data.size());
+    if (const auto* const data = std::get_if<DataEvent>(&event)) {
+      collected.body.append(as_text(data->bytes));
+      server_.consumed(stream, data->bytes.size());
     }
-    if (event.kind == Event::Kind::reset) return server_.release(stream);
-    if (event.end_stream) answer(stream, collected);
+    if (std::holds_alternative<ResetEvent>(event)) return server_.release(stream);
+    if (ends_stream(event)) answer(stream, collected);
   }
 
  private:

@@ -308,8 +308,8 @@ TEST(SendScheduler, WhoWaitsIsWokenOnlyAsFarAsTheBudgetGoes) {
   const Event first = peer.session().next_event();
   peer.send_on(3, 1000);
 
-  EXPECT_EQ(first.stream, &peer.stream(3));
-  EXPECT_EQ(peer.session().next_event().kind, Event::Kind::none);
+  EXPECT_EQ(stream_of(first), &peer.stream(3));
+  EXPECT_TRUE(is_none(peer.session().next_event()));
 }
 
 TEST(SendScheduler, AMessageThatTheWindowCoversGoesThoughOthersUseTheBudgetUp) {

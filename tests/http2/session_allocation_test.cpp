@@ -74,18 +74,21 @@ class Exchange : public testing::Test {
   }
   void receive(Session& to, ByteSpan bytes) {
     to.receive(bytes, now_);
-    for (Event event = to.next_event(); event.kind != Event::Kind::none; event = to.next_event()) {
-      if (event.kind == Event::Kind::data) to.consumed(*event.stream, event.data.size());
-      if (event.kind == Event::Kind::reset) to.release(*event.stream);
-      if (!event.end_stream) continue;
+    for (Event event = to.next_event(); !is_none(event); event = to.next_event()) {
+      Stream* const stream = stream_of(event);
+      if (const auto* const data = std::get_if<DataEvent>(&event)) {
+        to.consumed(*stream, data->bytes.size());
+      }
+      if (std::holds_alternative<ResetEvent>(event)) to.release(*stream);
+      if (!ends_stream(event)) continue;
       if (&to == &client_) {
         ++answers_;
-        client_.release(*event.stream);
+        client_.release(*stream);
       } else if (echoes_) {
-        server_.send_headers(*event.stream, test::response_head(), {}, /*end_stream=*/false);
-        send(server_, *event.stream, /*end_stream=*/false);
-        server_.send_headers(*event.stream, test::ok_trailers(), {}, /*end_stream=*/true);
-        server_.release(*event.stream);
+        server_.send_headers(*stream, test::response_head(), {}, /*end_stream=*/false);
+        send(server_, *stream, /*end_stream=*/false);
+        server_.send_headers(*stream, test::ok_trailers(), {}, /*end_stream=*/true);
+        server_.release(*stream);
       }
     }
   }

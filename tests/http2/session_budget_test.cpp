@@ -78,7 +78,7 @@ TEST(SessionBudget, NewCallsWaitWhileTheOutputIsFullAndAreTold) {
   peer.hears();
   peer.take_events();
 
-  EXPECT_THAT(peer.events(), ElementsAre("writable"));
+  EXPECT_THAT(peer.events(), ElementsAre("room"));
   EXPECT_TRUE(peer.session().has_room_for_calls());
 }
 

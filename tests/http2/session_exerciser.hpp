@@ -114,35 +114,38 @@ class SessionExerciser {
   bool chance(std::size_t one_in) { return pick(1, one_in) == 1; }
 
   void take_events() {
-    for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+    for (http2::Event event = session_.next_event(); !http2::is_none(event);
          event = session_.next_event()) {
       on_event(event);
     }
   }
   void on_event(const http2::Event& event) {
-    using Kind = http2::Event::Kind;
     CHECK(!has_failed_);  // nothing comes after connection_error
-    if (event.kind == Kind::connection_error) {
-      CHECK(session_.is_broken() && !event.what.empty());
+    if (const auto* const error = std::get_if<http2::ConnectionErrorEvent>(&event)) {
+      CHECK(session_.is_broken() && !error->what.empty());
       has_failed_ = true;
-      failure_ = event.what;
+      failure_ = error->what;
       return;
     }
-    if (event.stream == nullptr) return;
-    const std::size_t at = find(*event.stream);
+    http2::Stream* const stream = http2::stream_of(event);
+    if (stream == nullptr) return;
+    const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
+    const std::size_t at = find(*stream);
     if (at == streams_.size()) {
-      CHECK(role_ == http2::Role::server && event.kind == Kind::headers && !event.trailers);
-      event.stream->set_context(this);
-      streams_.push_back({event.stream});
+      CHECK(role_ == http2::Role::server && headers != nullptr &&
+            headers->part == http2::HeadersEvent::Part::head);
+      stream->set_context(this);
+      streams_.push_back({stream});
     }
     ++stream_events_;
-    for (std::size_t i = 0; event.headers != nullptr && i < event.headers->size(); ++i) {
-      seen_ += (*event.headers)[i].name.size() + (*event.headers)[i].value.size();
+    for (std::size_t i = 0; headers != nullptr && i < headers->list->size(); ++i) {
+      seen_ += (*headers->list)[i].name.size() + (*headers->list)[i].value.size();
     }
-    for (const std::byte byte : event.data) {
+    const auto* const data = std::get_if<http2::DataEvent>(&event);
+    for (const std::byte byte : data != nullptr ? data->bytes : ByteSpan()) {
       seen_ += std::to_integer<std::size_t>(byte);
     }
-    if (event.kind == Kind::reset && chance(2)) release(at);
+    if (std::holds_alternative<http2::ResetEvent>(event) && chance(2)) release(at);
   }
   std::size_t find(const http2::Stream& stream) const {
     const auto found = std::ranges::find(streams_, &stream, &Owned::stream);
@@ -249,7 +252,7 @@ class SessionExerciser {
     // What the owner queued when it was told that it may, and what the peer induced.
     CHECK(stats.buffered_output < 200'000, stats.buffered_output);
     CHECK(seen_ < std::size_t{1} << 40U);  // so that all that was shown was read
-    CHECK(!has_failed_ || session_.next_event().kind == http2::Event::Kind::none);
+    CHECK(!has_failed_ || http2::is_none(session_.next_event()));
   }
 
   http2::Role role_;

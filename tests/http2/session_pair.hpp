@@ -71,7 +71,7 @@ struct SessionPair {
   }
   bool drain(http2::Session& session, const EventHandler& handler) {
     bool any = false;
-    for (http2::Event event = session.next_event(); event.kind != http2::Event::Kind::none;
+    for (http2::Event event = session.next_event(); !http2::is_none(event);
          event = session.next_event()) {
       any = true;
       if (handler) handler(event);

@@ -25,17 +25,17 @@ TEST(Session, CarriesAUnaryExchange) {
   std::vector<std::string> seen;
   pair.on_server = [&](const Event& event) {
     seen.push_back("server: " + test::describe(event));
-    if (event.end_stream) {
-      pair.server.consumed(*event.stream, event.data.size());
-      pair.server.send_headers(*event.stream, test::response_head(), {}, /*end_stream=*/false);
-      test::send_text(pair.server, *event.stream, "world", /*end_stream=*/false);
-      pair.server.send_headers(*event.stream, test::ok_trailers(), {}, /*end_stream=*/true);
-      pair.server.release(*event.stream);
+    if (const auto* const data = std::get_if<DataEvent>(&event); data && data->end_stream) {
+      pair.server.consumed(*data->stream, data->bytes.size());
+      pair.server.send_headers(*data->stream, test::response_head(), {}, /*end_stream=*/false);
+      test::send_text(pair.server, *data->stream, "world", /*end_stream=*/false);
+      pair.server.send_headers(*data->stream, test::ok_trailers(), {}, /*end_stream=*/true);
+      pair.server.release(*data->stream);
     }
   };
   pair.on_client = [&](const Event& event) {
     seen.push_back("client: " + test::describe(event));
-    if (event.end_stream) pair.client.release(*event.stream);
+    if (ends_stream(event)) pair.client.release(*stream_of(event));
   };
 
   Stream& stream = pair.client.open_stream(test::request_head(), {}, false, nullptr);

@@ -140,7 +140,7 @@ TEST_P(SessionTurnTest, NoTurnOfAnAttackTakesLong) {
   do {
     session.begin_turn();
     const std::chrono::nanoseconds begin = thread_time();
-    while (session.next_event().kind != Event::Kind::none) {
+    while (!is_none(session.next_event())) {
     }
     longest = std::max(longest, thread_time() - begin);
     ++turns;
@@ -171,14 +171,14 @@ TEST(SessionTurn, FramesWaitForTheNextTurnAndNothingIsLost) {
   session.receive(as_bytes(input), TimePoint());
   const Event first = session.next_event();
 
-  EXPECT_EQ(first.kind, Event::Kind::headers);
-  EXPECT_EQ(first.stream->id(), 1U);
+  ASSERT_TRUE(std::holds_alternative<HeadersEvent>(first));
+  EXPECT_EQ(stream_of(first)->id(), 1U);
   EXPECT_TRUE(session.is_turn_over());
-  EXPECT_EQ(session.next_event().kind, Event::Kind::none);
+  EXPECT_TRUE(is_none(session.next_event()));
   EXPECT_FALSE(session.unread().empty());
 
   session.begin_turn();
-  EXPECT_EQ(session.next_event().stream->id(), 3U);
+  EXPECT_EQ(stream_of(session.next_event())->id(), 3U);
   EXPECT_TRUE(session.unread().empty());
 }
 

@@ -117,27 +117,29 @@ class RawClient {
     if (read.kind() == IoResult::Kind::would_block) return park(*connection_, Interest::read);
     if (read.kind() != IoResult::Kind::bytes) return false;
     session_.receive(std::span(buffer_).first(read.count()), SteadyClock::now());
-    for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+    for (http2::Event event = session_.next_event(); !http2::is_none(event);
          event = session_.next_event()) {
-      take(event, event.stream == stream ? answer : nullptr);
+      take(event, http2::stream_of(event) == stream ? answer : nullptr);
     }
     flush();
     return true;
   }
   void take(const http2::Event& event, RawAnswer* answer) {
-    using Kind = http2::Event::Kind;
-    if (event.kind == Kind::goaway) goaway_ = event.code;
-    if (event.end_stream || event.kind == Kind::reset) is_over_[event.stream] = true;
-    if (event.kind == Kind::data) session_.consumed(*event.stream, event.data.size());
+    const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
+    const auto* const data = std::get_if<http2::DataEvent>(&event);
+    const auto* const reset = std::get_if<http2::ResetEvent>(&event);
+    if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) goaway_ = goaway->code;
+    if (http2::ends_stream(event) || reset != nullptr) is_over_[http2::stream_of(event)] = true;
+    if (data != nullptr) session_.consumed(*data->stream, data->bytes.size());
     if (answer == nullptr) return;
-    if (event.kind == Kind::headers) {
-      for (const HeaderView& field : *event.headers)
+    if (headers != nullptr) {
+      for (const HeaderView& field : *headers->list)
         answer->fields[std::string(field.name)] = field.value;
     }
-    if (event.kind == Kind::data) answer->body += as_text(event.data);
-    if (event.kind == Kind::reset) {
+    if (data != nullptr) answer->body += as_text(data->bytes);
+    if (reset != nullptr) {
       answer->was_reset = true;
-      answer->code = event.code;
+      answer->code = reset->code;
     }
   }
 

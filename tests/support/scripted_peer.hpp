@@ -13,6 +13,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace nearcall::test {
@@ -26,49 +28,76 @@ inline constexpr Cut whole{};
 inline constexpr Cut byte_by_byte{1, 1};
 
 /// An event in words: "headers 1 :status=200 end", "data 1 hello", "reset 1 CANCEL".
-inline std::string describe(const http2::Event& event) {
-  using Kind = http2::Event::Kind;
-  static constexpr std::array<std::string_view, 13> names = {"none",
-                                                             "headers",
-                                                             "data",
-                                                             "reset",
-                                                             "writable",
-                                                             "writers_wait",
-                                                             "settings",
-                                                             "unknown_setting",
-                                                             "settings_ack",
-                                                             "goaway",
-                                                             "ping_ack",
-                                                             "unknown_frame",
-                                                             "connection_error"};
-  std::string text(names[static_cast<std::size_t>(event.kind)]);
-  const auto add = [&text](std::string_view more) { text.append(" ").append(more); };
-  if (event.stream != nullptr) add(std::to_string(event.stream->id()));
-  if (event.informational) add("1xx");
-  if (event.trailers) add("trailers");
-  if (event.headers != nullptr) {
-    for (const HeaderView& field : *event.headers) {
-      add(std::string(field.name) + "=" + std::string(field.value));
+class DescribeEvent {
+ public:
+  using Words = std::string;
+
+  Words operator()(const http2::NoEvent&) const { return "none"; }
+  Words operator()(const http2::HeadersEvent& event) const {
+    using Part = http2::HeadersEvent::Part;
+    Words words = on_stream("headers", *event.stream);
+    if (event.part == Part::informational) words += " 1xx";
+    if (event.part == Part::trailers) words += " trailers";
+    for (const HeaderView& field : *event.list) {
+      words.append(" ").append(field.name).append("=").append(field.value);
     }
+    return words + (event.end_stream ? " end" : "");
   }
-  if (event.kind == Kind::unknown_frame) {
-    add(std::to_string(static_cast<int>(event.frame.type)) + "/" +
-        std::to_string(event.frame.flags) + "/" + std::to_string(event.frame.stream));
+  Words operator()(const http2::DataEvent& event) const {
+    Words words = on_stream("data", *event.stream);
+    if (!event.bytes.empty()) words.append(" ").append(as_text(event.bytes));
+    return words + (event.end_stream ? " end" : "");
   }
-  if (event.kind == Kind::goaway || event.kind == Kind::ping_ack) add(std::to_string(event.number));
-  if (event.kind == Kind::unknown_setting) {
-    add(std::to_string(event.number >> 32U) + "=" + std::to_string(event.number & 0xffff'ffffU));
+  Words operator()(const http2::ResetEvent& event) const {
+    using Cause = http2::ResetEvent::Cause;
+    Words words = on_stream("reset", *event.stream);
+    words.append(" ").append(to_string(event.code));
+    if (event.cause == Cause::unprocessed) words += " unprocessed";
+    if (event.cause == Cause::violation) words += " local";
+    return words + in_brackets(event.what);
   }
-  if (event.kind == Kind::reset || event.kind == Kind::goaway ||
-      event.kind == Kind::connection_error) {
-    add(to_string(event.code));
+  Words operator()(const http2::WritableEvent& event) const {
+    return on_stream("writable", *event.stream);
   }
-  if (!event.data.empty()) add(as_text(event.data));
-  if (event.unprocessed) add("unprocessed");
-  if (event.local) add("local");
-  if (event.end_stream) add("end");
-  if (!event.what.empty()) add("(" + std::string(event.what) + ")");
-  return text;
+  Words operator()(const http2::RoomEvent&) const { return "room"; }
+  Words operator()(const http2::WritersWaitEvent& event) const {
+    return "writers_wait" + in_brackets(event.what);
+  }
+  Words operator()(const http2::SettingsEvent&) const { return "settings"; }
+  Words operator()(const http2::UnknownSettingEvent& event) const {
+    return "unknown_setting " + std::to_string(static_cast<int>(event.setting.id)) + "=" +
+           std::to_string(event.setting.value);
+  }
+  Words operator()(const http2::SettingsAckEvent&) const { return "settings_ack"; }
+  Words operator()(const http2::GoawayEvent& event) const {
+    Words words = "goaway " + std::to_string(event.last) + " ";
+    words.append(to_string(event.code));
+    if (!event.debug.empty()) words.append(" ").append(as_text(event.debug));
+    return words;
+  }
+  Words operator()(const http2::PingAckEvent& event) const {
+    return "ping_ack " + std::to_string(event.opaque);
+  }
+  Words operator()(const http2::UnknownFrameEvent& event) const {
+    Words words = "unknown_frame " + std::to_string(static_cast<int>(event.header.type)) + "/" +
+                  std::to_string(event.header.flags) + "/" + std::to_string(event.header.stream);
+    if (!event.payload.empty()) words.append(" ").append(as_text(event.payload));
+    return words;
+  }
+  Words operator()(const http2::ConnectionErrorEvent& event) const {
+    return "connection_error " + Words(to_string(event.code)) + in_brackets(event.what);
+  }
+
+ private:
+  static Words on_stream(std::string_view what, const http2::Stream& stream) {
+    return Words(what) + " " + std::to_string(stream.id());
+  }
+  static Words in_brackets(std::string_view what) {
+    return what.empty() ? Words() : " (" + Words(what) + ")";
+  }
+};
+inline std::string describe(const http2::Event& event) {
+  return std::visit(DescribeEvent(), event);
 }
 
 /// A session, and the peer that a test plays. By default everything that happens is noted in
@@ -106,14 +135,14 @@ class ScriptedPeer {
   }
   /// Asks for events that are due without new bytes.
   void take_events() {
-    for (http2::Event event = session_.next_event(); event.kind != http2::Event::Kind::none;
+    for (http2::Event event = session_.next_event(); !is_none(event);
          event = session_.next_event()) {
       note(event);
-      if (event.stream != nullptr) streams_[event.stream->id()] = event.stream;
+      if (Stream* const stream = stream_of(event)) streams_[stream->id()] = stream;
       if (on_event) {
         on_event(event);
-      } else if (event.kind == http2::Event::Kind::data) {
-        session_.consumed(*event.stream, event.data.size());
+      } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+        session_.consumed(*data->stream, data->bytes.size());
       }
     }
   }
@@ -210,12 +239,13 @@ class ScriptedPeer {
  private:
   void note(const http2::Event& event) {
     std::string text = describe(event);
-    if (event.kind == http2::Event::Kind::data && !events_.empty()) {
-      const std::string prefix = "data " + std::to_string(event.stream->id());
+    const auto* const data = std::get_if<http2::DataEvent>(&event);
+    if (data != nullptr && !events_.empty()) {
+      const std::string prefix = "data " + std::to_string(data->stream->id());
       std::string& last = events_.back();
       if ((last == prefix || last.starts_with(prefix + " ")) && !last.ends_with(" end")) {
         std::string more = text.substr(prefix.size());
-        if (last != prefix && !event.data.empty()) more.erase(0, 1);
+        if (last != prefix && !data->bytes.empty()) more.erase(0, 1);
         last += more;
         return;
       }
