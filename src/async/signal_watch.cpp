@@ -26,23 +26,17 @@ std::atomic<int> signals_that_came{0};
 /// The one that ends the program, whatever its loop does.
 constexpr int last_signal = 3;
 
-/// What would happen without us: the default is to end the process.
-void die_of(int number) noexcept {
-  ::signal(number, SIG_DFL);
-  ::raise(number);  // comes when the handler has returned
-}
-
 // Atomics without locks, write, signal, raise and getpid: all allowed in a handler.
 void on_signal_number(int number) {
   const int saved = errno;
   const int event = watched_event.load(std::memory_order_relaxed);
   int kept = 0;
   if (watching_process.load(std::memory_order_relaxed) != ::getpid()) {
-    die_of(number);
+    die_of_signal(number);
   } else if (!kept_signal.compare_exchange_strong(kept, number) && kept > 0) {
-    die_of(number);
+    die_of_signal(number);
   } else if (signals_that_came.fetch_add(1) + 1 >= last_signal) {
-    die_of(number);
+    die_of_signal(number);
   } else if (event >= 0) {
     const std::uint64_t one = 1;
     static_cast<void>(!::write(event, &one, sizeof one));
@@ -59,6 +53,11 @@ bool is_default(const struct sigaction& action) noexcept {
 }
 
 }  // namespace
+
+void die_of_signal(int number) noexcept {
+  ::signal(number, SIG_DFL);
+  ::raise(number);  // comes when the handler has returned
+}
 
 SignalWatch::SignalWatch() {
   UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

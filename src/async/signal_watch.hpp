@@ -14,6 +14,10 @@
 
 namespace nearcall::inline v0::detail {
 
+/// In the handler of a signal: what would happen without it, where the default is to end the
+/// process.
+void die_of_signal(int number) noexcept;
+
 /// SIGINT and SIGTERM are kept from the moment that it is made: the first one waits for attach(),
 /// and is raised again if nobody attaches; a second one before that ends the program as ever.
 /// Attached, it calls `on_signal` on the loop for each, as long as it lives; the third ends the

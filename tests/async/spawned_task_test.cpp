@@ -175,16 +175,16 @@ TEST(Spawn, ALoopThatGoesWaitsForATaskThatIsOnAnotherThread) {
   EXPECT_TRUE(has_ended);
 }
 
-Task<int> count_after(std::chrono::nanoseconds pause, int result) {
+Task<int> give_after(std::chrono::nanoseconds pause, int result) {
   co_await sleep_for(pause);
   co_return result;
 }
 
-Task<Result<int>> not_found() {
+Task<Result<int>> spawned_result() {
   co_return Status::not_found("nothing");
 }
 
-Task<Status> plain_status() {
+Task<Status> spawned_status() {
   co_return Status::aborted("enough");
 }
 
@@ -194,7 +194,7 @@ Task<std::string> throw_later() {
 }
 
 Task<Result<int>> spawn_and_join(EventLoop& loop, std::chrono::nanoseconds pause) {
-  const JoinHandle<int> handle = spawn(loop, count_after(pause, 7));
+  const JoinHandle<int> handle = spawn(loop, give_after(pause, 7));
   co_return co_await handle.join();
 }
 
@@ -212,7 +212,7 @@ TEST(JoinHandle, GivesWhatTheTaskReturns) {
 TEST(JoinHandle, GivesWhatATaskReturnedThatHadEndedBefore) {
   EventLoop loop;
   const EventLoop::Binding binding(loop);
-  const JoinHandle<int> handle = spawn(count_after(0ns, 7));
+  const JoinHandle<int> handle = spawn(give_after(0ns, 7));
   EXPECT_FALSE(handle.has_ended());
 
   loop.poll();
@@ -223,8 +223,8 @@ TEST(JoinHandle, GivesWhatATaskReturnedThatHadEndedBefore) {
 
 TEST(JoinHandle, GivesAResultOrAStatusAsItIs) {
   const auto run = []() -> Task<> {
-    const JoinHandle<Result<int>> with_result = spawn(not_found());
-    const JoinHandle<Status> with_status = spawn(plain_status());
+    const JoinHandle<Result<int>> with_result = spawn(spawned_result());
+    const JoinHandle<Status> with_status = spawn(spawned_status());
     const Result<int> result = co_await with_result.join();
     const Status status = co_await with_status.join();
     EXPECT_EQ(result.error().code(), StatusCode::not_found);
@@ -292,7 +292,7 @@ TEST(JoinHandle, CancelledBeforeItStartsATaskNeverDoes) {
 TEST(JoinHandle, ATaskThatHasEndedKeepsItsResultThoughItIsCancelled) {
   EventLoop loop;
   const EventLoop::Binding binding(loop);
-  const JoinHandle<int> handle = spawn(count_after(0ns, 7));
+  const JoinHandle<int> handle = spawn(give_after(0ns, 7));
   loop.poll();
 
   handle.cancel();
@@ -302,9 +302,9 @@ TEST(JoinHandle, ATaskThatHasEndedKeepsItsResultThoughItIsCancelled) {
 
 TEST(JoinHandle, IsCancelledWhenTheLoopGoes) {
   std::optional<EventLoop> loop(std::in_place);
-  const JoinHandle<int> waiting = spawn(*loop, count_after(1h, 7));
+  const JoinHandle<int> waiting = spawn(*loop, give_after(1h, 7));
   loop->poll();
-  const JoinHandle<int> unstarted = spawn(*loop, count_after(1h, 7));
+  const JoinHandle<int> unstarted = spawn(*loop, give_after(1h, 7));
 
   loop.reset();
   waiting.cancel();  // of no effect by now
@@ -325,7 +325,7 @@ TEST(JoinHandle, ThrowsAgainWhatLeftTheTask) {
 TEST(JoinHandle, OfATaskInAScopeEndsWithTheScope) {
   EventLoop loop;
   TaskScope scope(loop);
-  const JoinHandle<int> handle = scope.spawn(count_after(1h, 7));
+  const JoinHandle<int> handle = scope.spawn(give_after(1h, 7));
   loop.poll();
 
   scope.cancel();
@@ -339,7 +339,7 @@ TEST(JoinHandle, MayBeCancelledByAnyThreadWhileTheTaskEndsOrItsLoopGoes) {
   for (int round = 0; round < rounds; ++round) {
     auto loop = std::make_unique<EventLoop>();
     const JoinHandle<int> handle =
-        spawn(*loop, count_after(std::chrono::microseconds(round % 3), 7));
+        spawn(*loop, give_after(std::chrono::microseconds(round % 3), 7));
     std::thread cancelling([&handle] { handle.cancel(); });
     if (round % 2 == 0) loop->poll();
     loop.reset();
@@ -363,7 +363,7 @@ TEST(JoinHandleDeathTest, AnExceptionThatNobodyCanJoinEndsTheProgram) {
 TEST(JoinHandleDeathTest, IsJoinedOnce) {
   EventLoop loop;
   const EventLoop::Binding binding(loop);
-  const JoinHandle<int> handle = spawn(count_after(0ns, 7));
+  const JoinHandle<int> handle = spawn(give_after(0ns, 7));
   EXPECT_EQ(*sync_wait(join(handle)), 7);
 
   EXPECT_DEATH(static_cast<void>(sync_wait(join(handle))), "joined a second time");

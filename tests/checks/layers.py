@@ -23,9 +23,9 @@ PUBLIC_ONLY = {"services", "cli"}
 PUBLIC = {
     "log": "base", "metadata": "base", "result": "base", "status": "base", "unique_function": "base",
     "version": "base",
-    "async_event": "async", "async_queue": "async", "event_loop": "async", "resume_on": "async",
-    "spawn": "async", "spin_policy": "async", "sync_wait": "async", "task": "async", "task_scope": "async",
-    "thread_pool": "async", "wait": "async", "when": "async",
+    "async_event": "async", "async_queue": "async", "canceller": "async", "event_loop": "async",
+    "resume_on": "async", "signals": "async", "spawn": "async", "spin_policy": "async", "sync_wait": "async",
+    "task": "async", "task_scope": "async", "thread_pool": "async", "wait": "async", "when": "async",
     "endpoint": "transport", "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
     "transport": "transport",
     "connection_limits": "http2",

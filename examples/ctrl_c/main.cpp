@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signals: one cancels a call that blocks, one stops a server on a loop of the program's own.
+#include "greet.nearcall.hpp"
+
+#include <nearcall/canceller.hpp>
+#include <nearcall/channel.hpp>
+#include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
+#include <nearcall/signals.hpp>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+using namespace std::chrono_literals;
+using nearcall::CallOptions;
+using nearcall::Task;
+
+class GreeterService final : public greet::Greeter::Service {
+  Task<Result<greet::HelloReply>> SayHelloSlowly(ServerContext& call,
+                                                 greet::HelloRequest) override {
+    ::kill(::getpid(), SIGINT);  // somebody presses Ctrl-C
+    co_await nearcall::sleep_for(10s, call.cancellation());
+    co_return Status::cancelled("nobody waits any more");
+  }
+};
+
+Task<> stop_on_signal(nearcall::Server& server, nearcall::EventLoop& loop) {
+  const int number = co_await nearcall::wait_signal(SIGTERM, SIGHUP);
+  std::printf("signal %d: the server stops\n", number);
+  server.stop();
+  co_await server.stopped();
+  loop.stop();
+}
+
+nearcall::Canceller* on_interrupt = nullptr;
+extern "C" void interrupted(int /*number*/) {
+  on_interrupt->cancel();
+}
+
+void call_until_interrupted(const char* target) {
+  nearcall::Canceller canceller;
+  on_interrupt = &canceller;
+  ::signal(SIGINT, interrupted);
+  nearcall::Channel channel(target);
+  greet::Greeter::Client greeter(channel);
+  const auto reply =
+      greeter.SayHelloSlowly(greet::HelloRequest(), CallOptions().cancellation(canceller.token()));
+  ::signal(SIGINT, SIG_DFL);
+  std::printf("the call: %s\n", reply.status().to_string().c_str());
+  ::kill(::getpid(), SIGTERM);  // as a service manager does
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  GreeterService service;
+  nearcall::EventLoop loop;
+  nearcall::Server server(loop);
+  server.add_service(service).listen(argv[1]);
+  if (!server.start()) return 1;
+  std::jthread client(call_until_interrupted, argv[1]);
+  nearcall::spawn(loop, stop_on_signal(server, loop));
+  loop.run();
+  return 0;
+}
