@@ -31,12 +31,12 @@ class [[nodiscard]] ReadAwaiter {
   bool await_ready();
   void await_suspend(std::coroutine_handle<> reader);
   bool await_resume() noexcept {
-    is_waiting_ = false;
+    if (is_waiting_) take_outcome();
     return has_message_;
   }
 
  private:
-  friend MessageStream;
+  void take_outcome() noexcept;
   void leave() noexcept;
 
   MessageStream* stream_;
@@ -80,12 +80,12 @@ class [[nodiscard]] WriteAwaiter {
   bool await_ready();
   void await_suspend(std::coroutine_handle<> writer);
   bool await_resume() noexcept {
-    is_waiting_ = false;
+    if (is_waiting_) take_outcome();
     return is_taken_;
   }
 
  private:
-  friend MessageStream;
+  void take_outcome() noexcept;
   void leave() noexcept;
 
   MessageStream* stream_;

@@ -19,17 +19,8 @@ void Attempt::open(ClientConnection& connection,
   connection_ = &connection;
   state_ = State::open;
   output_position_ = session.output_position();
-  http2::Stream& stream = session.open_stream(head, fields, /*end_stream=*/false, &messages_);
+  http2::Stream& stream = session.open_stream(head, fields, /*end_stream=*/false, as_context());
   messages_.attach(session, stream, loop);
-  if (wants_half_close_) half_close();
-  on_output();
-}
-
-void Attempt::half_close() {
-  wants_half_close_ = true;
-  if (state_ != State::open) return;
-  messages_.end_output();
-  connection_->session().end_stream(messages_.stream());
   on_output();
 }
 
@@ -42,7 +33,7 @@ void Attempt::on_output() {
 void Attempt::on_headers(const http2::HeadersEvent& event) {
   if (state_ != State::open) return;
   take_headers(event);
-  if (event.end_stream && is_open()) messages_.on_data({}, /*end_stream=*/true);
+  if (event.end_stream && is_open()) on_data({}, /*end_stream=*/true);
 }
 
 void Attempt::take_headers(const http2::HeadersEvent& event) {
@@ -68,7 +59,7 @@ void Attempt::take_headers(const http2::HeadersEvent& event) {
   if (!headers) return reject(std::move(headers).error());
   headers_ = *std::move(headers);
   const bool is_readable = grpc::is_accepted_encoding(head.encoding);
-  if (!is_readable) messages_.refuse_compressed(grpc::unknown_reply_encoding(head.encoding));
+  if (!is_readable) messages_.in().refuse_compressed(grpc::unknown_reply_encoding(head.encoding));
   if (is_readable && headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
   on_response();
 }
@@ -95,12 +86,24 @@ grpc::MetadataLimits Attempt::limits() const noexcept {
 }
 
 void Attempt::on_ok() {
-  messages_.end_input();  // which finds a message that was cut off, if somebody reads
+  messages_.in().end();  // which finds a message that was cut off, if somebody reads
   if (state_ == State::open) end(Seen::answered, Status());
 }
 
+void Attempt::on_data(ByteSpan bytes, bool end_stream) {
+  messages_.in().arrive(bytes, end_stream);
+  on_input();
+  messages_.in().keep_rest();
+}
+
+void Attempt::on_direct_data(std::size_t count, bool end_stream) {
+  messages_.in().arrive_directly(count, end_stream);
+  on_input();
+  messages_.in().keep_rest();
+}
+
 void Attempt::on_input() {
-  if (state_ == State::open && messages_.has_ended()) {
+  if (state_ == State::open && messages_.in().has_ended()) {
     end(Seen::perhaps,
         Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
   }
@@ -109,6 +112,7 @@ void Attempt::on_input() {
 void Attempt::on_reset(const http2::ResetEvent& event) {
   using Cause = http2::ResetEvent::Cause;
   if (state_ != State::open) return;
+  if (connection_->is_refused()) return end(Seen::perhaps, connection_->lost_status());
   if (event.cause == Cause::unprocessed && !headers_came_) {
     return end(Seen::refused, Status(StatusCode::unavailable, "the server did not take the call"));
   }
@@ -124,7 +128,7 @@ void Attempt::on_reset(const http2::ResetEvent& event) {
           : Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
 }
 
-void Attempt::on_lost(const Status& why, bool is_ours) {
+void Attempt::on_connection_end(const Status& why, bool is_ours) {
   if (state_ == State::open) end(!is_ours && is_unsent() ? Seen::nothing : Seen::perhaps, why);
 }
 
@@ -136,7 +140,7 @@ bool Attempt::is_unsent() const noexcept {
 
 /// What the server says is of no use, and so is what still comes.
 void Attempt::reject(Status why) {
-  messages_.discard_input();
+  messages_.in().drop();
   end(Seen::perhaps, std::move(why));
 }
 
@@ -153,7 +157,7 @@ void Attempt::end(Seen seen, Status status) {
 
 void Attempt::cancel() {
   has_failed_ = true;
-  messages_.discard_input();
+  messages_.in().drop();
   end_messages();
 }
 
@@ -165,14 +169,14 @@ void Attempt::close() {
 
 void Attempt::end_messages() {
   state_ = State::ended;
-  messages_.end_output();
-  messages_.end_input();
+  messages_.out().close();
+  messages_.in().end();
   release_stream();
 }
 
 /// A failure is not replaced by what it has cut off.
-void Attempt::on_bad_input(Status why) {
-  if (!has_failed_) observer_->on_bad_input(std::move(why));
+void Attempt::on_bad_message(Status why) {
+  if (!has_failed_) observer_->on_bad_message(std::move(why));
 }
 
 void Attempt::release_stream() {

@@ -5,6 +5,7 @@
 #include "client/client_connection.hpp"
 #include "client/retry_policy.hpp"
 #include "connection/message_stream.hpp"
+#include "connection/stream_handler.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "http2/header_template.hpp"
 
@@ -25,12 +26,10 @@ class AttemptObserver {
   /// It has ended, and its stream is gone. One of which the server has seen nothing, or which it
   /// refused, may be opened again: not before the caller has returned.
   virtual void on_outcome(Outcome outcome) = 0;
-  /// What was received cannot be read.
-  virtual void on_bad_input(Status why) = 0;
+  /// A message that came cannot be read, or one is too large to be sent.
+  virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written.
   virtual void on_write() = 0;
-  /// A thread that reads or writes may look again.
-  virtual void on_ready() = 0;
 
  protected:
   ~AttemptObserver() = default;
@@ -46,7 +45,7 @@ class AttemptObserver {
 /// Those who read or write may wait for messages() before it is open, and while it is repeated.
 ///
 /// Thread safety: none; its connection's driver's.
-class Attempt final : public ClientStream {
+class Attempt final : private StreamHandler, private MessageOwner {
  public:
   Attempt(AttemptObserver& observer, std::size_t max_message_size) noexcept
       : observer_(&observer), messages_(*this, max_message_size) {}
@@ -66,26 +65,32 @@ class Attempt final : public ClientStream {
             std::span<const http2::HeaderField> fields,
             LoopCore* loop);
   /// Ends the requests, now or as soon as it is open.
-  void half_close();
+  void half_close() { messages_.out().finish(); }
   /// Gives it up: the stream is reset, and there is no outcome.
   void cancel();
   /// It is not opened again: whoever waits for its messages is told.
   void close();
 
-  // ClientStream
-
-  void on_headers(const http2::HeadersEvent& event) override;
-  void on_reset(const http2::ResetEvent& event) override;
-  void on_lost(const Status& why, bool is_ours) override;
-  void on_input() override;
-  void on_bad_input(Status why) override;
-  void before_message() override { observer_->on_write(); }
-  void on_output() override;
-  void on_ready() override { observer_->on_ready(); }
-
  private:
   enum class State : std::uint8_t { idle, open, ended };
 
+  // StreamHandler
+
+  void on_headers(const http2::HeadersEvent& event) override;
+  void on_data(ByteSpan bytes, bool end_stream) override;
+  MutableByteSpan direct_tail() override { return messages_.in().direct_tail(); }
+  void on_direct_data(std::size_t count, bool end_stream) override;
+  void on_writable() override { messages_.on_writable(); }
+  void on_reset(const http2::ResetEvent& event) override;
+  void on_connection_end(const Status& why, bool is_ours) override;
+
+  // MessageOwner
+
+  void on_bad_message(Status why) override;
+  void before_message() override { observer_->on_write(); }
+  void on_output() override;
+
+  void on_input();
   bool is_unsent() const noexcept;
   void take_headers(const http2::HeadersEvent& event);
   void on_response();
@@ -101,7 +106,6 @@ class Attempt final : public ClientStream {
   MessageStream messages_;
   State state_ = State::idle;
   bool headers_came_ = false;
-  bool wants_half_close_ = false;
   bool has_failed_ = false;
   ClientConnection* connection_ = nullptr;
   /// Where its request begins in its connection's output.

@@ -40,7 +40,7 @@ BlockingCall::~BlockingCall() {
 }
 
 void BlockingCall::leave(Turn turn) {
-  call_.messages().set_blocking_reader(nullptr);
+  call_.messages().in().leave();
   call_.drop();
   const http2::Session::OpenState state = connection_->client().open_state();
   backend_->put_back(let_go(turn), state, call_.now());
@@ -148,7 +148,7 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
 
 void BlockingCall::on_repeat() {
   wants_repeat_ = true;
-  on_ready();
+  on_change();
 }
 
 std::shared_ptr<BlockingConnection> BlockingCall::let_go(Turn& turn) {
@@ -201,27 +201,29 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
   if (!has_connection()) return false;
   Turn turn = connection_->begin_turn();
-  MessageStream& messages = call_.messages();
-  const MessageStream::Read outcome = messages.try_read(into);
-  if (outcome != MessageStream::Read::pending) return outcome == MessageStream::Read::message;
-  messages.set_blocking_reader(&into);
-  wait(turn, reader_, [&messages] { return !messages.has_blocking_reader(); });
-  messages.set_blocking_reader(nullptr);
-  return messages.take_blocking_read();
+  MessageInbox& in = call_.messages().in();
+  using Read = MessageInbox::Read;
+  if (const Read read = in.try_read(into); read != Read::pending) return read == Read::message;
+  in.wait(into, &reader_);
+  wait(turn, reader_, [&in] { return !in.is_waited_for(); });
+  in.leave();
+  return in.take_outcome();
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message) {
   if (!has_connection()) return false;
   Turn turn = connection_->begin_turn();
-  using Write = MessageStream::Write;
-  Write written = call_.messages().try_write(message);
+  MessageOutbox& out = call_.messages().out();
+  using Write = MessageOutbox::Write;
+  const Write written = out.try_write(message);
+  bool is_taken = written == Write::taken;
   if (written == Write::full) {
-    const std::size_t size = grpc::OutgoingMessage(message).size();
-    wait(turn, writer_,
-         [this, size] { return call_.is_over() || call_.messages().is_writable(size); });
-    written = call_.messages().try_write(message);
+    out.wait(message, writer_);
+    wait(turn, writer_, [&out] { return !out.is_waited_for(); });
+    out.leave();
+    is_taken = out.take_outcome();
   }
-  if (written != Write::taken) return false;
+  if (!is_taken) return false;
   connection_->take_in(turn);
   return true;
 }
@@ -236,7 +238,7 @@ Status BlockingCall::finish() {
   if (!has_connection()) return call_.status();
   Turn turn = connection_->begin_turn();
   if (!call_.is_over()) {
-    call_.messages().discard_input();
+    call_.messages().in().drop();
     wait_for_end(turn);
   }
   return call_.status();
@@ -279,7 +281,7 @@ std::unique_lock<std::mutex> BlockingCall::lock_place() {
   return is_shared() ? std::unique_lock(place_) : std::unique_lock<std::mutex>();
 }
 
-void BlockingCall::on_ready() {
+void BlockingCall::on_change() {
   if (connection_ == nullptr) return;
   connection_->notify(reader_);
   connection_->notify(writer_);

@@ -57,8 +57,19 @@ class BlockingCall final : private CallWaiter {
     void operator()() const noexcept { call->cancel(); }
   };
 
-  void on_change() override { on_ready(); }
-  void on_ready() override;
+  /// A thread that reads or writes.
+  class Waiter final : public BlockedThread, public MessageWaiter {
+   public:
+    explicit Waiter(BlockingCall& call) noexcept : call_(&call) {}
+    void wake() noexcept override {
+      if (call_->connection_ != nullptr) call_->connection_->notify(*this);
+    }
+
+   private:
+    BlockingCall* call_;
+  };
+
+  void on_change() override;
   void on_repeat() override;
   /// False if it is over before it began.
   bool prepare(const CallOptions& options);
@@ -103,8 +114,8 @@ class BlockingCall final : private CallWaiter {
   std::stop_source attempt_{std::nostopstate};
   bool is_cancelled_ = false;
 
-  BlockedThread reader_;
-  BlockedThread writer_;
+  Waiter reader_{*this};
+  Waiter writer_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
   Call call_;
 };

@@ -59,8 +59,8 @@ void Call::keep_request(const google::protobuf::MessageLite& message) {
 }
 
 void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
-  messages().expect_one();
-  if (!is_over_) messages().set_blocking_reader(&reply);
+  messages().in().expect_one();
+  if (!is_over_) messages().in().wait(reply, /*waiter=*/nullptr);
 }
 
 // ---- the attempt --------------------------------------------------------------------------------
@@ -82,10 +82,10 @@ void Call::open(ClientConnection& connection, LoopCore* loop) {
 /// Not `may_share`: other threads may drive the session, which copies a large request then.
 void Call::send_request(bool may_share) {
   if (borrowed_request_ != nullptr) {
-    messages().write(grpc::OutgoingMessage(*borrowed_request_), &borrowed_bytes_,
-                     /*end_stream=*/true);
+    messages().out().write(grpc::OutgoingMessage(*borrowed_request_), &borrowed_bytes_,
+                           /*end_stream=*/true);
   } else if (kept_request_.is_kept()) {
-    messages().write(kept_request_, may_share, /*end_stream=*/true);
+    messages().out().write(kept_request_, may_share, /*end_stream=*/true);
   }
 }
 
@@ -136,7 +136,7 @@ void Call::on_outcome(Outcome outcome) {
 
 // ---- the end ------------------------------------------------------------------------------------
 
-void Call::on_bad_input(Status why) {
+void Call::on_bad_message(Status why) {
   if (is_over_ && status_.ok()) {
     status_ = std::move(why);  // the server said OK behind what cannot be read
   } else {
@@ -165,10 +165,10 @@ Status Call::reply_status() {
         "a call that is awaited for its reply: awaited twice. Await it once and keep the result");
   }
   if (!status_.ok()) return status_;
-  if (!messages().take_blocking_read()) {
+  if (!messages().in().take_outcome()) {
     return Status(StatusCode::unimplemented, "the server sent no reply message");
   }
-  if (messages().has_unread()) {
+  if (messages().in().has_unread()) {
     return Status(StatusCode::unimplemented, "the server sent more than one reply message");
   }
   return Status();

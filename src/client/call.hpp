@@ -25,8 +25,6 @@ class CallWaiter {
   virtual void on_change() = 0;
   /// The server did not process it: it is to be opened once more. Not in here.
   virtual void on_repeat() = 0;
-  /// A thread that reads or writes may look again.
-  virtual void on_ready() {}
 
  protected:
   ~CallWaiter() = default;
@@ -116,9 +114,8 @@ class Call final : private AttemptObserver {
 
   void on_headers() override;
   void on_outcome(Outcome outcome) override;
-  void on_bad_input(Status why) override;
+  void on_bad_message(Status why) override;
   void on_write() override { has_written_ = true; }
-  void on_ready() override { waiter_->on_ready(); }
 
   RequestLeft request_left() const noexcept;
   void send_request(bool may_share);

@@ -44,35 +44,11 @@ void ClientConnection::release(http2::Stream& stream) {
   driver_->on_room();
 }
 
-namespace {
-
-/// Null where nobody wants the stream any more.
-ClientStream* owner_of(http2::Stream& stream) {
-  MessageStream* const messages = MessageStream::of(stream);
-  return messages != nullptr ? static_cast<ClientStream*>(&messages->owner()) : nullptr;
-}
-
-}  // namespace
-
 void ClientConnection::on_event(const http2::Event& event) {
-  if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
-    if (ClientStream* const owner = owner_of(*headers->stream)) owner->on_headers(*headers);
-  } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
-    on_reset(*reset);
-  } else if (std::holds_alternative<http2::SettingsEvent>(event)) {
+  if (std::holds_alternative<http2::SettingsEvent>(event)) {
     driver_->on_room();
   } else if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) {
     on_goaway(*goaway);
-  }
-}
-
-void ClientConnection::on_reset(const http2::ResetEvent& event) {
-  ClientStream* const owner = owner_of(*event.stream);
-  if (owner == nullptr) return;
-  if (is_refused_) {
-    owner->on_lost(lost_status(), /*is_ours=*/true);  // trying again would not help
-  } else {
-    owner->on_reset(event);
   }
 }
 
@@ -89,7 +65,9 @@ void ClientConnection::on_end(EndReason reason, std::string_view what) {
   const Status lost = lost_status();
   const bool is_ours = reason == EndReason::cancelled || is_refused_;
   pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
-    if (ClientStream* const owner = owner_of(stream)) owner->on_lost(lost, is_ours);
+    if (StreamHandler* const call = StreamHandler::of(stream)) {
+      call->on_connection_end(lost, is_ours);
+    }
   });
   driver_->on_closing();
 }

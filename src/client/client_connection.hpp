@@ -3,7 +3,6 @@
 #pragma once
 
 #include "connection/head_memory.hpp"
-#include "connection/message_stream.hpp"
 #include "connection/pump.hpp"
 
 #include <nearcall/connection_limits.hpp>
@@ -13,18 +12,6 @@
 #include <string>
 
 namespace nearcall::inline v0::detail {
-
-/// Whose stream it is, at a client's connection.
-class ClientStream : public MessageStreamOwner {
- public:
-  virtual void on_headers(const http2::HeadersEvent& event) = 0;
-  virtual void on_reset(const http2::ResetEvent& event) = 0;
-  /// The connection has ended; `is_ours`: because we wanted that.
-  virtual void on_lost(const Status& why, bool is_ours) = 0;
-
- protected:
-  ~ClientStream() = default;
-};
 
 /// The driver of a ClientConnection.
 class ClientDriver {
@@ -47,7 +34,7 @@ enum class PlainBlock : std::uint8_t {
   ok_trailers,  // without metadata
 };
 
-/// The client's end of a connection: events to streams.
+/// The client's end of a connection.
 ///
 /// Thread safety: none; the driver's.
 class ClientConnection final : public PumpHandler {
@@ -65,6 +52,8 @@ class ClientConnection final : public PumpHandler {
   std::size_t call_count() const noexcept { return pump_.session().stream_count(); }
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
+  /// By the server's policy: there is no point in trying again.
+  bool is_refused() const noexcept { return is_refused_; }
 
   // For its streams.
 
@@ -87,14 +76,13 @@ class ClientConnection final : public PumpHandler {
   void on_end(EndReason reason, std::string_view what) override;
 
  private:
-  void on_reset(const http2::ResetEvent& event);
   void on_goaway(const http2::GoawayEvent& event);
   StatusReason lost_reason() const noexcept;
 
   const std::string target_;
   ClientDriver* driver_;
   std::string end_text_;
-  bool is_refused_ = false;  // by the server's policy: there is no point in trying again
+  bool is_refused_ = false;
   bool said_goaway_ = false;
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;

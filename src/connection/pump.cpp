@@ -2,8 +2,6 @@
 // Moves bytes between a transport and a session until one of them ends.
 #include "connection/pump.hpp"
 
-#include "connection/message_stream.hpp"
-
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -60,10 +58,10 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   }
   const http2::Session::DirectRead direct = session_.direct_read();
   if (direct.bytes > 0) {
-    MessageStream* const messages = MessageStream::of(*direct.stream);
-    MutableByteSpan tail = messages != nullptr ? messages->direct_tail() : MutableByteSpan();
+    StreamHandler* const handler = StreamHandler::of(*direct.stream);
+    MutableByteSpan tail = handler != nullptr ? handler->direct_tail() : MutableByteSpan();
     tail = tail.first(std::min(tail.size(), direct.bytes));
-    if (!tail.empty()) return read_direct(tail, *messages, now);
+    if (!tail.empty()) return read_direct(tail, *handler, now);
   }
   const IoResult result = transport_->try_read(scratch);
   const std::size_t count = result.kind() == IoResult::Kind::bytes ? result.count() : 0;
@@ -72,7 +70,7 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   return progress;
 }
 
-Pump::Progress Pump::read_direct(MutableByteSpan tail, MessageStream& messages, TimePoint now) {
+Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now) {
   const IoResult result = transport_->try_read(tail);
   if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
   work_ += result.count() / work_of::direct_bytes;
@@ -80,7 +78,7 @@ Pump::Progress Pump::read_direct(MutableByteSpan tail, MessageStream& messages, 
   if (std::holds_alternative<http2::ResetEvent>(event)) {  // the stream ended, but too early
     dispatch(event);
   } else {
-    messages.on_direct_data(result.count(), http2::ends_stream(event));
+    handler.on_direct_data(result.count(), http2::ends_stream(event));
   }
   dispatch_events(now);  // such as a budget that the end of the frame exceeded
   return after_input(now);
@@ -134,19 +132,24 @@ void Pump::keep_unread(TimePoint now) {
 
 void Pump::dispatch(const http2::Event& event) {
   if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
-    MessageStream* const messages = MessageStream::of(*data->stream);
-    if (messages != nullptr) messages->on_data(data->bytes, data->end_stream);
+    if (StreamHandler* const handler = StreamHandler::of(*data->stream)) {
+      handler->on_data(data->bytes, data->end_stream);
+    }
+  } else if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+    StreamHandler* const handler = StreamHandler::of(*headers->stream);
+    if (handler != nullptr) return handler->on_headers(*headers);
+    if (--new_streams_left_ == 0) session_.end_turn();
+    work_ += work_of::new_stream;
+    handler_->on_event(event);
+  } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
+    StreamHandler* const handler = StreamHandler::of(*reset->stream);
+    if (handler != nullptr) return handler->on_reset(*reset);
+    handler_->on_event(event);
   } else if (const auto* const writable = std::get_if<http2::WritableEvent>(&event)) {
-    MessageStream* const messages = MessageStream::of(*writable->stream);
-    if (messages != nullptr) messages->on_writable();
+    if (StreamHandler* const handler = StreamHandler::of(*writable->stream)) handler->on_writable();
   } else if (const auto* const error = std::get_if<http2::ConnectionErrorEvent>(&event)) {
     violation_ = error->what;
   } else {
-    const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
-    if (headers != nullptr && MessageStream::of(*headers->stream) == nullptr) {
-      if (--new_streams_left_ == 0) session_.end_turn();
-      work_ += work_of::new_stream;
-    }
     handler_->on_event(event);
   }
 }

@@ -5,6 +5,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "connection/end_reason.hpp"
+#include "connection/stream_handler.hpp"
 #include "http2/session.hpp"
 
 #include <nearcall/transport.hpp>
@@ -19,12 +20,10 @@
 
 namespace nearcall::inline v0::detail {
 
-class MessageStream;
-
 /// The side of a connection that knows what its streams are for.
 class PumpHandler {
  public:
-  /// Every event but the data of streams with a MessageStream, which goes there.
+  /// Every event but those of streams that have a StreamHandler, which go there.
   virtual void on_event(const http2::Event& event) = 0;
   /// The connection has ended; called once. Every stream is still there to be released.
   virtual void on_end(EndReason reason, std::string_view what) = 0;
@@ -102,7 +101,7 @@ class Pump {
   const PeerIdentity& peer() const noexcept { return transport_->peer(); }
 
  private:
-  Progress read_direct(MutableByteSpan tail, MessageStream& messages, TimePoint now);
+  Progress read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now);
   void dispatch_events(TimePoint now);
   void keep_unread(TimePoint now);
   void dispatch(const http2::Event& event);

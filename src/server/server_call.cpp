@@ -48,11 +48,11 @@ class KeptReply final : public BytesOwner {
 };
 
 /// Not inlined, so that small replies do not pay for it.
-[[gnu::noinline]] MessageStream::Write write_large(
-    MessageStream& messages, std::unique_ptr<google::protobuf::MessageLite> reply) {
+[[gnu::noinline]] MessageOutbox::Write write_large(
+    MessageOutbox& out, std::unique_ptr<google::protobuf::MessageLite> reply) {
   auto* const kept = new KeptReply(std::move(reply));
-  const MessageStream::Write written = messages.write(grpc::OutgoingMessage(kept->reply()),
-                                                      /*keeper=*/kept, /*end_stream=*/false);
+  const MessageOutbox::Write written = out.write(grpc::OutgoingMessage(kept->reply()),
+                                                 /*keeper=*/kept, /*end_stream=*/false);
   kept->drop_reference();
   return written;
 }
@@ -83,6 +83,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   method_ = request.method;
   authority_ = request.head.authority;
   metadata_ = std::move(request.metadata);
+  stream.set_context(as_context());
   messages_.attach(connection_->session(), stream, &connection_->loop_core());
   if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
   if (request.head.timeout) {
@@ -90,27 +91,39 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     timer_.set(deadline_);
   }
   if (has_one_request()) {
-    messages_.expect_one();
-    if (end_stream) messages_.on_data({}, /*end_stream=*/true);
+    messages_.in().expect_one();
+    if (end_stream) on_data({}, /*end_stream=*/true);
     return;
   }
-  if (!has_one_reply()) messages_.answer_each();
-  if (end_stream) messages_.on_data({}, /*end_stream=*/true);
+  if (!has_one_reply()) messages_.in().answer_each();
+  if (end_stream) on_data({}, /*end_stream=*/true);
   begin_handler();
 }
 
 /// The answer says what it could have been, whether it fails or not: the client may heed it.
 void ServerCall::refuse_compressed(std::string_view encoding) {
-  messages_.refuse_compressed(grpc::unknown_request_encoding(encoding));
+  messages_.in().refuse_compressed(grpc::unknown_request_encoding(encoding));
   headers_.append_unchecked("grpc-accept-encoding", std::string(grpc::accepted_encodings));
 }
 
 // ---- the request --------------------------------------------------------------------------------
 
+void ServerCall::on_data(ByteSpan bytes, bool end_stream) {
+  messages_.in().arrive(bytes, end_stream);
+  on_input();
+  messages_.in().keep_rest();
+}
+
+void ServerCall::on_direct_data(std::size_t count, bool end_stream) {
+  messages_.in().arrive_directly(count, end_stream);
+  on_input();
+  messages_.in().keep_rest();
+}
+
 void ServerCall::on_input() {
   connection_->note_load();
   if (handler_ != Handler::waiting || answer_ == Answer::over) return;
-  if (has_one_request() && messages_.has_ended()) begin_handler();
+  if (has_one_request() && messages_.in().has_ended()) begin_handler();
 }
 
 bool ServerCall::has_one_request() const noexcept {
@@ -133,8 +146,9 @@ void ServerCall::begin_handler() {
   }
 }
 
-/// What may_make_message() said no to.
-void ServerCall::on_ready() {
+/// Also what may_make_message() said no to.
+void ServerCall::on_writable() {
+  messages_.on_writable();
   if (handler_ == Handler::ready && !has_one_reply()) begin_handler();
 }
 
@@ -150,21 +164,17 @@ void ServerCall::on_room() {
 }
 
 bool ServerCall::take_request(google::protobuf::MessageLite& into) {
-  const bool was_read = messages_.try_read(into) == MessageStream::Read::message;
+  const bool was_read = messages_.in().try_read(into) == MessageInbox::Read::message;
   if (answer_ == Answer::over) return false;  // a bad message was answered
   if (!was_read) {
     answer(Status(StatusCode::unimplemented, "the call has no request message"));
     return false;
   }
-  if (messages_.has_unread()) {
+  if (messages_.in().has_unread()) {
     answer(Status(StatusCode::unimplemented, "the call has more than one request message"));
     return false;
   }
   return true;
-}
-
-void ServerCall::on_bad_input(Status why) {
-  cut_short(why);
 }
 
 void ServerCall::on_output() {
@@ -221,11 +231,11 @@ void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   send_headers();
   const grpc::OutgoingMessage message(reply);
   // A reply of any size goes: nothing else waits on this stream.
-  const MessageStream::Write written =
+  const MessageOutbox::Write written =
       grpc::MessagePieces::suit(message)
-          ? write_large(messages_, move(reply))
-          : messages_.write(message, /*keeper=*/nullptr, /*end_stream=*/false);
-  if (written == MessageStream::Write::taken) answer(Status());
+          ? write_large(messages_.out(), move(reply))
+          : messages_.out().write(message, /*keeper=*/nullptr, /*end_stream=*/false);
+  if (written == MessageOutbox::Write::taken) answer(Status());
 }
 
 void ServerCall::finish(const Status& status) {
@@ -286,8 +296,8 @@ void ServerCall::send_trailers(const Status& status) {
 void ServerCall::end_answer() {
   answer_ = Answer::over;
   timer_.clear();
-  messages_.end_output();
-  messages_.discard_input();
+  messages_.out().close();
+  messages_.in().drop();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -299,7 +309,14 @@ void ServerCall::cut_short(const Status& status) {
   go_if_done();
 }
 
-void ServerCall::on_reset() {
+void ServerCall::on_reset(const http2::ResetEvent& event) {
+  connection_->note_reset(event);
+  abandon();
+}
+
+void ServerCall::on_connection_end(const Status& /*why*/, bool /*is_ours*/) {
+  connection_->session().release(messages_.stream());
+  messages_.detach();
   abandon();
 }
 

@@ -4,6 +4,7 @@
 
 #include "async/loop_core.hpp"
 #include "connection/message_stream.hpp"
+#include "connection/stream_handler.hpp"
 #include "server/request_reader.hpp"
 
 #include <nearcall/metadata.hpp>
@@ -25,7 +26,10 @@ class ServerConnection;
 ///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
 ///
 /// Thread safety: the loop's thread.
-class ServerCall final : public HandlerCall, public MessageStreamOwner, public ListHook {
+class ServerCall final : public HandlerCall,
+                         private StreamHandler,
+                         private MessageOwner,
+                         public ListHook {
  public:
   ServerCall(ServerConnection& connection, std::size_t max_message_size);
   ServerCall(const ServerCall&) = delete;
@@ -38,10 +42,6 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
 
   /// The request's headers have come, and name a method. May answer and go: not to be used after.
   void begin(http2::Stream& stream, ServedRequest& request, bool end_stream);
-  /// The request ended with trailers, which say nothing.
-  void on_trailers() { messages_.on_data({}, /*end_stream=*/true); }
-  /// The stream was reset. May go.
-  void on_reset();
   /// There is room in the output, which it waited for: its handler begins. May go.
   void on_room();
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May go.
@@ -74,14 +74,6 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
   void handler_returned() noexcept override;
   void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept override;
 
-  // MessageStreamOwner
-
-  void on_input() override;
-  void on_bad_input(Status why) override;
-  void before_message() override { send_headers(); }
-  void on_output() override;
-  void on_ready() override;
-
  private:
   enum class Handler : std::uint8_t { waiting, ready, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
@@ -98,6 +90,26 @@ class ServerCall final : public HandlerCall, public MessageStreamOwner, public L
     ServerCall* call_;
   };
 
+  // StreamHandler. Each may go.
+
+  /// Trailers say nothing but that the request has ended.
+  void on_headers(const http2::HeadersEvent& event) override {
+    if (event.end_stream) on_data({}, /*end_stream=*/true);
+  }
+  void on_data(ByteSpan bytes, bool end_stream) override;
+  MutableByteSpan direct_tail() override { return messages_.in().direct_tail(); }
+  void on_direct_data(std::size_t count, bool end_stream) override;
+  void on_writable() override;
+  void on_reset(const http2::ResetEvent& event) override;
+  void on_connection_end(const Status& why, bool is_ours) override;
+
+  // MessageOwner
+
+  void on_bad_message(Status why) override { cut_short(why); }
+  void before_message() override { send_headers(); }
+  void on_output() override;
+
+  void on_input();
   void refuse_compressed(std::string_view encoding);
   static void on_deadline(void* self) noexcept;
   bool has_one_request() const noexcept;

@@ -60,21 +60,12 @@ std::stop_token ServerConnection::server_stopping() const {
   return loop_->shared().stopping();
 }
 
-namespace {
-
-/// Null before a call was made of it, and after nobody wants it any more.
-ServerCall* call_of(http2::Stream& stream) {
-  MessageStream* const messages = MessageStream::of(stream);
-  return messages != nullptr ? static_cast<ServerCall*>(&messages->owner()) : nullptr;
-}
-
-}  // namespace
-
 void ServerConnection::on_event(const http2::Event& event) {
   if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
-    on_headers(*headers);
+    on_request(*headers);
   } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
-    on_reset(*reset);
+    note_reset(*reset);
+    pump_.session().release(*reset->stream);
   } else if (std::holds_alternative<http2::RoomEvent>(event)) {
     begin_held();
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
@@ -84,20 +75,9 @@ void ServerConnection::on_event(const http2::Event& event) {
   }
 }
 
-void ServerConnection::on_headers(const http2::HeadersEvent& event) {
-  ServerCall* const call = call_of(*event.stream);
-  if (call == nullptr) return on_request(event);
-  if (event.end_stream) call->on_trailers();
-}
-
-void ServerConnection::on_reset(const http2::ResetEvent& event) {
+void ServerConnection::note_reset(const http2::ResetEvent& event) {
   if (event.cause == http2::ResetEvent::Cause::violation) {
     loop_->shared().log_peer_fault(peer(), event.what);
-  }
-  if (ServerCall* const call = call_of(*event.stream)) {
-    call->on_reset();
-  } else {
-    pump_.session().release(*event.stream);
   }
 }
 
@@ -217,12 +197,16 @@ void ServerConnection::finish_drain() {
 
 void ServerConnection::cut_short() {
   if (!pump_.has_ended()) {
-    pump_.session().for_each_stream([](http2::Stream& stream) {
-      if (MessageStream* const messages = MessageStream::of(stream)) {
-        static_cast<ServerCall&>(messages->owner())
-            .cut_short(Status(StatusCode::unavailable, "the server stops"));
+    const Status why(StatusCode::unavailable, "the server stops");
+    for (IntrusiveList<ServerCall>* const calls : {&held_, &calls_}) {
+      IntrusiveList<ServerCall> told;
+      while (ServerCall* const call = calls->pop_front()) {
+        told.push_back(*call);
+        call->cut_short(why);
       }
-    });
+      while (ServerCall* const call = told.pop_front())
+        calls->push_back(*call);
+    }
     pump_.flush(loop_core().now());
     pump_.end(EndReason::cancelled, "the server's drain timeout passed");
   }
@@ -236,12 +220,13 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {
     loop_->shared().log_peer_fault(peer(), what);
   }
-  pump_.session().for_each_stream([this](http2::Stream& stream) {
-    MessageStream* const messages = MessageStream::of(stream);
-    pump_.session().release(stream);
-    if (messages == nullptr) return;
-    messages->detach();
-    static_cast<ServerCall&>(messages->owner()).abandon();
+  const Status why(StatusCode::unavailable, std::string(what));
+  pump_.session().for_each_stream([&](http2::Stream& stream) {
+    if (StreamHandler* const handler = StreamHandler::of(stream)) {
+      handler->on_connection_end(why, /*is_ours=*/reason == EndReason::cancelled);
+    } else {
+      pump_.session().release(stream);
+    }
   });
   report_load();
   leave_if_done();

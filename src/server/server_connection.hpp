@@ -58,6 +58,8 @@ class ServerConnection final : public PumpHandler, public ListHook {
   }
   /// The handler of `call` begins when the output has room.
   void hold(ServerCall& call);
+  /// A stream was reset: tells what the peer did wrong, if it did.
+  void note_reset(const http2::ResetEvent& event);
   /// A call's answer was too large: tells what had to be left out of it.
   void log_left_out(std::string_view method, const char* what);
   /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
@@ -93,9 +95,7 @@ class ServerConnection final : public PumpHandler, public ListHook {
   enum class Drain : std::uint8_t { no, announced, told };
 
   static void on_drain_timer(void* self) noexcept;
-  void on_headers(const http2::HeadersEvent& event);
   void on_request(const http2::HeadersEvent& event);
-  void on_reset(const http2::ResetEvent& event);
   /// The output has room again.
   void begin_held();
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);

@@ -162,7 +162,7 @@ TEST(Attempt, AMessageThatIsCutOffDoesNotHideWhyItWasCut) {
   DirectClient direct;
   DirectAttempt one;
   StringValue reply;
-  one.attempt.messages().set_blocking_reader(&reply);
+  one.attempt.messages().in().wait(reply, /*waiter=*/nullptr);
   http2::Stream& stream = direct.open(one.attempt);
   direct.peer().begin(stream);
   direct.peer().bytes(stream, std::string_view("\0\0\0\0\x09half", 9));
@@ -171,8 +171,8 @@ TEST(Attempt, AMessageThatIsCutOffDoesNotHideWhyItWasCut) {
   direct.turn();
 
   EXPECT_EQ(one.status().code(), StatusCode::internal);
-  EXPECT_TRUE(one.bad_inputs.empty());
-  EXPECT_FALSE(one.attempt.messages().has_blocking_reader());
+  EXPECT_TRUE(one.bad_messages.empty());
+  EXPECT_FALSE(one.attempt.messages().in().is_waited_for());
 }
 
 TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
@@ -180,7 +180,7 @@ TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
   const auto answer = [&direct](const std::string& body) {
     StringValue reply;
     DirectAttempt one;
-    one.attempt.messages().set_blocking_reader(&reply);
+    one.attempt.messages().in().wait(reply, /*waiter=*/nullptr);
     http2::Stream& stream = direct.open(one.attempt);
     direct.peer().headers(
         stream,
@@ -188,7 +188,7 @@ TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
     direct.peer().bytes(stream, body);
     direct.peer().end(stream);
     direct.turn();
-    return one.bad_inputs.empty() ? one.status() : one.bad_inputs.front();
+    return one.bad_messages.empty() ? one.status() : one.bad_messages.front();
   };
   const std::string plain = framed(text("plain"));
   std::string compressed = plain;

@@ -262,7 +262,7 @@ TEST(Call, OneThatWroteIsNotRepeatedAndSaysSo) {
   DirectClient direct;
   DirectCall one(direct);
   http2::Stream& stream = direct.open(one.call);
-  one.call.messages().try_write(text("gone"));
+  one.call.messages().out().try_write(text("gone"));
   direct.turn();
   direct.peer().reset(stream, ErrorCode::refused_stream);
   direct.turn();

@@ -83,7 +83,7 @@ class DirectAttempt final : private detail::AttemptObserver {
 
   int headers = 0;
   std::vector<detail::Outcome> outcomes;
-  std::vector<Status> bad_inputs;
+  std::vector<Status> bad_messages;
   detail::Attempt attempt;
 
   bool has_ended() const { return !outcomes.empty(); }
@@ -93,9 +93,8 @@ class DirectAttempt final : private detail::AttemptObserver {
  private:
   void on_headers() override { ++headers; }
   void on_outcome(detail::Outcome outcome) override { outcomes.push_back(std::move(outcome)); }
-  void on_bad_input(Status why) override { bad_inputs.push_back(std::move(why)); }
+  void on_bad_message(Status why) override { bad_messages.push_back(std::move(why)); }
   void on_write() override {}
-  void on_ready() override {}
 };
 
 /// A call that nobody waits for, and how often it said something.

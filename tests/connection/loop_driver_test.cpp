@@ -2,8 +2,8 @@
 // LoopDriver: two connections on one loop talk to each other over each kind of transport.
 #include "connection/loop_driver.hpp"
 
-#include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
+#include "connection/test_stream.hpp"
 #include "support/fragmenting_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
@@ -27,7 +27,7 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 /// One end: a pump and its driver on the loop, and the messages of one stream at a time.
-class End final : public PumpHandler, public MessageStreamOwner {
+class End final : public PumpHandler {
  public:
   End(EventLoop& loop,
       std::unique_ptr<Transport> transport,
@@ -40,16 +40,18 @@ class End final : public PumpHandler, public MessageStreamOwner {
   http2::Session& session() { return pump_.session(); }
   Pump& pump() { return pump_; }
   LoopDriver& driver() { return driver_; }
-  MessageStream& messages() { return *messages_; }
+  MessageStream& messages() { return stream_->messages; }
   void attach(http2::Stream& stream) {
-    messages_.emplace(*this, std::size_t{1000} * 1000);
-    messages_->attach(session(), stream, &loop_->core());
+    stream_.emplace();
+    stream_->when_input = [this] { take_input(); };
+    stream_->when_output = [this] { driver_.request_flush(); };
+    stream_->attach(session(), stream, &loop_->core());
   }
 
   void on_event(const http2::Event& event) override {
     ++events;
     const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
-    if (headers == nullptr || headers->stream->context() != nullptr) return;
+    if (headers == nullptr) return;
     session().send_headers(*headers->stream, test::no_stable_fields(), test::response_fields(),
                            /*end_stream=*/false);
     attach(*headers->stream);
@@ -59,17 +61,6 @@ class End final : public PumpHandler, public MessageStreamOwner {
     end_reason = reason;
     loop_->stop();
   }
-  void on_input() override {
-    test::Text text;
-    for (;;) {
-      const MessageStream::Read read = messages_->try_read(text);
-      if (read == MessageStream::Read::pending) return;
-      if (read == MessageStream::Read::ended) return on_messages_end();
-      on_text(text);
-    }
-  }
-  void on_bad_input(Status why) override { ADD_FAILURE() << why.to_string(); }
-  void on_output() override { driver_.request_flush(); }
 
   std::function<void(const test::Text& text)> on_text = [](const test::Text&) {};
   std::function<void()> on_messages_end = [] {};
@@ -77,8 +68,18 @@ class End final : public PumpHandler, public MessageStreamOwner {
   EndReason end_reason = EndReason::none;
 
  private:
+  void take_input() {
+    test::Text text;
+    for (;;) {
+      const MessageInbox::Read read = messages().in().try_read(text);
+      if (read == MessageInbox::Read::pending) return;
+      if (read == MessageInbox::Read::ended) return on_messages_end();
+      on_text(text);
+    }
+  }
+
   EventLoop* loop_;
-  std::optional<MessageStream> messages_;
+  std::optional<TestStream> stream_;
   Pump pump_;
   LoopDriver driver_;
 };
@@ -116,7 +117,7 @@ class LoopDriverTest : public testing::TestWithParam<TransportCase> {
 
   static void answer_with_echo(End& server) {
     server.on_text = [&server](const test::Text& text) {
-      EXPECT_EQ(server.messages().try_write(text), MessageStream::Write::taken);
+      EXPECT_EQ(server.messages().out().try_write(text), MessageOutbox::Write::taken);
     };
     server.on_messages_end = [&server] {
       server.session().end_stream(server.messages().stream());
@@ -132,9 +133,9 @@ class LoopDriverTest : public testing::TestWithParam<TransportCase> {
         test::no_stable_fields(), test::request_fields(), /*end_stream=*/false, nullptr);
     client.attach(stream);
     const test::Text text = test::text_of(message);
-    EXPECT_EQ(client.messages().write(grpc::OutgoingMessage(text), /*keeper=*/nullptr,
-                                      /*end_stream=*/true),
-              MessageStream::Write::taken);
+    EXPECT_EQ(client.messages().out().write(grpc::OutgoingMessage(text), /*keeper=*/nullptr,
+                                            /*end_stream=*/true),
+              MessageOutbox::Write::taken);
     loop_.run();
     return answer;
   }

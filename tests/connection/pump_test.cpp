@@ -2,8 +2,8 @@
 // Pump: what it reads and writes, and each way in which it ends.
 #include "connection/pump.hpp"
 
-#include "connection/message_stream.hpp"
 #include "connection/session_pair.hpp"
+#include "connection/test_stream.hpp"
 #include "support/failing_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
@@ -32,7 +32,7 @@ std::ptrdiff_t count_of(const std::vector<http2::Event>& events) {
 }
 
 /// A server's pump on one end of a pipe; the test plays the client on the other.
-class PumpTest : public testing::Test, public PumpHandler, public MessageStreamOwner {
+class PumpTest : public testing::Test, public PumpHandler {
  protected:
   PumpTest() {
     Result<InprocPipe> pipe = make_inproc_pipe();
@@ -78,7 +78,7 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
     saw_.push_back(event);
     if (!std::holds_alternative<http2::HeadersEvent>(event)) return;
     stream_ = http2::stream_of(event);
-    if (takes_messages_) messages_.attach(pump_->session(), *stream_, &loop_.core());
+    if (takes_messages_) taken_.attach(pump_->session(), *stream_, &loop_.core());
   }
   void on_end(EndReason reason, std::string_view what) override {
     ++ends_;
@@ -86,13 +86,9 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
     what_ = what;
     pump_->session().for_each_stream([this](http2::Stream& stream) {
       pump_->session().release(stream);
-      messages_.detach();
+      taken_.messages.detach();
     });
   }
-  void on_input() override {}
-  void on_bad_input(Status why) override { ADD_FAILURE() << why.to_string(); }
-  void on_output() override {}
-  void on_ready() override { ++readies_; }
 
   EventLoop loop_;
   std::unique_ptr<Transport> inner_;
@@ -100,11 +96,10 @@ class PumpTest : public testing::Test, public PumpHandler, public MessageStreamO
   http2::Session client_{http2::Role::client, http2::SessionOptions(), SteadyClock::now()};
   std::vector<http2::Event> client_saw_;  // only what kind they were
   std::optional<http2::ErrorCode> goaway_;
-  MessageStream messages_{*this, 1000 * 1000};
+  TestStream taken_;
   bool takes_messages_ = false;
   std::vector<http2::Event> saw_;  // only what kind they were
   http2::Stream* stream_ = nullptr;
-  int readies_ = 0;
   int ends_ = 0;
   EndReason reason_ = EndReason::none;
   std::string what_;
@@ -392,14 +387,16 @@ TEST_F(PumpTest, AWriterIsToldOfRoomThoughThePipeIsFull) {
   pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
                                 /*end_stream=*/false);
   const test::Text large = test::text_of(std::string(100'000, 'x'));
-  while (messages_.try_write(large) == MessageStream::Write::taken) {
+  while (taken_.messages.out().try_write(large) == MessageOutbox::Write::taken) {
   }
-  ASSERT_FALSE(messages_.is_writable());
+  CountingWaiter writer;
+  taken_.messages.out().wait(large, writer);
 
   EXPECT_EQ(pump_->flush(now()), Progress::none);
 
-  EXPECT_TRUE(messages_.is_writable());
-  EXPECT_EQ(readies_, 1);
+  EXPECT_EQ(taken_.writables, 1);
+  EXPECT_EQ(writer.wakes, 1);
+  EXPECT_TRUE(taken_.messages.out().take_outcome());
 }
 
 TEST_F(PumpTest, TheFirstReasonToEndCounts) {
@@ -437,7 +434,7 @@ TEST_F(PumpTest, TheRestOfALargeMessageIsReadStraightIntoIt) {
   const std::string bytes = test::take_output(client_);
   std::string_view rest = bytes;
   bool was_direct = false;
-  messages_.expect_one();
+  taken_.messages.in().expect_one();
   while (!rest.empty()) {
     const std::size_t count = std::min<std::size_t>(rest.size(), 10'000);
     ASSERT_TRUE(test::write_all(*peer_, rest.substr(0, count)));
@@ -447,7 +444,7 @@ TEST_F(PumpTest, TheRestOfALargeMessageIsReadStraightIntoIt) {
   }
 
   test::Text text;
-  EXPECT_EQ(messages_.try_read(text), MessageStream::Read::message);
+  EXPECT_EQ(taken_.messages.in().try_read(text), MessageInbox::Read::message);
   EXPECT_EQ(text.value(), large);
   EXPECT_TRUE(was_direct);
   EXPECT_FALSE(pump_->has_ended());
@@ -458,7 +455,7 @@ class PumpDirectReadTest : public PumpTest {
  protected:
   PumpDirectReadTest() {
     takes_messages_ = true;
-    messages_.expect_one();
+    taken_.messages.in().expect_one();
     make();
   }
   void open_with(http2::HeaderField field) {
@@ -486,8 +483,8 @@ TEST_F(PumpDirectReadTest, ThatEndsShortOfTheContentLengthIsAReset) {
   ASSERT_TRUE(pump_->reads_into_message());
   say(std::string_view(frame).substr(20));
 
-  EXPECT_EQ(count_of<http2::ResetEvent>(saw_), 1);
-  EXPECT_FALSE(messages_.has_ended());
+  EXPECT_EQ(taken_.resets, 1);
+  EXPECT_FALSE(taken_.messages.in().has_ended());
   EXPECT_FALSE(pump_->has_ended());
 }
 

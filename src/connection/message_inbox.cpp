@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages in: parsed where they lie, or kept until somebody reads.
+#include "connection/message_inbox.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+using Step = grpc::MessageAssembler::Step;
+using Kind = grpc::MessageAssembler::Kind;
+
+// ---- what comes ---------------------------------------------------------------------------------
+
+void MessageInbox::arrive(ByteSpan bytes, bool end_stream) {
+  if (input_ == Input::dropped) return binding_->consumed(bytes.size());
+  fragment_ = bytes;
+  if (end_stream) input_ = Input::ended;
+  serve();
+}
+
+void MessageInbox::arrive_directly(std::size_t count, bool end_stream) {
+  if (input_ == Input::dropped) return binding_->consumed(count);
+  assembler_.advance(count);
+  if (end_stream) input_ = Input::ended;
+  serve();
+}
+
+MutableByteSpan MessageInbox::direct_tail() {
+  if (input_ == Input::dropped || has_parked_ || kept_begin_ != kept_.size()) return {};
+  return assembler_.free_tail();
+}
+
+void MessageInbox::keep_rest() {
+  if (input_ == Input::dropped) return;
+  const bool has_bytes = !fragment_.empty();
+  store_fragment();
+  // A tiny frame that completes a message is free (ConnectionLimits), whether it was read or not: a
+  // reader that is behind is no fault of the peer's.
+  if (!has_bytes || binding_->stream == nullptr) return;
+  if (!http2::Session::was_tiny(*binding_->stream)) return;
+  if (ends_at_message()) binding_->session->message_completed(*binding_->stream);
+}
+
+bool MessageInbox::ends_at_message() noexcept {
+  if (kept_begin_ == kept_.size()) return !assembler_.is_mid_message();
+  walked_ = std::max(walked_, kept_begin_);
+  walked_ += grpc::MessageAssembler::whole_messages(ByteSpan(kept_).subspan(walked_));
+  return walked_ == kept_.size();
+}
+
+/// What nobody took: the rest of a message under way goes to its buffer, whole messages stay bytes.
+void MessageInbox::store_fragment() {
+  const bool is_under_way =
+      !has_parked_ && kept_begin_ == kept_.size() && (assembler_.is_mid_message() || expects_one_);
+  if (is_under_way) {
+    const bool lies_in_fragment = assembler_.buffered() == 0;  // if it is a message
+    const Step step = assembler_.next(fragment_);
+    if (step.kind == Kind::failed) return fail(assembler_.error());
+    if (step.kind == Kind::message) {
+      has_parked_ = true;
+      if (lies_in_fragment) {
+        kept_.assign(step.message.begin(), step.message.end());
+        walked_ = 0;
+        kept_begin_ = kept_.size();
+        parked_ = kept_;
+      } else {
+        parked_ = step.message;
+      }
+    } else {
+      binding_->needs(assembler_.missing());
+    }
+  }
+  if (!fragment_.empty()) {
+    forget_what_was_read();
+    const bool parked_is_kept = has_parked_ && parked_.data() == kept_.data();
+    kept_.insert(kept_.end(), fragment_.begin(), fragment_.end());
+    if (parked_is_kept) parked_ = ByteSpan(kept_).first(parked_.size());  // it may have moved
+    fragment_ = {};
+  }
+}
+
+/// A reader may be behind for as long as the stream lasts, so this does not wait for the end of
+/// what is kept. Moves no more bytes than have been read.
+void MessageInbox::forget_what_was_read() {
+  const std::size_t unread = kept_.size() - kept_begin_;
+  if (has_parked_ || kept_begin_ < unread) return;
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_begin_));
+  walked_ -= std::min(walked_, kept_begin_);
+  kept_begin_ = 0;
+}
+
+Step MessageInbox::next_message() {
+  if (has_parked_) {
+    has_parked_ = false;
+    return {Kind::message, parked_};
+  }
+  if (kept_begin_ != kept_.size()) {
+    ByteSpan rest = ByteSpan(kept_).subspan(kept_begin_);
+    const Step step = assembler_.next(rest);
+    kept_begin_ = kept_.size() - rest.size();
+    if (step.kind != Kind::need_more) return step;
+  }
+  const Step step = assembler_.next(fragment_);
+  return step;
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
+  if (input_ == Input::dropped) return Read::ended;
+  const Step step = next_message();
+  switch (step.kind) {
+    case Kind::message: {
+      if (!parse(step.message, into)) return Read::ended;
+      assembler_.let_go();
+      binding_->consumed(step.arrived_size());
+      return Read::message;
+    }
+    case Kind::failed:
+      fail(assembler_.error());
+      return Read::ended;
+    case Kind::need_more:
+      break;
+  }
+  if (input_ == Input::open) {
+    binding_->needs(assembler_.missing());
+    return Read::pending;
+  }
+  if (Status cut = assembler_.end_of_stream(); !cut.ok()) fail(std::move(cut));
+  return Read::ended;
+}
+
+bool MessageInbox::has_unread() const noexcept {
+  return has_parked_ || kept_begin_ != kept_.size() || !fragment_.empty() ||
+         assembler_.is_mid_message();
+}
+
+bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {
+  if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
+      into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    return true;
+  }
+  fail(Status(StatusCode::internal, "a message of " + std::to_string(message.size()) +
+                                        " bytes cannot be parsed as " + into.GetTypeName()));
+  return false;
+}
+
+void MessageInbox::fail(Status why) {
+  drop();
+  binding_->owner->on_bad_message(std::move(why));
+}
+
+void MessageInbox::end() noexcept {
+  if (input_ == Input::open) input_ = Input::ended;
+  serve();
+}
+
+void MessageInbox::drop() noexcept {
+  if (input_ == Input::dropped) return;
+  input_ = Input::dropped;
+  has_parked_ = false;
+  parked_ = {};
+  fragment_ = {};
+  kept_ = std::vector<std::byte>();
+  kept_begin_ = 0;
+  walked_ = 0;
+  assembler_.drop();
+  binding_->dropped();
+  if (into_ != nullptr) finish_wait(/*has_message=*/false);
+}
+
+// ---- who waits ----------------------------------------------------------------------------------
+
+void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* waiter) noexcept {
+  CHECK(into_ == nullptr && "one read at a time");
+  into_ = &into;
+  waiter_ = waiter;
+  has_message_ = false;
+}
+
+void MessageInbox::wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader) {
+  wait(into, &reader_);
+  reader_.set(*binding_->loop, reader);
+}
+
+void MessageInbox::leave() noexcept {
+  into_ = nullptr;
+  waiter_ = nullptr;
+  reader_.unlink();
+}
+
+bool MessageInbox::is_held_back() noexcept {
+  return answers_each_ && binding_->stream != nullptr && has_unread() &&
+         !binding_->session->may_make_message(*binding_->stream);
+}
+
+void MessageInbox::serve() {
+  if (into_ == nullptr) return;
+  if (answers_each_) return waiter_->wake();  // it is served when it runs
+  const Read read = try_read(*into_);
+  // Null: the message was none, and ended the call.
+  if (read != Read::pending && into_ != nullptr) finish_wait(read == Read::message);
+}
+
+bool MessageInbox::serve_coroutine() {
+  if (into_ == nullptr) return true;  // it was served
+  if (is_held_back()) return false;
+  const Read read = try_read(*into_);
+  if (read == Read::pending) return false;
+  if (into_ != nullptr) finish_wait(read == Read::message);
+  reader_.unlink();  // it goes on right now
+  return true;
+}
+
+void MessageInbox::finish_wait(bool has_message) {
+  into_ = nullptr;
+  has_message_ = has_message;
+  if (MessageWaiter* const waiter = std::exchange(waiter_, nullptr)) waiter->wake();
+}
+
+void MessageInbox::on_writable() {
+  if (answers_each_ && into_ != nullptr) reader_.run();
+}
+
+}  // namespace nearcall::inline v0::detail

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// MessageInbox: the messages that come on one HTTP/2 stream.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "connection/message_waiter.hpp"
+#include "connection/stream_binding.hpp"
+#include "grpc/message_assembler.hpp"
+
+#include <nearcall/status.hpp>
+
+#include <google/protobuf/message_lite.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace nearcall::inline v0::detail {
+
+/// The messages that come for one call.
+///
+/// They are parsed where they lie if somebody waits for them when they arrive: in the driver's
+/// buffer, or in the one buffer of a large message, into which the driver reads directly. Otherwise
+/// they are kept, as bytes, and their window is given back only when they are parsed: a slow reader
+/// stops its own stream.
+///
+/// One reader may wait. Thread safety: none; the connection's driver's.
+class MessageInbox {
+ public:
+  enum class Read : std::uint8_t { message, pending, ended };
+
+  MessageInbox(const StreamBinding& binding, std::size_t max_message_size) noexcept
+      : binding_(&binding), assembler_(max_message_size) {}
+  MessageInbox(const MessageInbox&) = delete;
+  MessageInbox& operator=(const MessageInbox&) = delete;
+  ~MessageInbox() = default;
+
+  // From the stream. After either of the first two its owner may read, and then calls keep_rest().
+
+  void arrive(ByteSpan bytes, bool end_stream);
+  /// As many as were read into direct_tail().
+  void arrive_directly(std::size_t count, bool end_stream);
+  /// What nobody has read stays.
+  void keep_rest();
+  MutableByteSpan direct_tail();
+  /// The session may take messages again (answer_each()).
+  void on_writable();
+
+  // To its owner.
+
+  /// The one message of a unary request or reply is wanted as soon as it comes.
+  void expect_one() noexcept { expects_one_ = true; }
+  /// Each message that is read ends in one that is written (a bidirectional call at a server): a
+  /// coroutine gets none while the session has a backlog (Session::may_make_message()). It is
+  /// parsed when the coroutine goes on, so that what others wrote before counts.
+  void answer_each() noexcept { answers_each_ = true; }
+  /// What a compressed message fails with (MessageAssembler).
+  void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
+  /// There comes no more: readers get what is there, then nothing. They are no longer waited for.
+  void end() noexcept;
+  /// Drops what was not read and whatever still comes.
+  void drop() noexcept;
+  /// Whether the peer has ended its messages (there may be unread ones).
+  bool has_ended() const noexcept { return input_ == Input::ended; }
+  bool has_unread() const noexcept;
+  /// How much memory is held for what nobody has read.
+  std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
+
+  // To its reader.
+
+  /// Parses the next message, if it is there.
+  Read try_read(google::protobuf::MessageLite& into);
+  /// The next message is parsed into `into` when it comes; then, or at the end, `waiter` is told
+  /// (null: nobody). REQUIRES: nobody waits, and try_read() said `pending`, or nothing has come.
+  void wait(google::protobuf::MessageLite& into, MessageWaiter* waiter) noexcept;
+  /// The same for a coroutine; at once, if there is something to read that has to wait.
+  void wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader);
+  /// Neither a message nor the end has come.
+  bool is_waited_for() const noexcept { return into_ != nullptr; }
+  /// Whether there is something to read that has to wait (answer_each()).
+  bool is_held_back() noexcept;
+  /// Whether a message came for whom waited. Once.
+  bool take_outcome() noexcept { return std::exchange(has_message_, false); }
+  /// Who waits does not wait any more.
+  void leave() noexcept;
+
+ private:
+  /// open → ended, by END_STREAM or by the end of the call; → dropped: what comes is not kept.
+  enum class Input : std::uint8_t { open, ended, dropped };
+
+  class Reader final : public WaitingCoroutine {
+   public:
+    explicit Reader(MessageInbox& inbox) noexcept : inbox_(&inbox) {}
+    void run() noexcept override {
+      if (inbox_->serve_coroutine()) WaitingCoroutine::run();
+    }
+
+   private:
+    MessageInbox* inbox_;
+  };
+
+  void store_fragment();
+  /// Whether what came so far ends where a message does.
+  bool ends_at_message() noexcept;
+  void forget_what_was_read();
+  /// Parses for the one who waits, if there is one.
+  void serve();
+  /// The same when its coroutine is about to go on; whether it goes on.
+  bool serve_coroutine();
+  void finish_wait(bool has_message);
+  bool parse(ByteSpan message, google::protobuf::MessageLite& into);
+  grpc::MessageAssembler::Step next_message();
+  void fail(Status why);
+
+  const StreamBinding* binding_;
+  grpc::MessageAssembler assembler_;
+  /// A complete message in the assembler's buffer or in kept_, not read yet.
+  ByteSpan parked_;
+  bool has_parked_ = false;
+  /// Bytes that came while nobody read: from kept_begin_ on.
+  std::vector<std::byte> kept_;
+  std::size_t kept_begin_ = 0;
+  /// Up to where kept_ is known to be whole messages; never behind its end.
+  std::size_t walked_ = 0;
+  /// What is being delivered right now, where the driver has it.
+  ByteSpan fragment_;
+
+  Input input_ = Input::open;
+  bool expects_one_ = false;
+  bool answers_each_ = false;
+
+  /// Null: nobody waits.
+  google::protobuf::MessageLite* into_ = nullptr;
+  MessageWaiter* waiter_ = nullptr;
+  bool has_message_ = false;
+  Reader reader_{*this};
+};
+
+}  // namespace nearcall::inline v0::detail

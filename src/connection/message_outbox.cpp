@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages out: into the session's output, where it has room for them.
+#include "connection/message_outbox.hpp"
+
+#include "base/check.hpp"
+#include "grpc/message_pieces.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+void MessageOutbox::begin() {
+  if (state_ == State::finished) binding_->session->end_stream(*binding_->stream);
+  serve();
+}
+
+void MessageOutbox::finish() {
+  if (is_over()) return;
+  state_ = State::finished;
+  if (binding_->stream != nullptr) {
+    binding_->session->end_stream(*binding_->stream);
+    binding_->owner->on_output();
+  }
+  serve();
+}
+
+void MessageOutbox::close() noexcept {
+  state_ = State::closed;
+  serve();
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLite& message) {
+  if (is_over()) return Write::over;
+  if (binding_->stream == nullptr) return Write::full;  // not open yet
+  const grpc::OutgoingMessage outgoing(message);
+  if (!binding_->session->is_writable(*binding_->stream, outgoing.size())) return Write::full;
+  return write(outgoing, /*keeper=*/nullptr, /*end_stream=*/false);
+}
+
+MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
+                                          BytesOwner* keeper,
+                                          bool end_stream) {
+  if (is_over()) return Write::over;
+  if (binding_->stream == nullptr) return Write::full;
+  if (Status refused = message.check(); !refused.ok()) {
+    binding_->owner->on_bad_message(std::move(refused));
+    return Write::over;
+  }
+  binding_->owner->before_message();
+  if (is_over()) return Write::over;  // that could not be sent
+  http2::Session& session = *binding_->session;
+  http2::Stream& stream = *binding_->stream;
+  if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
+    grpc::MessagePieces pieces(message, *keeper);
+    session.send_data(stream, pieces.all(), end_stream);
+  } else if (const MutableByteSpan space = session.reserve_data(stream, message.size());
+             !space.empty()) {
+    message.write(space.data());
+    session.commit_data(stream, message.size(), end_stream);
+  } else {
+    OwnedBytes bytes(message.size());
+    message.write(bytes.writable());
+    session.send_data(stream, std::move(bytes), end_stream);
+  }
+  binding_->owner->on_output();
+  return Write::taken;
+}
+
+MessageOutbox::Write MessageOutbox::write(const grpc::KeptMessage& message,
+                                          bool may_share,
+                                          bool end_stream) {
+  if (is_over()) return Write::over;
+  if (binding_->stream == nullptr) return Write::full;
+  if (may_share && !message.shared().empty()) {
+    binding_->session->send_data(*binding_->stream, message.shared().share(), end_stream);
+  } else {
+    send_copy(message.bytes(), end_stream);
+  }
+  binding_->owner->on_output();
+  return Write::taken;
+}
+
+void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {
+  http2::Session& session = *binding_->session;
+  http2::Stream& stream = *binding_->stream;
+  const MutableByteSpan space = session.reserve_data(stream, framed.size());
+  if (space.empty()) return session.send_data(stream, OwnedBytes::copy_of(framed), end_stream);
+  std::memcpy(space.data(), framed.data(), framed.size());
+  session.commit_data(stream, framed.size(), end_stream);
+}
+
+// ---- who waits ----------------------------------------------------------------------------------
+
+void MessageOutbox::wait(const google::protobuf::MessageLite& message,
+                         MessageWaiter& waiter) noexcept {
+  CHECK(message_ == nullptr && "one write at a time");
+  message_ = &message;
+  waiter_ = &waiter;
+  is_taken_ = false;
+}
+
+void MessageOutbox::wait(const google::protobuf::MessageLite& message,
+                         std::coroutine_handle<> writer) {
+  wait(message, writer_);
+  writer_.set(*binding_->loop, writer);
+}
+
+void MessageOutbox::leave() noexcept {
+  message_ = nullptr;
+  waiter_ = nullptr;
+  writer_.unlink();
+}
+
+void MessageOutbox::on_writable() {
+  serve();
+}
+
+void MessageOutbox::serve() {
+  if (message_ == nullptr) return;
+  const Write written = try_write(*message_);
+  if (written == Write::full || message_ == nullptr) return;  // null: the message ended the call
+  message_ = nullptr;
+  is_taken_ = written == Write::taken;
+  std::exchange(waiter_, nullptr)->wake();
+}
+
+}  // namespace nearcall::inline v0::detail

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// MessageOutbox: the messages that go on one HTTP/2 stream.
+#pragma once
+
+#include "base/owned_bytes.hpp"
+#include "connection/message_waiter.hpp"
+#include "connection/stream_binding.hpp"
+#include "grpc/kept_message.hpp"
+#include "grpc/outgoing_message.hpp"
+
+#include <google/protobuf/message_lite.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+/// The messages that go for one call: serialised into the output of its session, if that has room.
+///
+///     open ──finish()──► finished ──close()──► closed
+///       └────────────────close()────────────────►┘
+///
+/// They may be written, and waited for, before there is a stream, and while another one is made.
+/// One writer may wait. Thread safety: none; the connection's driver's.
+class MessageOutbox {
+ public:
+  enum class Write : std::uint8_t { taken, full, over };
+
+  explicit MessageOutbox(const StreamBinding& binding) noexcept : binding_(&binding) {}
+  MessageOutbox(const MessageOutbox&) = delete;
+  MessageOutbox& operator=(const MessageOutbox&) = delete;
+  ~MessageOutbox() = default;
+
+  // From the stream.
+
+  /// There is one now.
+  void begin();
+  void on_writable();
+
+  // To its owner.
+
+  /// Ends the messages, with END_STREAM, now or when there is a stream.
+  void finish();
+  /// Nobody may write any more. What ends the stream is not sent from here.
+  void close() noexcept;
+
+  // To its writer.
+
+  /// Serialises a message into the session's output, if there is room.
+  Write try_write(const google::protobuf::MessageLite& message);
+  /// The same whether there is room or not, for the one message of a call. If there is a `keeper`,
+  /// who keeps the message as it is, what is large in it is sent from where it lies.
+  Write write(const grpc::OutgoingMessage& message, BytesOwner* keeper, bool end_stream);
+  /// The same of one that was serialised before. `may_share`: the session may refer to its bytes
+  /// until they are sent.
+  Write write(const grpc::KeptMessage& message, bool may_share, bool end_stream);
+  /// `message` is written when there is room, and stays until then; `waiter` is told of that, or of
+  /// the end. REQUIRES: nobody waits.
+  void wait(const google::protobuf::MessageLite& message, MessageWaiter& waiter) noexcept;
+  /// The same for a coroutine.
+  void wait(const google::protobuf::MessageLite& message, std::coroutine_handle<> writer);
+  bool is_waited_for() const noexcept { return message_ != nullptr; }
+  /// Whether the message of whom waited was taken. Once.
+  bool take_outcome() noexcept { return std::exchange(is_taken_, false); }
+  /// Who waits does not wait any more.
+  void leave() noexcept;
+
+ private:
+  enum class State : std::uint8_t { open, finished, closed };
+
+  class Writer final : public WaitingCoroutine {};
+
+  bool is_over() const noexcept { return state_ != State::open; }
+  /// Writes for the one who waits, if there is one.
+  void serve();
+  void send_copy(ByteSpan framed, bool end_stream);
+
+  const StreamBinding* binding_;
+  State state_ = State::open;
+  bool is_taken_ = false;
+  /// Null: nobody waits.
+  const google::protobuf::MessageLite* message_ = nullptr;
+  MessageWaiter* waiter_ = nullptr;
+  Writer writer_;
+};
+
+}  // namespace nearcall::inline v0::detail

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// StreamBinding: whose the messages of a call are, and the HTTP/2 stream that carries them.
+#pragma once
+
+#include "async/loop_core.hpp"
+#include "http2/session.hpp"
+
+#include <nearcall/status.hpp>
+
+#include <cstddef>
+
+namespace nearcall::inline v0::detail {
+
+/// Whose messages they are: the call of a client or of a server.
+class MessageOwner {
+ public:
+  /// A message that came is of no use (too large, cut off, or none of its type), or one is too
+  /// large to be sent. No more are read.
+  virtual void on_bad_message(Status why) = 0;
+  /// A message is about to be written: what has to stand before the first one goes out now.
+  virtual void before_message() {}
+  /// The session has output, to be flushed when the turn ends.
+  virtual void on_output() = 0;
+
+ protected:
+  ~MessageOwner() = default;
+};
+
+/// What both directions of a call have in common: whose the messages are, and, while there is one,
+/// the stream that carries them.
+struct StreamBinding {
+  MessageOwner* owner;
+  http2::Session* session = nullptr;
+  http2::Stream* stream = nullptr;
+  /// Where coroutines that wait go on.
+  LoopCore* loop = nullptr;
+
+  /// `count` bytes that came are not held any more.
+  void consumed(std::size_t count) const {
+    if (stream == nullptr || count == 0) return;
+    session->consumed(*stream, count);
+    send_credit();
+  }
+  /// A message that is under way lacks `count` bytes.
+  void needs(std::size_t count) const {
+    if (stream == nullptr || count == 0) return;
+    session->needs(*stream, count);
+    send_credit();
+  }
+  /// Nothing more that comes is held.
+  void dropped() const {
+    if (stream == nullptr) return;
+    session->dropped(*stream);
+    send_credit();
+  }
+
+ private:
+  void send_credit() const {
+    if (session->has_credit()) owner->on_output();
+  }
+};
+
+}  // namespace nearcall::inline v0::detail

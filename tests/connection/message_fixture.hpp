@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// MessageTest: the messages of one stream at a server, of which the test plays the client.
+#pragma once
+
+#include "connection/message_stream.hpp"
+#include "connection/session_pair.hpp"
+#include "connection/test_stream.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/task.hpp>
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+/// The server's end of one stream; the test plays the client.
+class MessageTest : public testing::Test, public MessageOwner {
+ protected:
+  static constexpr std::size_t max_size = 1000 * 1000;
+
+  MessageTest() { connect(http2::SessionOptions()); }
+
+  void connect(const http2::SessionOptions& options) {
+    sessions_.emplace(options);
+    messages_.emplace(*this, max_size);
+    sessions_->on_server_event = [this](const http2::Event& event) { take(event); };
+    sessions_->on_client_event = [this](const http2::Event& event) {
+      const auto* const data = std::get_if<http2::DataEvent>(&event);
+      if (data == nullptr) return;
+      answered_ += as_text(data->bytes);
+      answer_has_ended_ |= data->end_stream;
+      if (client_reads_) sessions_->client.consumed(*data->stream, data->bytes.size());
+    };
+    request_ = &sessions_->open();
+    sessions_->exchange();
+    ASSERT_TRUE(messages_->is_attached());
+  }
+  void take(const http2::Event& event) {
+    if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
+      sessions_->server.send_headers(*headers->stream, test::no_stable_fields(),
+                                     test::response_fields(), /*end_stream=*/false);
+      messages_->attach(sessions_->server, *headers->stream, &loop_.core());
+    } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+      messages_->in().arrive(data->bytes, data->end_stream);
+      messages_->in().keep_rest();
+    } else if (std::holds_alternative<http2::WritableEvent>(event)) {
+      messages_->on_writable();
+    }
+  }
+  void send(std::string_view bytes, bool end_stream = false) {
+    sessions_->send(*request_, bytes, end_stream);
+  }
+  /// The next message, if it is there.
+  std::optional<std::string> read() {
+    test::Text text;
+    if (messages_->in().try_read(text) != MessageInbox::Read::message) return std::nullopt;
+    return text.value();
+  }
+  MessageInbox::Read read_outcome() {
+    test::Text text;
+    return messages_->in().try_read(text);
+  }
+
+  /// Whether there is room or not.
+  MessageOutbox::Write write(const test::Text& message,
+                             bool end_stream,
+                             BytesOwner* keeper = nullptr) {
+    return messages_->out().write(grpc::OutgoingMessage(message), keeper, end_stream);
+  }
+
+  void on_bad_message(Status why) override { bad_message_ = std::move(why); }
+  void before_message() override {
+    if (ended_by_message_ != nullptr) ended_by_message_->out().close();
+  }
+  void on_output() override { ++outputs_; }
+
+  EventLoop loop_{SpinPolicy::off()};
+  std::optional<test::SessionPair> sessions_;
+  std::optional<MessageStream> messages_;
+  http2::Stream* request_ = nullptr;
+  bool client_reads_ = true;
+  std::string answered_;
+  bool answer_has_ended_ = false;
+  int outputs_ = 0;
+  /// What cannot go out before a message ends this one's output.
+  MessageStream* ended_by_message_ = nullptr;
+  Status bad_message_;
+};
+
+}  // namespace nearcall::inline v0::detail
