@@ -35,6 +35,7 @@ void LoopDriver::stop() noexcept {
   timer_at_ = no_deadline;
   TurnEndHook::unlink();
   read_on_.unlink();
+  flush_on_.unlink();
 }
 
 void LoopDriver::on_fd_events(std::uint32_t /*epoll_events*/) {
@@ -102,9 +103,15 @@ bool LoopDriver::prepare_park() {
 
 void LoopDriver::on_turn_end() {
   const bool was_paused = pump_->session().should_pause_reading();
-  const Pump::Progress progress = pump_->flush(core_->now());
+  const std::size_t most = core_->budget().is_spent() ? late_flush : flush_share;
+  const Pump::Progress progress = pump_->flush(core_->now(), most);
+  core_->budget().spend(pump_->take_work());
   if (progress == Pump::Progress::ended) return;
-  if (progress == Pump::Progress::none) wait_for_write();
+  if (progress == Pump::Progress::none) {
+    wait_for_write();
+  } else if (pump_->has_output() && !flush_on_.is_linked()) {
+    core_->schedule_next_turn(flush_on_);
+  }
   if (was_paused && !pump_->session().should_pause_reading()) read_on();
   set_timer();
 }

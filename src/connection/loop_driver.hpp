@@ -11,7 +11,8 @@
 
 namespace nearcall::inline v0::detail {
 
-/// Drives one Pump on a loop: reads when the transport is ready or hot, flushes once a turn.
+/// Drives one Pump on a loop: reads when the transport is ready or hot, flushes once a turn, no
+/// more than its share.
 ///
 /// The transport's descriptors, as many as it names, are registered edge-triggered, once: no system
 /// call but reads and writes on the path of a call. What a descriptor was watched for says nothing
@@ -23,6 +24,10 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   LoopDriver(const LoopDriver&) = delete;
   LoopDriver& operator=(const LoopDriver&) = delete;
   ~LoopDriver();
+
+  /// What is written in a turn at most, if the turn has something left, or nothing.
+  static constexpr std::size_t flush_share = std::size_t{1024} * 1024;
+  static constexpr std::size_t late_flush = std::size_t{64} * 1024;
 
   /// A connection on which nothing came for that long, or twice as long, gives memory back.
   static constexpr Duration idle_time = std::chrono::seconds(1);
@@ -47,6 +52,16 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
    public:
     explicit ReadOn(LoopDriver& driver) noexcept : driver_(&driver) {}
     void run() noexcept override { driver_->read_all(); }
+
+   private:
+    LoopDriver* driver_;
+  };
+
+  /// Writes on at the end of the next turn, after others had theirs.
+  class FlushOn final : public Runnable {
+   public:
+    explicit FlushOn(LoopDriver& driver) noexcept : driver_(&driver) {}
+    void run() noexcept override { driver_->request_flush(); }
 
    private:
     LoopDriver* driver_;
@@ -82,6 +97,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   TimePoint idle_at_ = no_deadline;
   Use use_ = Use::trimmed;
   ReadOn read_on_{*this};
+  FlushOn flush_on_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -20,6 +20,16 @@ constexpr std::size_t new_stream = 1024;  // a call, with its handler's first st
 constexpr std::size_t direct_bytes = 16;  // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
 
+/// How many of the pieces come to `most` bytes; the last one is made to fit.
+std::size_t take_first(std::span<iovec> pieces, std::size_t most) noexcept {
+  std::size_t count = 0;
+  for (; count < pieces.size() && most > 0; ++count) {
+    pieces[count].iov_len = std::min(pieces[count].iov_len, most);
+    most -= pieces[count].iov_len;
+  }
+  return count;
+}
+
 }  // namespace
 
 MutableByteSpan read_scratch() {
@@ -161,16 +171,18 @@ Pump::Progress Pump::after_input(TimePoint now) {
   return Progress::ended;
 }
 
-Pump::Progress Pump::flush(TimePoint now) {
+Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   if (has_ended() || write_has_failed_) return Progress::ended;
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
-  while (!is_write_blocked_ && session_.has_output()) {
-    const std::size_t count = session_.output(pieces);
+  while (!is_write_blocked_ && most > 0 && session_.has_output()) {
+    const std::size_t count = take_first(std::span(pieces).first(session_.output(pieces)), most);
     if (count == 0) break;
     const IoResult result = transport_->try_write(std::span(pieces.data(), count));
     if (result.kind() == IoResult::Kind::bytes) {
       session_.output_sent(result.count(), now);
+      most -= result.count();
+      work_ += result.count() / work_of::direct_bytes;
     } else if (result.kind() == IoResult::Kind::would_block) {
       is_write_blocked_ = true;
     } else {

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -73,8 +74,9 @@ class Pump {
   bool has_unread() const noexcept { return !session_.unread().empty(); }
   /// The events of bytes that the driver read itself. REQUIRES: nothing is unread.
   Progress feed(const IoResult& result, ByteSpan bytes, TimePoint now);
-  /// Writes what there is to write; some: all is out, none: the transport takes no more now.
-  Progress flush(TimePoint now);
+  /// Writes what there is to write, up to `most` bytes; some: all is out, or as much as may be
+  /// (has_output()), none: the transport takes no more now.
+  Progress flush(TimePoint now, std::size_t most = std::numeric_limits<std::size_t>::max());
   /// Time-outs of the session.
   void on_time(TimePoint now);
 

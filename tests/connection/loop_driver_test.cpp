@@ -2,6 +2,7 @@
 // LoopDriver: two connections on one loop talk to each other over each kind of transport.
 #include "connection/loop_driver.hpp"
 
+#include "base/unique_fd.hpp"
 #include "connection/session_pair.hpp"
 #include "connection/test_stream.hpp"
 #include "support/fragmenting_transport.hpp"
@@ -13,6 +14,8 @@
 #include <nearcall/event_loop.hpp>
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -402,6 +405,53 @@ class EndlessTransport final : public Transport {
   std::size_t at_ = 0;
   PeerIdentity peer_{"endless"};
 };
+
+/// Takes all that is written, and says nothing.
+class BottomlessTransport final : public Transport {
+ public:
+  IoResult try_read(std::span<std::byte> /*into*/) override { return IoResult::would_block(); }
+  IoResult try_write(std::span<const iovec> from) override {
+    std::size_t count = 0;
+    for (const iovec& piece : from)
+      count += piece.iov_len;
+    written += count;
+    return IoResult::bytes(count);
+  }
+  WaitAdvice prepare_wait(Interest) override { return WaitAdvice::poll(event_.get(), POLLIN); }
+  void abort(std::error_code) noexcept override {}
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+  std::size_t written = 0;
+
+ private:
+  UniqueFd event_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  PeerIdentity peer_{"bottomless"};
+};
+
+TEST(LoopDriver, WritesItsShareOfATurnAndTheRestInTheNextOnes) {
+  EventLoop loop(SpinPolicy::off());
+  auto transport = std::make_unique<BottomlessTransport>();
+  const std::size_t& written = transport->written;
+  End end(loop, std::move(transport), http2::Role::client);
+  const std::string windows =
+      test::frames::settings({{http2::SettingId::initial_window_size, 100'000'000}}) +
+      test::frames::window_update(0, 100'000'000);
+  end.session().receive(as_bytes(windows), SteadyClock::now());
+  test::drain_events(end.session(), [](const http2::Event&) {});
+  http2::Stream& stream =
+      end.session().open_stream(test::no_stable_fields(), test::request_fields(), false, nullptr);
+  const std::size_t all = 3 * LoopDriver::flush_share;
+  end.session().send_data(stream, OwnedBytes(all), /*end_stream=*/false);
+
+  end.driver().request_flush();
+  loop.poll();
+  const std::size_t in_one_turn = written;
+  for (int turn = 0; turn < 10; ++turn)
+    loop.poll();
+
+  EXPECT_EQ(in_one_turn, LoopDriver::flush_share);
+  EXPECT_GT(written, all);
+}
 
 struct FrameCase {
   const char* name;

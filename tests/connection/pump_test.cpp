@@ -377,6 +377,27 @@ TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
   EXPECT_FALSE(pump_->has_ended());
 }
 
+TEST_F(PumpTest, NoMoreIsWrittenAtOnceThanItMay) {
+  make();
+  open();
+  send_output();
+  read_all();
+  ASSERT_NE(stream_, nullptr);
+  pump_->flush(now());
+  receive();
+  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+                                /*end_stream=*/false);
+  pump_->session().send_data(*stream_, OwnedBytes::copy_of(as_bytes(std::string(5'000, 'x'))),
+                             /*end_stream=*/false);
+
+  EXPECT_EQ(pump_->flush(now(), 1'000), Progress::some);
+
+  EXPECT_EQ(test::read_once(*peer_).size(), 1'000U);
+  EXPECT_FALSE(pump_->is_write_blocked());
+  EXPECT_EQ(pump_->flush(now()), Progress::some);
+  EXPECT_FALSE(pump_->has_output());
+}
+
 TEST_F(PumpTest, AWriterIsToldOfRoomThoughThePipeIsFull) {
   takes_messages_ = true;
   make();
