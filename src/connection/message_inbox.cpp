@@ -60,7 +60,7 @@ void MessageInbox::store_fragment() {
   if (is_under_way) {
     const bool lies_in_fragment = assembler_.buffered() == 0;  // if it is a message
     const Step step = assembler_.next(fragment_);
-    if (step.kind == Kind::failed) return fail(assembler_.error());
+    if (step.kind == Kind::failed) return fail_input();
     if (step.kind == Kind::message) {
       has_parked_ = true;
       if (lies_in_fragment) {
@@ -122,7 +122,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       return Read::message;
     }
     case Kind::failed:
-      fail(assembler_.error());
+      fail_input();
       return Read::ended;
     case Kind::need_more:
       break;
@@ -148,6 +148,14 @@ bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) 
   fail(Status(StatusCode::internal, "a message of " + std::to_string(message.size()) +
                                         " bytes cannot be parsed as " + into.GetTypeName()));
   return false;
+}
+
+/// What the assembler refused; of a limit people want to know whose it is.
+void MessageInbox::fail_input() {
+  const Status& why = assembler_.error();
+  if (why.code() != StatusCode::resource_exhausted) return fail(why);
+  fail(Status::resource_exhausted(std::string(why.message()) + " (" +
+                                  std::string(binding_->owner->receive_limit()) + ")"));
 }
 
 void MessageInbox::fail(Status why) {

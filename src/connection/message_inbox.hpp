@@ -113,6 +113,7 @@ class MessageInbox {
   bool parse(ByteSpan message, google::protobuf::MessageLite& into);
   grpc::MessageAssembler::Step next_message();
   void fail(Status why);
+  void fail_input();
 
   const StreamBinding* binding_;
   grpc::MessageAssembler assembler_;

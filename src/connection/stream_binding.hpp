@@ -8,6 +8,7 @@
 #include <nearcall/status.hpp>
 
 #include <cstddef>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
@@ -19,6 +20,10 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written: what has to stand before the first one goes out now.
   virtual void before_message() {}
+  /// Which option it was that a message was too large for: for people.
+  virtual std::string_view receive_limit() const noexcept {
+    return "the client's max_receive_message_size, of ChannelOptions or CallOptions";
+  }
   /// The session has output, to be flushed when the turn ends.
   virtual void on_output() = 0;
 
