@@ -2,9 +2,17 @@
 // Awaited reads and writes of a message stream.
 #include "connection/message_stream.hpp"
 
+#include "base/check.hpp"
+
 namespace nearcall::inline v0::detail {
 
+void MessageStream::fail_elsewhere() noexcept {
+  fail_precondition(
+      "read() or write(): this thread does not run the call's loop; resume_on(loop) first");
+}
+
 bool ReadAwaiter::await_ready() {
+  stream_->require_home();
   MessageInbox& in = stream_->in();
   if (in.is_held_back()) return false;
   const MessageInbox::Read read = in.try_read(*into_);
@@ -27,6 +35,7 @@ void ReadAwaiter::leave() noexcept {
 }
 
 bool WriteAwaiter::await_ready() {
+  stream_->require_home();
   const MessageOutbox::Write written = stream_->out().try_write(*message_);
   is_taken_ = written == MessageOutbox::Write::taken;
   return written != MessageOutbox::Write::full;

@@ -44,6 +44,12 @@ class MessageStream {
   const MessageInbox& in() const noexcept { return in_; }
   MessageOutbox& out() noexcept { return out_; }
 
+  /// REQUIRES: on the thread of the loop where coroutines go on; ends the program elsewhere, with a
+  /// message for users.
+  void require_home() const noexcept {
+    if (binding_.loop != nullptr && !binding_.loop->is_in_this_thread()) [[unlikely]]
+      fail_elsewhere();
+  }
   /// The session takes what it did not take before.
   void on_writable() {
     out_.on_writable();
@@ -51,6 +57,8 @@ class MessageStream {
   }
 
  private:
+  [[noreturn]] static void fail_elsewhere() noexcept;
+
   StreamBinding binding_;
   MessageInbox in_;
   MessageOutbox out_;

@@ -80,6 +80,7 @@ class MessageTest : public testing::Test, public MessageOwner {
   void on_output() override { ++outputs_; }
 
   EventLoop loop_{SpinPolicy::off()};
+  EventLoop::Binding binding_{loop_};
   std::optional<test::SessionPair> sessions_;
   std::optional<MessageStream> messages_;
   http2::Stream* request_ = nullptr;

@@ -149,5 +149,13 @@ TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatItsMessageEndsTheCall) {
   EXPECT_EQ(was_taken, false);
 }
 
+TEST_F(MessageStreamTest, ReadingOnAnotherThreadSaysWhatToDo) {
+  EventLoop another;
+  const EventLoop::Binding elsewhere(another);
+  Text text;
+
+  EXPECT_DEATH(ReadAwaiter(*messages_, text).await_ready(), "does not run the call's loop");
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail
