@@ -5,11 +5,17 @@
 #include "base/check.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace nearcall::inline v0::detail {
 
 void ServiceRegistry::add(Service& service) {
-  CHECK(services_.insert(service.service_name()).second, service.service_name());
+  if (!services_.insert(service.service_name()).second) {
+    const std::string misuse = "Server::add_service(): the server has a service named " +
+                               std::string(service.service_name()) +
+                               " already; each name is served once";
+    fail_precondition(misuse.c_str());
+  }
   for (const MethodHandler& handler : service.method_handlers()) {
     methods_.emplace(handler.method.path, ServedMethod{&service, &handler});
   }
