@@ -9,7 +9,7 @@
 #include <semaphore>
 #include <thread>
 
-using namespace std::chrono_literals;
+using nearcall::CallEnding;
 using nearcall::CallOptions;
 using nearcall::Status;
 using nearcall::StatusCode;
@@ -23,8 +23,8 @@ class GreeterService final : public greet::Greeter::Service {
   Task<Result<greet::HelloReply>> SayHelloSlowly(ServerContext& call,
                                                  greet::HelloRequest) override {
     started.release();
-    const bool slept = co_await nearcall::sleep_for(10s, call.cancellation());
-    if (!slept) std::printf("the handler was told\n");
+    const CallEnding why = co_await call.until_ending();  // of the call, or of the server
+    if (why == CallEnding::cancelled) std::printf("the handler was told\n");
     co_return Status(StatusCode::cancelled, "nobody waits any more");
   }
 };

@@ -17,13 +17,8 @@ using nearcall::Task;
 class GreeterService final : public greet::Greeter::Service {
   Task<Result<greet::HelloReply>> SayHello(ServerContext& call, greet::HelloRequest) override {
     const std::string_view request_id = call.metadata().get("request-id").value_or("none");
-    if (Result<void> added = call.add_header("request-id", request_id); !added) {
-      co_return added.status();
-    }
-    call.send_headers();
-    if (Result<void> added = call.add_trailer("tried", "cache, disk"); !added) {
-      co_return added.status();
-    }
+    call.add_header("request-id", request_id).send_headers();
+    call.add_trailer("tried", "cache, disk");
     co_return Status(StatusCode::not_found, "nobody of that name");
   }
 };

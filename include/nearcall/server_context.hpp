@@ -7,8 +7,10 @@
 #include <nearcall/result.hpp>
 #include <nearcall/stream_awaiters.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/wait.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <string_view>
 
@@ -18,18 +20,63 @@ namespace nearcall::inline v0 {
 
 namespace detail {
 
-class ServerCall;
+/// What a ServerContext stands for: a call of a server, or of a test. Private: it grows.
+class ServerCallView {
+ public:
+  virtual const PeerIdentity& peer() const noexcept = 0;
+  virtual std::string_view method() const noexcept = 0;
+  virtual std::string_view authority() const noexcept = 0;
+  virtual const Metadata& metadata() const noexcept = 0;
+  virtual std::chrono::steady_clock::time_point deadline() const noexcept = 0;
+  virtual bool is_cancelled() const noexcept = 0;
+  virtual std::stop_token cancellation() = 0;
+  virtual std::stop_token server_stopping() const = 0;
+  /// Stops with the first of the two.
+  virtual std::stop_token ending() = 0;
+  virtual void add_header(std::string_view key, std::string_view value) = 0;
+  virtual void add_trailer(std::string_view key, std::string_view value) = 0;
+  virtual void send_headers() = 0;
+
+ protected:
+  ~ServerCallView() = default;
+};
+
+}  // namespace detail
+
+/// Why a handler that has no end of its own should end.
+enum class CallEnding : std::uint8_t {
+  cancelled,       // ServerContext::is_cancelled(): nobody waits for the answer any more
+  server_stopping  // the client still waits: end in good order, as with an OK status
+};
+
+namespace detail {
+
+/// Waits until a call should end, and says why.
+class [[nodiscard]] EndingAwaiter final : public WaitAwaiter {
+ public:
+  explicit EndingAwaiter(ServerCallView& call)
+      : WaitAwaiter(TimePoint::max(), call.ending()), call_(&call) {}
+  CallEnding await_resume() noexcept {
+    settle();
+    return call_->is_cancelled() ? CallEnding::cancelled : CallEnding::server_stopping;
+  }
+
+ private:
+  ServerCallView* call_;
+};
 
 }  // namespace detail
 
 /// What a handler sees of its call. Lives until the handler has returned.
 ///
 /// Thread safety: the thread of the loop that the handler was started on (EventLoop::current()
-/// there); cancellation() and server_stopping() give tokens that any thread may ask.
+/// there); elsewhere, as after resume_on(pool), what is no fact of the request ends the program
+/// with a message. cancellation() and server_stopping() give tokens that any thread may ask; take
+/// them before.
 class ServerContext {
  public:
   /// For the library's own layers.
-  explicit ServerContext(detail::ServerCall& call) noexcept : call_(&call) {}
+  explicit ServerContext(detail::ServerCallView& call) noexcept : call_(&call) {}
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
 
@@ -49,22 +96,23 @@ class ServerContext {
   bool is_cancelled() const noexcept;
   /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`.
   std::stop_token cancellation();
-  /// `co_await call.until_cancelled();` until is_cancelled().
-  detail::StopAwaiter until_cancelled();
   /// Stops when the server begins to drain: a handler without an end of its own should return.
   std::stop_token server_stopping();
-  /// `co_await call.until_server_stopping();` until the token of server_stopping() stops.
-  detail::StopAwaiter until_server_stopping();
+  /// `const CallEnding why = co_await call.until_ending();` for a handler without an end of its
+  /// own: until the call is cancelled or the server begins to drain, whichever is first.
+  detail::EndingAwaiter until_ending();
 
-  /// Adds a response header. FAILED_PRECONDITION once they were sent, else as Metadata::add().
-  Result<void> add_header(std::string_view key, std::string_view value);
-  /// Adds a trailer: it is sent with the status. Fails as Metadata::add() does.
-  Result<void> add_trailer(std::string_view key, std::string_view value);
+  /// Adds a response header. What Metadata::add() refuses, or what comes when they were sent, is a
+  /// mistake in the handler: the first one is remembered and logged, and the call ends with
+  /// INTERNAL and its text, whatever the handler returns.
+  ServerContext& add_header(std::string_view key, std::string_view value);
+  /// Adds a trailer: it is sent with the status. Mistakes as above.
+  ServerContext& add_trailer(std::string_view key, std::string_view value);
   /// Sends the response headers now, instead of with the first message; nothing if they were sent.
-  void send_headers();
+  ServerContext& send_headers();
 
  private:
-  detail::ServerCall* call_;
+  detail::ServerCallView* call_;
 };
 
 /// The requests of a client-streaming or bidirectional call. Lives as long as the ServerContext,

@@ -4,15 +4,17 @@
 
 #include "async/busy_meter.hpp"
 #include "base/check.hpp"
+#include "base/log.hpp"
 #include "base/owned_bytes.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/message_encoding.hpp"
 #include "grpc/message_pieces.hpp"
 #include "grpc/metadata_codec.hpp"
+#include "grpc/quote.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
 #include "grpc/trailer_limit.hpp"
-#include "server/server_connection.hpp"
+#include "server/call_stage.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -64,19 +66,23 @@ Status unimplemented(const Method& method) {
                 std::string("method ") + method.path + " is not implemented");
 }
 
-ServerCall::ServerCall(ServerConnection& connection, std::size_t max_message_size)
-    : HandlerCall(connection.loop_core()),
-      connection_(&connection),
-      messages_(*this, max_message_size),
-      timer_(connection.loop_core(), &ServerCall::on_deadline, this) {
+ServerCall::ServerCall(CallHost& host)
+    : HandlerCall(host.loop_core()),
+      host_(&host),
+      messages_(*this, host.shared().options().max_receive_message_size()),
+      timer_(host.loop_core(), &ServerCall::on_deadline, this) {
 }
 
 ServerCall::~ServerCall() {
-  if (handler_ != Handler::running) return;
+  if (!is_at_work()) return;
   home().await_return();
-  if (homecoming_.go_on != nullptr) connection_->loop_core().cancel_posted(homecoming_);
+  if (homecoming_.go_on != nullptr) host_->loop_core().cancel_posted(homecoming_);
   const BusyLabel label(method());
-  method_.handler->destroy(*this);
+  if (handler_ == Handler::asking) {
+    RunningStage::destroy(*this);
+  } else {
+    method_.handler->destroy(*this);
+  }
 }
 
 void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_stream) {
@@ -84,26 +90,57 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   authority_ = request.head.authority;
   metadata_ = std::move(request.metadata);
   stream.set_context(as_context());
-  messages_.attach(connection_->session(), stream, &connection_->loop_core());
+  messages_.attach(host_->session(), stream, &host_->loop_core());
   if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
   if (request.head.timeout) {
-    deadline_ = deadline_after(connection_->loop_core().now(), *request.head.timeout);
+    deadline_ = deadline_after(host_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
   }
   if (has_one_request()) {
     messages_.in().expect_one();
-    if (end_stream) on_data({}, /*end_stream=*/true);
-    return;
+  } else if (!has_one_reply()) {
+    messages_.in().answer_each();
   }
-  if (!has_one_reply()) messages_.in().answer_each();
+  CallStage* const stage = host_->shared().stage();
+  if (stage != nullptr) [[unlikely]]
+    handler_ = Handler::asking;
   if (end_stream) on_data({}, /*end_stream=*/true);
-  begin_handler();
+  if (stage != nullptr) [[unlikely]]
+    return ask_stage(*stage);
+  if (!has_one_request()) begin_handler();
 }
 
 /// The answer says what it could have been, whether it fails or not: the client may heed it.
 void ServerCall::refuse_compressed(std::string_view encoding) {
   messages_.in().refuse_compressed(grpc::unknown_request_encoding(encoding));
   headers_.append_unchecked("grpc-accept-encoding", std::string(grpc::accepted_encodings));
+}
+
+// ---- the stage before the handler ---------------------------------------------------------------
+
+void ServerCall::ask_stage(CallStage& stage) {
+  is_held_ = true;
+  {
+    const BusyLabel label(method());
+    RunningStage::start(stage, *this,
+                        [](HandlerCall& call) { static_cast<ServerCall&>(call).on_stage_done(); });
+  }
+  is_held_ = false;
+  if (handler_ == Handler::waiting) return proceed();
+  go_if_done();
+}
+
+/// Inside ask_stage() that goes on.
+void ServerCall::on_stage_done() {
+  const Status answered = RunningStage::take(*this);
+  handler_ = Handler::waiting;
+  if (!answered.ok()) answer(answered);
+  if (!is_held_) proceed();
+}
+
+void ServerCall::proceed() {
+  if (answer_ == Answer::over) return go_if_done();
+  if (!has_one_request() || messages_.in().has_ended()) begin_handler();
 }
 
 // ---- the request --------------------------------------------------------------------------------
@@ -121,7 +158,7 @@ void ServerCall::on_direct_data(std::size_t count, bool end_stream) {
 }
 
 void ServerCall::on_input() {
-  connection_->note_load();
+  host_->note_load();
   if (handler_ != Handler::waiting || answer_ == Answer::over) return;
   if (has_one_request() && messages_.in().has_ended()) begin_handler();
 }
@@ -139,9 +176,9 @@ bool ServerCall::has_one_reply() const noexcept {
 void ServerCall::begin_handler() {
   handler_ = Handler::ready;
   if (has_one_reply()) {
-    if (connection_->session().has_room_for_calls()) return on_room();
-    connection_->hold(*this);
-  } else if (connection_->session().may_make_message(messages_.stream())) {
+    if (host_->session().has_room_for_calls()) return on_room();
+    host_->hold(*this);
+  } else if (host_->session().may_make_message(messages_.stream())) {
     on_room();
   }
 }
@@ -178,20 +215,40 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
 }
 
 void ServerCall::on_output() {
-  connection_->request_flush();
+  host_->request_flush();
 }
 
 // ---- the answer ---------------------------------------------------------------------------------
 
-Result<void> ServerCall::add_header(std::string_view key, std::string_view value) {
-  if (answer_ != Answer::open) {
-    return Failure{Status(StatusCode::failed_precondition, "the headers were sent already")};
+void ServerCall::add_header(std::string_view key, std::string_view value) {
+  require_home();
+  if (answer_ == Answer::over) return;  // cancelled: nobody sees it
+  if (answer_ == Answer::begun) {
+    return note_mistake("add_header", key,
+                        Status::internal("the headers were sent already, with send_headers() or "
+                                         "the first message"));
   }
-  return headers_.add(key, value);
+  const Result<void> added = headers_.add(key, value);
+  if (!added) note_mistake("add_header", key, added.error());
 }
 
-Result<void> ServerCall::add_trailer(std::string_view key, std::string_view value) {
-  return trailers_.add(key, value);
+void ServerCall::add_trailer(std::string_view key, std::string_view value) {
+  require_home();
+  const Result<void> added = trailers_.add(key, value);
+  if (!added) note_mistake("add_trailer", key, added.error());
+}
+
+void ServerCall::note_mistake(const char* where, std::string_view key, const Status& what) {
+  if (!mistake_.ok()) return;
+  mistake_ = Status::internal("the handler's " + grpc::quote(where, key) + ": " +
+                              std::string(what.message()));
+}
+
+bool ServerCall::answer_mistake() {
+  if (mistake_.ok() || answer_ == Answer::over) return false;
+  log(LogLevel::error, method(), ": ", mistake_.message());
+  answer(mistake_);
+  return true;
 }
 
 void ServerCall::send_headers() {
@@ -209,14 +266,14 @@ bool ServerCall::try_send_headers() {
     }
   }
   answer_ = Answer::begun;
-  connection_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
-                                      /*end_stream=*/false);
+  host_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
+                                /*end_stream=*/false);
   on_output();
   return true;
 }
 
 std::size_t ServerCall::most_metadata() const noexcept {
-  return connection_->session().max_sent_header_list_size();
+  return host_->session().max_sent_header_list_size();
 }
 
 Status ServerCall::headers_too_large() const {
@@ -227,7 +284,7 @@ Status ServerCall::headers_too_large() const {
 }
 
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
-  if (answer_ == Answer::over) return;
+  if (answer_ == Answer::over || answer_mistake()) return;
   send_headers();
   const grpc::OutgoingMessage message(reply);
   // A reply of any size goes: nothing else waits on this stream.
@@ -239,7 +296,7 @@ void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
 }
 
 void ServerCall::finish(const Status& status) {
-  answer(status);
+  if (!answer_mistake()) answer(status);
 }
 
 void ServerCall::finish_thrown() noexcept {
@@ -258,7 +315,7 @@ void ServerCall::answer(const Status& status) {
   // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
   if (answer_ == Answer::open && (status.ok() || !headers_.empty()) && !try_send_headers()) {
     if (status.ok()) return answer(headers_too_large());
-    connection_->log_left_out(method(), "headers were");  // the handler's own code matters more
+    host_->log_left_out(method(), "headers were");  // the handler's own code matters more
   }
   send_trailers(status);
   on_output();
@@ -282,15 +339,15 @@ void ServerCall::send_trailers(const Status& status) {
       case grpc::LeftOut::nothing:
         break;
       case grpc::LeftOut::text:
-        connection_->log_left_out(method(), "a part of the message was");
+        host_->log_left_out(method(), "a part of the message was");
         break;
       case grpc::LeftOut::metadata:
-        connection_->log_left_out(method(), "trailers were");
+        host_->log_left_out(method(), "trailers were");
         break;
     }
   }
-  connection_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
-                                      /*end_stream=*/true);
+  host_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
+                                /*end_stream=*/true);
 }
 
 void ServerCall::end_answer() {
@@ -310,12 +367,12 @@ void ServerCall::cut_short(const Status& status) {
 }
 
 void ServerCall::on_reset(const http2::ResetEvent& event) {
-  connection_->note_reset(event);
+  host_->note_reset(event);
   abandon();
 }
 
 void ServerCall::on_connection_end(const Status& /*why*/, bool /*is_ours*/) {
-  connection_->session().release(messages_.stream());
+  host_->session().release(messages_.stream());
   messages_.detach();
   abandon();
 }
@@ -330,7 +387,7 @@ void ServerCall::abandon() {
 
 void ServerCall::cancel() {
   is_cancelled_ = true;
-  if (handler_ != Handler::running || !cancellation_.stop_possible()) return;
+  if (!is_at_work() || !cancellation_.stop_possible()) return;
   const BusyLabel label(method());  // callbacks of the handler's run right here
   cancellation_.request_stop();
 }
@@ -351,11 +408,25 @@ void ServerCall::go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept {
 }
 
 void ServerCall::go_if_done() {
-  if (is_held_ || answer_ != Answer::over || handler_ == Handler::running) return;
-  connection_->release(*this);
+  if (is_held_ || answer_ != Answer::over || is_at_work()) return;
+  host_->release(*this);
+}
+
+void ServerCall::require_home() const noexcept {
+  if (host_->loop_core().is_in_this_thread()) [[likely]]
+    return;
+  fail_precondition(
+      "ServerContext: used on a thread that does not run the call's loop; take what is needed "
+      "before resume_on(pool), such as the token of cancellation(), or resume_on(loop) first");
+}
+
+bool ServerCall::is_cancelled() const noexcept {
+  require_home();
+  return is_cancelled_;
 }
 
 std::stop_token ServerCall::cancellation() {
+  require_home();
   if (!cancellation_.stop_possible()) {
     cancellation_ = std::stop_source();
     if (is_cancelled_) cancellation_.request_stop();
@@ -363,8 +434,10 @@ std::stop_token ServerCall::cancellation() {
   return cancellation_.get_token();
 }
 
-std::stop_token ServerCall::server_stopping() const {
-  return connection_->server_stopping();
+std::stop_token ServerCall::ending() {
+  require_home();
+  if (ending_ == nullptr) ending_ = std::make_unique<Ending>(cancellation(), server_stopping());
+  return ending_->token();
 }
 
 }  // namespace nearcall::inline v0::detail

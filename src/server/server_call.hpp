@@ -5,63 +5,70 @@
 #include "async/loop_core.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
+#include "server/call_host.hpp"
 #include "server/request_reader.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/service.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 
 namespace nearcall::inline v0::detail {
 
-class ServerConnection;
-
 /// One call at the server. Goes when its answer is given and its handler has returned, whichever is
 /// later; until then it keeps its slot, whatever the peer says.
 ///
-///     handler:  waiting ──(request is whole)──► ready ──(output has room)──► running ──► returned
+///     handler:  asking ──(the stage says yes)──► waiting ──(request is whole)──► ready
+///                     ──(output has room)──► running ──► returned
 ///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
+///
+/// It is over once its host has released it; it stays in memory until the turn's work is done, so
+/// that functions up the stack may still look at it.
 ///
 /// Thread safety: the loop's thread.
 class ServerCall final : public HandlerCall,
+                         public ServerCallView,
                          private StreamHandler,
                          private MessageOwner,
                          public ListHook {
  public:
-  ServerCall(ServerConnection& connection, std::size_t max_message_size);
+  explicit ServerCall(CallHost& host);
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
-  /// Destroys the handler where it waits, if it runs.
+  /// Destroys the handler, or the stage, where it waits.
   ~ServerCall();
 
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
-  /// The request's headers have come, and name a method. May answer and go: not to be used after.
+  /// The request's headers have come, and name a method. May answer and release the call.
   void begin(http2::Stream& stream, ServedRequest& request, bool end_stream);
-  /// There is room in the output, which it waited for: its handler begins. May go.
+  /// There is room in the output, which it waited for: its handler begins. May release the call.
   void on_room();
-  /// Nobody waits for the answer any more: the connection is gone, or the server stops. May go.
+  /// Nobody waits for the answer any more: the connection is gone, or the server stops. May release
+  /// the call.
   void abandon();
-  /// Answers with `status`, while the handler may go on to run. May go.
+  /// Answers with `status`, while the handler may go on to run. May release the call.
   void cut_short(const Status& status);
 
-  // For ServerContext.
+  // ServerCallView
 
-  const ServerConnection& connection() const noexcept { return *connection_; }
-  std::string_view method() const noexcept { return method_.handler->method.path; }
-  const std::string& authority() const noexcept { return authority_; }
-  const Metadata& metadata() const noexcept { return metadata_; }
-  TimePoint deadline() const noexcept { return deadline_; }
-  bool is_cancelled() const noexcept { return is_cancelled_; }
-  std::stop_token cancellation();
-  std::stop_token server_stopping() const;
-  Result<void> add_header(std::string_view key, std::string_view value);
-  Result<void> add_trailer(std::string_view key, std::string_view value);
-  void send_headers();
+  const PeerIdentity& peer() const noexcept override { return host_->peer(); }
+  std::string_view method() const noexcept override { return method_.handler->method.path; }
+  std::string_view authority() const noexcept override { return authority_; }
+  const Metadata& metadata() const noexcept override { return metadata_; }
+  TimePoint deadline() const noexcept override { return deadline_; }
+  bool is_cancelled() const noexcept override;
+  std::stop_token cancellation() override;
+  std::stop_token server_stopping() const override { return host_->shared().stopping(); }
+  std::stop_token ending() override;
+  void add_header(std::string_view key, std::string_view value) override;
+  void add_trailer(std::string_view key, std::string_view value) override;
+  void send_headers() override;
 
   // HandlerCall
 
@@ -75,7 +82,7 @@ class ServerCall final : public HandlerCall,
   void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept override;
 
  private:
-  enum class Handler : std::uint8_t { waiting, ready, running, returned };
+  enum class Handler : std::uint8_t { asking, waiting, ready, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
   /// A handler that ended on another thread.
@@ -90,7 +97,7 @@ class ServerCall final : public HandlerCall,
     ServerCall* call_;
   };
 
-  // StreamHandler. Each may go.
+  // StreamHandler. Each may release the call.
 
   /// Trailers say nothing but that the request has ended.
   void on_headers(const http2::HeadersEvent& event) override {
@@ -107,14 +114,53 @@ class ServerCall final : public HandlerCall,
 
   void on_bad_message(Status why) override { cut_short(why); }
   void before_message() override { send_headers(); }
+  std::string_view receive_limit() const noexcept override {
+    return "the server's ServerOptions::max_receive_message_size";
+  }
   void on_output() override;
 
   void on_input();
   void refuse_compressed(std::string_view encoding);
+  /// Stops when the call is cancelled or the server stops.
+  class Ending {
+   public:
+    Ending(const std::stop_token& cancelled, const std::stop_token& stopping)
+        : on_cancel_(cancelled, Stop(source_)), on_stopping_(stopping, Stop(source_)) {}
+    std::stop_token token() const noexcept { return source_.get_token(); }
+
+   private:
+    class Stop {
+     public:
+      explicit Stop(std::stop_source& source) noexcept : source_(&source) {}
+      void operator()() const noexcept { source_->request_stop(); }
+
+     private:
+      std::stop_source* source_;
+    };
+
+    std::stop_source source_;
+    std::stop_callback<Stop> on_cancel_;
+    std::stop_callback<Stop> on_stopping_;
+  };
+
   static void on_deadline(void* self) noexcept;
+  /// REQUIRES: on the loop's thread; ends the program elsewhere, with a message for users.
+  void require_home() const noexcept;
+  void ask_stage(CallStage& stage);
+  /// The stage has answered. May release the call.
+  void on_stage_done();
+  /// The handler begins, if its request is here. May release the call.
+  void proceed();
+  bool is_at_work() const noexcept {
+    return handler_ == Handler::running || handler_ == Handler::asking;
+  }
+  /// Remembers the handler's first mistake.
+  void note_mistake(const char* where, std::string_view key, const Status& what);
+  /// Answers with the handler's mistake, if it made one.
+  bool answer_mistake();
   bool has_one_request() const noexcept;
   bool has_one_reply() const noexcept;
-  /// The request is here: begins now, or when the output has room. May go.
+  /// The request is here: begins now, or when the output has room. May release the call.
   void begin_handler();
   void answer(const Status& status);
   bool try_send_headers();
@@ -127,7 +173,7 @@ class ServerCall final : public HandlerCall,
   void cancel();
   void go_if_done();
 
-  ServerConnection* connection_;
+  CallHost* host_;
   ServedMethod method_;
   MessageStream messages_;
   ServerContext context_{*this};
@@ -143,7 +189,9 @@ class ServerCall final : public HandlerCall,
   Metadata metadata_;
   Metadata headers_;
   Metadata trailers_;
+  Status mistake_;
   std::stop_source cancellation_{std::nostopstate};
+  std::unique_ptr<Ending> ending_;
 };
 
 }  // namespace nearcall::inline v0::detail

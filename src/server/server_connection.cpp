@@ -6,7 +6,6 @@
 #include "connection/metadata_limits.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/trailer_limit.hpp"
-#include "server/server_loop.hpp"
 
 #include <string>
 #include <utility>
@@ -19,21 +18,24 @@ constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerLoop& loop,
+ServerConnection::ServerConnection(Owner& owner,
+                                   LoopCore& core,
+                                   ServerShared& shared,
                                    std::unique_ptr<Transport> transport,
                                    ConnectionQuota::Place place)
-    : loop_(&loop),
+    : CallHost(shared, pump_, driver_),
+      owner_(&owner),
       place_(std::move(place)),
-      requests_(loop.shared().registry(), metadata_limits(loop.shared().options().limits())),
+      requests_(shared.registry(), metadata_limits(shared.options().limits())),
       pump_(std::move(transport),
             http2::Role::server,
-            {.limits = loop.shared().options().limits()},
+            {.limits = shared.options().limits()},
             *this,
-            loop.core().now()),
-      driver_(loop.core(), pump_),
-      drain_timer_(loop.core(), &ServerConnection::on_drain_timer, this) {
-  place_.settle(loop.core(), give_way_);
-  loop.shared().observer().on_connection_begun(peer());
+            core.now()),
+      driver_(core, pump_),
+      drain_timer_(core, &ServerConnection::on_drain_timer, this) {
+  place_.settle(core, give_way_);
+  shared.observer().on_connection_begun(peer());
 }
 
 ServerConnection::~ServerConnection() {
@@ -52,14 +54,6 @@ void ServerConnection::sweep() noexcept {
   }
 }
 
-LoopCore& ServerConnection::loop_core() const noexcept {
-  return loop_->core();
-}
-
-std::stop_token ServerConnection::server_stopping() const {
-  return loop_->shared().stopping();
-}
-
 void ServerConnection::on_event(const http2::Event& event) {
   if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
     on_request(*headers);
@@ -69,22 +63,16 @@ void ServerConnection::on_event(const http2::Event& event) {
   } else if (std::holds_alternative<http2::RoomEvent>(event)) {
     begin_held();
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
-    loop_->shared().log_peer_fault(peer(), wait->what);
+    shared().log_peer_fault(peer(), wait->what);
   } else if (const auto* const ack = std::get_if<http2::PingAckEvent>(&event)) {
     if (ack->opaque == drain_ping) finish_drain();
-  }
-}
-
-void ServerConnection::note_reset(const http2::ResetEvent& event) {
-  if (event.cause == http2::ResetEvent::Cause::violation) {
-    loop_->shared().log_peer_fault(peer(), event.what);
   }
 }
 
 void ServerConnection::on_request(const http2::HeadersEvent& event) {
   const Result<ServedRequest*, grpc::Rejection> request = requests_.read(*event.list);
   if (!request) return reject(*event.stream, request.error());
-  auto* const call = new ServerCall(*this, loop_->shared().options().max_receive_message_size());
+  auto* const call = new ServerCall(*this);
   calls_.push_back(*call);
   place_.set_busy();
   call->begin(*event.stream, **request, event.end_stream);
@@ -92,9 +80,9 @@ void ServerConnection::on_request(const http2::HeadersEvent& event) {
 
 void ServerConnection::hold(ServerCall& call) {
   if (!std::exchange(hold_told_, true)) {
-    loop_->shared().log_peer_fault(peer(),
-                                   "new calls wait until the peer reads what it asked for "
-                                   "(max_buffered_output_of_new_calls)");
+    shared().log_peer_fault(peer(),
+                            "new calls wait until the peer reads what it asked for "
+                            "(max_buffered_output_of_new_calls)");
   }
   call.ListHook::unlink();
   held_.push_back(call);
@@ -119,13 +107,6 @@ void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& reje
   request_flush();
 }
 
-void ServerConnection::log_left_out(std::string_view method, const char* what) {
-  loop_->shared().log_peer_fault(
-      peer(), std::string(method) + ": " + what + " left out of an answer of more than " +
-                  std::to_string(pump_.session().max_sent_header_list_size()) +
-                  " bytes (max_sent_header_list_size, or the client's)");
-}
-
 void ServerConnection::release(ServerCall& call) {
   MessageStream& messages = call.stream();
   if (messages.is_attached()) {
@@ -142,14 +123,6 @@ void ServerConnection::release(ServerCall& call) {
 }
 
 // ---- what others need ---------------------------------------------------------------------------
-
-void ServerConnection::report_load() noexcept {
-  const std::size_t input = pump_.has_ended() ? 0 : pump_.session().buffered_input();
-  const std::size_t output = pump_.has_ended() ? 0 : pump_.session().buffered_output();
-  noted_input_ = input / load_unit;
-  noted_output_ = output / load_unit;
-  place_.report(input, output);
-}
 
 void ServerConnection::give_way() {
   using Ask = ConnectionQuota::Ask;
@@ -214,11 +187,11 @@ void ServerConnection::cut_short() {
 }
 
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
-  loop_->shared().observer().on_connection_ended(peer(), reason);
+  shared().observer().on_connection_ended(peer(), reason);
   driver_.stop();
   drain_timer_.clear();
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {
-    loop_->shared().log_peer_fault(peer(), what);
+    shared().log_peer_fault(peer(), what);
   }
   const Status why(StatusCode::unavailable, std::string(what));
   pump_.session().for_each_stream([&](http2::Stream& stream) {
@@ -233,7 +206,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
 }
 
 void ServerConnection::leave_if_done() {
-  if (is_done()) loop_->reap(*this);
+  if (is_done()) owner_->reap(*this);
 }
 
 }  // namespace nearcall::inline v0::detail

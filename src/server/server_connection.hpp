@@ -5,6 +5,7 @@
 #include "async/intrusive_list.hpp"
 #include "connection/loop_driver.hpp"
 #include "connection/pump.hpp"
+#include "server/call_host.hpp"
 #include "server/connection_quota.hpp"
 #include "server/request_reader.hpp"
 #include "server/server_call.hpp"
@@ -15,15 +16,24 @@
 
 namespace nearcall::inline v0::detail {
 
-class ServerLoop;
-
 /// One client's connection: turns its requests into calls, and lives until it has ended and all
 /// their handlers have returned.
 ///
 /// Thread safety: the loop's thread.
-class ServerConnection final : public PumpHandler, public ListHook {
+class ServerConnection final : public PumpHandler, public CallHost, public ListHook {
  public:
-  ServerConnection(ServerLoop& loop,
+  class Owner {
+   public:
+    /// Deletes a connection that is done, soon.
+    virtual void reap(ServerConnection& connection) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  ServerConnection(Owner& owner,
+                   LoopCore& core,
+                   ServerShared& shared,
                    std::unique_ptr<Transport> transport,
                    ConnectionQuota::Place place);
   ServerConnection(const ServerConnection&) = delete;
@@ -39,31 +49,8 @@ class ServerConnection final : public PumpHandler, public ListHook {
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
-  // For its calls.
-
-  http2::Session& session() noexcept { return pump_.session(); }
-  LoopCore& loop_core() const noexcept;
-  const PeerIdentity& peer() const noexcept { return pump_.peer(); }
-  std::stop_token server_stopping() const;
-  void request_flush() {
-    if (!pump_.has_ended()) driver_.request_flush();
-    note_load();
-  }
-  /// Tells the server how much this connection holds, where that has changed by much.
-  void note_load() {
-    const std::size_t input = pump_.session().buffered_input() / load_unit;
-    const std::size_t output = pump_.session().buffered_output() / load_unit;
-    if (input != noted_input_ || output != noted_output_) [[unlikely]]
-      report_load();
-  }
-  /// The handler of `call` begins when the output has room.
-  void hold(ServerCall& call);
-  /// A stream was reset: tells what the peer did wrong, if it did.
-  void note_reset(const http2::ResetEvent& event);
-  /// A call's answer was too large: tells what had to be left out of it.
-  void log_left_out(std::string_view method, const char* what);
-  /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
-  void release(ServerCall& call);
+  void hold(ServerCall& call) override;
+  void release(ServerCall& call) override;
 
   void on_event(const http2::Event& event) override;
   void on_end(EndReason reason, std::string_view what) override;
@@ -90,8 +77,6 @@ class ServerConnection final : public PumpHandler, public ListHook {
     ServerConnection* connection_;
   };
 
-  static constexpr std::size_t load_unit = std::size_t{16} * 1024;
-
   enum class Drain : std::uint8_t { no, announced, told };
 
   static void on_drain_timer(void* self) noexcept;
@@ -101,17 +86,15 @@ class ServerConnection final : public PumpHandler, public ListHook {
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
   void finish_drain();
   void sweep() noexcept;
-  void report_load() noexcept;
+  ConnectionQuota::Place& place() noexcept override { return place_; }
   void give_way();
   bool has_calls() const noexcept { return !calls_.empty() || !held_.empty(); }
   /// Deletes this one later, if it may.
   void leave_if_done();
 
-  ServerLoop* loop_;
+  Owner* owner_;
   ConnectionQuota::Place place_;
   GiveWay give_way_{*this};
-  std::size_t noted_input_ = 0;  // in units
-  std::size_t noted_output_ = 0;
   RequestReader requests_;
   Pump pump_;
   LoopDriver driver_;

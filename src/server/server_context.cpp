@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a handler sees of its call.
-#include "server/server_call.hpp"
-#include "server/server_connection.hpp"
-
 #include <nearcall/server_context.hpp>
 
 namespace nearcall::inline v0 {
 
 const PeerIdentity& ServerContext::peer() const noexcept {
-  return call_->connection().peer();
+  return call_->peer();
 }
 std::string_view ServerContext::method() const noexcept {
   return call_->method();
@@ -28,23 +25,23 @@ bool ServerContext::is_cancelled() const noexcept {
 std::stop_token ServerContext::cancellation() {
   return call_->cancellation();
 }
-detail::StopAwaiter ServerContext::until_cancelled() {
-  return detail::StopAwaiter(call_->cancellation());
-}
 std::stop_token ServerContext::server_stopping() {
   return call_->server_stopping();
 }
-detail::StopAwaiter ServerContext::until_server_stopping() {
-  return detail::StopAwaiter(call_->server_stopping());
+detail::EndingAwaiter ServerContext::until_ending() {
+  return detail::EndingAwaiter(*call_);
 }
-Result<void> ServerContext::add_header(std::string_view key, std::string_view value) {
-  return call_->add_header(key, value);
+ServerContext& ServerContext::add_header(std::string_view key, std::string_view value) {
+  call_->add_header(key, value);
+  return *this;
 }
-Result<void> ServerContext::add_trailer(std::string_view key, std::string_view value) {
-  return call_->add_trailer(key, value);
+ServerContext& ServerContext::add_trailer(std::string_view key, std::string_view value) {
+  call_->add_trailer(key, value);
+  return *this;
 }
-void ServerContext::send_headers() {
+ServerContext& ServerContext::send_headers() {
   call_->send_headers();
+  return *this;
 }
 
 }  // namespace nearcall::inline v0

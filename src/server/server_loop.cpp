@@ -12,14 +12,6 @@ constexpr auto last_patience = std::chrono::seconds(1);
 
 }  // namespace
 
-void ServerShared::log_peer_fault(const PeerIdentity& peer, std::string_view what) {
-  if (const auto swallowed = fault_limiter_.admit(SteadyClock::now())) {
-    log(LogLevel::warning, peer.to_string(), ": ", what, *swallowed > 0 ? " (and " : "",
-        *swallowed > 0 ? std::to_string(*swallowed) : std::string(),
-        *swallowed > 0 ? " more before)" : "");
-  }
-}
-
 ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained)
     : shared_(&shared),
       loop_(&loop),
@@ -36,7 +28,8 @@ ServerLoop::~ServerLoop() {
 
 void ServerLoop::add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place) {
   if (drain_ != Drain::no) return;
-  auto* const connection = new ServerConnection(*this, std::move(transport), std::move(place));
+  auto* const connection =
+      new ServerConnection(*this, core(), *shared_, std::move(transport), std::move(place));
   connections_.push_back(*connection);
   connection->start();
 }

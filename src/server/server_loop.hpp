@@ -14,7 +14,7 @@ namespace nearcall::inline v0::detail {
 /// The connections that a server has on one event loop, and their drain.
 ///
 /// Thread safety: the loop's thread.
-class ServerLoop {
+class ServerLoop final : public ServerConnection::Owner {
  public:
   /// `on_drained` is called once, on the loop, when a drain is complete.
   ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained);
@@ -30,9 +30,7 @@ class ServerLoop {
 
   EventLoop& loop() const noexcept { return *loop_; }
   LoopCore& core() const noexcept { return loop_->core(); }
-  ServerShared& shared() const noexcept { return *shared_; }
-  /// Deletes a connection that is done, soon.
-  void reap(ServerConnection& connection);
+  void reap(ServerConnection& connection) override;
 
  private:
   class Reaper final : public Runnable {

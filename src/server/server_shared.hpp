@@ -13,6 +13,8 @@
 
 namespace nearcall::inline v0::detail {
 
+class CallStage;
+
 /// What all loops of a server have in common. The registry is filled before the server starts;
 /// from then on everything here may be used from any thread.
 class ServerShared {
@@ -29,6 +31,10 @@ class ServerShared {
   Observer& observer() noexcept { return counters_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
 
+  /// What each call has to pass before its handler begins; null: nothing. Set before the start.
+  CallStage* stage() const noexcept { return stage_; }
+  void set_stage(CallStage* stage) noexcept { stage_ = stage; }
+
   std::stop_token stopping() const noexcept { return stopping_.get_token(); }
   void begin_stopping() noexcept { stopping_.request_stop(); }
 
@@ -40,6 +46,7 @@ class ServerShared {
   ServiceRegistry registry_;
   ConnectionQuota quota_;
   ConnectionCounters counters_;
+  CallStage* stage_ = nullptr;
   std::stop_source stopping_;
   LogLimiter fault_limiter_;
 };

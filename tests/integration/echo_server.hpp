@@ -59,10 +59,10 @@ class EchoService final : public Echo::Service {
     if (request.hold_thread()) let_go.reaches(1);
     echo_metadata(call);
     if (request.wait_for_cancel()) {
-      co_await call.until_cancelled();
+      co_await detail::StopAwaiter(call.cancellation());
       cancelled.add();
     }
-    if (request.wait_for_stop()) co_await call.until_server_stopping();
+    if (request.wait_for_stop()) co_await detail::StopAwaiter(call.server_stopping());
     if (request.code() != 0) {
       co_return Status(static_cast<StatusCode>(request.code()), request.message());
     }
@@ -78,7 +78,7 @@ class EchoService final : public Echo::Service {
     echo_metadata(call);
     if (request.wait_for_cancel()) {
       call.send_headers();
-      co_await call.until_cancelled();
+      co_await detail::StopAwaiter(call.cancellation());
       cancelled.add();
     }
     Status status = co_await answer(request, replies);
@@ -135,8 +135,8 @@ class EchoService final : public Echo::Service {
 
   static void echo_metadata(ServerContext& call) {
     for (const Metadata::Entry& entry : call.metadata()) {
-      EXPECT_TRUE(call.add_header("header-" + entry.key(), entry.value()));
-      EXPECT_TRUE(call.add_trailer("trailer-" + entry.key(), entry.value()));
+      call.add_header("header-" + entry.key(), entry.value());
+      call.add_trailer("trailer-" + entry.key(), entry.value());
     }
   }
 };

@@ -18,10 +18,6 @@ using http2::FrameType;
 using http2::SettingId;
 using http2::StreamId;
 
-constexpr std::string_view echo = "/test.Wrapper/Echo";
-constexpr std::string_view hold = "/test.Wrapper/Hold";
-constexpr std::string_view chat = "/test.Wrapper/Chat";
-
 class ConnectionsGivingWayTest : public ManualServerTest {
  protected:
   FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {

@@ -210,6 +210,23 @@ TEST_F(HandlerTest, AnExceptionInAStreamEndsItAfterTheRepliesThatWereWritten) {
   EXPECT_TRUE(log_capture().take("the handler threw: in the stream"));
 }
 
+TEST_F(HandlerTest, OneThatWritesOnAnotherThreadIsToldWhatToDo) {
+  start();
+  service_.on_chat = [](ServerContext&, ServerReader<Text>&,
+                        ServerWriter<Text>& replies) -> Task<Status> {
+    std::thread([&replies] {
+      const Text text;
+      EXPECT_DEATH(static_cast<void>(replies.write(text).await_ready()), "resume_on\\(loop\\)");
+    }).join();
+    co_return Status();
+  };
+  RawClient client(path());
+
+  const auto answer = client.call(RawClient::request_to("/test.Scripted/Chat"), framed(Text()));
+
+  EXPECT_TRUE(answer);
+}
+
 // ---- not listening --------------------------------------------------------------------------
 
 TEST_F(HandlerTest, OneThatGoesOnAfterItsCancellationHarmsNobody) {
@@ -219,14 +236,15 @@ TEST_F(HandlerTest, OneThatGoesOnAfterItsCancellationHarmsNobody) {
                                   ServerWriter<Text>& replies) -> Task<Status> {
     const auto body = [](ServerContext& context, ServerReader<Text>& in, ServerWriter<Text>& out,
                          Occasions& ended) -> Task<Status> {
-      co_await context.until_cancelled();
+      const CallEnding why = co_await context.until_ending();
+      EXPECT_EQ(why, CallEnding::cancelled);
       Text text;
       const bool has_read = co_await in.read(text);
       EXPECT_FALSE(has_read);
       const bool has_written = co_await out.write(text);
       EXPECT_FALSE(has_written);
       context.send_headers();
-      EXPECT_TRUE(context.add_trailer("late", "trailer"));
+      context.add_trailer("late", "trailer");
       co_await sleep_for(1ms);
       const bool has_written_late = co_await out.write(text);
       EXPECT_FALSE(has_written_late);
@@ -414,7 +432,7 @@ TEST_F(LargeMetadataTest, TrailersUpToThePeersLimitGoAndOneByteMoreDoesNotButThe
   for (const bool fits : {true, false}) {
     peer_.emplace(path());
     scripted_.on_unary = [](ServerContext& call, Text request) -> Task<Result<Text>> {
-      EXPECT_TRUE(call.add_trailer("key", std::string(size, 'v')));
+      call.add_trailer("key", std::string(size, 'v'));
       co_return request;
     };
     hello({{http2::SettingId::max_header_list_size, counted(size) - (fits ? 0 : 1)}});
@@ -434,7 +452,7 @@ TEST_F(LargeMetadataTest, HeadersBeyondThePeersLimitEndTheCall) {
                           ServerWriter<Text>& replies) -> Task<Status> {
     const auto body = [](ServerContext& context, ServerWriter<Text>& out,
                          Occasions& over) -> Task<Status> {
-      EXPECT_TRUE(context.add_header("key", std::string(300, 'v')));
+      context.add_header("key", std::string(300, 'v'));
       const Text reply;
       if (!co_await out.write(reply)) over.add();
       co_return Status();

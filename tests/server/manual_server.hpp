@@ -17,9 +17,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nearcall::test {
+
+// WrapperService's methods.
+inline constexpr std::string_view echo = "/test.Wrapper/Echo";
+inline constexpr std::string_view hold = "/test.Wrapper/Hold";
+inline constexpr std::string_view chat = "/test.Wrapper/Chat";
 
 /// A frame that the server sent.
 struct SentFrame {

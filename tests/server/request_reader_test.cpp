@@ -17,9 +17,9 @@ namespace {
 using http2::HeaderField;
 using http2::Indexing;
 
-class Clock final : public Service {
+class ClockService final : public Service {
  public:
-  Clock()
+  ClockService()
       : Service("test.Clock",
                 {handler({"/test.Clock/Set", MethodKind::unary}),
                  handler({"/test.Clock/Get", MethodKind::unary})}) {}
@@ -28,7 +28,7 @@ class Clock final : public Service {
   using Empty = google::protobuf::Empty;
   Task<Result<Empty>> Nothing(ServerContext& /*call*/, Empty request) { co_return request; }
   static MethodHandler handler(const Method& method) {
-    return unary_handler<Clock, Empty, Empty, &Clock::Nothing>(method);
+    return unary_handler<ClockService, Empty, Empty, &ClockService::Nothing>(method);
   }
 };
 
@@ -55,7 +55,7 @@ class RequestReaderTest : public testing::Test {
     ASSERT_NE(list_.head_token(), 0U);
   }
 
-  Clock clock_;
+  ClockService clock_;
   ServiceRegistry registry_;
   http2::HpackEncoder encoder_;
   http2::HpackDecoder decoder_;

@@ -32,7 +32,7 @@ TEST_F(ServerCallTest, AnswersWithWhatTheHandlerReturns) {
 
 TEST_F(ServerCallTest, AFailureReachesTheClientWithItsMessageAndTrailers) {
   service_.on_echo = [](ServerContext& context, const Text&) -> Result<Text> {
-    EXPECT_TRUE(context.add_trailer("reason", "because"));
+    context.add_trailer("reason", "because");
     return Failure{Status(StatusCode::not_found, "no such user: \u00fc")};
   };
 
@@ -60,7 +60,7 @@ TEST_F(ServerCallTest, ALongMessageIsCutForTheClientAndItsCodeStays) {
 
 TEST_F(ServerCallTest, AFailureKeepsItsCodeWhenItsHeadersAreTooLarge) {
   service_.on_echo = [](ServerContext& context, const Text&) -> Result<Text> {
-    EXPECT_TRUE(context.add_header("large", std::string(10'000, 'x')));
+    context.add_header("large", std::string(10'000, 'x'));
     return Failure{Status::not_found("nobody")};
   };
 
@@ -73,7 +73,7 @@ TEST_F(ServerCallTest, AFailureKeepsItsCodeWhenItsHeadersAreTooLarge) {
 
 TEST_F(ServerCallTest, AnAnswerWhoseHeadersAreTooLargeIsResourceExhausted) {
   service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
-    EXPECT_TRUE(context.add_header("large", std::string(10'000, 'x')));
+    context.add_header("large", std::string(10'000, 'x'));
     return request;
   };
 
@@ -85,7 +85,7 @@ TEST_F(ServerCallTest, AnAnswerWhoseHeadersAreTooLargeIsResourceExhausted) {
 
 TEST_F(ServerCallTest, AnOkCallStaysOkWhenItsTrailersAreTooLarge) {
   service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
-    EXPECT_TRUE(context.add_trailer("large", std::string(10'000, 'x')));
+    context.add_trailer("large", std::string(10'000, 'x'));
     return request;
   };
 

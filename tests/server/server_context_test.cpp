@@ -2,6 +2,7 @@
 // ServerContext: what a handler learns of its call, and what it can say besides its reply.
 #include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/fake_server_call.hpp"
 
 #include <nearcall/server_context.hpp>
 
@@ -9,6 +10,9 @@
 #include <unistd.h>
 
 #include <functional>
+#include <future>
+#include <string>
+#include <thread>
 
 namespace nearcall::test {
 namespace {
@@ -82,8 +86,7 @@ TEST_F(ServerContextTest, IsNotCancelledWhileTheClientWaits) {
 
 TEST_F(ServerContextTest, HeadersAndTrailersReachTheClient) {
   service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
-    EXPECT_TRUE(context.add_header("early", "1"));
-    EXPECT_TRUE(context.add_trailer("late", "2"));
+    context.add_header("early", "1").add_trailer("late", "2");
     return request;
   };
   RawClient client(path());
@@ -95,22 +98,117 @@ TEST_F(ServerContextTest, HeadersAndTrailersReachTheClient) {
   EXPECT_EQ(answer->fields.at("late"), "2");
 }
 
-TEST_F(ServerContextTest, HeadersAreRefusedOnceTheyWereSent) {
-  EXPECT_TRUE(look_at_a_call([](ServerContext& context) {
-    context.send_headers();
-    context.send_headers();
-    const Result<void> late = context.add_header("too", "late");
-    EXPECT_EQ(late.status().code(), StatusCode::failed_precondition);
-    EXPECT_TRUE(context.add_trailer("still", "fine"));
-  }));
+TEST_F(ServerContextTest, TheFirstMistakeWithMetadataEndsTheCallAndIsLogged) {
+  for (const bool fails : {false, true}) {
+    service_.on_echo = [fails](ServerContext& context, const Text& request) -> Result<Text> {
+      context.add_header("fine", "1").add_header("bad key", "x").add_trailer("grpc-status", "0");
+      if (fails) return Failure{Status::not_found("nobody")};
+      return request;
+    };
+
+    const Result<Text> reply = call(WrapperService::echo, "x");
+
+    EXPECT_EQ(reply.status().code(), StatusCode::internal);
+    EXPECT_THAT(std::string(reply.status().message()),
+                testing::StartsWith("the handler's add_header \"bad key\": "));
+    EXPECT_TRUE(log_capture().take("/test.Wrapper/Echo: the handler's add_header \"bad key\""));
+  }
 }
 
-TEST_F(ServerContextTest, WhatMetadataRefusesIsRefusedHere) {
-  EXPECT_TRUE(look_at_a_call([](ServerContext& context) {
-    EXPECT_FALSE(context.add_header("grpc-status", "0"));
-    EXPECT_FALSE(context.add_header("bad key", "x"));
-    EXPECT_FALSE(context.add_trailer("line", "a\r\nb"));
-  }));
+TEST_F(ServerContextTest, HeadersThatComeTooLateAreAMistakeAndTrailersAreNot) {
+  service_.on_echo = [](ServerContext& context, const Text& request) -> Result<Text> {
+    context.send_headers().send_headers().add_trailer("still", "fine");
+    if (request.value() == "late") context.add_header("too", "late");
+    return request;
+  };
+
+  EXPECT_TRUE(call(WrapperService::echo, "in time"));
+  const Result<Text> late = call(WrapperService::echo, "late");
+
+  EXPECT_EQ(late.status(),
+            Status::internal("the handler's add_header \"too\": the headers were sent "
+                             "already, with send_headers() or the first message"));
+  EXPECT_TRUE(log_capture().take("the headers were sent already"));
+}
+
+TEST_F(ServerContextTest, UntilEndingEndsWithTheServersStop) {
+  RawClient client(path());
+  http2::Stream& held = client.open(RawClient::request_to("/test.Wrapper/Hold"));
+  client.send(held, framed(text_of("either")), /*end_stream=*/true);
+  ASSERT_TRUE(service_.started.wait_for(1));
+
+  server_->stop();
+
+  const auto answer = client.answer_to(held);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->fields.at("grpc-status"), "0");
+  server_->wait();
+}
+
+TEST_F(ServerContextTest, UntilEndingEndsWithTheClientsCancellation) {
+  RawClient client(path());
+  http2::Stream& held = client.open(RawClient::request_to("/test.Wrapper/Hold"));
+  client.send(held, framed(text_of("either")), /*end_stream=*/true);
+  ASSERT_TRUE(service_.started.wait_for(1));
+
+  client.reset(held);
+
+  EXPECT_TRUE(service_.cancelled.wait_for(1));
+}
+
+/// A handler's context and stream ends, used where its loop does not run.
+TEST_F(ServerContextTest, OnAnotherThreadItSaysWhatToDo) {
+  testing::GTEST_FLAG(death_test_style) = "fast";
+  std::promise<ServerContext*> has_begun;
+  std::promise<void> may_end;
+  service_.on_echo = [&](ServerContext& context, const Text& request) -> Result<Text> {
+    has_begun.set_value(&context);
+    may_end.get_future().wait();
+    return request;
+  };
+  log_capture().allow("busy");
+  std::thread client([this] { EXPECT_TRUE(call(WrapperService::echo, "x")); });
+  ServerContext& context = *has_begun.get_future().get();
+
+  EXPECT_EQ(context.method(), "/test.Wrapper/Echo") << "a fact of the request";
+  EXPECT_DEATH(static_cast<void>(context.is_cancelled()), "or resume_on\\(loop\\) first");
+  EXPECT_DEATH(static_cast<void>(context.cancellation()), "before resume_on\\(pool\\)");
+  EXPECT_DEATH(context.add_trailer("key", "value"), "before resume_on\\(pool\\)");
+
+  may_end.set_value();
+  client.join();
+}
+
+// ---- without a server ---------------------------------------------------------------------------
+
+TEST(FakeServerCall, LetsAHandlerBeCalledWithoutAServer) {
+  FakeServerCall call;
+  call.set_method("/test.Wrapper/Echo");
+  ASSERT_TRUE(call.client_metadata().add("name", "value"));
+
+  ServerContext& context = call.context();
+  context.add_header("early", "1").send_headers().add_trailer("late", "2");
+
+  EXPECT_EQ(context.method(), "/test.Wrapper/Echo");
+  EXPECT_EQ(context.metadata().get("name"), "value");
+  EXPECT_EQ(call.headers().get("early"), "1");
+  EXPECT_TRUE(call.were_headers_sent());
+  EXPECT_EQ(call.trailers().get("late"), "2");
+}
+
+Task<CallEnding> wait_for_ending(ServerContext& context) {
+  const CallEnding why = co_await context.until_ending();
+  co_return why;
+}
+
+TEST(FakeServerCall, EndsAsTheTestSays) {
+  FakeServerCall cancelled;
+  cancelled.cancel();
+  EXPECT_EQ(sync_wait(wait_for_ending(cancelled.context())), CallEnding::cancelled);
+
+  FakeServerCall stopping;
+  stopping.stop_server();
+  EXPECT_EQ(sync_wait(wait_for_ending(stopping.context())), CallEnding::server_stopping);
 }
 
 TEST_F(ServerContextTest, ACallUnderWayIsServedOnWhileTheServerDrains) {

@@ -20,10 +20,6 @@ using http2::SettingId;
 using http2::StreamId;
 namespace flag = http2::frame_flag;
 
-constexpr std::string_view echo = "/test.Wrapper/Echo";
-constexpr std::string_view hold = "/test.Wrapper/Hold";
-constexpr std::string_view chat = "/test.Wrapper/Chat";
-
 /// A server with the limits of the test, and one peer.
 class ServerLimitsTest : public ManualServerTest {
  protected:

@@ -54,8 +54,9 @@ class Occasions {
 };
 
 /// Wrapper/Echo answers what the test's function makes of the request, the request itself by
-/// default. Wrapper/Hold answers once it was cancelled, or at the server's stop if asked "stop".
-/// Wrapper/Stuck never does. Wrapper/Chat answers each request with itself.
+/// default. Wrapper/Hold answers once it was cancelled, at the server's stop if asked "stop", at
+/// either if asked "either". Wrapper/Stuck never does. Wrapper/Chat answers each request with
+/// itself.
 class WrapperService final : public Service {
  public:
   enum MethodIndex : std::size_t { echo, hold, stuck, chat };
@@ -99,9 +100,12 @@ class WrapperService final : public Service {
   Task<Result<Text>> Hold(ServerContext& call, Text request) {
     started.add();
     if (request.value() == "stop") {
-      co_await call.until_server_stopping();
+      co_await detail::StopAwaiter(call.server_stopping());
+    } else if (request.value() == "either") {
+      const CallEnding why = co_await call.until_ending();
+      if (why == CallEnding::cancelled) cancelled.add();
     } else {
-      co_await call.until_cancelled();
+      co_await detail::StopAwaiter(call.cancellation());
       cancelled.add();
     }
     co_return request;

@@ -18,10 +18,10 @@ void fill(pb::Payload& payload, int size) {
 
 void echo_metadata(nearcall::ServerContext& call) {
   for (const std::string_view value : call.metadata().get_all(interop::initial_key)) {
-    static_cast<void>(call.add_header(interop::initial_key, value));
+    call.add_header(interop::initial_key, value);
   }
   for (const std::string_view value : call.metadata().get_all(interop::trailing_key)) {
-    static_cast<void>(call.add_trailer(interop::trailing_key, value));
+    call.add_trailer(interop::trailing_key, value);
   }
 }
 

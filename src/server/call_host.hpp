@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// CallHost: what a server's call needs of the connection that it came over.
+#pragma once
+
+#include "connection/loop_driver.hpp"
+#include "connection/pump.hpp"
+#include "server/server_shared.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace nearcall::inline v0::detail {
+
+class ServerCall;
+
+/// A connection, as its calls know it. Holds references only, so that what each call does costs no
+/// virtual call.
+///
+/// Thread safety: the loop's thread.
+class CallHost {
+ public:
+  CallHost(const CallHost&) = delete;
+  CallHost& operator=(const CallHost&) = delete;
+
+  http2::Session& session() const noexcept { return pump_->session(); }
+  LoopCore& loop_core() const noexcept { return driver_->core(); }
+  ServerShared& shared() const noexcept { return *shared_; }
+  const PeerIdentity& peer() const noexcept { return pump_->peer(); }
+
+  void request_flush() {
+    if (!pump_->has_ended()) driver_->request_flush();
+    note_load();
+  }
+  /// Tells the server how much the connection holds, where that has changed by much.
+  void note_load() {
+    const std::size_t input = session().buffered_input() / load_unit;
+    const std::size_t output = session().buffered_output() / load_unit;
+    if (input != noted_input_ || output != noted_output_) [[unlikely]]
+      report_load();
+  }
+  /// A stream was reset: tells what the peer did wrong, if it did.
+  void note_reset(const http2::ResetEvent& event);
+  /// A call's answer was too large: tells what had to be left out of it.
+  void log_left_out(std::string_view method, const char* what);
+
+  /// The handler of `call` begins when the output has room.
+  virtual void hold(ServerCall& call) = 0;
+  /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
+  virtual void release(ServerCall& call) = 0;
+
+ protected:
+  /// The pump and the driver need not be made yet.
+  CallHost(ServerShared& shared, Pump& pump, LoopDriver& driver) noexcept
+      : shared_(&shared), pump_(&pump), driver_(&driver) {}
+  ~CallHost() = default;
+
+  void report_load() noexcept;
+  /// The connection's share of what the server may have.
+  virtual ConnectionQuota::Place& place() noexcept = 0;
+
+ private:
+  static constexpr std::size_t load_unit = std::size_t{16} * 1024;
+
+  ServerShared* shared_;
+  Pump* pump_;
+  LoopDriver* driver_;
+  std::size_t noted_input_ = 0;  // in units
+  std::size_t noted_output_ = 0;
+};
+
+}  // namespace nearcall::inline v0::detail

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerShared: what is logged of peers, and how often.
+#include "server/server_shared.hpp"
+
+#include "support/log_capture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nearcall::test {
+namespace {
+
+using ServerSharedTest = LogCheckedTest;
+
+TEST_F(ServerSharedTest, WhatPeersDoWrongIsOneLineASecondWithTheirName) {
+  detail::ServerShared shared{ServerOptions()};
+  const PeerIdentity peer("unix:/a");
+
+  for (int i = 0; i < 20; ++i)
+    shared.log_peer_fault(peer, "too many of these");
+
+  EXPECT_EQ(log_capture().lines().size(), 1U);
+  EXPECT_TRUE(log_capture().take(peer.to_string() + ": too many of these"));
+}
+
+}  // namespace
+}  // namespace nearcall::test
