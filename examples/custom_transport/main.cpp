@@ -26,7 +26,7 @@ int main(int argc, char**) {
   }
   std::signal(SIGCHLD, SIG_IGN);  // a plugin that has ended leaves no zombie
   nearcall::Channel channel("http://localhost",
-                            nearcall::ChannelOptions().connect_callback(plugin::start));
+                            nearcall::ChannelOptions().connector(plugin::start));
   greet::Greeter::Client greeter(channel);
   const auto reply = greeter.SayHello(greet::HelloRequest());
   std::puts(reply ? reply->message().c_str() : reply.status().to_string().c_str());

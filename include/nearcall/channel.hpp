@@ -7,10 +7,10 @@
 #include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/transport.hpp>
+#include <nearcall/unique_function.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,22 +26,20 @@ class ChannelCore;
 }  // namespace detail
 
 /// Makes a connection of the user's own: SocketsHttpHandler.ConnectCallback of .NET. It is run as a
-/// task on an EventLoop (EventLoop::current()); see Connector::connect().
-using ConnectCallback = std::function<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
+/// task on an EventLoop (EventLoop::current()), from several threads at once; see
+/// Connector::connect().
+using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
+
+namespace detail {
+/// Null where `callback` is empty.
+std::shared_ptr<Connector> make_connector(ConnectCallback callback);
+}  // namespace detail
 
 /// How a channel behaves. A value; fluent.
 class ChannelOptions {
  public:
   ChannelOptions() = default;
 
-  /// Connections come from `callback` instead of the target. It may be called from several threads.
-  ChannelOptions& connect_callback(ConnectCallback callback) & {
-    connect_callback_ = std::move(callback);
-    return *this;
-  }
-  ChannelOptions connect_callback(ConnectCallback callback) && {
-    return std::move(connect_callback(std::move(callback)));
-  }
   /// Connections come from `connector` instead of the target.
   ChannelOptions& connector(std::shared_ptr<Connector> connector) & {
     connector_ = std::move(connector);
@@ -49,6 +47,13 @@ class ChannelOptions {
   }
   ChannelOptions connector(std::shared_ptr<Connector> connector) && {
     return std::move(this->connector(std::move(connector)));
+  }
+  /// The same with a function, such as a lambda.
+  ChannelOptions& connector(ConnectCallback callback) & {
+    return connector(detail::make_connector(std::move(callback)));
+  }
+  ChannelOptions connector(ConnectCallback callback) && {
+    return std::move(connector(std::move(callback)));
   }
   /// Who the server has to be; no byte is sent to another one, and its calls fail with UNAVAILABLE
   /// and StatusReason::wrong_server. By default anybody: whoever may make the socket is believed.
@@ -108,7 +113,6 @@ class ChannelOptions {
     return std::move(this->limits(limits));
   }
 
-  const ConnectCallback& connect_callback() const noexcept { return connect_callback_; }
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
   const std::string& authority() const noexcept { return authority_; }
@@ -119,7 +123,6 @@ class ChannelOptions {
   const ConnectionLimits& limits() const noexcept { return limits_; }
 
  private:
-  ConnectCallback connect_callback_;
   std::shared_ptr<Connector> connector_;
   std::optional<PeerPolicy> expected_server_;
   std::string authority_ = "localhost";
@@ -130,8 +133,8 @@ class ChannelOptions {
   ConnectionLimits limits_;
 };
 
-/// A client's way to one server. Makes no connection before the first call; replaces those that
-/// die.
+/// A client's way to one server. Makes no connection before the first call, or connect(); replaces
+/// those that die.
 ///
 /// Blocking calls take a connection from a pool, and the calling thread drives it. Awaited calls
 /// use one connection for each EventLoop. There is no thread behind a channel.
@@ -149,6 +152,16 @@ class Channel {
   Channel& operator=(const Channel&) = default;
   ~Channel();
 
+  /// Makes a connection now, if there is none, so that the first blocking call need not. Where the
+  /// server cannot be reached it is tried again, after pauses of 10 ms to about 1 s, as long as
+  /// `patience` lasts; the last attempt's status if that was not enough, or if trying again would
+  /// not help. Each attempt takes connect_timeout() at most. Blocks: FAILED_PRECONDITION on a
+  /// thread that runs an EventLoop.
+  Status connect(std::chrono::nanoseconds patience = std::chrono::nanoseconds::zero()) const;
+  /// `Status status = co_await channel.connect_async(5s);` the same, for the awaited calls of
+  /// EventLoop::current().
+  Task<Status> connect_async(
+      std::chrono::nanoseconds patience = std::chrono::nanoseconds::zero()) const;
   /// Closes the connections that carry no call; the next call makes new ones. Those of an EventLoop
   /// go in its next turn. Without it a channel that makes no calls keeps what it has, until the
   /// server closes that.

@@ -4,14 +4,17 @@
 
 #include <nearcall/call_options.hpp>
 #include <nearcall/channel.hpp>
+#include <nearcall/event_loop.hpp>
 #include <nearcall/metadata.hpp>
 #include <nearcall/method.hpp>
+#include <nearcall/peer.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/resume_on.hpp>
 #include <nearcall/spawn.hpp>
 #include <nearcall/stream_awaiters.hpp>
 #include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
+#include <nearcall/unique_function.hpp>
 #include <nearcall/wait.hpp>
 
 #include <google/protobuf/message_lite.h>
@@ -31,7 +34,7 @@ class ClientStub;
 
 namespace detail {
 
-class BoundMethods;
+struct BoundMethod;
 class BlockingCall;
 class AsyncCall;
 
@@ -55,6 +58,8 @@ class BlockingCallBase {
   const Metadata& headers();
   /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
+  /// Who serves the call; nobody known where it found no connection. From any thread.
+  PeerIdentity peer() const;
   /// Ends the call with CANCELLED, if it is not over. From any thread, as long as the call object
   /// lives; whoever waits in it returns at once.
   void cancel() noexcept;
@@ -139,6 +144,8 @@ class AsyncCallBase {
   const Status& status() const;
   /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
+  /// Who serves the call, or served it; nobody known before it found a connection.
+  PeerIdentity peer() const;
   /// Whether the call is over: its result can be had without a wait. Messages that came before the
   /// end may still be unread.
   bool is_done() const noexcept;
@@ -183,6 +190,30 @@ class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
 
 }  // namespace detail
 
+/// What there is to know of a blocking unary call besides its result:
+///
+///     CallInfo info;
+///     Result<HelloReply> reply = client.SayHello(request, CallOptions(), &info);
+///
+/// A value.
+class CallInfo {
+ public:
+  CallInfo() = default;
+
+  /// The server's headers; empty if the call ended without.
+  const Metadata& headers() const noexcept { return headers_; }
+  const Metadata& trailers() const noexcept { return trailers_; }
+  /// Who served the call; nobody known where it found no connection.
+  const PeerIdentity& peer() const noexcept { return peer_; }
+
+ private:
+  friend detail::BlockingCall;
+
+  Metadata headers_;
+  Metadata trailers_;
+  PeerIdentity peer_;
+};
+
 /// An awaited unary call: await it, once.
 template <class Reply>
 class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
@@ -191,9 +222,22 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   detail::ReplyAwaiter<Reply> operator co_await() noexcept {
     return detail::ReplyAwaiter<Reply>(call(), *reply_);
   }
+  /// For programs without coroutines: `done` is called with the result on the call's loop, in one
+  /// of its turns, or now if there is no loop. Nobody needs to keep the call; it is cancelled by
+  /// CallOptions::cancellation(). If the loop goes first, `done` is destroyed and not called.
+  ///
+  ///     client.SayHelloAsync(request).on_done([](Result<HelloReply> reply) { … });
+  void on_done(UniqueFunction<void(Result<Reply>)> done) && {
+    if (EventLoop::current() == nullptr) return done(Result<Reply>(this->status()));
+    static_cast<void>(spawn(tell(std::move(*this), std::move(done))));
+  }
 
  private:
   friend ClientStub;
+  static Task<void> tell(AsyncUnaryCall call, UniqueFunction<void(Result<Reply>)> done) {
+    Result<Reply> reply = co_await call;
+    done(std::move(reply));
+  }
   explicit AsyncUnaryCall(std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
       : AsyncCallBase(std::move(started)), reply_(std::make_unique<Reply>()) {
     expect_reply(*reply_);
@@ -341,13 +385,14 @@ class ClientStub {
   /// REQUIRES: `methods` are constants that live for ever.
   ClientStub(const Channel& channel, std::span<const Method> methods);
 
-  /// A unary call: waits for the reply.
+  /// A unary call: waits for the reply. `info`, where there is one, is filled.
   template <class Reply>
   Result<Reply> unary(std::size_t method,
                       const google::protobuf::MessageLite& request,
-                      const CallOptions& options) const {
+                      const CallOptions& options,
+                      CallInfo* info = nullptr) const {
     Reply reply;
-    Status status = call_blocking(method, request, options, reply);
+    Status status = call_blocking(method, request, options, reply, info);
     if (!status.ok()) return Result<Reply>(std::move(status));
     return Result<Reply>(std::move(reply));
   }
@@ -405,7 +450,8 @@ class ClientStub {
   Status call_blocking(std::size_t method,
                        const google::protobuf::MessageLite& request,
                        const CallOptions& options,
-                       google::protobuf::MessageLite& reply) const;
+                       google::protobuf::MessageLite& reply,
+                       CallInfo* info) const;
   /// `request` is null where the call streams its requests.
   BlockingPtr start_blocking(std::size_t method,
                              const google::protobuf::MessageLite* request,
@@ -414,7 +460,9 @@ class ClientStub {
                        const google::protobuf::MessageLite* request,
                        const CallOptions& options) const;
 
-  std::shared_ptr<const detail::BoundMethods> methods_;
+  std::shared_ptr<detail::ChannelCore> channel_;
+  /// As long as the channel's.
+  const detail::BoundMethod* methods_;
 };
 
 }  // namespace nearcall::inline v0

@@ -20,18 +20,17 @@ Status obstacle(const BoundMethod& method, const Backend& channel, const EventLo
 
 }  // namespace
 
-AsyncCall::AsyncCall(const BoundMethods& methods,
-                     std::size_t method,
+AsyncCall::AsyncCall(Backend& backend,
+                     const BoundMethod& method,
                      const google::protobuf::MessageLite* request,
                      const CallOptions& options,
                      EventLoop* loop)
     : loop_(loop),
       call_(*this,
-            methods[method],
+            method,
             options,
-            methods.backend().options().max_receive_message_size(),
-            loop != nullptr ? loop->core().clock() : methods.backend().clock()) {
-  Backend& backend = methods.backend();
+            backend.options().max_receive_message_size(),
+            loop != nullptr ? loop->core().clock() : backend.clock()) {
   if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
   if (request != nullptr) call_.keep_request(*request);
   if (call_.is_over()) return;
@@ -158,6 +157,9 @@ const Status& AsyncCallBase::status() const {
 }
 const Metadata& AsyncCallBase::trailers() const {
   return call().call().trailers();
+}
+PeerIdentity AsyncCallBase::peer() const {
+  return call().peer();
 }
 bool AsyncCallBase::is_done() const noexcept {
   return call().call().is_over();

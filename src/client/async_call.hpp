@@ -2,7 +2,6 @@
 // AsyncCall: a call that coroutines wait for.
 #pragma once
 
-#include "client/bound_methods.hpp"
 #include "client/call.hpp"
 #include "client/loop_backend.hpp"
 
@@ -22,8 +21,8 @@ namespace nearcall::inline v0::detail {
 class AsyncCall final : private WaitingCall, private CallWaiter {
  public:
   /// `loop` is null where none runs: the call has failed then.
-  AsyncCall(const BoundMethods& methods,
-            std::size_t method,
+  AsyncCall(Backend& backend,
+            const BoundMethod& method,
             const google::protobuf::MessageLite* request,
             const CallOptions& options,
             EventLoop* loop);
@@ -35,6 +34,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
   Call& call() noexcept { return call_; }
+  const PeerIdentity& peer() const noexcept { return peer_.identity(); }
   void cancel() noexcept;
 
   /// Aborts with a sentence if it is used outside of its loop.
@@ -74,7 +74,10 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
 
   // WaitingCall
 
-  void open_on(ClientConnection& connection) override { call_.open(connection, &loop_->core()); }
+  void open_on(ClientConnection& connection) override {
+    peer_ = connection.shared_peer();
+    call_.open(connection, &loop_->core());
+  }
   void on_failed(const Status& why) override { call_.on_failed(why); }
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
 
@@ -85,6 +88,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   /// Null before it begins, and once it is over.
   LoopBackend* backend_ = nullptr;
   Call call_;
+  SharedPeer peer_;
   std::optional<Timer> timer_;
   Resume waiting_[2];
   /// cancel() on another thread moves it from no to posting and on to posted; the end of the call

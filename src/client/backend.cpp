@@ -56,12 +56,15 @@ class CheckingConnector final : public Connector {
 
 }  // namespace
 
+std::shared_ptr<Connector> make_connector(ConnectCallback callback) {
+  if (!callback) return nullptr;
+  return std::make_shared<CallbackConnector>(std::move(callback));
+}
+
 Backend::Backend(std::string target, ChannelOptions options, Clock clock)
     : target_(std::move(target)), options_(std::move(options)), clock_(clock) {
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
-  } else if (options_.connect_callback()) {
-    connector_ = std::make_shared<CallbackConnector>(options_.connect_callback());
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
     connector_ = make_connector(*endpoint);
   } else {
@@ -136,6 +139,8 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop);
   const bool is_given_up = stop.stop_requested() || clock_.now() >= deadline;
   const std::lock_guard lock(here.mutex);
+  using Event = Connectivity::Event;
+  note(here, made ? Event::connected : is_given_up ? Event::given_up : Event::failed);
   --here.connecting;
   here.has_connected.notify_all();
   if (made) {
@@ -199,6 +204,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool
   }
   if (pool.failures != failures) return Failure{pool.failure};
   ++pool.connecting;
+  note(pool, Connectivity::Event::attempt);
   return std::shared_ptr<BlockingConnection>();
 }
 
@@ -260,7 +266,9 @@ void Backend::give_up(Pool& pool, PooledConnection& place) {
   const std::lock_guard lock(pool.mutex);
   place.is_going = true;
   place.users.fetch_sub(1, std::memory_order_acq_rel);
-  if (place.try_vacate()) gone = std::move(place.connection);
+  if (!place.try_vacate()) return;
+  gone = std::move(place.connection);
+  note(pool, Connectivity::Event::lost);
 }
 
 void Backend::put_back(std::shared_ptr<BlockingConnection> connection,
@@ -297,8 +305,57 @@ void Backend::close_idle(Pool& pool, std::size_t kept, TimePoint since) {
     if (idle <= kept) return;
     if (place->idle_since.load() > since || !place->try_vacate()) continue;
     closed.push_back(std::move(place->connection));
+    note(pool, Connectivity::Event::lost);
     --idle;
   }
+}
+
+// ---- whether the server can be reached ----------------------------------------------------------
+
+/// `pool`: its mutex is held.
+void Backend::note(Pool& pool, Connectivity::Event event) {
+  const TimePoint now = clock_.now();
+  constexpr auto parts = 1'000'003;
+  const double chance = static_cast<double>(now.time_since_epoch().count() % parts) / parts;
+  pool.connectivity.resume(event, now, chance);
+}
+
+void Backend::note(Connectivity::Event event) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  note(here, event);
+}
+
+TimePoint Backend::next_attempt() {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  return here.connectivity.next_attempt();
+}
+
+bool Backend::pause_before_attempt(TimePoint until) {
+  Pool& here = pool();
+  std::unique_lock lock(here.mutex);
+  const TimePoint next = here.connectivity.next_attempt();
+  if (next >= until) return false;
+  here.has_connected.wait_for(lock, next - clock_.now(), [&here] {
+    return here.connectivity.state() == Connectivity::State::ready;
+  });
+  return true;
+}
+
+Status Backend::ensure_connection() {
+  BlockingConnection::Turn turn;
+  std::shared_ptr<BlockingConnection> connection = take(turn);
+  if (connection == nullptr) {
+    Result<std::shared_ptr<BlockingConnection>> made = connect(no_deadline, {});
+    if (!made) return std::move(made).error();
+    connection = *std::move(made);
+    turn = connection->begin_turn();
+  }
+  const http2::Session::OpenState state = connection->client().open_state();
+  turn.end();
+  put_back(std::move(connection), state, clock_.now());
+  return Status();
 }
 
 // ---- loops --------------------------------------------------------------------------------------

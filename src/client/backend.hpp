@@ -8,6 +8,7 @@
 #include "base/fork_mark.hpp"
 #include "client/blocking_connection.hpp"
 #include "client/bound_method.hpp"
+#include "client/connectivity.hpp"
 
 #include <nearcall/channel.hpp>
 
@@ -116,6 +117,15 @@ class Backend : public std::enable_shared_from_this<Backend> {
                 http2::Session::OpenState state,
                 TimePoint now);
 
+  /// Whether there is a connection for a blocking call; makes one, on this thread, if not.
+  Status ensure_connection();
+  /// When whoever waits for the server tries again.
+  TimePoint next_attempt();
+  /// Waits until next_attempt(), or until a connection was made meanwhile; false if that is not
+  /// before `until`.
+  bool pause_before_attempt(TimePoint until);
+  /// What an attempt of a loop came to.
+  void note(Connectivity::Event event);
   /// Closes what carries no call, on loops in their next turn.
   void close_idle();
 
@@ -147,6 +157,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
     Status failure;
     /// An attempt has ended, well or not.
     std::condition_variable_any has_connected;
+    Connectivity connectivity;
     IntrusiveList<LoopPlace> loops;
     std::atomic<TimePoint> next_sweep{TimePoint{}};
     std::array<LastUsed, last_used_count> last_used;
@@ -175,12 +186,13 @@ class Backend : public std::enable_shared_from_this<Backend> {
   Result<std::shared_ptr<BlockingConnection>> make(Pool& pool,
                                                    TimePoint deadline,
                                                    const std::stop_token& stop);
+  void note(Pool& pool, Connectivity::Event event);
   static PooledConnection& vacancy(Pool& pool);
   /// Its user goes, and it takes no calls any more.
-  static void give_up(Pool& pool, PooledConnection& place);
-  static void sweep(Pool& pool, TimePoint now);
+  void give_up(Pool& pool, PooledConnection& place);
+  void sweep(Pool& pool, TimePoint now);
   /// Closes those that were idle since `since`, as long as more than `kept` are idle.
-  static void close_idle(Pool& pool, std::size_t kept, TimePoint since);
+  void close_idle(Pool& pool, std::size_t kept, TimePoint since);
   void tell_loops(LoopPlace::Wish wish);
 
   const std::string target_;

@@ -186,7 +186,8 @@ void BlockingCall::wait_for_end(Turn& turn) {
 
 Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
                                const CallOptions& options,
-                               google::protobuf::MessageLite& reply) {
+                               google::protobuf::MessageLite& reply,
+                               CallInfo* info) {
   call_.expect_reply(reply);
   call_.borrow_request(request);
   if (!prepare(options)) return call_.status();
@@ -194,6 +195,7 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
   begin(turn);
   if (connection_ == nullptr) return call_.status();
   wait_for_end(turn);
+  if (info != nullptr) fill(*info);
   if (connection_ != nullptr && !is_shared()) leave(std::move(turn));
   return call_.reply_status();
 }
@@ -255,6 +257,17 @@ const Metadata& BlockingCall::trailers() {
   if (!has_connection()) return call_.trailers();
   const Turn turn = connection_->begin_turn();
   return call_.trailers();
+}
+
+PeerIdentity BlockingCall::peer() {
+  const auto guard = lock_place();
+  return connection_ == nullptr ? PeerIdentity() : connection_->client().pump().peer();
+}
+
+void BlockingCall::fill(CallInfo& info) {
+  info.headers_ = call_.headers();
+  info.trailers_ = call_.trailers();
+  info.peer_ = peer();
 }
 
 void BlockingCall::cancel() noexcept {

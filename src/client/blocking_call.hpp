@@ -6,7 +6,7 @@
 #include "client/blocking_connection.hpp"
 #include "client/call.hpp"
 
-#include <nearcall/call_options.hpp>
+#include <nearcall/client.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -40,7 +40,8 @@ class BlockingCall final : private CallWaiter {
   /// A whole unary call.
   Status run_unary(const google::protobuf::MessageLite& request,
                    const CallOptions& options,
-                   google::protobuf::MessageLite& reply);
+                   google::protobuf::MessageLite& reply,
+                   CallInfo* info);
 
   bool read(google::protobuf::MessageLite& into);
   bool write(const google::protobuf::MessageLite& message);
@@ -48,6 +49,8 @@ class BlockingCall final : private CallWaiter {
   Status finish();
   const Metadata& headers();
   const Metadata& trailers();
+  /// Nobody known before it is on a connection.
+  PeerIdentity peer();
   void cancel() noexcept;
 
  private:
@@ -85,6 +88,7 @@ class BlockingCall final : private CallWaiter {
   Result<std::shared_ptr<BlockingConnection>> connect();
   void send();
   void wait_for_end(Turn& turn);
+  void fill(CallInfo& info);
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
   /// forked child, whose parent goes on with it.
   bool has_connection();

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "client/backend.hpp"
+#include "client/invoker.hpp"
 
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -25,11 +27,21 @@ class ChannelCore {
   ~ChannelCore() { backend_->retire(); }
 
   void close_idle() { backend_->close_idle(); }
+  /// What calls go through.
+  Invoker& invoker() const noexcept { return *invoker_; }
+  /// From now on calls go through `outer`, which passes on to what was the invoker. REQUIRES: no
+  /// call was made yet.
+  void wrap(std::unique_ptr<Invoker> outer) {
+    invoker_ = outer.get();
+    wrappers_.push_back(std::move(outer));
+  }
   /// The one that the next call goes to. Lives as long as this, and as long as calls on it.
   Backend& pick() const noexcept { return *backend_; }
 
  private:
   const std::shared_ptr<Backend> backend_;
+  std::vector<std::unique_ptr<Invoker>> wrappers_;
+  Invoker* invoker_ = &direct_invoker();
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 
@@ -32,6 +33,39 @@ enum class PlainBlock : std::uint8_t {
   none,
   headers,      // of a response that goes on, without metadata, in an encoding that is accepted
   ok_trailers,  // without metadata
+};
+
+/// Who the server of a connection is, also for calls that outlive the connection.
+///
+/// Thread safety: none; all copies are one loop's.
+class SharedPeer {
+ public:
+  SharedPeer() noexcept = default;
+  explicit SharedPeer(const PeerIdentity& peer) : shared_(new Shared{peer, 1}) {}
+  SharedPeer(const SharedPeer& other) noexcept : shared_(other.shared_) {
+    if (shared_ != nullptr) ++shared_->users;
+  }
+  SharedPeer& operator=(SharedPeer other) noexcept {
+    std::swap(shared_, other.shared_);
+    return *this;
+  }
+  ~SharedPeer() {
+    if (shared_ != nullptr && --shared_->users == 0) delete shared_;
+  }
+
+  explicit operator bool() const noexcept { return shared_ != nullptr; }
+  /// Nobody known where it is of no connection.
+  const PeerIdentity& identity() const noexcept {
+    static const PeerIdentity nobody;
+    return shared_ != nullptr ? shared_->peer : nobody;
+  }
+
+ private:
+  struct Shared {
+    PeerIdentity peer;
+    std::size_t users;
+  };
+  Shared* shared_ = nullptr;
 };
 
 /// The client's end of a connection.
@@ -69,6 +103,10 @@ class ClientConnection final : public PumpHandler {
   }
 
   const std::string& target() const noexcept { return target_; }
+  const SharedPeer& shared_peer() {
+    if (!peer_) peer_ = SharedPeer(pump_.peer());
+    return peer_;
+  }
   /// Whether the server has said anything that HTTP/2 knows.
   bool has_settings() const noexcept { return pump_.session().has_peer_settings(); }
 
@@ -84,6 +122,7 @@ class ClientConnection final : public PumpHandler {
   std::string end_text_;
   bool is_refused_ = false;
   bool said_goaway_ = false;
+  SharedPeer peer_;
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;
 };

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels, stubs and blocking call objects: the public face of the client.
-#include "client/async_call.hpp"
 #include "client/blocking_call.hpp"
-#include "client/bound_methods.hpp"
+#include "client/channel_core.hpp"
+#include "client/eager_connect.hpp"
 
 #include <nearcall/client.hpp>
-#include <nearcall/event_loop.hpp>
 
 #include <utility>
 
@@ -20,6 +19,9 @@ const Metadata& BlockingCallBase::headers() {
 }
 const Metadata& BlockingCallBase::trailers() const {
   return call().trailers();
+}
+PeerIdentity BlockingCallBase::peer() const {
+  return call().peer();
 }
 void BlockingCallBase::cancel() noexcept {
   call().cancel();
@@ -45,34 +47,41 @@ Channel::Channel(std::string_view target, ChannelOptions options)
 
 Channel::~Channel() = default;
 
+Status Channel::connect(std::chrono::nanoseconds patience) const {
+  return detail::connect_eagerly(core_->pick(), patience);
+}
+
+Task<Status> Channel::connect_async(std::chrono::nanoseconds patience) const {
+  return detail::connect_eagerly_on_loop(core_, patience);
+}
+
 void Channel::close_idle() const {
   core_->close_idle();
 }
 
 ClientStub::ClientStub(const Channel& channel, std::span<const Method> methods)
-    : methods_(std::make_shared<detail::BoundMethods>(channel.core(), methods)) {
+    : channel_(channel.core()), methods_(channel_->pick().bind(methods).data()) {
 }
 
 Status ClientStub::call_blocking(std::size_t method,
                                  const google::protobuf::MessageLite& request,
                                  const CallOptions& options,
-                                 google::protobuf::MessageLite& reply) const {
-  detail::BlockingCall call(methods_->backend(), (*methods_)[method], options);
-  return call.run_unary(request, options, reply);
+                                 google::protobuf::MessageLite& reply,
+                                 CallInfo* info) const {
+  return channel_->invoker().call({channel_->pick(), methods_[method], &request, options}, reply,
+                                  info);
 }
 
 ClientStub::BlockingPtr ClientStub::start_blocking(std::size_t method,
                                                    const google::protobuf::MessageLite* request,
                                                    const CallOptions& options) const {
-  BlockingPtr call(new detail::BlockingCall(methods_->backend(), (*methods_)[method], options));
-  call->start(request, options);
-  return call;
+  return channel_->invoker().start_blocking({channel_->pick(), methods_[method], request, options});
 }
 
 ClientStub::AsyncPtr ClientStub::start_async(std::size_t method,
                                              const google::protobuf::MessageLite* request,
                                              const CallOptions& options) const {
-  return AsyncPtr(new detail::AsyncCall(*methods_, method, request, options, EventLoop::current()));
+  return channel_->invoker().start_async({channel_->pick(), methods_[method], request, options});
 }
 
 }  // namespace nearcall::inline v0

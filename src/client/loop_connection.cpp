@@ -8,7 +8,7 @@
 
 namespace nearcall::inline v0::detail {
 
-LoopConnection::LoopConnection(const Backend& backend, LoopCore& loop, LoopConnectionOwner& owner)
+LoopConnection::LoopConnection(Backend& backend, LoopCore& loop, LoopConnectionOwner& owner)
     : backend_(&backend),
       loop_(&loop),
       owner_(&owner),
@@ -17,12 +17,13 @@ LoopConnection::LoopConnection(const Backend& backend, LoopCore& loop, LoopConne
 
 LoopConnection::~LoopConnection() {
   give_up_attempt();
+  begin_closing();
   if (client_) client_->pump().end(EndReason::cancelled, "the channel closed it");
 }
 
 void LoopConnection::abandon(const Status& why) {
   give_up_attempt();
-  phase_ = Phase::closing;
+  begin_closing();
   fail_waiting(why);
   if (client_) client_->pump().end(EndReason::cancelled, why.message());
   driver_.reset();
@@ -32,6 +33,7 @@ void LoopConnection::abandon(const Status& why) {
 
 void LoopConnection::connect() {
   phase_ = Phase::connecting;
+  backend_->note(Connectivity::Event::attempt);
   abandon_ = std::stop_source();
   const TimePoint deadline = backend_->connect_deadline(loop_->clock().now(), no_deadline);
   connect_timer_.set(deadline);
@@ -42,8 +44,8 @@ void LoopConnection::connect() {
 
 void LoopConnection::on_connect_late(void* self) noexcept {
   auto& connection = *static_cast<LoopConnection*>(self);
-  connection.give_up_attempt();
-  connection.phase_ = Phase::closing;
+  connection.end_attempt(Connectivity::Event::failed);
+  connection.begin_closing();
   connection.fail_waiting(
       Status(StatusCode::unavailable,
              connection.backend_->target() + ": the attempt to connect took too long"));
@@ -57,6 +59,7 @@ void LoopConnection::finish_connect() {
   if (phase_ != Phase::connecting) return;  // it ended because it was given up
   connect_timer_.clear();
   Result<std::unique_ptr<Transport>> transport = take_result(connecting_);
+  backend_->note(transport ? Connectivity::Event::connected : Connectivity::Event::failed);
   if (!transport) {
     phase_ = Phase::closing;
     return fail_waiting(transport.error());
@@ -72,7 +75,11 @@ void LoopConnection::finish_connect() {
 /// Nobody wants it, or it is late: the connector is told, then its task is destroyed where it
 /// waits, and with it what it holds.
 void LoopConnection::give_up_attempt() {
-  if (phase_ != Phase::connecting) return;
+  if (phase_ == Phase::connecting) end_attempt(Connectivity::Event::given_up);
+}
+
+void LoopConnection::end_attempt(Connectivity::Event how) {
+  backend_->note(how);
   phase_ = Phase::idle;
   connect_timer_.clear();
   abandon_.request_stop();
@@ -113,7 +120,7 @@ void LoopConnection::open_waiting() {
       case http2::Session::OpenState::full:
         return;
       case http2::Session::OpenState::closed:
-        phase_ = Phase::closing;
+        begin_closing();
         return hand_back_waiting();
     }
   }
@@ -127,8 +134,13 @@ void LoopConnection::on_room() {
   if (!waiting_.empty()) owner_->ask_to_go_on();
 }
 
-void LoopConnection::on_closing() {
+void LoopConnection::begin_closing() {
+  if (phase_ == Phase::connected) backend_->note(Connectivity::Event::lost);
   phase_ = Phase::closing;
+}
+
+void LoopConnection::on_closing() {
+  begin_closing();
   if (client_->pump().has_ended() && driver_) driver_->stop();
   hand_back_waiting();
   owner_->ask_to_go_on();

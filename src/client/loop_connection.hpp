@@ -49,7 +49,7 @@ class LoopConnectionOwner {
 /// Thread safety: the loop's thread.
 class LoopConnection final : public ClientDriver {
  public:
-  LoopConnection(const Backend& backend, LoopCore& loop, LoopConnectionOwner& owner);
+  LoopConnection(Backend& backend, LoopCore& loop, LoopConnectionOwner& owner);
   LoopConnection(const LoopConnection&) = delete;
   LoopConnection& operator=(const LoopConnection&) = delete;
   ~LoopConnection();
@@ -80,12 +80,15 @@ class LoopConnection final : public ClientDriver {
   void connect();
   void finish_connect();
   void give_up_attempt();
+  void end_attempt(Connectivity::Event how);
   void fail_waiting(const Status& why);
+  /// Takes no calls any more.
+  void begin_closing();
   /// None of those that wait here was opened.
   void hand_back_waiting();
   void open_waiting();
 
-  const Backend* backend_;
+  Backend* backend_;
   LoopCore* loop_;
   LoopConnectionOwner* owner_;
   Phase phase_ = Phase::idle;

@@ -4,6 +4,7 @@
 #include "codegen/templates.hpp"
 #include "codegen/text_template.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <vector>
@@ -22,13 +23,13 @@ class Client {
   $methods$
 
  private:
-  ::nearcall::ClientStub stub_;
+  ::nearcall::ClientStub $stub$;
 };
 )";
 
 constexpr std::string_view constructor_template = R"(
 $signature$
-    : stub_(channel, $methods$) {}
+    : $stub$(channel, $methods$) {}
 )";
 
 constexpr std::string_view method_declaration_template = R"(
@@ -77,6 +78,20 @@ CallShape shape_of(const MethodModel& method) {
           ours + "AsyncBidiStreamingCall<" + both + ">", both};
 }
 
+/// The member that makes the calls: an RPC keeps its name, whatever that is.
+std::string stub_name(const ServiceModel& service) {
+  std::string name = "stub_";
+  const auto is_taken = [&name](const MethodModel& method) { return method.name == name; };
+  while (std::any_of(service.methods.begin(), service.methods.end(), is_taken))
+    name.insert(0, "the_");
+  return name;
+}
+
+/// Whether it fills a CallInfo: all other calls are objects that can be asked.
+bool takes_info(const MethodModel& method, bool is_async) {
+  return method.kind == Kind::unary && !is_async;
+}
+
 /// The declaration of one member, or the head of its definition: then `scope` is
 /// "Greeter::Client::".
 std::string member(const MethodModel& method,
@@ -92,19 +107,26 @@ std::string member(const MethodModel& method,
   if (shape.takes_request) signature.arguments.push_back("const " + method.request + "& request");
   signature.arguments.push_back(std::string("const ::nearcall::CallOptions& options") +
                                 (is_declaration ? " = {}" : ""));
+  if (takes_info(method, is_async)) {
+    signature.arguments.push_back(std::string("::nearcall::CallInfo* info") +
+                                  (is_declaration ? " = nullptr" : ""));
+  }
   signature.tail = is_declaration ? " const;" : " const {";
   return wrap(signature, indent);
 }
 
-std::string stub_call(const MethodModel& method, std::size_t index, bool is_async) {
+std::string stub_call(const ServiceModel& service, std::size_t index, bool is_async) {
   constexpr std::size_t indent = 2;
+  const MethodModel& method = service.methods[index];
   const CallShape shape = shape_of(method);
   Signature call;
-  call.name = "return stub_." + to_string(method.kind) + (is_async ? "_async<" : "<");
+  call.name =
+      "return " + stub_name(service) + "." + to_string(method.kind) + (is_async ? "_async<" : "<");
   call.name += shape.stub_types + ">";
   call.arguments = {std::to_string(index)};
   if (shape.takes_request) call.arguments.emplace_back("request");
   call.arguments.emplace_back("options");
+  if (takes_info(method, is_async)) call.arguments.emplace_back("info");
   call.tail = ";";
   return wrap(call, indent);
 }
@@ -124,8 +146,8 @@ std::string method_definition(const ServiceModel& service, std::size_t index) {
   return fill(method_definition_template,
               {{"blocking", member(method, /*is_async=*/false, scope, 0)},
                {"awaited", member(method, /*is_async=*/true, scope, 0)},
-               {"call", stub_call(method, index, /*is_async=*/false)},
-               {"call_async", stub_call(method, index, /*is_async=*/true)}});
+               {"call", stub_call(service, index, /*is_async=*/false)},
+               {"call_async", stub_call(service, index, /*is_async=*/true)}});
 }
 
 }  // namespace
@@ -134,7 +156,8 @@ std::string client_declaration(const ServiceModel& service) {
   std::vector<std::string> methods;
   for (const MethodModel& method : service.methods)
     methods.push_back(method_declaration(method));
-  return fill(declaration_template, {{"methods", join(methods, "\n")}});
+  return fill(declaration_template,
+              {{"methods", join(methods, "\n")}, {"stub", stub_name(service)}});
 }
 
 std::string client_definition(const ServiceModel& service) {
@@ -142,7 +165,8 @@ std::string client_definition(const ServiceModel& service) {
       service.methods.empty() ? "{}" : service.scope + service.methods_constant;
   const std::string constructor = service.name + "::Client::Client(::nearcall::Channel& channel)";
   std::vector<std::string> blocks = {
-      fill(constructor_template, {{"signature", constructor}, {"methods", methods}})};
+      fill(constructor_template,
+           {{"signature", constructor}, {"methods", methods}, {"stub", stub_name(service)}})};
   for (std::size_t i = 0; i < service.methods.size(); ++i) {
     blocks.push_back(method_definition(service, i));
   }

@@ -34,7 +34,7 @@ constexpr std::string_view keywords =
 constexpr auto members_of_services =
     std::to_array<std::string_view>({"Client", "Service", "full_name"});
 /// The classes that methods are members of, and what else is declared in these.
-constexpr auto members_of_methods = std::to_array<std::string_view>({"Client", "Service", "stub_"});
+constexpr auto members_of_methods = std::to_array<std::string_view>({"Client", "Service"});
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {

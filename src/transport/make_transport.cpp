@@ -21,7 +21,7 @@ class RefusingConnector final : public Connector {
 
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
     co_return Status(StatusCode::failed_precondition,
-                     target_ + ": such a target needs a connect callback");
+                     target_ + ": such a target needs ChannelOptions::connector()");
   }
 
  private:

@@ -11,7 +11,7 @@
 namespace nearcall::inline v0::detail {
 
 /// The connector for an endpoint. That of an authority refuses every connection
-/// (FAILED_PRECONDITION): such a target is for channels with a connect callback.
+/// (FAILED_PRECONDITION): such a target is for channels with a connector.
 std::unique_ptr<Connector> make_connector(const Endpoint& endpoint);
 
 /// The listener for an endpoint, not bound yet.

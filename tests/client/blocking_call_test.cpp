@@ -234,8 +234,8 @@ Task<Result<std::unique_ptr<Transport>>> never_connect() {
 }
 
 TEST_F(BlockingCallTest, ADeadlineThatPassesWhileConnectingIsDeadlineExceeded) {
-  Channel channel("mine", ChannelOptions().connect_callback(
-                              [](const ConnectContext&) { return never_connect(); }));
+  Channel channel(
+      "mine", ChannelOptions().connector([](const ConnectContext&) { return never_connect(); }));
 
   const Status status =
       call_unary(ClientStub(channel, test_methods), CallOptions().timeout(5ms)).status();
@@ -244,7 +244,7 @@ TEST_F(BlockingCallTest, ADeadlineThatPassesWhileConnectingIsDeadlineExceeded) {
 }
 
 TEST_F(BlockingCallTest, AConnectTimeoutThatPassesWithTimeLeftIsUnavailable) {
-  Channel channel("mine", ChannelOptions().connect_timeout(5ms).connect_callback(
+  Channel channel("mine", ChannelOptions().connect_timeout(5ms).connector(
                               [](const ConnectContext&) { return never_connect(); }));
 
   const Status status = call_unary(ClientStub(channel, test_methods)).status();
@@ -254,7 +254,7 @@ TEST_F(BlockingCallTest, AConnectTimeoutThatPassesWithTimeLeftIsUnavailable) {
 
 TEST_F(BlockingCallTest, AStopRequestEndsACallThatStillConnects) {
   std::stop_source stop;
-  Channel channel("mine", ChannelOptions().connect_callback([&stop](const ConnectContext&) {
+  Channel channel("mine", ChannelOptions().connector([&stop](const ConnectContext&) {
     stop.request_stop();
     return never_connect();
   }));
@@ -269,7 +269,7 @@ TEST_F(BlockingCallTest, AStopRequestEndsACallThatStillConnects) {
 TEST_F(BlockingCallTest, AStopRequestFromAnotherThreadEndsACallThatStillConnects) {
   std::stop_source stop;
   std::promise<std::stop_token> connecting;
-  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
+  Channel channel("mine", ChannelOptions().connector([&](const ConnectContext& context) {
     connecting.set_value(context.cancellation());
     return never_connect();
   }));

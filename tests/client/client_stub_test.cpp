@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -223,6 +224,139 @@ TEST_F(ClientStubTest, ProxyVariablesAreNotRead) {
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "straight");
   EXPECT_FALSE(proxy.has_visitor(0));
+}
+
+/// A server whose answers have metadata.
+void answer_with_metadata(ScriptedPeer& peer) {
+  while (http2::Stream* const stream = peer.next_call()) {
+    peer.headers(*stream,
+                 {{":status", "200"}, {"content-type", "application/grpc"}, {"server-id", "7"}});
+    peer.message(*stream, "reply");
+    peer.headers(*stream, {{"grpc-status", "0"}, {"took", "3"}}, /*end_stream=*/true);
+    peer.session().release(*stream);
+    peer.flush();
+  }
+}
+
+class CallInfoTest : public LogCheckedTest {
+ protected:
+  ScriptedServer server_{{answer_with_metadata}};
+  const Channel channel_{"mine", server_.options()};
+  const ClientStub stub_{channel_, test_methods};
+};
+
+TEST_F(CallInfoTest, ABlockingUnaryCallGivesMetadataAndPeerToWhoeverAsks) {
+  CallInfo info;
+  const Result<StringValue> reply =
+      stub_.unary<StringValue>(unary_method, text("a"), patient(), &info);
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(info.headers().get("server-id"), "7");
+  EXPECT_EQ(info.trailers().get("took"), "3");
+  EXPECT_EQ(info.peer().pid(), ::getpid());
+}
+
+TEST_F(CallInfoTest, NobodyIsKnownWhereThereWasNoConnection) {
+  CallInfo info;
+  const ClientStub nowhere(Channel("unix:/nowhere"), test_methods);
+
+  EXPECT_FALSE(nowhere.unary<StringValue>(unary_method, text("a"), patient(), &info).ok());
+
+  EXPECT_FALSE(info.peer().has_credentials());
+  EXPECT_TRUE(info.headers().empty());
+}
+
+TEST_F(CallInfoTest, EveryBlockingCallObjectKnowsItsPeer) {
+  auto serve = stub_.server_streaming<StringValue>(serve_method, text("a"), patient());
+  auto collect = stub_.client_streaming<StringValue, StringValue>(collect_method, patient());
+  auto chat = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+
+  EXPECT_EQ(serve.peer().pid(), ::getpid());
+  EXPECT_EQ(collect.peer().pid(), ::getpid());
+  EXPECT_TRUE(chat.finish().ok());
+  EXPECT_EQ(chat.peer().pid(), ::getpid());
+}
+
+Task<void> look_at_awaited(const ClientStub& stub) {
+  auto unary = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  const Result<StringValue> reply = co_await unary;
+  EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(unary.trailers().get("took"), "3");
+  EXPECT_EQ(unary.peer().pid(), ::getpid());
+  auto chat = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  const Status status = co_await chat.finish();
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(chat.peer().pid(), ::getpid());
+}
+
+TEST_F(CallInfoTest, EveryAwaitedCallObjectKnowsItsPeerBeyondItsEnd) {
+  sync_wait(look_at_awaited(stub_));
+}
+
+class CallbackTest : public LogCheckedTest {
+ protected:
+  ScriptedServer server_{{[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
+  const Channel channel_{"mine", server_.options()};
+  const ClientStub stub_{channel_, test_methods};
+  std::string heard_;
+};
+
+TEST_F(CallbackTest, IsCalledWithTheReplyInATurnOfTheLoop) {
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+  auto owned = std::make_unique<std::string>("heard ");
+
+  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
+      .on_done([&, owned = std::move(owned)](const Result<StringValue>& reply) {
+        heard_ = *owned + reply->value();
+        loop.stop();
+      });
+  EXPECT_EQ(heard_, "");
+  loop.run();
+
+  EXPECT_EQ(heard_, "heard reply");
+}
+
+TEST_F(CallbackTest, MayMakeTheNextCall) {
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+
+  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
+      .on_done([&](const Result<StringValue>&) {
+        stub_.unary_async<StringValue>(unary_method, text("b"), patient())
+            .on_done([&](const Result<StringValue>& reply) {
+              heard_ = reply->value();
+              loop.stop();
+            });
+      });
+  loop.run();
+
+  EXPECT_EQ(heard_, "reply");
+}
+
+TEST_F(CallbackTest, IsCalledAtOnceWhereThereIsNoLoop) {
+  Status status;
+  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
+      .on_done([&status](const Result<StringValue>& reply) { status = reply.status(); });
+
+  EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+}
+
+TEST_F(CallbackTest, IsDestroyedAndNotCalledWhereTheLoopGoesFirst) {
+  auto owned = std::make_shared<int>(1);
+  const std::weak_ptr<int> watched = owned;
+  bool was_called = false;
+  {
+    EventLoop loop;
+    const EventLoop::Binding binding(loop);
+    stub_.unary_async<StringValue>(unary_method, text("a"), patient())
+        .on_done([&was_called, owned = std::move(owned)](const Result<StringValue>&) {
+          was_called = true;
+        });
+    EXPECT_FALSE(watched.expired());
+  }
+  EXPECT_TRUE(watched.expired());
+  EXPECT_FALSE(was_called);
 }
 
 }  // namespace

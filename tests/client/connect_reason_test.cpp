@@ -43,8 +43,8 @@ Task<Result<std::unique_ptr<Transport>>> speak_http1(std::unique_ptr<Transport>&
 
 TEST_F(ConnectReason, WhatIsNoHttp2IsNotGrpc) {
   std::unique_ptr<Transport> theirs;
-  Channel channel("mine", ChannelOptions().connect_callback(
-                              [&theirs](const auto&) { return speak_http1(theirs); }));
+  Channel channel(
+      "mine", ChannelOptions().connector([&theirs](const auto&) { return speak_http1(theirs); }));
 
   const Status status = call_unary(ClientStub(channel, test_methods)).status();
 
@@ -70,7 +70,7 @@ Task<Result<std::unique_ptr<Transport>>> connect_to(std::unique_ptr<Transport>& 
 class ExpectedServer : public LogCheckedTest {
  protected:
   Status call(const PeerPolicy& expected) {
-    Channel channel("mine", ChannelOptions().expect_server(expected).connect_callback(
+    Channel channel("mine", ChannelOptions().expect_server(expected).connector(
                                 [this](const auto&) { return connect_to(theirs_); }));
     const CallOptions options = CallOptions().timeout(20ms).metadata("secret", "1");
     return call_unary(ClientStub(channel, test_methods), options).status();

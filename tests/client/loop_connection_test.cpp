@@ -137,8 +137,8 @@ Task<Result<std::unique_ptr<Transport>>> fail_soon() {
 }
 
 TEST_F(LoopConnectionTest, AnAttemptThatFailsFailsAllCallsThatWaitForIt) {
-  Channel channel(
-      "mine", ChannelOptions().connect_callback([](const ConnectContext&) { return fail_soon(); }));
+  Channel channel("mine",
+                  ChannelOptions().connector([](const ConnectContext&) { return fail_soon(); }));
   const ClientStub stub(channel, test_methods);
 
   const std::vector<Status> outcomes = sync_wait(call_together(stub, 3));
@@ -153,8 +153,8 @@ Task<Result<std::unique_ptr<Transport>>> throw_soon() {
 }
 
 TEST_F(LoopConnectionTest, AConnectorThatThrowsIsUnavailable) {
-  Channel channel("mine", ChannelOptions().connect_callback(
-                              [](const ConnectContext&) { return throw_soon(); }));
+  Channel channel("mine",
+                  ChannelOptions().connector([](const ConnectContext&) { return throw_soon(); }));
   const ClientStub stub(channel, test_methods);
 
   const std::vector<Status> outcomes = sync_wait(call_together(stub, 1));
@@ -170,8 +170,8 @@ Task<Result<std::unique_ptr<Transport>>> throw_a_number() {
 }
 
 TEST_F(LoopConnectionTest, WhatAConnectorThrowsNeedNotBeAStandardException) {
-  Channel channel("mine", ChannelOptions().connect_callback(
-                              [](const ConnectContext&) { return throw_a_number(); }));
+  Channel channel(
+      "mine", ChannelOptions().connector([](const ConnectContext&) { return throw_a_number(); }));
   const ClientStub stub(channel, test_methods);
 
   const std::vector<Status> outcomes = sync_wait(call_together(stub, 1));
@@ -185,15 +185,15 @@ Task<Result<std::unique_ptr<Transport>>> make_nothing() {
 
 TEST_F(LoopConnectionTest, AConnectorMayDoAnythingWrongAndTheCallIsUnavailable) {
   using Attempt = Task<Result<std::unique_ptr<Transport>>>;
-  const std::pair<const char*, ConnectCallback> wrong[] = {
+  std::pair<const char*, ConnectCallback> wrong[] = {
       {"mine: the connector threw: at once",
        [](const ConnectContext&) -> Attempt { throw std::runtime_error("at once"); }},
       {"mine: the connector threw", [](const ConnectContext&) -> Attempt { throw 7; }},
       {"mine: the connector made no task", [](const ConnectContext&) { return Attempt(); }},
       {"mine: the connector made no connection",
        [](const ConnectContext&) { return make_nothing(); }}};
-  for (const auto& [text, callback] : wrong) {
-    Channel channel("mine", ChannelOptions().connect_callback(callback));
+  for (auto& [text, callback] : wrong) {
+    Channel channel("mine", ChannelOptions().connector(std::move(callback)));
     const ClientStub stub(channel, test_methods);
 
     const std::vector<Status> outcomes = sync_wait(call_together(stub, 2));
@@ -209,7 +209,7 @@ Task<Result<std::unique_ptr<Transport>>> never_connecting(std::unique_ptr<Transp
 
 TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) {
   std::vector<std::unique_ptr<Transport>> ends;
-  Channel channel("mine", ChannelOptions().connect_timeout(5ms).connect_callback(
+  Channel channel("mine", ChannelOptions().connect_timeout(5ms).connector(
                               [&ends](const ConnectContext& context) {
                                 EXPECT_EQ(context.target(), "mine");
                                 Result<SocketPair> pair = make_socketpair();
@@ -235,7 +235,7 @@ Task<Status> call_with_deadline(const ClientStub& stub) {
 }
 
 TEST_F(LoopConnectionTest, ADeadlineThatPassesWhileConnectingIsDeadlineExceeded) {
-  Channel channel("mine", ChannelOptions().connect_callback(
+  Channel channel("mine", ChannelOptions().connector(
                               [](const ConnectContext&) { return never_connecting(nullptr); }));
 
   const Status status = sync_wait(call_with_deadline(ClientStub(channel, test_methods)));
@@ -299,7 +299,7 @@ TEST_F(LoopConnectionTest, ALoopAndAChannelMayGoAtTheSameTime) {
       std::unique_ptr<Transport> ours = std::move(pair->first);
       co_return ours;
     };
-    auto channel = std::make_unique<Channel>("mine", ChannelOptions().connect_callback(connect));
+    auto channel = std::make_unique<Channel>("mine", ChannelOptions().connector(connect));
     auto loop = std::make_unique<EventLoop>();
     spawn(*loop, start_and_drop(ClientStub(*channel, test_methods)));
     loop->poll();
@@ -445,7 +445,7 @@ TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadlin
   const UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   {
     Channel channel(
-        "mine", ChannelOptions().connect_timeout(1000h).connect_callback(
+        "mine", ChannelOptions().connect_timeout(1000h).connector(
                     [&](const ConnectContext&) { return connect_when_told(told.get(), server); }));
     const ClientStub stub(channel, test_methods);
     spawn(loop_, call_hasty_and_patient(stub, time_ + 1s, outcomes_));
@@ -504,7 +504,7 @@ Task<void> call_once(const ClientStub& stub, TimePoint deadline, std::vector<Sta
 TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForItAnyMore) {
   const Duration patience = ConnectionLimits().stall_timeout;
   bool is_over = false;
-  Channel channel("mine", ChannelOptions().connect_timeout(1000h).connect_callback(
+  Channel channel("mine", ChannelOptions().connect_timeout(1000h).connector(
                               [&](const ConnectContext&) { return connect_to_the_deaf(is_over); }));
   const ClientStub stub(channel, test_methods);
   spawn(loop_, call_once(stub, time_ + 1s, outcomes_));
@@ -529,7 +529,7 @@ Task<Status> call_until_cancelled(const ClientStub& stub, CallOptions options) {
 TEST_F(LoopConnectionTest, AStopRequestEndsACallThatStillConnects) {
   std::stop_source stop;
   std::promise<void> connecting;
-  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext&) {
+  Channel channel("mine", ChannelOptions().connector([&](const ConnectContext&) {
     connecting.set_value();
     return never_connecting(nullptr);
   }));

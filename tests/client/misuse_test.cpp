@@ -18,8 +18,8 @@ Task<Result<std::unique_ptr<Transport>>> connect_nowhere() {
 
 class MisuseDeathTest : public testing::Test {
  protected:
-  Channel channel_{
-      "mine", ChannelOptions().connect_callback([](const auto&) { return connect_nowhere(); })};
+  Channel channel_{"mine",
+                   ChannelOptions().connector([](const auto&) { return connect_nowhere(); })};
   ClientStub stub_{channel_, test_methods};
 };
 
@@ -64,15 +64,13 @@ Task<Result<std::unique_ptr<Transport>>> connect_later() {
 }
 
 TEST_F(MisuseDeathTest, AnAwaitedCallStaysOnItsLoop) {
-  Channel slow("mine",
-               ChannelOptions().connect_callback([](const auto&) { return connect_later(); }));
+  Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
 
   EXPECT_DEATH(sync_wait(read_elsewhere(ClientStub(slow, test_methods))), "resume_on.loop. first");
 }
 
 TEST_F(MisuseDeathTest, ACallThatIsNotOverHasNoStatus) {
-  Channel slow("mine",
-               ChannelOptions().connect_callback([](const auto&) { return connect_later(); }));
+  Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
 
   EXPECT_DEATH(sync_wait(look_too_early(ClientStub(slow, test_methods))), "the call is not over");
 }

@@ -81,11 +81,11 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfThereMayBe
 TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfNoOtherCanBeMade) {
   ScriptedServer server({refuse_once_then_answer("at last")});
   int attempts = 0;
-  const ConnectCallback first = server.options().connect_callback();
+  const std::shared_ptr<Connector> first = server.options().connector();
   Channel channel("mine",
-                  ChannelOptions().connect_callback(
+                  ChannelOptions().connector(
                       [&](ConnectContext context) -> Task<Result<std::unique_ptr<Transport>>> {
-                        if (++attempts == 1) return first(std::move(context));
+                        if (++attempts == 1) return first->connect(std::move(context));
                         return refuse_to_connect();
                       }));
   const ClientStub stub(channel, test_methods);
@@ -164,9 +164,9 @@ TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
     peer.reset(*stream, ErrorCode::refused_stream);
   }});
   int attempts = 0;
-  const ConnectCallback first = server.options().connect_callback();
-  Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext& context) {
-    if (++attempts == 1) return first(context);
+  const std::shared_ptr<Connector> first = server.options().connector();
+  Channel channel("mine", ChannelOptions().connector([&](const ConnectContext& context) {
+    if (++attempts == 1) return first->connect(context);
     connecting.set_value();
     return never_connects();
   }));

@@ -248,8 +248,7 @@ class ScriptedServer {
 
   /// Options of a channel that leads here.
   ChannelOptions options() {
-    return ChannelOptions().connect_callback(
-        [this](const ConnectContext&) { return connect(*this); });
+    return ChannelOptions().connector([this](const ConnectContext&) { return connect(*this); });
   }
   std::size_t connection_count() const {
     const std::lock_guard lock(mutex_);

@@ -49,10 +49,18 @@ TEST(ClientTemplate, EachMethodAsksTheStubWithItsPosition) {
   service.methods.push_back(service_with(Kind::bidi_streaming).methods[0]);
 
   EXPECT_THAT(client_definition(service),
-              AllOf(HasSubstr("return stub_.unary<::Out>(0, request, options);"),
+              AllOf(HasSubstr("return stub_.unary<::Out>(0, request, options, info);"),
                     HasSubstr("return stub_.unary_async<::Out>(0, request, options);"),
                     HasSubstr("return stub_.bidi_streaming<::In, ::Out>(1, options);"),
                     HasSubstr("return stub_.bidi_streaming_async<::In, ::Out>(1, options);")));
+}
+
+TEST(ClientTemplate, AMethodKeepsItsNameAndTheStubGivesWay) {
+  ServiceModel service = service_with(Kind::unary);
+  service.methods[0].name = "stub_";
+
+  EXPECT_THAT(client_declaration(service), HasSubstr("  ::nearcall::ClientStub the_stub_;"));
+  EXPECT_THAT(client_definition(service), HasSubstr("return the_stub_.unary<"));
 }
 
 TEST(ClientTemplate, BothFormsOfADeprecatedMethodAreMarked) {

@@ -124,7 +124,7 @@ TEST(MethodNames, StayAsTheyAre) {
 
 TEST(MethodNames, GetAnUnderscoreWhereCppOrTheirClassNeedsTheName) {
   EXPECT_THAT(methods({"delete", "Service", "Client", "stub_"}),
-              ElementsAre("delete_", "Service_", "Client_", "stub__"));
+              ElementsAre("delete_", "Service_", "Client_", "stub_"));
 }
 
 TEST(MethodNames, LeaveTheAwaitedFormToTheShorterMethod) {

@@ -22,7 +22,7 @@ class AnnouncedTransportTest : public testing::Test {
     Server host(ServerOptions().spin(server).drain_timeout(1s));
     host.add_service(service_).listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
     ASSERT_TRUE(host.start());
-    Channel channel("http://localhost", ChannelOptions().spin(client).connect_callback(
+    Channel channel("http://localhost", ChannelOptions().spin(client).connector(
                                             [this](const ConnectContext&) { return connect(); }));
 
     const Status status = converse(driver, Echo::Client(channel), plan, client);
@@ -67,11 +67,10 @@ TEST_F(AnnouncedTransportTest, AWriterThatSleepsIsWokenByTheReader) {
   Server host(ServerOptions().spin(SpinPolicy::off()).drain_timeout(1s));
   host.add_service(service_).listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
   ASSERT_TRUE(host.start());
-  Channel channel(
-      "http://localhost",
-      ChannelOptions().spin(SpinPolicy::off()).connect_callback([this](const ConnectContext&) {
-        return connect();
-      }));
+  Channel channel("http://localhost",
+                  ChannelOptions().spin(SpinPolicy::off()).connector([this](const ConnectContext&) {
+                    return connect();
+                  }));
   const std::string payload(ring_capacity / 8, 'x');
 
   auto call = Echo::Client(channel).Expand(request_of(payload, 100), CallOptions().timeout(20s));

@@ -77,9 +77,9 @@ class ConnectFails : public testing::TestWithParam<ClientDriver> {
  protected:
   /// One unary call with `options`: how it ended. What the factory held must be closed by then, or
   /// on a loop soon after, without help of the loop's end or the channel's.
-  Status call(const ConnectCallback& callback, const CallOptions& options) {
+  Status call(ConnectCallback callback, const CallOptions& options) {
     Channel channel("http://localhost",
-                    ChannelOptions().connect_timeout(60s).connect_callback(callback));
+                    ChannelOptions().connect_timeout(60s).connector(std::move(callback)));
     const Echo::Client echo(channel);
     const std::ptrdiff_t before = open_descriptors();
     Status status;
@@ -194,7 +194,7 @@ TEST_P(ConnectFails, AServerThatGoesWithoutAcceptingIsUnavailableAtOnce) {
 TEST_P(ConnectFails, AFactoryThatSucceedsWithoutAConnectionIsUnavailable) {
   Channel channel(
       "http://localhost",
-      ChannelOptions().connect_callback([](const auto&) -> Task<Connected> { co_return nullptr; }));
+      ChannelOptions().connector([](const auto&) -> Task<Connected> { co_return nullptr; }));
   const Echo::Client echo(channel);
 
   const Status status = converse(GetParam(), echo, Conversation());

@@ -50,7 +50,7 @@ TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
   ASSERT_TRUE(server.start());
   {
     UniqueFd& socket = ours;
-    Channel channel("http://localhost", ChannelOptions().max_connections(1).connect_callback(
+    Channel channel("http://localhost", ChannelOptions().max_connections(1).connector(
                                             [&socket](const auto&) { return hand_over(socket); }));
 
     const Status status = converse(GetParam(), Echo::Client(channel), custom_plan);

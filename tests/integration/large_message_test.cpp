@@ -108,7 +108,7 @@ Task<Result<std::unique_ptr<Transport>>> make_dammed(ScriptedServer& server, Dam
 }
 
 ChannelOptions dammed(ScriptedServer& server, Dam& dam) {
-  return ChannelOptions().max_connections(1).connect_callback(
+  return ChannelOptions().max_connections(1).connector(
       [&server, &dam](const ConnectContext&) { return make_dammed(server, dam); });
 }
 
@@ -281,7 +281,7 @@ TEST_F(RequestInFlight, IsSentAgainOnAnotherConnection) {
     ScriptedServer server({refuse, answer});
     {
       std::atomic<int> made = 0;
-      Channel channel("mine", ChannelOptions().connect_callback([&](const ConnectContext&) {
+      Channel channel("mine", ChannelOptions().connector([&](const ConnectContext&) {
         return make_dammed(server, made++ == 0 ? dam : none);
       }));
 
@@ -315,7 +315,7 @@ TEST_F(RequestInFlight, MayGoWhereverTheConnectionBreaks) {
   std::size_t good = 0;
   for (bool is_good = false; !is_good && good < 100; ++good) {
     ScriptedServer server({[](ScriptedPeer& peer) { peer.answer_all("good"); }});
-    Channel channel("mine", ChannelOptions().connect_callback(
+    Channel channel("mine", ChannelOptions().connector(
                                 [&](const ConnectContext&) { return make_failing(server, good); }));
 
     const Status status = call_large(channel);

@@ -85,11 +85,10 @@ TEST_P(TransportKind, CarriesCalls) {
   Server host(ServerOptions().spin(SpinPolicy::off()).drain_timeout(1s));
   host.add_service(service_).listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
   ASSERT_TRUE(host.start());
-  Channel channel(
-      "http://localhost",
-      ChannelOptions().spin(SpinPolicy::off()).connect_callback([this](const ConnectContext&) {
-        return connect();
-      }));
+  Channel channel("http://localhost",
+                  ChannelOptions().spin(SpinPolicy::off()).connector([this](const ConnectContext&) {
+                    return connect();
+                  }));
   constexpr Conversation plan{/*rounds=*/50, /*big_size=*/20'000, /*replies=*/100, /*bound=*/5s};
 
   const Status status =

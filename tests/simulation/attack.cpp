@@ -119,7 +119,7 @@ Task<void> AttackOnServer::call_honestly() {
   queue->push(std::move(ends.second));
   auto connector = std::make_shared<std::unique_ptr<Transport>>(std::move(ends.first));
   Channel channel(
-      "http://localhost", ChannelOptions().connect_callback([connector](const ConnectContext&) {
+      "http://localhost", ChannelOptions().connector([connector](const ConnectContext&) {
         return [](std::unique_ptr<Transport> end) -> Task<Result<std::unique_ptr<Transport>>> {
           co_return end;
         }(std::move(*connector));
@@ -162,7 +162,7 @@ AttackOnClient::AttackOnClient(Choices& choices) : Attack(choices) {
                    ChannelOptions()
                        .limits(attacked_limits())
                        .max_receive_message_size(64 * 1024)
-                       .connect_callback([this](const ConnectContext&) { return connect(); }));
+                       .connector([this](const ConnectContext&) { return connect(); }));
   stub_.emplace(*channel_, SimulatedService::methods);
   for (int i = 0; i < 4; ++i) {
     spawn(loop_, call_unary());

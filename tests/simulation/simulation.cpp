@@ -44,7 +44,7 @@ Simulation::Simulation(Choices& choices) : ManualLoop(SteadyClock::now()), choic
   ChannelOptions options;
   options.limits(small_limits());
   options.connect_timeout(3s);
-  options.connect_callback([this](ConnectContext context) { return connect(std::move(context)); });
+  options.connector([this](ConnectContext context) { return connect(std::move(context)); });
   channel_.emplace("http://localhost", std::move(options));
   stub_.emplace(*channel_, SimulatedService::methods);
   settle();

@@ -42,8 +42,10 @@ Odd::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, ::comments::Odd_methods) {}
 
 ::nearcall::Result<::comments::Text> Odd::Client::First(
-    const ::comments::Text& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::comments::Text>(0, request, options);
+    const ::comments::Text& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::comments::Text>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::comments::Text> Odd::Client::FirstAsync(
@@ -52,8 +54,10 @@ Odd::Client::Client(::nearcall::Channel& channel)
 }
 
 ::nearcall::Result<::comments::Text> Odd::Client::Second(
-    const ::comments::Text& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::comments::Text>(1, request, options);
+    const ::comments::Text& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::comments::Text>(1, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::comments::Text> Odd::Client::SecondAsync(

@@ -51,7 +51,9 @@ class Odd final {
     ///
     /// Behind the method. /* not opened, nor */ closed.
     ::nearcall::Result<::comments::Text> First(
-        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// First, awaited.
     ::nearcall::AsyncUnaryCall<::comments::Text> FirstAsync(
         const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
@@ -60,7 +62,9 @@ class Odd final {
     ///
     /// Inside of the braces.
     ::nearcall::Result<::comments::Text> Second(
-        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Second, awaited.
     ::nearcall::AsyncUnaryCall<::comments::Text> SecondAsync(
         const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;

@@ -90,8 +90,10 @@ Mixed::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, ::deprecated::Mixed_methods) {}
 
 ::nearcall::Result<::deprecated::Fresh> Mixed::Client::OfOld(
-    const ::deprecated::Old& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::deprecated::Fresh>(0, request, options);
+    const ::deprecated::Old& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::deprecated::Fresh>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::Client::OfOldAsync(
@@ -110,8 +112,10 @@ Mixed::Client::OfNestedAsync(const ::nearcall::CallOptions& options) const {
 }
 
 ::nearcall::Result<::deprecated::Fresh> Mixed::Client::Gone(
-    const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::deprecated::Fresh>(2, request, options);
+    const ::deprecated::Fresh& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::deprecated::Fresh>(2, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::Client::GoneAsync(
@@ -130,8 +134,10 @@ Mixed::Client::GoneStreamAsync(const ::nearcall::CallOptions& options) const {
 }
 
 ::nearcall::Result<::deprecated::Fresh> Mixed::Client::OfNew(
-    const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::deprecated::Fresh>(4, request, options);
+    const ::deprecated::Fresh& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::deprecated::Fresh>(4, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::Client::OfNewAsync(

@@ -53,7 +53,9 @@ class Mixed final {
     explicit Client(::nearcall::Channel& channel);
 
     ::nearcall::Result<::deprecated::Fresh> OfOld(
-        const ::deprecated::Old& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Old& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// OfOld, awaited.
     ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfOldAsync(
         const ::deprecated::Old& request, const ::nearcall::CallOptions& options = {}) const;
@@ -66,7 +68,9 @@ class Mixed final {
 
     /// Use OfNew.
     [[deprecated]] ::nearcall::Result<::deprecated::Fresh> Gone(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Gone, awaited.
     [[deprecated]] ::nearcall::AsyncUnaryCall<::deprecated::Fresh> GoneAsync(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
@@ -78,7 +82,9 @@ class Mixed final {
     GoneStreamAsync(const ::nearcall::CallOptions& options = {}) const;
 
     ::nearcall::Result<::deprecated::Fresh> OfNew(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// OfNew, awaited.
     ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfNewAsync(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;

@@ -73,8 +73,10 @@ Greeter::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, ::greet::Greeter_methods) {}
 
 ::nearcall::Result<::greet::HelloReply> Greeter::Client::SayHello(
-    const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::greet::HelloReply>(0, request, options);
+    const ::greet::HelloRequest& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::greet::HelloReply>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::greet::HelloReply> Greeter::Client::SayHelloAsync(

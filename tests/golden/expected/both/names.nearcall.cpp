@@ -123,7 +123,7 @@ Methods::Service::Service()
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::stub__>(::keywords::nearcall::names::Methods_methods_[11]),
+                  &Service::stub_>(::keywords::nearcall::names::Methods_methods_[11]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
@@ -267,7 +267,7 @@ auto Methods::Service::full_name(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
 }
 
-auto Methods::Service::stub__(
+auto Methods::Service::stub_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
@@ -363,62 +363,65 @@ auto Methods::Service::GetAsyncAsync(
 }
 
 Methods::Client::Client(::nearcall::Channel& channel)
-    : stub_(channel, ::keywords::nearcall::names::Methods_methods_) {}
+    : the_stub_(channel, ::keywords::nearcall::names::Methods_methods_) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Result> Methods::Client::Service_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Result>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Result>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Result> Methods::Client::Service_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Result>(0, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Result>(0, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Client> Methods::Client::Client_(
     const ::keywords::nearcall::names::class_& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Client>(1, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Client>(1, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Client> Methods::Client::Client_Async(
     const ::keywords::nearcall::names::class_& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Client>(1, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Client>(1, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Task(
     const ::keywords::nearcall::names::Outer_Inner& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(2, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(2, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::TaskAsync(
     const ::keywords::nearcall::names::Outer_Inner& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
 }
 
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Methods::Client::Result(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.server_streaming<::keywords::nearcall::names::Result>(3, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Result>(3, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result>
 Methods::Client::ResultAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.server_streaming_async<::keywords::nearcall::names::Result>(3, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Result>(3, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Status>
 Methods::Client::Status(const ::nearcall::CallOptions& options) const {
-  return stub_.client_streaming<
+  return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Status>(4, options);
 }
@@ -427,7 +430,7 @@ Methods::Client::Status(const ::nearcall::CallOptions& options) const {
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Status>
 Methods::Client::StatusAsync(const ::nearcall::CallOptions& options) const {
-  return stub_.client_streaming_async<
+  return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Status>(4, options);
 }
@@ -436,7 +439,7 @@ Methods::Client::StatusAsync(const ::nearcall::CallOptions& options) const {
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
 Methods::Client::ServerContext(const ::nearcall::CallOptions& options) const {
-  return stub_.bidi_streaming<
+  return the_stub_.bidi_streaming<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::ServerContext>(5, options);
 }
@@ -445,199 +448,214 @@ Methods::Client::ServerContext(const ::nearcall::CallOptions& options) const {
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::ServerContext>
 Methods::Client::ServerContextAsync(const ::nearcall::CallOptions& options) const {
-  return stub_.bidi_streaming_async<
+  return the_stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::ServerContext>(5, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerReader(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(6, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(6, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerReaderAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(6, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(6, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerWriter(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(7, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(7, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerWriterAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(8, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(8, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(9, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(9, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::method_handlersAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(9, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(9, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(10, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(10, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(10, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(10, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::stub__(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::stub_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(11, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(11, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::stub__Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::stub_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(11, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(11, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::methods(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(12, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(12, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(12, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(12, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods_methods(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(13, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(13, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::Methods_methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(13, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(13, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(14, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(14, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::MethodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(14, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(14, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::nearcall(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(15, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(15, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::nearcallAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(15, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(15, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete__(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(16, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(16, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete__Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(16, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(16, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(17, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(17, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(17, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(17, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::requires_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(18, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(18, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requires_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
 }
 
 ::nearcall::BidiStreamingCall<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
 Methods::Client::call(const ::nearcall::CallOptions& options) const {
-  return stub_.bidi_streaming<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>(
-      19, options);
+  return the_stub_.bidi_streaming<
+      ::keywords::nearcall::names::Task,
+      ::keywords::nearcall::names::Task>(19, options);
 }
 
 ::nearcall::AsyncBidiStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Task>
 Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
-  return stub_.bidi_streaming_async<
+  return the_stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Task>(19, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::request(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(20, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(20, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requestAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Task>
 Methods::Client::options(const ::nearcall::CallOptions& options) const {
-  return stub_.client_streaming<
+  return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Task>(21, options);
 }
@@ -646,7 +664,7 @@ Methods::Client::options(const ::nearcall::CallOptions& options) const {
     ::keywords::nearcall::names::Task,
     ::keywords::nearcall::names::Task>
 Methods::Client::optionsAsync(const ::nearcall::CallOptions& options) const {
-  return stub_.client_streaming_async<
+  return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
       ::keywords::nearcall::names::Task>(21, options);
 }
@@ -654,50 +672,53 @@ Methods::Client::optionsAsync(const ::nearcall::CallOptions& options) const {
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::channel(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.server_streaming<::keywords::nearcall::names::Task>(22, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(22, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
 Methods::Client::channelAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.server_streaming_async<::keywords::nearcall::names::Task>(22, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(22, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsync_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(23, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(23, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(23, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(23, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Get(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(24, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(24, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(24, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(24, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(25, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(25, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return stub_.unary_async<::keywords::nearcall::names::Task>(25, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(25, request, options);
 }
 
 Service_::Service::Service()
@@ -722,8 +743,9 @@ Service_::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Service_::Client::Service_(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_::Client::Service_Async(
@@ -754,8 +776,9 @@ co_await_::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> co_await_::Client::Wait(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> co_await_::Client::WaitAsync(
@@ -786,8 +809,9 @@ Outer_Inner_::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Inner_::Client::Get(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Outer_Inner_::Client::GetAsync(
@@ -818,8 +842,9 @@ Outer_Kind_::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Kind_::Client::Get(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Outer_Kind_::Client::GetAsync(
@@ -850,8 +875,9 @@ names::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> names::Client::names(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> names::Client::namesAsync(
@@ -883,8 +909,9 @@ Methods_methods::Client::Client(::nearcall::Channel& channel)
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods::Client::Get(
     const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options);
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods_methods::Client::GetAsync(

@@ -60,8 +60,7 @@ class Methods final {
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> full_name(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
-    /// In the .proto: stub_
-    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> stub__(
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> stub_(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> methods(
@@ -125,7 +124,8 @@ class Methods final {
     /// In the .proto: Service
     ::nearcall::Result<::keywords::nearcall::names::Result> Service_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Service_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Result> Service_Async(
         const ::keywords::nearcall::names::Task& request,
@@ -134,7 +134,8 @@ class Methods final {
     /// In the .proto: Client
     ::nearcall::Result<::keywords::nearcall::names::Client> Client_(
         const ::keywords::nearcall::names::class_& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Client_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Client> Client_Async(
         const ::keywords::nearcall::names::class_& request,
@@ -142,7 +143,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Task(
         const ::keywords::nearcall::names::Outer_Inner& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Task, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> TaskAsync(
         const ::keywords::nearcall::names::Outer_Inner& request,
@@ -178,7 +180,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// ServerReader, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerReaderAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -186,7 +189,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// ServerWriter, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriterAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -194,7 +198,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> service_name(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// service_name, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> service_nameAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -202,7 +207,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// method_handlers, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> method_handlersAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -210,24 +216,26 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> full_name(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// full_name, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> full_nameAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
-    /// In the .proto: stub_
-    ::nearcall::Result<::keywords::nearcall::names::Task> stub__(
+    ::nearcall::Result<::keywords::nearcall::names::Task> stub_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
-    /// stub__, awaited.
-    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> stub__Async(
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    /// stub_, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> stub_Async(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> methods(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> methodsAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -235,7 +243,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Methods_methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods_methodsAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -243,7 +252,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Methods(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> MethodsAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -251,7 +261,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> nearcall(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// nearcall, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> nearcallAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -260,7 +271,8 @@ class Methods final {
     /// In the .proto: delete
     ::nearcall::Result<::keywords::nearcall::names::Task> delete__(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// delete__, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete__Async(
         const ::keywords::nearcall::names::Task& request,
@@ -268,7 +280,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> delete_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// delete_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete_Async(
         const ::keywords::nearcall::names::Task& request,
@@ -277,7 +290,8 @@ class Methods final {
     /// In the .proto: requires
     ::nearcall::Result<::keywords::nearcall::names::Task> requires_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// requires_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requires_Async(
         const ::keywords::nearcall::names::Task& request,
@@ -295,7 +309,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> request(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// request, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requestAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -322,7 +337,8 @@ class Methods final {
     /// In the .proto: GetAsync
     ::nearcall::Result<::keywords::nearcall::names::Task> GetAsync_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// GetAsync_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync_Async(
         const ::keywords::nearcall::names::Task& request,
@@ -330,7 +346,8 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -338,14 +355,15 @@ class Methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> GetAsyncAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// GetAsyncAsync, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsyncAsyncAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
    private:
-    ::nearcall::ClientStub stub_;
+    ::nearcall::ClientStub the_stub_;
   };
 };
 
@@ -378,7 +396,8 @@ class Service_ final {
     /// In the .proto: Service
     ::nearcall::Result<::keywords::nearcall::names::Task> Service_(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Service_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_Async(
         const ::keywords::nearcall::names::Task& request,
@@ -416,7 +435,8 @@ class co_await_ final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Wait(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Wait, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> WaitAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -454,7 +474,8 @@ class Outer_Inner_ final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -492,7 +513,8 @@ class Outer_Kind_ final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -528,7 +550,8 @@ class names final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> names(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// names, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> namesAsync(
         const ::keywords::nearcall::names::Task& request,
@@ -564,7 +587,8 @@ class Methods_methods final {
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,

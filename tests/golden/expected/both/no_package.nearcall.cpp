@@ -44,8 +44,10 @@ Pinger::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, ::Pinger_methods) {}
 
 ::nearcall::Result<::Ping> Pinger::Client::Ping(
-    const ::Ping& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::Ping>(0, request, options);
+    const ::Ping& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::Ping>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::Ping> Pinger::Client::PingAsync(
@@ -80,8 +82,10 @@ nearcall_::Client::Client(::nearcall::Channel& channel)
     : stub_(channel, ::nearcall__methods) {}
 
 ::nearcall::Result<::Ping> nearcall_::Client::Ping(
-    const ::Ping& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::Ping>(0, request, options);
+    const ::Ping& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::Ping>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::Ping> nearcall_::Client::PingAsync(

@@ -35,7 +35,9 @@ class Pinger final {
     explicit Client(::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Ping, awaited.
     ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
         const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
@@ -77,7 +79,9 @@ class nearcall_ final {
     explicit Client(::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Ping, awaited.
     ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
         const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;

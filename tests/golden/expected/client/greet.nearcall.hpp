@@ -25,7 +25,9 @@ class Greeter final {
 
     /// Says hello once.
     ::nearcall::Result<::greet::HelloReply> SayHello(
-        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::greet::HelloRequest& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// SayHello, awaited.
     ::nearcall::AsyncUnaryCall<::greet::HelloReply> SayHelloAsync(
         const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;

@@ -70,8 +70,10 @@ AServiceWithAVeryLongNameThatFillsItsLines::Client::Client(::nearcall::Channel& 
 
 ::nearcall::Result<::google::protobuf::Empty>
 AServiceWithAVeryLongNameThatFillsItsLines::Client::Draw(
-    const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::google::protobuf::Empty>(0, request, options);
+    const ::shapes::round::Circle& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::google::protobuf::Empty>(0, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::google::protobuf::Empty>
@@ -94,8 +96,10 @@ AServiceWithAVeryLongNameThatFillsItsLines::Client::AMethodWithAVeryLongNameSoTh
 
 ::nearcall::Result<::shapes::round::Circle>
 AServiceWithAVeryLongNameThatFillsItsLines::Client::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
-    const ::shapes::Shape& request, const ::nearcall::CallOptions& options) const {
-  return stub_.unary<::shapes::round::Circle>(2, request, options);
+    const ::shapes::Shape& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::shapes::round::Circle>(2, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::shapes::round::Circle>

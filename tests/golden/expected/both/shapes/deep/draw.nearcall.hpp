@@ -43,7 +43,9 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
     explicit Client(::nearcall::Channel& channel);
 
     ::nearcall::Result<::google::protobuf::Empty> Draw(
-        const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::shapes::round::Circle& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// Draw, awaited.
     ::nearcall::AsyncUnaryCall<::google::protobuf::Empty> DrawAsync(
         const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options = {}) const;
@@ -58,7 +60,9 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
 
     ::nearcall::Result<::shapes::round::Circle>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
-        const ::shapes::Shape& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::shapes::Shape& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
     /// AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine, awaited.
     ::nearcall::AsyncUnaryCall<::shapes::round::Circle>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAsync(

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What attempts to connect say about a server.
+#include "client/connectivity.hpp"
+
+#include <algorithm>
+
+namespace nearcall::inline v0::detail {
+
+void Connectivity::resume(Event event, TimePoint now, double chance) noexcept {
+  switch (event) {
+    case Event::attempt:
+      ++attempts_;
+      attempt_at_ = now;
+      return;
+    case Event::connected:
+      --attempts_;
+      ++connections_;
+      pause_ = {};
+      next_attempt_ = {};
+      return;
+    case Event::failed:
+      --attempts_;
+      return fail(now, chance);
+    case Event::given_up:
+      --attempts_;
+      return;
+    case Event::lost:
+      --connections_;
+      return;
+  }
+}
+
+void Connectivity::fail(TimePoint now, double chance) noexcept {
+  const auto longer = std::chrono::duration_cast<Duration>(pause_ * backoff_.factor);
+  pause_ = std::clamp(longer, backoff_.first, backoff_.longest);
+  const double spread = 1 + backoff_.jitter * (2 * chance - 1);
+  next_attempt_ =
+      std::max(now, attempt_at_ + std::chrono::duration_cast<Duration>(pause_ * spread));
+}
+
+Connectivity::State Connectivity::state() const noexcept {
+  if (connections_ > 0) return State::ready;
+  if (attempts_ > 0) return State::connecting;
+  return pause_ > Duration::zero() ? State::failing : State::idle;
+}
+
+}  // namespace nearcall::inline v0::detail

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attempts to connect that no call asks for.
+#include "client/eager_connect.hpp"
+
+#include "async/busy_meter.hpp"
+#include "client/loop_backend.hpp"
+
+#include <nearcall/event_loop.hpp>
+#include <nearcall/wait.hpp>
+
+#include <coroutine>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+namespace {
+
+Status misuse(const char* what) {
+  return Status(StatusCode::failed_precondition, what).with_reason(StatusReason::misuse);
+}
+
+/// Whether a server may be there the next time.
+bool may_pass(const Status& status) {
+  return status.code() == StatusCode::unavailable && status.reason() != StatusReason::bad_target;
+}
+
+}  // namespace
+
+/// Waits until the connection of a loop takes calls, or cannot be made.
+class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
+ public:
+  LoopConnectAwaiter(Backend& backend, LoopCore& loop) noexcept
+      : backend_(&backend), loop_(&loop) {}
+  LoopConnectAwaiter(const LoopConnectAwaiter&) = delete;
+  LoopConnectAwaiter& operator=(const LoopConnectAwaiter&) = delete;
+  ~LoopConnectAwaiter() {
+    if (here_ == nullptr) return;
+    WaitingCall::unlink();
+    here_->on_call_over();
+  }
+
+  bool await_ready() const noexcept { return false; }
+  /// Whether it has to wait.
+  bool await_suspend(std::coroutine_handle<> waiting) {
+    here_ = &LoopBackend::of(*backend_, *loop_);
+    here_->begin(*this);
+    if (here_ == nullptr) return false;
+    resume_.coroutine = Suspended(waiting);
+    is_suspended_ = true;
+    return true;
+  }
+  Status await_resume() noexcept { return std::move(status_); }
+
+ private:
+  class Resume final : public Runnable {
+   public:
+    void run() noexcept override { coroutine.resume(); }
+    Suspended coroutine;
+  };
+
+  void open_on(ClientConnection& /*connection*/) override { finish(Status()); }
+  void on_failed(const Status& why) override { finish(why); }
+  void on_unsent(const Status& why) override { finish(why); }
+  void finish(Status status) {
+    status_ = std::move(status);
+    std::exchange(here_, nullptr)->on_call_over();
+    if (is_suspended_) loop_->schedule(resume_);
+  }
+
+  Backend* backend_;
+  LoopCore* loop_;
+  /// Null before it begins, and once it is over.
+  LoopBackend* here_ = nullptr;
+  bool is_suspended_ = false;
+  Resume resume_;
+  Status status_;
+};
+
+Status connect_eagerly(Backend& backend, Duration patience) {
+  if (EventLoop::running() != nullptr) {
+    return misuse(
+        "connect(): a thread that runs an EventLoop would wait for itself; co_await "
+        "connect_async()");
+  }
+  if (!backend.misuse().ok()) return backend.misuse();
+  const TimePoint until = deadline_after(backend.clock().now(), patience);
+  for (;;) {
+    Status status = backend.ensure_connection();
+    if (status.ok() || !may_pass(status)) return status;
+    if (!backend.pause_before_attempt(until)) return status;
+  }
+}
+
+Task<Status> connect_eagerly_on_loop(std::shared_ptr<ChannelCore> channel, Duration patience) {
+  EventLoop* const loop = EventLoop::current();
+  if (loop == nullptr) {
+    co_return misuse(
+        "connect_async() needs a running EventLoop on its thread: spawn() or sync_wait() the "
+        "coroutine that awaits it, or use connect()");
+  }
+  Backend& backend = channel->pick();
+  if (!backend.misuse().ok()) co_return backend.misuse();
+  const Clock clock = loop->core().clock();
+  const TimePoint until = deadline_after(clock.now(), patience);
+  for (;;) {
+    LoopConnectAwaiter attempt(backend, loop->core());
+    Status status = co_await attempt;
+    if (status.ok() || !may_pass(status)) co_return status;
+    const TimePoint next = backend.next_attempt();
+    if (next >= until) co_return status;
+    co_await sleep_for(next - clock.now());
+  }
+}
+
+}  // namespace nearcall::inline v0::detail

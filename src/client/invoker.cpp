@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls as they are made where nobody stands between.
+#include "client/invoker.hpp"
+
+#include "client/async_call.hpp"
+#include "client/blocking_call.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+namespace nearcall::inline v0::detail {
+namespace {
+
+class DirectInvoker final : public Invoker {
+ public:
+  Status call(const Invocation& wanted,
+              google::protobuf::MessageLite& reply,
+              CallInfo* info) override {
+    BlockingCall made(wanted.backend, wanted.method, wanted.options);
+    return made.run_unary(*wanted.request, wanted.options, reply, info);
+  }
+  std::unique_ptr<BlockingCall, BlockingCallDeleter> start_blocking(
+      const Invocation& wanted) override {
+    std::unique_ptr<BlockingCall, BlockingCallDeleter> made(
+        new BlockingCall(wanted.backend, wanted.method, wanted.options));
+    made->start(wanted.request, wanted.options);
+    return made;
+  }
+  std::unique_ptr<AsyncCall, AsyncCallDeleter> start_async(const Invocation& wanted) override {
+    return std::unique_ptr<AsyncCall, AsyncCallDeleter>(new AsyncCall(
+        wanted.backend, wanted.method, wanted.request, wanted.options, EventLoop::current()));
+  }
+};
+
+}  // namespace
+
+Invoker& direct_invoker() noexcept {
+  static constinit DirectInvoker only;
+  return only;
+}
+
+}  // namespace nearcall::inline v0::detail

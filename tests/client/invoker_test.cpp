@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kind of call passes the channel's invoker, in both forms.
+#include "client/invoker.hpp"
+
+#include "client/async_call.hpp"
+#include "client/blocking_call.hpp"
+#include "client/channel_core.hpp"
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nearcall::test {
+namespace {
+
+using detail::Invocation;
+using detail::Invoker;
+
+/// Notes what passes.
+class NotingInvoker final : public Invoker {
+ public:
+  NotingInvoker(Invoker& next, std::vector<std::string>& seen) : next_(&next), seen_(&seen) {}
+
+  Status call(const Invocation& invocation,
+              google::protobuf::MessageLite& reply,
+              CallInfo* info) override {
+    note("call", invocation);
+    return next_->call(invocation, reply, info);
+  }
+  std::unique_ptr<detail::BlockingCall, detail::BlockingCallDeleter> start_blocking(
+      const Invocation& invocation) override {
+    note("blocking", invocation);
+    return next_->start_blocking(invocation);
+  }
+  std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> start_async(
+      const Invocation& invocation) override {
+    note("awaited", invocation);
+    return next_->start_async(invocation);
+  }
+
+ private:
+  void note(const std::string& form, const Invocation& invocation) {
+    seen_->push_back(form + " " + std::string(invocation.method.method.path));
+  }
+
+  Invoker* next_;
+  std::vector<std::string>* seen_;
+};
+
+class InvokerTest : public LogCheckedTest {
+ protected:
+  InvokerTest() {
+    detail::ChannelCore& core = *channel_.core();
+    core.wrap(std::make_unique<NotingInvoker>(core.invoker(), seen_));
+  }
+
+  ScriptedServer server_{{[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
+  std::vector<std::string> seen_;
+  const Channel channel_{"mine", server_.options()};
+  const ClientStub stub_{channel_, test_methods};
+};
+
+TEST_F(InvokerTest, BlockingCallsOfEachKindPass) {
+  EXPECT_TRUE(call_unary(stub_).ok());
+  EXPECT_TRUE(
+      stub_.server_streaming<StringValue>(serve_method, text("a"), patient()).finish().ok());
+  EXPECT_TRUE(
+      (stub_.client_streaming<StringValue, StringValue>(collect_method, patient()).finish().ok()));
+  EXPECT_TRUE(
+      (stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient()).finish().ok()));
+
+  EXPECT_EQ(seen_, (std::vector<std::string>{
+                       "call /test.Script/Unary", "blocking /test.Script/Serve",
+                       "blocking /test.Script/Collect", "blocking /test.Script/Chat"}));
+}
+
+Task<void> await_each_kind(const ClientStub& stub) {
+  auto unary = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  const Result<StringValue> reply = co_await unary;
+  EXPECT_TRUE(reply.ok()) << reply.status().to_string();
+  auto serve = stub.server_streaming_async<StringValue>(serve_method, text("a"), patient());
+  const Status served = co_await serve.finish();
+  EXPECT_TRUE(served.ok()) << served.to_string();
+  auto collect = stub.client_streaming_async<StringValue, StringValue>(collect_method, patient());
+  const Result<StringValue> collected = co_await collect.finish();
+  EXPECT_TRUE(collected.ok()) << collected.status().to_string();
+  auto chat = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  const Status chatted = co_await chat.finish();
+  EXPECT_TRUE(chatted.ok()) << chatted.to_string();
+}
+
+TEST_F(InvokerTest, AwaitedCallsOfEachKindPass) {
+  sync_wait(await_each_kind(stub_));
+
+  EXPECT_EQ(seen_, (std::vector<std::string>{
+                       "awaited /test.Script/Unary", "awaited /test.Script/Serve",
+                       "awaited /test.Script/Collect", "awaited /test.Script/Chat"}));
+}
+
+TEST_F(InvokerTest, TheOneThatWasWrappedLastComesFirst) {
+  std::vector<std::string> outer;
+  detail::ChannelCore& core = *channel_.core();
+  core.wrap(std::make_unique<NotingInvoker>(core.invoker(), outer));
+
+  EXPECT_TRUE(call_unary(stub_).ok());
+
+  EXPECT_EQ(outer.size(), 1U);
+  EXPECT_EQ(seen_.size(), 1U);
+}
+
+}  // namespace
+}  // namespace nearcall::test
