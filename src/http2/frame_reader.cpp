@@ -12,6 +12,7 @@ FrameReader::Step FrameReader::next() {
   for (;;) {
     switch (state_) {
       case State::header: {
+        if (input_.empty()) return Step::need_input;
         const std::byte* const raw = collect(frame_header_size);
         if (raw == nullptr) return Step::need_input;
         frame_.header = load_frame_header(raw);

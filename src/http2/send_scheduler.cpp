@@ -233,9 +233,15 @@ SendScheduler::WaitList* SendScheduler::list_of(Stream::SendSide::Wait wait) noe
 void SendScheduler::set_wait(Stream& stream, Stream::SendSide::Wait wait) noexcept {
   Stream::SendSide& send = stream.send_;
   if (send.wait == wait) return;
-  if (WaitList* const before = list_of(send.wait)) before->remove(stream);
+  if (WaitList* const before = list_of(send.wait)) {
+    before->remove(stream);
+    --waiting_;
+  }
   send.wait = wait;
-  if (WaitList* const now = list_of(wait)) now->push(stream);
+  if (WaitList* const now = list_of(wait)) {
+    now->push(stream);
+    ++waiting_;
+  }
 }
 
 void SendScheduler::forget_writer(Stream& stream) noexcept {

@@ -95,9 +95,7 @@ class SendScheduler {
   /// Nobody waits for the stream any more, to hand a message over or to make one.
   void forget_writer(Stream& stream) noexcept;
   /// Whether streams wait for the budget of all, or for their turn.
-  bool has_waiting() const noexcept {
-    return !blocked_.empty() || !fitting_.empty() || !behind_.empty() || !far_behind_.empty();
-  }
+  bool has_waiting() const noexcept { return waiting_ > 0; }
   /// The next stream that was told no, and would be told yes now.
   Stream* take_woken() noexcept;
   /// Whether streams wait for the budget though all that may go is gone: the peer keeps the windows
@@ -138,10 +136,11 @@ class SendScheduler {
   Window window_{default_setting::initial_window_size};
   std::uint32_t max_frame_size_ = default_setting::max_frame_size;
   StreamList<&Stream::ready_link_> ready_;
-  WaitList blocked_;     // Wait::budget
-  WaitList fitting_;     // Wait::output
-  WaitList behind_;      // Wait::backlog
-  WaitList far_behind_;  // Wait::long_backlog
+  WaitList blocked_;         // Wait::budget
+  WaitList fitting_;         // Wait::output
+  WaitList behind_;          // Wait::backlog
+  WaitList far_behind_;      // Wait::long_backlog
+  std::size_t waiting_ = 0;  // on all of these lists
   std::size_t queued_ = 0;
   std::size_t held_ = 0;  // by owners that wait to hand it over
 

@@ -283,11 +283,6 @@ bool Session::is_drained() const noexcept {
   return (opens_none || accepts_none) && streams_.size() == 0;
 }
 
-bool Session::should_pause_reading() const noexcept {
-  return is_output_full() || budget_.induced_frames(output_.sent(), output_.appended()) >=
-                                 options_.limits.max_induced_frames;
-}
-
 SessionStats Session::stats() const noexcept {
   SessionStats stats = counted_;
   stats.resets_outstanding = budget_.resets_outstanding();

@@ -211,7 +211,9 @@ class Session {
   std::uint64_t sent_position() const noexcept { return output_.sent(); }
   /// Whether induced frames (ACKs, RSTs) are so many, or so much is put out, headers above all,
   /// that reading must pause until it is sent.
-  bool should_pause_reading() const noexcept;
+  bool should_pause_reading() const noexcept {
+    return !output_.empty() && (is_output_full() || has_many_induced());
+  }
 
   // ---- time and memory -------------------------------------------------------------------------
   TimePoint next_deadline() const noexcept;
@@ -269,7 +271,7 @@ class Session {
                      const HeaderTemplate* stable,
                      std::span<const HeaderField> variable,
                      bool end_stream);
-  void write_block(StreamId id, bool end_stream);
+  void write_block(StreamId id, ByteSpan rest, bool end_stream);
   void count_induced();
   void flush();
   void finish_sending(Stream& stream);
@@ -294,6 +296,10 @@ class Session {
   bool is_output_full() const noexcept {
     return role_ == Role::server && output_.size() >= std::max(options_.limits.max_buffered_output,
                                                                2 * SendScheduler::high_water);
+  }
+  bool has_many_induced() const noexcept {
+    return budget_.induced_frames(output_.sent(), output_.appended()) >=
+           options_.limits.max_induced_frames;
   }
   bool has_room() const noexcept {
     return scheduler_.buffered() < options_.limits.max_buffered_output_of_new_calls;

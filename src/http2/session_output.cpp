@@ -135,7 +135,12 @@ void Session::write_headers(StreamId id,
                             bool end_stream) {
   block_out_.clear();
   if (stable != nullptr) {
-    encoder_.encode(stable->fields(), templates_[*stable], block_out_);
+    EncodedBlock& cache = templates_[*stable];
+    if (variable.empty()) {
+      const ByteSpan known = encoder_.known(cache);
+      if (!known.empty()) return write_block(id, known, end_stream);
+    }
+    encoder_.encode(stable->fields(), cache, block_out_);
   }
   if (!variable.empty()) {
     fields_out_.assign(variable.begin(), variable.end());
@@ -144,12 +149,11 @@ void Session::write_headers(StreamId id,
     }
     encoder_.encode(fields_out_, block_out_);
   }
-  write_block(id, end_stream);
+  write_block(id, block_out_, end_stream);
 }
 
 /// HEADERS, and as many CONTINUATIONs as the peer's frame size asks for (6.10).
-void Session::write_block(StreamId id, bool end_stream) {
-  ByteSpan rest = block_out_;
+void Session::write_block(StreamId id, ByteSpan rest, bool end_stream) {
   FrameHeader header{0, FrameType::headers, end_stream ? frame_flag::end_stream : frame_flag::none,
                      id};
   do {

@@ -59,10 +59,6 @@ class BlockDecoder {
   }
   /// Whether another field of that size is to be kept; from the first that is not, none is.
   bool has_room(std::uint64_t size) noexcept;
-  void keep(const HeaderView& field) {
-    list_.fields_.push_back(field);
-    list_.list_size_ += field_size(field);
-  }
 
   HpackDecoder& decoder_;
   DynamicTable& table_;
@@ -145,7 +141,7 @@ bool BlockDecoder::indexed_field() {
     const std::string_view kept = list_.arena_.copy(entry_text);
     field = HeaderView{kept.substr(0, name_size), kept.substr(name_size)};
   }
-  keep(*field);
+  list_.add(*field);
   return true;
 }
 
@@ -168,7 +164,7 @@ bool BlockDecoder::literal_field(unsigned index_bits, bool is_remembered) {
       table_.insert(name_text->text, value_text->text);
     }
   }
-  if (has_room(size)) keep({name_text->text, value_text->text});
+  if (has_room(size)) list_.add({name_text->text, value_text->text});
   return true;
 }
 

@@ -63,6 +63,13 @@ class HpackEncoder {
               EncodedBlock& cache,
               std::vector<std::byte>& out);
 
+  /// What that would append, if it is in the cache and a block may begin with it; else empty.
+  ByteSpan known(const EncodedBlock& cache) const noexcept {
+    const bool is_right =
+        cache.generation_ == table_.generation() && cache.encoder_ == this && !size_change_;
+    return is_right ? ByteSpan(cache.bytes_.data(), cache.size_) : ByteSpan();
+  }
+
   /// The peer's SETTINGS_HEADER_TABLE_SIZE. The next block begins with the size updates that RFC
   /// 7541 section 4.2 asks for: the least value since the last block, then the one that holds.
   void set_peer_max_table_size(std::uint32_t size) noexcept;

@@ -5,7 +5,7 @@
 namespace nearcall::http2 {
 
 void HeaderList::clear() noexcept {
-  fields_.clear();
+  fields_ = {};
   list_size_ = 0;
   arena_.reset();
   head_ = {};
@@ -14,20 +14,23 @@ void HeaderList::clear() noexcept {
 
 void HeaderList::trim() noexcept {
   clear();
-  fields_ = std::vector<HeaderView>();
+  own_ = std::vector<HeaderView>();
   arena_ = TextArena();
 }
 
 void HeaderList::start_with(const HeadRef& head) {
-  if (head_.get() == head.get()) {  // they are there already, in front
-    fields_.resize(head->fields().size());
-  } else {
-    fields_.assign(head->fields().begin(), head->fields().end());
-    head_ = head;
-  }
+  if (head_.get() != head.get()) head_ = head;
+  fields_ = head->fields();
   list_size_ = head->list_size();
   arena_.reset();
   is_truncated_ = false;
+}
+
+void HeaderList::add(const HeaderView& field) {
+  if (fields_.data() != own_.data()) own_.assign(fields_.begin(), fields_.end());
+  own_.push_back(field);
+  fields_ = own_;
+  list_size_ += field_size(field);
 }
 
 void HeaderList::truncate() noexcept {

@@ -55,9 +55,11 @@ class HeaderList {
 
   /// Drops what was there and begins with the fields of `head`, which the list then keeps alive.
   void start_with(const HeadRef& head);
+  void add(const HeaderView& field);
   void truncate() noexcept;
 
-  std::vector<HeaderView> fields_;
+  std::span<const HeaderView> fields_;  // own_, or those of head_ where nothing follows them
+  std::vector<HeaderView> own_;
   std::size_t list_size_ = 0;
   TextArena arena_;
   HeadRef head_;
