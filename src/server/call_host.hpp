@@ -29,7 +29,6 @@ class CallHost {
 
   void request_flush() {
     if (!pump_->has_ended()) driver_->request_flush();
-    note_load();
   }
   /// Tells the server how much the connection holds, where that has changed by much.
   void note_load() {

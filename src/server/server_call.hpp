@@ -113,7 +113,10 @@ class ServerCall final : public HandlerCall,
   // MessageOwner
 
   void on_bad_message(Status why) override { cut_short(why); }
-  void before_message() override { send_headers(); }
+  void before_message() override {
+    send_headers();
+    if (!has_one_reply()) host_->note_load();
+  }
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }

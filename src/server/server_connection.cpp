@@ -115,6 +115,7 @@ void ServerConnection::release(ServerCall& call) {
     pump_.session().release(stream, call.deadline());
     request_flush();
   }
+  note_load();
   call.ListHook::unlink();
   over_.push_back(call);
   if (!sweep_.is_linked()) loop_core().schedule(sweep_);
