@@ -34,13 +34,12 @@ void LoopDriver::stop() noexcept {
   timer_.clear();
   timer_at_ = no_deadline;
   TurnEndHook::unlink();
-  read_on_.unlink();
-  flush_on_.unlink();
+  go_on_.unlink();
 }
 
 void LoopDriver::on_fd_events(std::uint32_t /*epoll_events*/) {
   if (pump_->is_write_blocked()) request_flush();
-  if (read_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
+  if (go_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
   read_all();
 }
 
@@ -67,7 +66,12 @@ void LoopDriver::read_all() {
 }
 
 void LoopDriver::read_on() {
-  if (!read_on_.is_linked()) core_->schedule_next_turn(read_on_);
+  if (!go_on_.is_linked()) core_->schedule_next_turn(go_on_);
+}
+
+void LoopDriver::go_on() {
+  if (pump_->has_output() && !pump_->is_write_blocked()) request_flush();
+  read_all();
 }
 
 /// Whether the loop will be told of what comes next; false: something is there already.
@@ -81,7 +85,7 @@ bool LoopDriver::park_reads() {
 }
 
 bool LoopDriver::spin_once() {
-  if (read_on_.is_linked()) return true;
+  if (go_on_.is_linked()) return true;
   if (!core_->budget().admits_newcomers()) {
     read_on();
     return true;
@@ -109,8 +113,8 @@ void LoopDriver::on_turn_end() {
   if (progress == Pump::Progress::ended) return;
   if (progress == Pump::Progress::none) {
     wait_for_write();
-  } else if (pump_->has_output() && !flush_on_.is_linked()) {
-    core_->schedule_next_turn(flush_on_);
+  } else if (pump_->has_output()) {
+    read_on();
   }
   if (was_paused && !pump_->session().should_pause_reading()) read_on();
   set_timer();

@@ -47,21 +47,11 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   bool prepare_park() override;
 
  private:
-  /// Reads on in the next turn, after others had theirs.
-  class ReadOn final : public Runnable {
+  /// Reads and writes on in the next turn, after others had theirs.
+  class GoOn final : public Runnable {
    public:
-    explicit ReadOn(LoopDriver& driver) noexcept : driver_(&driver) {}
-    void run() noexcept override { driver_->read_all(); }
-
-   private:
-    LoopDriver* driver_;
-  };
-
-  /// Writes on at the end of the next turn, after others had theirs.
-  class FlushOn final : public Runnable {
-   public:
-    explicit FlushOn(LoopDriver& driver) noexcept : driver_(&driver) {}
-    void run() noexcept override { driver_->request_flush(); }
+    explicit GoOn(LoopDriver& driver) noexcept : driver_(&driver) {}
+    void run() noexcept override { driver_->go_on(); }
 
    private:
     LoopDriver* driver_;
@@ -83,6 +73,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   /// Gives memory back where nothing came for one to two idle_times.
   void look_for_idleness();
   void read_on();
+  void go_on();
   bool park_reads();
   void wait_for_write();
   /// Watches `fd` for `events` besides what it is watched for.
@@ -96,8 +87,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   TimePoint timer_at_ = no_deadline;
   TimePoint idle_at_ = no_deadline;
   Use use_ = Use::trimmed;
-  ReadOn read_on_{*this};
-  FlushOn flush_on_{*this};
+  GoOn go_on_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

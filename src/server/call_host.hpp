@@ -7,6 +7,7 @@
 #include "server/server_shared.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace nearcall::inline v0::detail {
@@ -32,8 +33,8 @@ class CallHost {
   }
   /// Tells the server how much the connection holds, where that has changed by much.
   void note_load() {
-    const std::size_t input = session().buffered_input() / load_unit;
-    const std::size_t output = session().buffered_output() / load_unit;
+    const std::uint32_t input = in_units(session().buffered_input());
+    const std::uint32_t output = in_units(session().buffered_output());
     if (input != noted_input_ || output != noted_output_) [[unlikely]]
       report_load();
   }
@@ -58,13 +59,16 @@ class CallHost {
   virtual ConnectionQuota::Place& place() noexcept = 0;
 
  private:
-  static constexpr std::size_t load_unit = std::size_t{16} * 1024;
+  /// How much is much.
+  static std::uint32_t in_units(std::size_t bytes) noexcept {
+    return static_cast<std::uint32_t>(bytes / (std::size_t{16} * 1024));
+  }
 
   ServerShared* shared_;
   Pump* pump_;
   LoopDriver* driver_;
-  std::size_t noted_input_ = 0;  // in units
-  std::size_t noted_output_ = 0;
+  std::uint32_t noted_input_ = 0;  // in units
+  std::uint32_t noted_output_ = 0;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -11,9 +11,10 @@ namespace nearcall::inline v0::detail {
 struct ConnectionQuota::Tenant : ListHook {
   static constexpr TimePoint::rep busy = std::numeric_limits<TimePoint::rep>::max();
 
-  Tenant(ConnectionQuota& its_quota, User& its_user) noexcept : quota(its_quota), user(its_user) {}
+  explicit Tenant(User& its_user) noexcept : user(its_user) {}
 
-  ConnectionQuota& quota;
+  ConnectionQuota& quota() const noexcept { return *user.quota; }
+
   User& user;
   /// Since when it has no call, or `busy`. Its loop sets it, whoever looks for a place reads it.
   std::atomic<TimePoint::rep> idle_since{busy};
@@ -28,13 +29,13 @@ struct ConnectionQuota::Tenant : ListHook {
 // ---- a place ------------------------------------------------------------------------------------
 
 void ConnectionQuota::Place::GiveBack::operator()(Tenant* tenant) const noexcept {
-  tenant->quota.give_back(*tenant);
+  tenant->quota().give_back(*tenant);
 }
 
 void ConnectionQuota::Place::settle(LoopCore& core, Runnable& give_way) noexcept {
   if (tenant_ == nullptr) return;
   set_idle(core.now());
-  const std::lock_guard lock(tenant_->quota.mutex_);
+  const std::lock_guard lock(tenant_->quota().mutex_);
   tenant_->core = &core;
   tenant_->give_way = &give_way;
 }
@@ -59,28 +60,28 @@ void ConnectionQuota::Place::set_idle(TimePoint since) noexcept {
 
 void ConnectionQuota::Place::report(std::size_t input, std::size_t output) noexcept {
   if (tenant_ == nullptr) return;
-  tenant_->quota.note(*tenant_, ConnectionQuota::input, input);
-  tenant_->quota.note(*tenant_, ConnectionQuota::output, output);
+  tenant_->quota().note(*tenant_, ConnectionQuota::input, input);
+  tenant_->quota().note(*tenant_, ConnectionQuota::output, output);
 }
 
 ConnectionQuota::Ask ConnectionQuota::Place::asked() const noexcept {
   if (tenant_ == nullptr) return Ask::nothing;
-  const std::lock_guard lock(tenant_->quota.mutex_);
+  const std::lock_guard lock(tenant_->quota().mutex_);
   return tenant_->asked;
 }
 
 void ConnectionQuota::Place::decline(TimePoint now) noexcept {
   if (tenant_ == nullptr) return;
   if (tenant_->idle_since.load(std::memory_order_relaxed) != Tenant::busy) set_idle(now);
-  const std::lock_guard lock(tenant_->quota.mutex_);
-  tenant_->quota.stay(*tenant_);
+  const std::lock_guard lock(tenant_->quota().mutex_);
+  tenant_->quota().stay(*tenant_);
 }
 
 bool ConnectionQuota::Place::is_still_needed() const noexcept {
   const Ask what = asked();
   if (what == Ask::nothing || what == Ask::place) return what == Ask::place;
   const std::size_t kind = what == Ask::input ? input : output;
-  return tenant_->quota.bytes_[kind].load() > tenant_->quota.most(kind);
+  return tenant_->quota().bytes_[kind].load() > tenant_->quota().most(kind);
 }
 
 // ---- all of them --------------------------------------------------------------------------------
@@ -94,11 +95,12 @@ std::optional<ConnectionQuota::Place> ConnectionQuota::take(uid_t uid) {
   const std::lock_guard lock(mutex_);
   User& user = users_[uid];
   user.uid = uid;
+  user.quota = this;
   if (!make_room(user)) {
     if (user.tenants == 0) users_.erase(uid);
     return std::nullopt;
   }
-  auto* const tenant = new Tenant(*this, user);
+  auto* const tenant = new Tenant(user);
   tenants_.push_back(*tenant);
   ++size_;
   ++staying_;

@@ -96,6 +96,7 @@ class ConnectionQuota {
   using Bytes = std::array<std::atomic<std::size_t>, 2>;
 
   struct User {
+    ConnectionQuota* quota = nullptr;
     uid_t uid = 0;
     std::size_t staying = 0;  // places, without those that were asked
     std::size_t tenants = 0;  // all of them
