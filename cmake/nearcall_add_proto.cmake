@@ -30,6 +30,12 @@ function(nearcall_add_proto target)
   get_filename_component(out "${arg_OUT_DIR}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
   file(MAKE_DIRECTORY "${out}")
   _nearcall_import_dirs(import_dirs ${arg_IMPORT_DIRS})
+  # Its dependency files have no way to write such characters; those of compilers suffer as well.
+  if("${CMAKE_GENERATOR};${out};${import_dirs}" MATCHES "Ninja.*['&\"<>|*?^`]")
+    message(WARNING "nearcall_add_proto(${target}): Ninja cannot keep track of files in a folder "
+      "whose name has one of ' & \" < > | * ? ^ `, and makes everything there again in each build. "
+      "Rename the folder, or use -G \"Unix Makefiles\". It is one of: ${out};${import_dirs}")
+  endif()
 
   set(generated "")
   foreach(proto IN LISTS arg_PROTOS)
