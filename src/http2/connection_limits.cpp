@@ -39,6 +39,7 @@ ConnectionLimits ConnectionLimits::within_range() const noexcept {
   keep(all.max_header_fields, 16U, 100'000U);
   keep(all.max_header_block_size, all.max_header_list_size, 16 * mebi);
   keep(all.max_continuations, all.max_header_block_size / common_frame_size + 1, 100'000U);
+  keep(all.max_buffered_headers, kibi, gibi);
   keep(all.max_informational, 0U, many);
   keep(all.max_settings_entries, 16U, 10'000U);
   keep(all.max_unknown_payload, 0U, mebi);

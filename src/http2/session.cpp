@@ -183,6 +183,7 @@ void Session::reset_stream(Stream& stream, ErrorCode code) {
 }
 
 void Session::release(Stream& stream, TimePoint deadline) {
+  kept_headers_ -= std::exchange(stream.receive_.kept_headers, 0U);
   if (can_command(stream)) {
     const bool has_ended = stream.state_.local() == StreamState::Half::closed;
     if (role_ == Role::server && stream.send_.is_finishing()) {
@@ -291,6 +292,7 @@ SessionStats Session::stats() const noexcept {
   stats.overhead_frames = budget_.overhead_frames();
   stats.induced_frames = budget_.induced_frames(output_.sent(), output_.appended());
   stats.buffered_input = inbound_.buffered();
+  stats.buffered_headers = kept_headers_;
   stats.buffered_output = scheduler_.buffered();
   stats.is_rationing = inbound_.is_rationing();
   return stats;

@@ -47,6 +47,7 @@ struct SessionStats {
   std::uint32_t induced_frames = 0;
   std::size_t buffered_input = 0;
   std::size_t buffered_output = 0;
+  std::size_t buffered_headers = 0;
   bool is_rationing = false;  // InboundWindow: under memory pressure
 };
 
@@ -255,6 +256,15 @@ class Session {
   Event on_request(StreamId id, bool end_stream);
   Event on_more_headers(Stream& stream, bool end_stream);
   Result<HeadersEvent::Part, Violation> take_headers(Stream& stream, bool end_stream);
+  /// Whether another header list may be kept: up to one more than the budget.
+  bool may_keep_headers() const noexcept {
+    return kept_headers_ < options_.limits.max_buffered_headers;
+  }
+  void keep_headers(Stream& stream) noexcept {
+    const auto size = static_cast<std::uint32_t>(headers_.list_size());
+    stream.receive_.kept_headers += size;
+    kept_headers_ += size;
+  }
   void refuse(StreamId id, bool end_stream, ErrorCode code);
   Verdict check_absent(StreamId id);
 
@@ -334,9 +344,10 @@ class Session {
 
   std::vector<std::byte> block_out_;  // the header block that is being written
   std::vector<HeaderField> fields_out_;
-  Stream* data_stream_ = nullptr;  // whose DATA frame is coming; null: nobody's
-  std::uint32_t data_size_ = 0;    // of that frame, without padding
-  std::uint32_t active_ = 0;       // client: streams that count against the peer's limit
+  Stream* data_stream_ = nullptr;   // whose DATA frame is coming; null: nobody's
+  std::uint32_t data_size_ = 0;     // of that frame, without padding
+  std::uint64_t kept_headers_ = 0;  // of all streams that are not released
+  std::uint32_t active_ = 0;        // client: streams that count against the peer's limit
   std::size_t orphans_ = 0;
   TimePoint orphans_until_ = no_deadline;  // not after the first of their deadlines
 

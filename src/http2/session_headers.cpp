@@ -31,9 +31,9 @@ Event Session::on_block(StreamId id) {
   return {};
 }
 
-/// A request opens a stream (5.1.1). One that cannot be taken is refused: no slot, malformed
-/// (8.1.1), or a header list beyond the limits, for which gRPC's RESOURCE_EXHAUSTED is what
-/// ENHANCE_YOUR_CALM means to the client.
+/// A request opens a stream (5.1.1). One that cannot be taken is refused: no slot, or no budget for
+/// its headers, malformed (8.1.1), or a header list beyond the limits, for which gRPC's
+/// RESOURCE_EXHAUSTED is what ENHANCE_YOUR_CALM means to the client.
 Event Session::on_request(StreamId id, bool end_stream) {
   ids_.open(id);
   if (shutdown_.is_closed()) {
@@ -42,7 +42,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
     if (!end_stream) budget_.stream_abandoned(options_.initial_window_size);
     return {};
   }
-  if (streams_.size() >= options_.limits.max_concurrent_streams) {
+  if (streams_.size() >= options_.limits.max_concurrent_streams || !may_keep_headers()) {
     refuse(id, end_stream, ErrorCode::refused_stream);
     return {};
   }
@@ -64,6 +64,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   stream.receive_.content_left = facts->content_length;
   inbound_.open(stream);
   if (end_stream) inbound_.end(stream);
+  keep_headers(stream);
   ++counted_.streams_opened;
   return HeadersEvent{&stream, &headers_, HeadersEvent::Part::head, end_stream};
 }
@@ -85,6 +86,7 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
     note_closed(stream);
   }
   if (stream.is_orphan_) return {};
+  if (*part != HeadersEvent::Part::informational) keep_headers(stream);
   return HeadersEvent{&stream, &headers_, *part, end_stream};
 }
 
@@ -98,6 +100,10 @@ Result<HeadersEvent::Part, Violation> Session::take_headers(Stream& stream, bool
   if (headers_.is_truncated()) {
     return stream_error(ErrorCode::enhance_your_calm,
                         "header list too large (max_header_list_size, max_header_fields)");
+  }
+  if (!stream.is_orphan_ && !may_keep_headers()) {
+    return stream_error(ErrorCode::enhance_your_calm,
+                        "the headers of all calls too large (max_buffered_headers)");
   }
   const bool is_trailers = stream.state_.remote() == StreamState::Half::open;
   const Result<HeaderFacts, Violation> facts =

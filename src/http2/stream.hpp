@@ -74,6 +74,8 @@ class Stream {
     /// The last DATA frame was charged to the overhead budget.
     bool was_tiny = false;
     std::uint8_t informational = 0;
+    /// The sizes of the header lists that the owner got and may still have.
+    std::uint32_t kept_headers = 0;
     /// What content-length leaves, or any_length.
     std::uint64_t content_left = any_length;
   };

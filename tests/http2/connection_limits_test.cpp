@@ -33,6 +33,7 @@ ConnectionLimits all_at() {
   limits.max_header_fields = Extreme<std::uint32_t>::value;
   limits.max_header_block_size = Extreme<std::uint32_t>::value;
   limits.max_continuations = Extreme<std::uint32_t>::value;
+  limits.max_buffered_headers = Extreme<std::uint32_t>::value;
   limits.max_informational = Extreme<std::uint32_t>::value;
   limits.max_settings_entries = Extreme<std::uint32_t>::value;
   limits.max_unknown_payload = Extreme<std::uint32_t>::value;
@@ -84,6 +85,7 @@ ConnectionLimits least() {
   limits.max_header_fields = 16;
   limits.max_header_block_size = kibi;
   limits.max_continuations = 1;
+  limits.max_buffered_headers = kibi;
   limits.max_informational = 0;
   limits.max_settings_entries = 16;
   limits.max_unknown_payload = 0;
@@ -121,6 +123,7 @@ TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
   most.max_header_fields = 100'000;
   most.max_header_block_size = 16 * mebi;
   most.max_continuations = 100'000;
+  most.max_buffered_headers = 1024 * mebi;
   most.max_informational = 1'000'000;
   most.max_settings_entries = 10'000;
   most.max_unknown_payload = mebi;
