@@ -43,7 +43,8 @@ void BlockingCall::leave(Turn turn) {
   call_.messages().in().leave();
   call_.drop();
   const http2::Session::OpenState state = connection_->client().open_state();
-  backend_->put_back(let_go(turn), state, call_.now());
+  const TimePoint now = connection_->last_look();
+  backend_->put_back(let_go(turn), state, now);
 }
 
 // ---- beginning ----------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
                                        SpinPolicy spin,
                                        Clock clock)
     : clock_(clock),
-      client_(std::move(transport), std::move(target), limits, *this, clock.now()),
+      last_look_(clock.now()),
+      client_(std::move(transport), std::move(target), limits, *this, last_look_),
       spinner_(spin) {
 }
 
@@ -71,12 +72,12 @@ void BlockingConnection::end_turn() noexcept {
 }
 
 void BlockingConnection::flush() {
-  if (client_.pump().has_output()) client_.pump().flush(clock_.now());
+  if (client_.pump().has_output()) client_.pump().flush(look_at_clock());
 }
 
 void BlockingConnection::take_in(Turn& /*turn*/) {
   if (driver_ != nullptr) return;
-  const TimePoint now = clock_.now();
+  const TimePoint now = look_at_clock();
   for (int reads = 0; reads < reads_of_one_look; ++reads) {
     if (client_.pump().read(read_scratch(), now) != Pump::Progress::some) break;
   }
@@ -137,7 +138,7 @@ Status BlockingConnection::wait_for_word(TimePoint deadline, const std::stop_tok
 }
 
 bool BlockingConnection::wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline) {
-  if (deadline != no_deadline && clock_.now() >= deadline) return false;
+  if (deadline != no_deadline && look_at_clock() >= deadline) return false;
   thread.has_news_ = false;
   if (driver_ != nullptr) {
     sleep(turn, thread, deadline);
@@ -167,7 +168,7 @@ void BlockingConnection::drive(Turn& turn, TimePoint deadline) {
 }
 
 bool BlockingConnection::spin(Turn& turn, TimePoint deadline) {
-  TimePoint now = clock_.now();
+  TimePoint now = look_at_clock();
   if (poll(now)) return true;
   if (!spinner_.begin(now)) return false;
   const TimePoint until = std::min(deadline, client_.pump().next_deadline());
@@ -177,13 +178,13 @@ bool BlockingConnection::spin(Turn& turn, TimePoint deadline) {
     make_room();
     if (!turn.lock_.try_lock()) {
       turn.lock_.lock();
-      spinner_.was_held_up(clock_.now());
+      spinner_.was_held_up(look_at_clock());
     }
     if (driver_->has_news_ || poll(now)) {
       spinner_.paid();
       return true;
     }
-    now = clock_.now();
+    now = look_at_clock();
   } while (now < until && spinner_.keep_on(now));
   return false;
 }
@@ -221,7 +222,7 @@ void BlockingConnection::park(Turn& turn, TimePoint deadline) {
   }
   const bool is_timed = !spinner_.is_off() || deadline != no_deadline ||
                         pump.next_deadline() != no_deadline || !wake_;
-  const TimePoint before = is_timed ? clock_.now() : TimePoint{};
+  const TimePoint before = is_timed ? look_at_clock() : TimePoint{};
   TimePoint until = std::min(deadline, pump.next_deadline());
   if (!wake_) until = std::min(until, before + look_without_wake_up);
   timespec timeout{};
@@ -239,7 +240,7 @@ void BlockingConnection::park(Turn& turn, TimePoint deadline) {
     std::uint64_t signals = 0;
     static_cast<void>(!::read(wake_.get(), &signals, sizeof signals));
   }
-  const TimePoint now = clock_.now();
+  const TimePoint now = look_at_clock();
   spinner_.slept(now - before);
   pump.read(read_scratch(), now);  // first: what has come, came in time
   if (now >= pump.next_deadline()) pump.on_time(now);

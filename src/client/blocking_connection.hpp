@@ -81,6 +81,8 @@ class BlockingConnection final : public ClientDriver {
   /// Takes the mutex; a thread that spins with it makes room.
   Turn begin_turn() { return Turn(*this); }
   ClientConnection& client() noexcept { return client_; }
+  /// When somebody last looked at the clock for it.
+  TimePoint last_look() const noexcept { return last_look_; }
   /// False in a forked child: the connection is its parent's. There it may be destroyed, no more.
   bool is_in_maker() const noexcept { return made_in_.is_in_maker(); }
 
@@ -118,6 +120,7 @@ class BlockingConnection final : public ClientDriver {
   void on_closing() override;
 
  private:
+  TimePoint look_at_clock() noexcept { return last_look_ = clock_.now(); }
   void end_turn() noexcept;
   void flush();
   bool wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline);
@@ -138,6 +141,7 @@ class BlockingConnection final : public ClientDriver {
   /// Threads that want the mutex; the spinning one waits until they had it.
   std::atomic<int> contenders_{0};
   const Clock clock_;
+  TimePoint last_look_;
   ClientConnection client_;
   Spinner spinner_;
   std::size_t waiting_for_room_ = 0;

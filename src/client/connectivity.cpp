@@ -5,6 +5,14 @@
 #include <algorithm>
 
 namespace nearcall::inline v0::detail {
+namespace {
+
+/// In a forked child ends what began in its parent, which is not counted here.
+void count_down(std::size_t& count) noexcept {
+  if (count > 0) --count;
+}
+
+}  // namespace
 
 void Connectivity::resume(Event event, TimePoint now, double chance) noexcept {
   switch (event) {
@@ -13,20 +21,18 @@ void Connectivity::resume(Event event, TimePoint now, double chance) noexcept {
       attempt_at_ = now;
       return;
     case Event::connected:
-      --attempts_;
+      count_down(attempts_);
       ++connections_;
       pause_ = {};
       next_attempt_ = {};
       return;
     case Event::failed:
-      --attempts_;
+      count_down(attempts_);
       return fail(now, chance);
     case Event::given_up:
-      --attempts_;
-      return;
+      return count_down(attempts_);
     case Event::lost:
-      --connections_;
-      return;
+      return count_down(connections_);
   }
 }
 

@@ -53,6 +53,12 @@ TEST(Connectivity, IsReadyAsLongAsOneConnectionLivesWhateverElseHappens) {
   EXPECT_EQ(state_after(events), State::connecting);
 }
 
+TEST(Connectivity, AForkedChildMaySeeTheEndOfWhatItsParentBegan) {
+  EXPECT_EQ(state_after({Event::lost}), State::idle);
+  EXPECT_EQ(state_after({Event::given_up, Event::attempt}), State::connecting);
+  EXPECT_EQ(state_after({Event::lost, Event::attempt, Event::connected}), State::ready);
+}
+
 /// The pauses after that many attempts that fail at once, one after the other.
 std::vector<Duration> pauses(Connectivity connectivity, int failures, double chance) {
   std::vector<Duration> result;
