@@ -3,6 +3,8 @@
 #pragma once
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 #include <nearcall/transport.hpp>
 
 #include <chrono>

@@ -6,6 +6,8 @@
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
+#include <nearcall/sync_wait.hpp>
 
 #include <gtest/gtest.h>
 
