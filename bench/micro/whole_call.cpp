@@ -64,7 +64,7 @@ class PipeConnector final : public Connector {
  public:
   explicit PipeConnector(std::shared_ptr<PipeHub> hub) : hub_(std::move(hub)) {}
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
-    Result<InprocPipe> pipe = make_inproc_pipe();
+    Result<detail::InprocPipe> pipe = detail::make_inproc_pipe();
     CHECK(pipe.ok());
     hub_->put(std::move(pipe->second));
     co_return std::move(pipe->first);

@@ -2,7 +2,7 @@
 // The names of the ways in which a connection ends.
 #include "connection/end_reason.hpp"
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 std::string_view to_string(EndReason reason) noexcept {
   switch (reason) {
@@ -26,4 +26,4 @@ std::string_view to_string(EndReason reason) noexcept {
   return "?";
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Why a connection ended. The first reason counts.
 enum class EndReason : std::uint8_t {
@@ -21,4 +21,4 @@ enum class EndReason : std::uint8_t {
 
 std::string_view to_string(EndReason reason) noexcept;
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

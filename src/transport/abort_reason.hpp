@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <system_error>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Keeps the first reason that it is given. Thread safety: any thread.
 class AbortReason {
@@ -32,4 +32,4 @@ class AbortReason {
   std::error_code reason_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 UniqueFd make_spare() noexcept {
@@ -102,4 +102,4 @@ Result<UniqueFd> Acceptor::turn_one_away(const std::string& subject, int reason)
                        closed_one ? "accept (one connection closed)" : "accept", reason);
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

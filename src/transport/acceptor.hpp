@@ -9,7 +9,7 @@
 
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// A listening socket, and one spare descriptor.
 ///
@@ -44,4 +44,4 @@ class Acceptor {
   bool is_listening_ = true;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

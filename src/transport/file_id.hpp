@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// The identity of a file. A number is used again once the file is gone and nothing holds it open,
 /// so whoever compares later keeps a descriptor of it. A value.
@@ -30,4 +30,4 @@ inline std::optional<FileId> file_id_at(int directory, const std::string& name) 
   return file_id(status);
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -16,7 +16,7 @@
 #include <bit>
 #include <cstring>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// One direction: a ring of bytes with one reader and one writer.
@@ -200,4 +200,4 @@ Result<InprocPipe> make_inproc_pipe(std::size_t capacity) {
   return InprocPipe(std::move(first), std::move(second));
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

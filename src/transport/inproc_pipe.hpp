@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 using InprocPipe = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
@@ -20,4 +20,4 @@ using InprocPipe = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transpo
 /// Fails with RESOURCE_EXHAUSTED when there are no descriptors left (it takes four).
 Result<InprocPipe> make_inproc_pipe(std::size_t capacity = 65'536);
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

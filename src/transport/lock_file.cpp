@@ -11,7 +11,7 @@
 #include <charconv>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// Each further round means that a holder let go in between.
@@ -128,4 +128,4 @@ LockFile::~LockFile() {
   if (is_in_place()) ::unlinkat(directory_, name_.c_str(), 0);
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Holds flock(2) on a file in a directory, from acquire() to destruction.
 ///
@@ -46,4 +46,4 @@ class LockFile {
   const ForkMark made_in_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

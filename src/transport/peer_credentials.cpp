@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 bool is_unix_socket(int fd) noexcept {
@@ -45,6 +45,10 @@ PeerIdentity peer_identity(int fd, std::string address) {
   peer.supplementary_groups(groups_of(fd));
   return peer;
 }
+
+}  // namespace nearcall::inline v0::detail
+
+namespace nearcall::inline v0 {
 
 bool PeerIdentity::is_in_group(gid_t group) const noexcept {
   if (!has_credentials_) return false;

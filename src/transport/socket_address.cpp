@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t path_offset = offsetof(sockaddr_un, sun_path);
@@ -128,4 +128,4 @@ std::string SocketAddress::to_string() const {
   }
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// An address of a stream socket, with its exact length.
 ///
@@ -41,4 +41,4 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

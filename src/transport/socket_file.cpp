@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t max_path = sizeof(sockaddr_un::sun_path) - 1;
@@ -328,4 +328,4 @@ Failure<Status> SocketFile::failure(int number, const std::string& call) const {
   return Failure{listen_status(subject_, call, number)};
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

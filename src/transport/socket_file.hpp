@@ -13,7 +13,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// A path under which our socket listens, from create() to destruction.
 ///
@@ -85,4 +85,4 @@ class SocketFile {
   std::string bound_name_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

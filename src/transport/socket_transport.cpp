@@ -13,7 +13,7 @@
 #include <climits>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -122,4 +122,4 @@ Result<SocketPair> make_socketpair() {
   return SocketPair(own(std::move(one)), own(std::move(other)));
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

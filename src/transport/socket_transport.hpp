@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// A connected stream socket.
 ///
@@ -57,4 +57,4 @@ using SocketPair = std::pair<std::unique_ptr<SocketTransport>, std::unique_ptr<S
 /// Two Unix sockets connected to each other, each with the credentials of this process.
 Result<SocketPair> make_socketpair();
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 inline std::error_code system_error(int number) noexcept {
   return {number, std::system_category()};
@@ -85,4 +85,4 @@ inline Status listen_status(std::string_view subject, std::string_view call, int
   return system_status(local_failure_code(number), subject, call, number).with_reason(reason);
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -13,7 +13,7 @@
 
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// What became of a connect() in progress: 0, or errno.
@@ -51,4 +51,4 @@ Task<Result<std::unique_ptr<Transport>>> TcpConnector::connect(ConnectContext co
   co_return connection;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Connects over TCP. The peer has an address and no credentials.
 /// Thread safety: as Connector says.
@@ -26,4 +26,4 @@ class TcpConnector final : public Connector {
   const std::string target_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

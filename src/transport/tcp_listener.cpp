@@ -12,7 +12,7 @@
 
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 TcpListener::TcpListener(const Endpoint& endpoint, ListenOptions options)
     : wanted_(endpoint), address_(endpoint.to_string()), options_(std::move(options)) {
@@ -59,4 +59,4 @@ void TcpListener::unbind() noexcept {
   acceptor_.reset();
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

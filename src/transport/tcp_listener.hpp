@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Listens on TCP. Peers have an address and no credentials.
 /// Thread safety: as Listener says.
@@ -36,4 +36,4 @@ class TcpListener final : public Listener {
   std::optional<Acceptor> acceptor_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

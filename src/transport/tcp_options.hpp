@@ -6,7 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// TCP_NODELAY: we gather writes ourselves, and a call must not wait for the ACK of the last one.
 /// A failure costs speed only, so it is not reported.
@@ -15,4 +15,4 @@ inline void send_small_segments_at_once(int fd) noexcept {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

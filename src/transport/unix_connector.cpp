@@ -18,7 +18,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -86,4 +86,4 @@ Status UnixConnector::failure(int number) const {
   return status;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Connects a Unix stream socket.
 ///
@@ -33,4 +33,4 @@ class UnixConnector final : public Connector {
   const std::string target_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -14,7 +14,7 @@
 
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 Result<void> bind_abstract(int socket, const Endpoint& endpoint, int backlog) {
@@ -111,4 +111,4 @@ Result<bool> UnixListener::check_name() {
   return true;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Listens on a Unix stream socket; SocketFile says how a path is taken. An abstract name has no
 /// file, hence no permissions: whoever shares the network namespace may connect.
@@ -46,4 +46,4 @@ class UnixListener final : public Listener {
   bool is_unbound_ = false;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

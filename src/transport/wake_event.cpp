@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 WakeEvent::WakeEvent(UniqueFd fd) noexcept : fd_(std::move(fd)) {
 }
@@ -37,4 +37,4 @@ void WakeEvent::signal() noexcept {
   }
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// An eventfd with a flag in front: signal() is a system call only if the other side announced that
 /// it is about to sleep.
@@ -41,4 +41,4 @@ class WakeEvent {
   std::atomic<State> state_{State::awake};
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -26,7 +26,7 @@ using OpenState = http2::Session::OpenState;
 class BlockingConnectionTest : public LogCheckedTest {
  protected:
   BlockingConnectionTest() {
-    Result<SocketPair> pair = make_socketpair();
+    Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
     connection_ = std::make_unique<BlockingConnection>(
         std::move(pair->first), "mine", ConnectionLimits(), SpinPolicy::off(), Clock());
@@ -143,7 +143,7 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
 }
 
 TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   ConnectionLimits limits;
   limits.handshake_timeout = 10ms;
   connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine", limits,
@@ -188,7 +188,7 @@ TEST_F(BlockingConnectionTest, WhoIsDoneByWhatItSendsItselfDoesNotSleep) {
     is_done = true;
     connection_->notify(self);
   };
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<WatchedTransport>(std::move(pair->first), on_write, &waits), "mine",
       ConnectionLimits(), SpinPolicy::off(), Clock());
@@ -295,7 +295,7 @@ TEST_F(BlockingConnectionTest, WhoIsWokenToDriveAndIsDoneAlreadyPassesTheRoleOn)
 
 TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   const LogCapture log;
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
   BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
                                 SpinPolicy::off(), Clock());

@@ -133,7 +133,7 @@ TEST(ClientConnection, WhatNeverLeftIsNotBegunAgainWhenItIsUsWhoClose) {
   DirectClient direct;
   DirectAttempt unsent;
   direct.open_unsent(unsent.attempt);
-  direct.client().pump().end(EndReason::cancelled, "the channel went");
+  direct.client().pump().end(detail::EndReason::cancelled, "the channel went");
 
   EXPECT_TRUE(unsent.has_ended());
   EXPECT_EQ(unsent.seen(), Seen::perhaps);
@@ -163,7 +163,7 @@ class Nobody final : public detail::ClientDriver {
 };
 
 TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   ASSERT_TRUE(write_all(*pair->second, "HTTP/1.1 400 Bad Request\r\n\r\n"));
   Nobody driver;
   detail::ClientConnection client(std::move(pair->first), "mine", ConnectionLimits(), driver,

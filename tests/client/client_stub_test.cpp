@@ -199,7 +199,7 @@ class LoopbackPort {
   }
   std::unique_ptr<Transport> accept() const {
     UniqueFd visitor(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    return std::make_unique<SocketTransport>(std::move(visitor), PeerIdentity());
+    return std::make_unique<detail::SocketTransport>(std::move(visitor), PeerIdentity());
   }
 
  private:

@@ -35,7 +35,7 @@ TEST_F(ConnectReason, NobodyAtAPathIsNoServer) {
 }
 
 Task<Result<std::unique_ptr<Transport>>> speak_http1(std::unique_ptr<Transport>& theirs) {
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   theirs = std::move(pair->second);
   EXPECT_TRUE(write_all(*theirs, "HTTP/1.1 400 Bad Request\r\n\r\n"));
   co_return std::move(pair->first);
@@ -62,7 +62,7 @@ TEST_F(ConnectReason, AConnectionThatIsLostUnderACallSaysSo) {
 }
 
 Task<Result<std::unique_ptr<Transport>>> connect_to(std::unique_ptr<Transport>& theirs) {
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   theirs = std::move(pair->second);
   co_return std::move(pair->first);
 }

@@ -16,7 +16,7 @@ namespace nearcall::test {
 class DirectClient final : public detail::ClientDriver {
  public:
   DirectClient() {
-    Result<SocketPair> pair = make_socketpair();
+    Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
     client_ = std::make_unique<detail::ClientConnection>(
         std::move(pair->first), "mine", ConnectionLimits(), *this, SteadyClock::now());

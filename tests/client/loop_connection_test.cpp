@@ -212,7 +212,7 @@ TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) 
   Channel channel("mine", ChannelOptions().connect_timeout(5ms).connector(
                               [&ends](const ConnectContext& context) {
                                 EXPECT_EQ(context.target(), "mine");
-                                Result<SocketPair> pair = make_socketpair();
+                                Result<detail::SocketPair> pair = detail::make_socketpair();
                                 ends.push_back(std::move(pair->second));
                                 return never_connecting(std::move(pair->first));
                               }));
@@ -294,7 +294,7 @@ TEST_F(LoopConnectionTest, ALoopAndAChannelMayGoAtTheSameTime) {
   for (int round = 0; round < 100; ++round) {
     const auto connect =
         [&peers](const ConnectContext&) -> Task<Result<std::unique_ptr<Transport>>> {
-      Result<SocketPair> pair = make_socketpair();
+      Result<detail::SocketPair> pair = detail::make_socketpair();
       peers.push_back(std::move(pair->second));
       std::unique_ptr<Transport> ours = std::move(pair->first);
       co_return ours;
@@ -344,7 +344,7 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopMayBeCancelled) {
 class SlowConnector final : public Connector {
  public:
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
-    Result<SocketPair> pair = make_socketpair();
+    Result<detail::SocketPair> pair = detail::make_socketpair();
     tokens.push_back(context.cancellation());
     ends.push_back(std::move(pair->second));
     return never_connecting(std::move(pair->first));

@@ -255,7 +255,7 @@ class ScriptedServer {
     return threads_.size();
   }
   std::unique_ptr<Transport> accept() {
-    Result<SocketPair> pair = make_socketpair();
+    Result<detail::SocketPair> pair = detail::make_socketpair();
     EXPECT_TRUE(pair.ok());
     const std::lock_guard lock(mutex_);
     const Script& script = scripts_[std::min(threads_.size(), scripts_.size() - 1)];

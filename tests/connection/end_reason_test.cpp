@@ -7,7 +7,7 @@
 #include <set>
 #include <string_view>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 TEST(EndReason, EachHasAName) {
@@ -32,4 +32,4 @@ TEST(EndReason, AValueThatIsNoneOfThemIsStillPrinted) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -26,7 +26,7 @@ constexpr std::size_t allowed_growth = 4 * mebibyte;
 class ClientMemory : public testing::TestWithParam<ClientDriver> {
  protected:
   ClientMemory() {
-    const SocketAddress address = SocketAddress::unix_path(path_);
+    const detail::SocketAddress address = detail::SocketAddress::unix_path(path_);
     EXPECT_EQ(::bind(listening_.get(), address.get(), address.size()), 0);
     EXPECT_EQ(::listen(listening_.get(), 1), 0);
   }

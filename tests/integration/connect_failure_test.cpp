@@ -174,7 +174,7 @@ TEST_P(ConnectFails, TheFactorysDeadlineIsThatOfItsAttempt) {
 TEST_P(ConnectFails, AServerThatGoesWithoutAcceptingIsUnavailableAtOnce) {
   TempDir folder;
   const std::string path = folder.file("s");
-  const SocketAddress address = SocketAddress::unix_path(path);
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(listening.get(), address.get(), address.size()), 0);
   ASSERT_EQ(::listen(listening.get(), 8), 0);

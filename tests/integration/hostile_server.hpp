@@ -24,7 +24,7 @@ class HostileServer {
 
   HostileServer(const std::string& path, Script script)
       : script_(std::move(script)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const SocketAddress address = SocketAddress::unix_path(path);
+    const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
     EXPECT_EQ(::bind(listener_.get(), address.get(), address.size()), 0);
     EXPECT_EQ(::listen(listener_.get(), 64), 0);
     acceptor_ = std::thread([this] { accept_all(); });

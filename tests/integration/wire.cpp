@@ -21,7 +21,7 @@ constexpr std::size_t most_kept = std::size_t{1} << 20U;  // of a body
 
 UniqueFd connect_to(const std::string& path) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const SocketAddress address = SocketAddress::unix_path(path);
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
   return socket;
 }

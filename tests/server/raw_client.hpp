@@ -26,9 +26,9 @@ namespace nearcall::test {
 /// A socket connected to a server, as a Transport.
 inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const SocketAddress address = SocketAddress::unix_path(path);
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
-  return std::make_unique<SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
+  return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
 }
 
 /// How the server answered one request.

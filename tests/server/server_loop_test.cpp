@@ -92,7 +92,7 @@ TEST_F(ServerLoopTest, AConnectionThatComesAfterTheDrainBeganIsClosed) {
   detail::ServerShared shared{ServerOptions()};
   detail::ServerLoop server_loop(shared, loop, [] {});
   server_loop.begin_drain();
-  Result<SocketPair> pair = make_socketpair();
+  Result<detail::SocketPair> pair = detail::make_socketpair();
   ASSERT_TRUE(pair);
 
   server_loop.add(std::move(pair->first), detail::ConnectionQuota::Place());
@@ -104,8 +104,8 @@ TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
   EventLoop loop;
   detail::ServerShared shared{ServerOptions()};
   detail::ServerLoop server_loop(shared, loop, [] {});
-  Result<SocketPair> first = make_socketpair();
-  Result<SocketPair> second = make_socketpair();
+  Result<detail::SocketPair> first = detail::make_socketpair();
+  Result<detail::SocketPair> second = detail::make_socketpair();
   ASSERT_TRUE(first && second);
   server_loop.add(std::move(first->first), detail::ConnectionQuota::Place());
   server_loop.add(std::move(second->first), detail::ConnectionQuota::Place());
@@ -114,8 +114,8 @@ TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
   first->second.reset();
   loop.poll();
 
-  EXPECT_EQ(shared.counters().ended(EndReason::peer_closed), 1U);
-  EXPECT_EQ(shared.counters().ended(EndReason::cancelled), 0U);
+  EXPECT_EQ(shared.counters().ended(detail::EndReason::peer_closed), 1U);
+  EXPECT_EQ(shared.counters().ended(detail::EndReason::cancelled), 0U);
 }
 
 }  // namespace

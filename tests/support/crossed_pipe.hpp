@@ -146,7 +146,7 @@ class CrossedTransport final : public Transport {
  private:
   const Direction in_;
   const Direction out_;
-  AbortReason reason_;
+  detail::AbortReason reason_;
   const PeerIdentity peer_{"crossed:"};
 };
 

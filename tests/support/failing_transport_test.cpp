@@ -11,7 +11,7 @@ namespace nearcall::test {
 namespace {
 
 TEST(FailingTransport, FailsAfterTheGoodOperationsAndStaysSo) {
-  auto pair = make_socketpair();
+  auto pair = detail::make_socketpair();
   ASSERT_TRUE(pair);
   Transport& peer = *pair->second;
   const auto error = std::make_error_code(std::errc::io_error);
@@ -32,7 +32,7 @@ TEST(FailingTransport, FailsAfterTheGoodOperationsAndStaysSo) {
 }
 
 TEST(FailingTransport, WithoutAnErrorThePeerSeemsToHaveGone) {
-  auto pair = make_socketpair();
+  auto pair = detail::make_socketpair();
   ASSERT_TRUE(pair);
   FailingTransport failing(std::move(pair->first), 0);
 

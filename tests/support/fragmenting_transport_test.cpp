@@ -13,7 +13,7 @@ namespace nearcall::test {
 namespace {
 
 TEST(FragmentingTransport, MovesAtMostSoManyBytesAtATime) {
-  auto pair = make_socketpair();
+  auto pair = detail::make_socketpair();
   ASSERT_TRUE(pair);
   FragmentingTransport fragmenting(std::move(pair->first), 3);
   Transport& peer = *pair->second;

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -171,4 +171,4 @@ TEST_F(AcceptorTest, BrokenListenerIsAnErrorThatNamesIt) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

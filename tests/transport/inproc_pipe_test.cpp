@@ -10,7 +10,7 @@
 
 #include <string>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Kind = IoResult::Kind;
@@ -119,4 +119,4 @@ TEST_F(InprocPipeTest, DestructorInAForkedChildWakesNobodyInTheParent) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -23,7 +23,7 @@ inline UniqueFd unix_socket(int type = SOCK_STREAM) {
 /// Binds a socket to the path, and does not listen.
 inline UniqueFd bound_at(const std::string& path, int type = SOCK_STREAM) {
   UniqueFd socket = unix_socket(type);
-  const SocketAddress address = SocketAddress::unix_path(path);
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::bind(socket.get(), address.get(), address.size()), 0) << path;
   return socket;
 }
@@ -41,18 +41,18 @@ inline void leave_stale_socket_at(const std::string& path) {
 }
 
 /// A connected socket, or none and errno.
-inline UniqueFd connected_to(const SocketAddress& address) {
+inline UniqueFd connected_to(const detail::SocketAddress& address) {
   UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (::connect(socket.get(), address.get(), address.size()) != 0) socket.reset();
   return socket;
 }
 
 inline UniqueFd connected_to(const std::string& path) {
-  return connected_to(SocketAddress::unix_path(path));
+  return connected_to(detail::SocketAddress::unix_path(path));
 }
 
 /// Connections that nobody accepts, until there is no room for more.
-inline std::vector<UniqueFd> fill_backlog(const SocketAddress& address) {
+inline std::vector<UniqueFd> fill_backlog(const detail::SocketAddress& address) {
   std::vector<UniqueFd> waiting;
   for (;;) {
     UniqueFd socket = connected_to(address);

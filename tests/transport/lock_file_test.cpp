@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -206,4 +206,4 @@ TEST_F(LockFileTest, ManyWhoComeAndGoNeverHoldItTogether) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

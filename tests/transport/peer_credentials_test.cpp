@@ -17,7 +17,7 @@
 #include <numeric>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -127,4 +127,4 @@ TEST(PeerCredentialsElsewhere, UnconnectedUnixSocketHasNone) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

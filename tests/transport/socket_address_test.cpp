@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
@@ -48,4 +48,4 @@ TEST(SocketAddress, UnknownAddressIsEmpty) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -159,4 +159,4 @@ TEST(SocketFileRace, ForeignServerThatTakesAFreePathMeanwhileIsNotReplaced) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

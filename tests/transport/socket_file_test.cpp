@@ -19,7 +19,7 @@
 #include <fstream>
 #include <thread>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -387,4 +387,4 @@ TEST_F(SocketFileTest, FailureToSetTheGroupLeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

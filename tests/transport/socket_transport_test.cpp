@@ -19,7 +19,7 @@
 #include <iterator>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
@@ -152,4 +152,4 @@ TEST_F(SocketTransportTest, ThePeerSeesTheEndEvenIfAForkedChildHoldsACopy) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

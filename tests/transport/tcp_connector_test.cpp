@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 Endpoint endpoint_of(const std::string& target) {
@@ -94,4 +94,4 @@ TEST_F(TcpConnectorTest, DeadlineEndsTheWait) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

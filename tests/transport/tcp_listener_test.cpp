@@ -11,7 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using testing::EndsWith;
@@ -120,4 +120,4 @@ TEST(TcpListener, UnbindRefusesNewConnectionsAndKeepsTheOthers) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -9,6 +9,8 @@
 #include "transport/inproc_pipe.hpp"
 #include "transport/socket_transport.hpp"
 
+#include <nearcall/sync_wait.hpp>
+
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 
@@ -21,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Kind = IoResult::Kind;
@@ -290,4 +292,4 @@ INSTANTIATE_TEST_SUITE_P(Transports,
                          [](const auto& made) { return std::string(made.param.name); });
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -16,7 +16,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using testing::HasSubstr;
@@ -175,4 +175,4 @@ TEST_F(FullBacklog, WaitingConnectMayBeAbandoned) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

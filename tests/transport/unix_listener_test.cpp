@@ -19,7 +19,7 @@
 #include <filesystem>
 #include <string>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using testing::HasSubstr;
@@ -333,4 +333,4 @@ TEST_F(AbstractListenerTest, NameIsFreeOnceUnboundAndAllWereHandedOver) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <thread>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 class WakeEventTest : public testing::Test {
@@ -86,4 +86,4 @@ TEST_F(WakeEventTest, NoWakeUpIsLost) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail
