@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transports of unusual ways carry calls under both drivers.
 #include "integration/both_drivers.hpp"
+#include "support/crossed_pipe.hpp"
 #include "support/fragmenting_transport.hpp"
 #include "support/handshaking_transport.hpp"
 #include "support/queue_listener.hpp"
+#include "support/scattered_transport.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <memory>
@@ -19,7 +21,7 @@ using namespace std::chrono_literals;
 using Ends = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
 Ends sockets() {
-  auto pair = make_socketpair();
+  auto pair = detail::make_socketpair();
   return {std::move(pair->first), std::move(pair->second)};
 }
 
@@ -27,6 +29,18 @@ Ends fragmented() {
   Ends ends = sockets();
   return {std::make_unique<FragmentingTransport>(std::move(ends.first), 7),
           std::make_unique<FragmentingTransport>(std::move(ends.second), 7)};
+}
+
+/// Reads wait for POLLOUT, writes for POLLIN.
+Ends crossed() {
+  return make_crossed_pipe(std::size_t{16} * 1024);
+}
+
+/// Each wait is for another descriptor.
+Ends scattered() {
+  Ends ends = sockets();
+  return {std::make_unique<ScatteredTransport>(std::move(ends.first)),
+          std::make_unique<ScatteredTransport>(std::move(ends.second))};
 }
 
 HandshakeScript three_steps() {
@@ -75,6 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
     TransportKind,
     testing::Combine(testing::Values(ClientDriver::blocking, ClientDriver::loop),
                      testing::Values(Kind{"Fragmented", fragmented},
+                                     Kind{"Crossed", crossed},
+                                     Kind{"Scattered", scattered},
                                      Kind{"Handshaking", handshaking})),
     [](const auto& of) {
       const bool is_blocking = std::get<ClientDriver>(of.param) == ClientDriver::blocking;
