@@ -55,8 +55,34 @@ def inputs():
     yield "message_assembler", b"\2" + b"\0\0\0\1\x2d" + b"x" * 301
 
 
+def fields(*pairs):
+    """As tests/fuzz/fields.hpp reads them: a name by its number, or itself."""
+    said = b""
+    for name, value in pairs:
+        if isinstance(name, int):
+            said += bytes([name])
+        else:
+            said += bytes([255, len(name)]) + name
+        said += bytes([len(value)]) + value
+    return said
+
+
+def heads():
+    request = ((0, b"POST"), (1, b"http"), (2, b"/a.B/C"), (3, b"h"), (6, b"application/grpc"))
+    metadata = ((12, b"value"), (13, b"AQID,BAUG"), (b"x-other", b"1"), (b"Bad Key", b"\0"))
+    response = ((4, b"200"), (6, b"application/grpc+proto"))
+    trailers = ((9, b"5"), (10, b"not%20found"), (15, b"CAUSA25vcGU"))
+    for said in (request, request + ((8, b"10m"),), request[1:], request + ((7, b"gzip"),)):
+        yield "request_head", fields(*said)
+    for said in (metadata, metadata[:3], ((13, b"," * 30),), ((12, b"v" * 200),) * 10):
+        yield "metadata_codec", fields(*said)
+    for said in (response, response + trailers, response + trailers + metadata[:3], trailers):
+        yield "response_head", b"\0" + fields(*said)
+        yield "response_head", b"\1" + fields(*said)
+
+
 def main(corpus):
-    for number, (target, content) in enumerate(inputs()):
+    for number, (target, content) in enumerate([*inputs(), *heads()]):
         folder = pathlib.Path(corpus) / target
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"seed-{number}").write_bytes(content)
