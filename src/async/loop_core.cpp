@@ -27,6 +27,8 @@ constexpr Duration longest_nap = std::chrono::milliseconds(10);
 constinit thread_local EventLoop* current_loop = nullptr;
 /// The one that is bound to it.
 constinit thread_local EventLoop* bound_loop = nullptr;
+/// The one that it keeps for its next sync_wait().
+constinit thread_local EventLoop* kept_loop = nullptr;
 
 class PostedFunction final : public Runnable {
  public:
@@ -75,9 +77,11 @@ LoopCore::~LoopCore() {
   bool is_done = false;
   while (!is_done) {
     is_done = true;
-    while (LoopOwned* owned = owned_.front()) {
-      owned->destroy();
-      is_done = false;
+    for (IntrusiveList<LoopOwned>* const list : {&tasks_, &owned_}) {
+      while (LoopOwned* const owned = list->front()) {
+        owned->destroy();
+        is_done = false;
+      }
     }
     while (Runnable* work = inbox_.take()) {
       work->discard();
@@ -86,6 +90,7 @@ LoopCore::~LoopCore() {
   }
   current_loop = outer;
   if (bound_loop == owner_) bound_loop = nullptr;
+  if (kept_loop == owner_) kept_loop = nullptr;
   if (poller_.has_watchers() || !timers_.empty()) {
     fail_precondition(
         "EventLoop: destroyed before a server, a connection or a task that waits on it; destroy "
@@ -96,7 +101,11 @@ LoopCore::~LoopCore() {
 // Out of line, as EventLoop::current().
 [[gnu::noinline]] bool LoopCore::is_in_this_thread() const noexcept {
   if (current_loop != nullptr) return current_loop == owner_;
-  return bound_loop == owner_;
+  return bound_loop == owner_ || kept_loop == owner_;
+}
+
+void LoopCore::set_kept(EventLoop* loop) noexcept {
+  kept_loop = loop;
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
@@ -147,6 +156,17 @@ void LoopCore::poll() {
     run_ready();
     run_hooks();
   }
+}
+
+void LoopCore::catch_up() {
+  if (poller_.has_watchers() || inbox_.has_news() || has_work()) turn(/*may_block=*/false);
+}
+
+void LoopCore::end_tasks() {
+  while (LoopOwned* const task = tasks_.front())
+    task->destroy();
+  for (int round = 0; round < max_rounds_per_poll && (inbox_.has_news() || has_work()); ++round)
+    turn(/*may_block=*/false);
 }
 
 int LoopCore::fd() {

@@ -136,6 +136,8 @@ class LoopCore {
 
   /// Takes `owned` over: it is destroyed with the loop, or deletes itself before that.
   void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
+  /// The same for a spawned task, which does not outlast a sync_wait() on a kept loop either.
+  void adopt_task(LoopOwned& task) noexcept { tasks_.push_back(task); }
   /// What the owner of this LoopSlot has here; null until it is set.
   LoopOwned*& slot(std::size_t number) {
     if (number >= slots_.size()) [[unlikely]]
@@ -149,9 +151,16 @@ class LoopCore {
   /// Runs until `is_done`, which is set on the loop. Leaves requests to stop to the next run().
   void run_until(const bool& is_done);
   void poll();
+  /// Inside of an Entry: does what came while nobody drove the loop.
+  void catch_up();
+  /// Inside of an Entry: destroys the spawned tasks, and does what they leave to be done.
+  void end_tasks();
   int fd();
   /// Makes the descriptors, if they are not there.
   std::error_code open() { return poller_.open(); }
+
+  /// The loop that this thread keeps for its next sync_wait(), or null.
+  static void set_kept(EventLoop* loop) noexcept;
 
   /// Makes the loop the current one of this thread, and leaves it such that its descriptor tells of
   /// all that is left to do.
@@ -209,6 +218,7 @@ class LoopCore {
   IntrusiveList<Runnable> next_turn_;
   IntrusiveList<Runnable> waiting_;
   IntrusiveList<TurnEndHook> hooks_;
+  IntrusiveList<LoopOwned> tasks_;
   IntrusiveList<LoopOwned> owned_;
   TurnBudget budget_;
   std::vector<LoopOwned*> slots_;

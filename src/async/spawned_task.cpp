@@ -14,6 +14,7 @@ namespace nearcall::inline v0::detail {
 
 SpawnedTask::SpawnedTask(LoopCore& loop, TaskFrame frame)
     : loop_(&loop), frame_(frame), home_(loop) {
+  if (loop.is_in_this_thread()) loop.adopt_task(*this);
   loop.post(begin_);
 }
 
@@ -29,7 +30,7 @@ SpawnedTask::~SpawnedTask() {
 
 void SpawnedTask::begin() noexcept {
   if (is_cancel_requested()) return destroy();
-  if (scope_ == nullptr) loop_->adopt(*this);
+  if (!is_linked()) loop_->adopt_task(*this);
   state_ = State::runs;
   TaskPromiseBase::start(
       frame_.coroutine, *frame_.promise,

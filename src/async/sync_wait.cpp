@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop that sync_wait() drives, and how its turns end.
+#include "async/kept_loop.hpp"
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
+#include "base/fork_mark.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/sync_wait.hpp>
 
+#include <cstdint>
 #include <memory>
 
 namespace nearcall::inline v0::detail {
@@ -32,7 +35,62 @@ class Finish final : public Runnable {
   bool is_done_ = false;
 };
 
+/// The loop that a thread keeps from one sync_wait() to the next; ends with the thread.
+class KeptLoop {
+ public:
+  /// Null while the thread ends.
+  static EventLoop* get() {
+    if (state == State::gone) return nullptr;
+    KeptLoop& kept = instance();
+    if (kept.loop_ == nullptr || !kept.made_in_.is_in_maker()) kept.make();
+    return kept.loop_.get();
+  }
+  /// Null where there is none yet.
+  static EventLoop* find() {
+    if (state != State::made || !instance().made_in_.is_in_maker()) return nullptr;
+    return instance().loop_.get();
+  }
+
+ private:
+  enum class State : std::uint8_t { none, made, gone };
+
+  KeptLoop() = default;
+  ~KeptLoop() {
+    state = State::gone;
+    release_if_forked();
+  }
+  // Out of line: a coroutine that moves between threads must not keep a thread_local's address.
+  [[gnu::noinline]] static KeptLoop& instance() {
+    thread_local KeptLoop kept;
+    return kept;
+  }
+  void make() {
+    release_if_forked();
+    loop_ = std::make_unique<EventLoop>();
+    made_in_ = ForkMark();
+    LoopCore::set_kept(loop_.get());
+    state = State::made;
+  }
+  /// After a fork the loop is the parent's, down to its descriptors.
+  void release_if_forked() noexcept {
+    if (!made_in_.is_in_maker()) static_cast<void>(loop_.release());
+  }
+
+  static constinit thread_local State state;
+  ForkMark made_in_;
+  std::unique_ptr<EventLoop> loop_;
+};
+
+constinit thread_local KeptLoop::State KeptLoop::state = State::none;
+
 }  // namespace
+
+void turn_kept_loop() {
+  EventLoop* const loop = EventLoop::running() == nullptr ? KeptLoop::find() : nullptr;
+  if (loop == nullptr) return;
+  const LoopCore::Entry entry(loop->core());
+  loop->core().catch_up();
+}
 
 SyncWaitLoop::SyncWaitLoop() {
   if (EventLoop::running() != nullptr) {
@@ -41,11 +99,21 @@ SyncWaitLoop::SyncWaitLoop() {
   }
   loop_ = EventLoop::current();  // that is bound to the thread
   if (loop_ != nullptr) return;
-  own_ = std::make_unique<EventLoop>();
-  loop_ = own_.get();
+  loop_ = KeptLoop::get();
+  if (loop_ == nullptr) {
+    own_ = std::make_unique<EventLoop>();
+    loop_ = own_.get();
+  }
+  ends_tasks_ = true;
+  const LoopCore::Entry entry(loop_->core());
+  loop_->core().catch_up();
 }
 
-SyncWaitLoop::~SyncWaitLoop() = default;
+SyncWaitLoop::~SyncWaitLoop() {
+  if (!ends_tasks_) return;
+  const LoopCore::Entry entry(loop_->core());
+  loop_->core().end_tasks();
+}
 
 void SyncWaitLoop::drive(std::coroutine_handle<> task, TaskPromiseBase& promise) {
   Finish finish(loop_->core());

@@ -2,6 +2,7 @@
 // A channel's pool: taking, sharing, putting back.
 #include "client/backend.hpp"
 
+#include "async/kept_loop.hpp"
 #include "client/connect_attempt.hpp"
 #include "transport/make_transport.hpp"
 
@@ -380,13 +381,16 @@ void Backend::retire() {
 void Backend::tell_loops(LoopPlace::Wish wish) {
   Pool& here = pool();
   IntrusiveList<LoopPlace> told;
-  const std::lock_guard lock(here.mutex);
-  while (LoopPlace* const loop = here.loops.pop_front()) {
-    loop->ask(wish);
-    told.push_back(*loop);
+  {
+    const std::lock_guard lock(here.mutex);
+    while (LoopPlace* const loop = here.loops.pop_front()) {
+      loop->ask(wish);
+      told.push_back(*loop);
+    }
+    while (LoopPlace* const loop = told.pop_front())
+      here.loops.push_back(*loop);
   }
-  while (LoopPlace* const loop = told.pop_front())
-    here.loops.push_back(*loop);
+  turn_kept_loop();
 }
 
 // ---- fork ---------------------------------------------------------------------------------------

@@ -267,13 +267,41 @@ TEST_F(LoopConnectionTest, AConnectionThatSaidGoawayIsReplacedAndNoCallFails) {
   EXPECT_EQ(server.connection_count(), 3U);
 }
 
-TEST_F(LoopConnectionTest, EachLoopHasAConnectionOfItsOwn) {
+/// On a loop that ends with it, as that of any thread does.
+void sync_wait_elsewhere(Task<void> task) {
+  std::thread([&task] { sync_wait(std::move(task)); }).join();
+}
+
+TEST_F(LoopConnectionTest, AThreadUsesItsConnectionFromOneSyncWaitToTheNext) {
   ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
   sync_wait(call_one_after_the_other(stub, 2));
   sync_wait(call_one_after_the_other(stub, 2));
+
+  EXPECT_EQ(server.connection_count(), 1U);
+}
+
+TEST_F(LoopConnectionTest, AConnectionThatDiedBetweenTwoSyncWaitsIsReplaced) {
+  ScriptedServer server({[](ScriptedPeer& peer) { peer.answer(*peer.next_call(), "reply"); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  for (int round = 1; round <= 3; ++round) {
+    sync_wait(call_one_after_the_other(stub, 1));
+    EXPECT_EQ(server.connection_count(), static_cast<std::size_t>(round));
+    server.join();
+  }
+}
+
+TEST_F(LoopConnectionTest, EachLoopHasAConnectionOfItsOwn) {
+  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+
+  sync_wait(call_one_after_the_other(stub, 2));
+  sync_wait_elsewhere(call_one_after_the_other(stub, 2));
 
   EXPECT_EQ(server.connection_count(), 2U);
 }
@@ -322,7 +350,7 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
-  sync_wait(leave_a_call_waiting(stub, kept));
+  sync_wait_elsewhere(leave_a_call_waiting(stub, kept));
 
   ASSERT_TRUE(kept.has_value());
   EXPECT_TRUE(kept->is_done());
@@ -334,7 +362,7 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopMayBeCancelled) {
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
-  sync_wait(leave_a_call_waiting(stub, kept));
+  sync_wait_elsewhere(leave_a_call_waiting(stub, kept));
   kept->cancel();
 
   EXPECT_TRUE(kept->is_done());
@@ -393,7 +421,7 @@ TEST_F(GivenUp, IsAnAttemptThatNoCallWaitsForAnyMore) {
 TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
   std::optional<AsyncUnaryCall<StringValue>> kept;
 
-  sync_wait(leave_a_call_waiting(stub_, kept));
+  sync_wait_elsewhere(leave_a_call_waiting(stub_, kept));
 
   EXPECT_TRUE(connector_->was_given_up(0));
   EXPECT_TRUE(kept->is_done());

@@ -254,6 +254,13 @@ class ScriptedServer {
     const std::lock_guard lock(mutex_);
     return threads_.size();
   }
+  /// Waits until all scripts so far have ended, and closed their connections.
+  void join() {
+    const std::lock_guard lock(mutex_);
+    for (std::jthread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
   std::unique_ptr<Transport> accept() {
     Result<detail::SocketPair> pair = detail::make_socketpair();
     EXPECT_TRUE(pair.ok());
