@@ -58,10 +58,10 @@ void ConnectionQuota::Place::set_idle(TimePoint since) noexcept {
   tenant_->idle_since.store(since.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-void ConnectionQuota::Place::report(std::size_t input, std::size_t output) noexcept {
+void ConnectionQuota::Place::report(std::size_t input_size, std::size_t output_size) noexcept {
   if (tenant_ == nullptr) return;
-  tenant_->quota().note(*tenant_, ConnectionQuota::input, input);
-  tenant_->quota().note(*tenant_, ConnectionQuota::output, output);
+  tenant_->quota().note(*tenant_, ConnectionQuota::input, input_size);
+  tenant_->quota().note(*tenant_, ConnectionQuota::output, output_size);
 }
 
 ConnectionQuota::Ask ConnectionQuota::Place::asked() const noexcept {

@@ -63,7 +63,7 @@ class ConnectionQuota {
     void set_busy() noexcept;
     void set_idle(TimePoint since) noexcept;
     /// What it holds now, in bytes.
-    void report(std::size_t input, std::size_t output) noexcept;
+    void report(std::size_t input_size, std::size_t output_size) noexcept;
     Ask asked() const noexcept;
     /// It stays: it is not idle, or what it was asked for is there again.
     void decline(TimePoint now) noexcept;
