@@ -71,7 +71,10 @@ LoopCore::LoopCore(EventLoop& owner, SpinPolicy spin)
 }
 
 LoopCore::~LoopCore() {
-  if (is_running_) fail_precondition("EventLoop: destroyed inside of its own run() or poll()");
+  if (is_running_)
+    fail_precondition(
+        "EventLoop: destroyed inside of its own run() or poll(); stop() it, and destroy it "
+        "afterwards");
   EventLoop* const outer = std::exchange(current_loop, owner_);
   // What goes may hand over more on its way.
   bool is_done = false;

@@ -19,7 +19,7 @@ unsigned usable_processors() noexcept {
 bool Spinner::begin(TimePoint now) noexcept {
   if (is_off()) return false;
   if (processors_ == 0) processors_ = count_();
-  if (processors_ == 1 || now < truce_end_) return false;
+  if (processors_ == 1 || now < pause_end_) return false;
   if (skips_left_ > 0) {
     --skips_left_;
     return false;
@@ -33,7 +33,7 @@ bool Spinner::keep_on(TimePoint now) noexcept {
   poll_took_ = now - last_poll_;
   last_poll_ = now;
   if (poll_took_ > descheduled_after) {
-    call_truce(now);
+    back_off(now);
     return false;
   }
   if (now < give_up_) return true;
@@ -52,10 +52,10 @@ void Spinner::slept(Duration duration) noexcept {
   if (duration < 2 * max_) skips_left_ -= std::min(skips_left_, skips_per_short_sleep - 1);
 }
 
-void Spinner::call_truce(TimePoint now) noexcept {
-  const bool is_remembered = now - truce_end_ < truces_remembered * truce_;
-  truce_ = is_remembered ? std::min(2 * truce_, longest_truce) : first_truce;
-  truce_end_ = now + truce_;
+void Spinner::back_off(TimePoint now) noexcept {
+  const bool is_remembered = now - pause_end_ < pauses_remembered * pause_;
+  pause_ = is_remembered ? std::min(2 * pause_, longest_pause) : first_pause;
+  pause_end_ = now + pause_;
 }
 
 void Spinner::collapse() noexcept {

@@ -80,17 +80,17 @@ class Spinner {
   static constexpr Duration cheap_poll = std::chrono::nanoseconds(150);
   /// Polls further apart than this had another thread in between.
   static constexpr Duration descheduled_after = std::chrono::microseconds(50);
-  static constexpr Duration first_truce = std::chrono::milliseconds(1);
-  static constexpr Duration longest_truce = std::chrono::milliseconds(256);
-  /// How many truces after the end of one it is forgotten.
-  static constexpr int truces_remembered = 16;
+  static constexpr Duration first_pause = std::chrono::milliseconds(1);
+  static constexpr Duration longest_pause = std::chrono::milliseconds(256);
+  /// How many pauses after the end of one it is forgotten.
+  static constexpr int pauses_remembered = 16;
   static constexpr std::uint32_t max_fruitless = 4;
   static constexpr std::uint32_t first_skips = 8;
   static constexpr std::uint32_t max_skips = 1024;
   static constexpr std::uint32_t skips_per_short_sleep = 8;
 
   void collapse() noexcept;
-  void call_truce(TimePoint now) noexcept;
+  void back_off(TimePoint now) noexcept;
 
   Duration max_;
   Duration budget_;
@@ -98,8 +98,8 @@ class Spinner {
   TimePoint last_poll_{};
   TimePoint give_up_{};
   /// Until when waits sleep because threads are more than processors, and for how long that is.
-  TimePoint truce_end_{};
-  Duration truce_{};
+  TimePoint pause_end_{};
+  Duration pause_{};
   ProcessorCount count_;
   /// 0: not asked yet.
   unsigned processors_ = 0;

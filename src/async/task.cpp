@@ -17,7 +17,8 @@ constinit thread_local StartScope* innermost_start = nullptr;
 }  // namespace
 
 void TaskPromiseBase::begin() noexcept {
-  if (state_ != State::lazy) fail_precondition("Task: started a second time");
+  if (state_ != State::lazy)
+    fail_precondition("Task: awaited or spawned a second time; make another one");
   state_ = State::running;
 }
 

@@ -169,14 +169,14 @@ TEST_F(SpinnerTest, WhatHappenedOnceIsOverAfterAMillisecond) {
 }
 
 TEST_F(SpinnerTest, SleepsForLongerEachTimeWhereThreadsAreMoreThanProcessors) {
-  std::vector<Duration> truces;
+  std::vector<Duration> pauses;
   for (int times = 0; times < 10; ++times) {
     be_descheduled();
-    truces.push_back(time_until_spinning());
+    pauses.push_back(time_until_spinning());
     EXPECT_EQ(wait(3us), 3us);  // that spinning pays meanwhile makes no difference
   }
 
-  EXPECT_EQ(truces,
+  EXPECT_EQ(pauses,
             (std::vector<Duration>{1ms, 2ms, 4ms, 8ms, 16ms, 32ms, 64ms, 128ms, 256ms, 256ms}));
 }
 
@@ -192,7 +192,7 @@ TEST_F(SpinnerTest, ForgetsThatThreadsWereMoreThanProcessors) {
   EXPECT_EQ(time_until_spinning(), 1ms);
 }
 
-TEST_F(SpinnerTest, ShortSleepsDoNotEndTheTruce) {
+TEST_F(SpinnerTest, ShortSleepsDoNotEndThePause) {
   be_descheduled();
   for (int sleeps = 0; sleeps < 100; ++sleeps)
     spinner_.slept(10us);
