@@ -79,6 +79,9 @@ def heads():
     for said in (response, response + trailers, response + trailers + metadata[:3], trailers):
         yield "response_head", b"\0" + fields(*said)
         yield "response_head", b"\1" + fields(*said)
+    block = REQUEST + b"\x0f\x10\x10application/grpc"
+    for more in (b"", KEPT, b"\x00\x0cgrpc-timeout\x0210", b"\x00\x05x-bin\x05AQ,AQ"):
+        yield "request_reader", bytes([len(block + more)]) + block + more
 
 
 def main(corpus):
