@@ -2,6 +2,7 @@
 // BlockingConnection: a connection driven by the threads whose calls it carries.
 #pragma once
 
+#include "async/intrusive_list.hpp"
 #include "async/spinner.hpp"
 #include "base/clock.hpp"
 #include "base/fork_mark.hpp"
