@@ -81,6 +81,7 @@ class ConnectFails : public testing::TestWithParam<ClientDriver> {
     Channel channel("http://localhost",
                     ChannelOptions().connect_timeout(60s).connector(std::move(callback)));
     const Echo::Client echo(channel);
+    sync_wait(make_loop());
     const std::ptrdiff_t before = open_descriptors();
     Status status;
     if (GetParam() == ClientDriver::blocking) {
@@ -93,6 +94,9 @@ class ConnectFails : public testing::TestWithParam<ClientDriver> {
     EXPECT_EQ(open_descriptors(), before) << "while the channel is still there";
     return status;
   }
+
+  /// sync_wait() keeps its loop, with the descriptors of the first wait, until the thread ends.
+  static Task<void> make_loop() { co_await sleep_for(1ms); }
 
   Task<Status> call_and_see_it_closed(const Echo::Client& echo, CallOptions options) {
     const Result<EchoReply> reply = co_await echo.UnaryAsync(EchoRequest(), options);
