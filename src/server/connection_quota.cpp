@@ -93,9 +93,7 @@ ConnectionQuota::~ConnectionQuota() = default;
 
 std::optional<ConnectionQuota::Place> ConnectionQuota::take(uid_t uid) {
   const std::lock_guard lock(mutex_);
-  User& user = users_[uid];
-  user.uid = uid;
-  user.quota = this;
+  User& user = users_.try_emplace(uid, *this, uid).first->second;
   if (!make_room(user)) {
     if (user.tenants == 0) users_.erase(uid);
     return std::nullopt;

@@ -96,8 +96,10 @@ class ConnectionQuota {
   using Bytes = std::array<std::atomic<std::size_t>, 2>;
 
   struct User {
-    ConnectionQuota* quota = nullptr;
-    uid_t uid = 0;
+    User(ConnectionQuota& its_quota, uid_t its_uid) noexcept : quota(&its_quota), uid(its_uid) {}
+
+    ConnectionQuota* const quota;  // read without the mutex
+    const uid_t uid;
     std::size_t staying = 0;  // places, without those that were asked
     std::size_t tenants = 0;  // all of them
     Bytes bytes{};
