@@ -107,7 +107,7 @@ std::span<const BoundMethod> Backend::bind(std::span<const Method> methods) {
   Bound& made = bound_.emplace_back(Bound{methods, {}});
   made.here.reserve(methods.size());
   for (const Method& method : methods)
-    made.here.push_back(bind_method(method, options_.authority()));
+    made.here.push_back(bind_method(method, options_.authority(), call_observer_));
   return made.here;
 }
 
@@ -139,6 +139,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   if (!others || *others != nullptr) return others;
   Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop);
   const bool is_given_up = stop.stop_requested() || clock_.now() >= deadline;
+  if (!made && !is_given_up) counters_.on_connect_failed(made.error());
   const std::lock_guard lock(here.mutex);
   using Event = Connectivity::Event;
   note(here, made ? Event::connected : is_given_up ? Event::given_up : Event::failed);
@@ -172,7 +173,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::make(Pool& pool,
       connect_blocking(connector_, ConnectContext(target_, until, stop));
   if (!transport) return Failure{std::move(transport).error()};
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
-                                                   options_.spin(), clock_);
+                                                   options_.spin(), counters_, clock_);
   {
     const std::lock_guard lock(pool.mutex);
     if (pool.live().count == 0 && pool.connecting == 1) return made;

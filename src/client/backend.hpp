@@ -100,6 +100,10 @@ class Backend : public std::enable_shared_from_this<Backend> {
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint now, TimePoint deadline) const;
+  Observer& observer() noexcept { return counters_; }
+  const ConnectionCounters& counters() const noexcept { return counters_; }
+  /// REQUIRES: no methods are bound yet.
+  void set_call_observer(CallObserver* observer) noexcept { call_observer_ = observer; }
   /// These methods here; as long as the backend lives. REQUIRES: constants that live for ever.
   std::span<const BoundMethod> bind(std::span<const Method> methods);
 
@@ -201,6 +205,9 @@ class Backend : public std::enable_shared_from_this<Backend> {
   Status misuse_;
   std::shared_ptr<Connector> connector_;
   const LoopSlot slot_;
+  /// Of a forked child too: it goes on from what its parent had.
+  ConnectionCounters counters_;
+  CallObserver* call_observer_ = nullptr;
 
   std::mutex bound_mutex_;
   struct Bound {

@@ -70,6 +70,7 @@ class BlockingConnection final : public ClientDriver {
                      std::string target,
                      const ConnectionLimits& limits,
                      SpinPolicy spin,
+                     Observer& observer,
                      Clock clock);
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;

@@ -11,7 +11,7 @@
 
 namespace nearcall::inline v0::detail {
 
-BoundMethod bind_method(const Method& method, std::string_view authority) {
+BoundMethod bind_method(const Method& method, std::string_view authority, CallObserver* observer) {
   static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
   grpc::HeaderBlock block;
   grpc::append_request_head(
@@ -19,7 +19,7 @@ BoundMethod bind_method(const Method& method, std::string_view authority) {
   std::vector<http2::HeaderField> fields;
   for (const HeaderView& field : block.fields())
     fields.push_back({field.name, field.value});
-  return {method, http2::HeaderTemplate(fields)};
+  return {method, http2::HeaderTemplate(fields), observer};
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -39,6 +39,7 @@ Call::Call(CallWaiter& waiter,
     if (by_timeout > deadline_) timeout_.reset();
     deadline_ = std::min(deadline_, by_timeout);
   }
+  if (observer() != nullptr) observer()->on_call_begun(method.method);
 }
 
 bool Call::check(const CallOptions& options, Status obstacle) {
@@ -117,6 +118,7 @@ void Call::on_outcome(Outcome outcome) {
   switch (policy_.resume(outcome, request_left())) {
     case RetryPolicy::Action::repeat:
       timeout_.reset();  // what is left of it is sent the next time
+      if (observer() != nullptr) observer()->on_call_repeated(method_->method);
       return waiter_->on_repeat();
     case RetryPolicy::Action::end_without_request:
       return end(Status(status.code(), status.message() +
@@ -156,6 +158,7 @@ void Call::end(Status status) {
   status_ = std::move(status);
   attempt_.close();
   kept_request_.drop();
+  if (observer() != nullptr) observer()->on_call_ended(method_->method, status_);
   waiter_->on_change();
 }
 

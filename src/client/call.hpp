@@ -117,6 +117,7 @@ class Call final : private AttemptObserver {
   void on_bad_message(Status why) override;
   void on_write() override { has_written_ = true; }
 
+  CallObserver* observer() const noexcept { return method_->observer; }
   RequestLeft request_left() const noexcept;
   void send_request(bool may_share);
   /// Costs nothing, not even the status, if it is over.

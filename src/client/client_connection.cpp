@@ -10,10 +10,13 @@ ClientConnection::ClientConnection(std::unique_ptr<Transport> transport,
                                    std::string target,
                                    const ConnectionLimits& limits,
                                    ClientDriver& driver,
+                                   Observer& observer,
                                    TimePoint now)
     : target_(std::move(target)),
       driver_(&driver),
+      observer_(&observer),
       pump_(std::move(transport), http2::Role::client, {.limits = limits}, *this, now) {
+  observer.on_connection_begun(pump_.peer());
 }
 
 http2::Session::OpenState ClientConnection::open_state() const noexcept {
@@ -61,6 +64,7 @@ void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
 }
 
 void ClientConnection::on_end(EndReason reason, std::string_view what) {
+  observer_->on_connection_ended(pump_.peer(), reason);
   if (end_text_.empty()) end_text_ = what;
   const Status lost = lost_status();
   const bool is_ours = reason == EndReason::cancelled || is_refused_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "connection/head_memory.hpp"
+#include "connection/observer.hpp"
 #include "connection/pump.hpp"
 
 #include <nearcall/connection_limits.hpp>
@@ -77,6 +78,7 @@ class ClientConnection final : public PumpHandler {
                    std::string target,
                    const ConnectionLimits& limits,
                    ClientDriver& driver,
+                   Observer& observer,
                    TimePoint now);
 
   /// Whether a call may be opened now, later, or never.
@@ -119,6 +121,7 @@ class ClientConnection final : public PumpHandler {
 
   const std::string target_;
   ClientDriver* driver_;
+  Observer* observer_;
   std::string end_text_;
   bool is_refused_ = false;
   bool said_goaway_ = false;

@@ -44,11 +44,12 @@ void LoopConnection::connect() {
 
 void LoopConnection::on_connect_late(void* self) noexcept {
   auto& connection = *static_cast<LoopConnection*>(self);
+  const Status late(StatusCode::unavailable,
+                    connection.backend_->target() + ": the attempt to connect took too long");
   connection.end_attempt(Connectivity::Event::failed);
+  connection.backend_->observer().on_connect_failed(late);
   connection.begin_closing();
-  connection.fail_waiting(
-      Status(StatusCode::unavailable,
-             connection.backend_->target() + ": the attempt to connect took too long"));
+  connection.fail_waiting(late);
 }
 
 void LoopConnection::on_connect_done(void* self) noexcept {
@@ -62,11 +63,12 @@ void LoopConnection::finish_connect() {
   backend_->note(transport ? Connectivity::Event::connected : Connectivity::Event::failed);
   if (!transport) {
     phase_ = Phase::closing;
+    backend_->observer().on_connect_failed(transport.error());
     return fail_waiting(transport.error());
   }
   phase_ = Phase::connected;
   client_.emplace(*std::move(transport), backend_->target(), backend_->limits(), *this,
-                  loop_->now());
+                  backend_->observer(), loop_->now());
   driver_.emplace(*loop_, client_->pump());
   driver_->start();
   open_waiting();

@@ -5,6 +5,7 @@
 #include "connection/end_reason.hpp"
 
 #include <nearcall/peer.hpp>
+#include <nearcall/status.hpp>
 
 #include <array>
 #include <atomic>
@@ -21,7 +22,10 @@ class Observer {
   enum class Refusal : std::uint8_t { handshake, policy, limit };
 
   virtual void on_connection_begun(const PeerIdentity& peer) noexcept = 0;
+  /// At a server: one that came, and was not served.
   virtual void on_connection_refused(const PeerIdentity& peer, Refusal why) noexcept = 0;
+  /// At a client: an attempt that somebody waited for to its end.
+  virtual void on_connect_failed(const Status& why) noexcept = 0;
   virtual void on_connection_ended(const PeerIdentity& peer, EndReason why) noexcept = 0;
 
  protected:
@@ -32,6 +36,7 @@ class Observer {
 class ConnectionCounters final : public Observer {
  public:
   std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_relaxed); }
+  std::uint64_t failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
   std::uint64_t refused(Refusal why) const noexcept { return load(refused_, why); }
   std::uint64_t ended(EndReason why) const noexcept { return load(ended_, why); }
 
@@ -40,6 +45,9 @@ class ConnectionCounters final : public Observer {
   }
   void on_connection_refused(const PeerIdentity& /*peer*/, Refusal why) noexcept override {
     refused_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+  void on_connect_failed(const Status& /*why*/) noexcept override {
+    failed_.fetch_add(1, std::memory_order_relaxed);
   }
   void on_connection_ended(const PeerIdentity& /*peer*/, EndReason why) noexcept override {
     ended_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
@@ -54,6 +62,7 @@ class ConnectionCounters final : public Observer {
   }
 
   Counter begun_{0};
+  Counter failed_{0};
   std::array<Counter, static_cast<std::size_t>(Refusal::limit) + 1> refused_{};
   std::array<Counter, static_cast<std::size_t>(EndReason::evicted) + 1> ended_{};
 };

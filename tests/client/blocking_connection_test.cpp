@@ -29,13 +29,14 @@ class BlockingConnectionTest : public LogCheckedTest {
     Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
     connection_ = std::make_unique<BlockingConnection>(
-        std::move(pair->first), "mine", ConnectionLimits(), SpinPolicy::off(), Clock());
+        std::move(pair->first), "mine", ConnectionLimits(), SpinPolicy::off(), counters_, Clock());
   }
   bool is_fit(bool for_what_can_be_repeated = false) {
     BlockingConnection::Turn turn = connection_->begin_turn();
     return connection_->is_fit(turn, for_what_can_be_repeated);
   }
 
+  detail::ConnectionCounters counters_;
   std::unique_ptr<ScriptedPeer> peer_;
   std::unique_ptr<BlockingConnection> connection_;
 };
@@ -113,9 +114,9 @@ class FloodingServer final : public Transport {
 TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   int reads = 0;
   const std::string unknown = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
-  connection_ =
-      std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, "", unknown),
-                                           "mine", ConnectionLimits(), SpinPolicy::off(), Clock());
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<FloodingServer>(&reads, "", unknown), "mine", ConnectionLimits(),
+      SpinPolicy::off(), counters_, Clock());
 
   EXPECT_TRUE(is_fit());
 
@@ -130,9 +131,9 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
   limits.header_block_timeout = 10ms;
   std::string header = frames::headers(1, std::string(FloodingServer::most_reads, 'x'));
   header.resize(http2::frame_header_size);
-  connection_ =
-      std::make_unique<BlockingConnection>(std::make_unique<FloodingServer>(&reads, header, "x"),
-                                           "mine", limits, SpinPolicy::adaptive(), Clock());
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<FloodingServer>(&reads, header, "x"), "mine", limits, SpinPolicy::adaptive(),
+      counters_, Clock());
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
@@ -147,7 +148,7 @@ TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
   ConnectionLimits limits;
   limits.handshake_timeout = 10ms;
   connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine", limits,
-                                                     SpinPolicy::adaptive(1h), Clock());
+                                                     SpinPolicy::adaptive(1h), counters_, Clock());
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
@@ -191,7 +192,7 @@ TEST_F(BlockingConnectionTest, WhoIsDoneByWhatItSendsItselfDoesNotSleep) {
   Result<detail::SocketPair> pair = detail::make_socketpair();
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<WatchedTransport>(std::move(pair->first), on_write, &waits), "mine",
-      ConnectionLimits(), SpinPolicy::off(), Clock());
+      ConnectionLimits(), SpinPolicy::off(), counters_, Clock());
   BlockingConnection::Turn turn = connection_->begin_turn();
 
   EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() + 1s, [&] { return is_done; }));
@@ -297,8 +298,9 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   const LogCapture log;
   Result<detail::SocketPair> pair = detail::make_socketpair();
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
+  detail::ConnectionCounters counters;
   BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
-                                SpinPolicy::off(), Clock());
+                                SpinPolicy::off(), counters, Clock());
   http2::Stream* only = nullptr;
   { const BlockingConnection::Turn preface = connection.begin_turn(); }
   peer.turn();

@@ -166,8 +166,9 @@ TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
   Result<detail::SocketPair> pair = detail::make_socketpair();
   ASSERT_TRUE(write_all(*pair->second, "HTTP/1.1 400 Bad Request\r\n\r\n"));
   Nobody driver;
+  detail::ConnectionCounters counters;
   detail::ClientConnection client(std::move(pair->first), "mine", ConnectionLimits(), driver,
-                                  SteadyClock::now());
+                                  counters, SteadyClock::now());
 
   client.pump().read(detail::read_scratch(), SteadyClock::now());
 

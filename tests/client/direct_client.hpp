@@ -19,7 +19,7 @@ class DirectClient final : public detail::ClientDriver {
     Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
     client_ = std::make_unique<detail::ClientConnection>(
-        std::move(pair->first), "mine", ConnectionLimits(), *this, SteadyClock::now());
+        std::move(pair->first), "mine", ConnectionLimits(), *this, counters, SteadyClock::now());
   }
 
   detail::ClientConnection& client() noexcept { return *client_; }
@@ -60,6 +60,7 @@ class DirectClient final : public detail::ClientDriver {
   void on_room() override { ++rooms; }
   void on_closing() override { ++closings; }
 
+  detail::ConnectionCounters counters;
   int outputs = 0;
   int rooms = 0;
   int closings = 0;
