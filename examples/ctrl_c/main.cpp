@@ -7,6 +7,9 @@
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
 #include <nearcall/signals.hpp>
+#include <nearcall/sync_wait.hpp>
+#include <nearcall/wait.hpp>
+#include <nearcall/when.hpp>
 
 #include <signal.h>
 #include <unistd.h>
@@ -40,6 +43,17 @@ extern "C" void interrupted(int /*number*/) {
   on_interrupt->cancel();
 }
 
+Task<nearcall::Result<greet::HelloReply>> ask(greet::Greeter::Client& greeter) {
+  auto call = greeter.SayHelloSlowlyAsync(greet::HelloRequest());
+  co_return co_await call;
+}
+
+Task<> ask_until_interrupted(greet::Greeter::Client& greeter) {
+  auto first = nearcall::when_any(ask(greeter), nearcall::wait_signal(SIGINT));
+  const auto outcome = co_await std::move(first);
+  if (outcome.index() == 1) std::printf("nobody answered in time\n");
+}
+
 void call_until_interrupted(const char* target) {
   nearcall::Canceller canceller;
   on_interrupt = &canceller;
@@ -50,6 +64,7 @@ void call_until_interrupted(const char* target) {
       greeter.SayHelloSlowly(greet::HelloRequest(), CallOptions().cancellation(canceller.token()));
   ::signal(SIGINT, SIG_DFL);
   std::printf("the call: %s\n", reply.status().to_string().c_str());
+  nearcall::sync_wait(ask_until_interrupted(greeter));
   ::kill(::getpid(), SIGTERM);  // as a service manager does
 }
 

@@ -12,7 +12,7 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
-class CancellerCore;
+class CancelNote;
 }  // namespace detail
 
 /// A std::stop_source whose request_stop() a signal handler may call:
@@ -25,20 +25,24 @@ class CancellerCore;
 ///     std::signal(SIGINT, interrupted);
 ///     auto reply = greeter.SayHello(request, CallOptions().cancellation(canceller.token()));
 ///
-/// A thread of its own, in which all signals are blocked, sleeps until then and requests the stop:
-/// what that does is more than a handler may. Where calls are awaited, wait_signal() needs none.
+/// What a stop does is more than a handler may. So the stop is requested by a thread that waits:
+/// one that is blocked in a call, or in sync_wait(), or that runs an EventLoop, whichever is first.
+/// A call that begins later finds it requested. Code that does neither asks is_cancelled().
+///
+/// It is of the process that made it: in a forked child it cancels nothing.
 ///
 /// Thread safety: any thread.
 class Canceller {
  public:
-  /// Throws std::system_error if no thread can be started.
+  /// Throws std::system_error if the process is short of descriptors: all Cancellers share one,
+  /// which the first one opens and none closes.
   Canceller();
   Canceller(const Canceller&) = delete;
   Canceller& operator=(const Canceller&) = delete;
   /// REQUIRES: no handler calls cancel() any more.
   ~Canceller();
 
-  /// Has a stop requested, soon. Async-signal-safe; once is enough.
+  /// Has a stop requested, soon, by a thread that waits. Async-signal-safe; once is enough.
   void cancel() noexcept;
   /// Whether cancel() was called. Async-signal-safe.
   [[nodiscard]] bool is_cancelled() const noexcept;
@@ -46,7 +50,7 @@ class Canceller {
   [[nodiscard]] std::stop_token token() const noexcept;
 
  private:
-  std::unique_ptr<detail::CancellerCore> core_;
+  std::unique_ptr<detail::CancelNote> note_;
 };
 
 }  // namespace nearcall::inline v0

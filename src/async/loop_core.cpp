@@ -182,6 +182,7 @@ int LoopCore::fd() {
 void LoopCore::show_pending() noexcept {
   if (!poller_.is_open()) return;
   poller_.arm(timers_.next_deadline(), SteadyClock::now());
+  poller_.watch_cancel_event();
   if (has_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
 }
 

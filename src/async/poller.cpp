@@ -2,6 +2,7 @@
 // epoll, eventfd and timerfd.
 #include "async/poller.hpp"
 
+#include "async/cancel_event.hpp"
 #include "base/check.hpp"
 
 #include <sys/eventfd.h>
@@ -112,7 +113,17 @@ void Poller::arm(TimePoint deadline, TimePoint now) noexcept {
   armed_ = deadline;
 }
 
+/// Never taken out: it is never closed, and a process has one.
+void Poller::watch_cancel_event() noexcept {
+  const int event = CancelEvent::descriptor();
+  if (event == cancel_event_) return;
+  if (!control(epoll_.get(), EPOLL_CTL_ADD, event, EPOLLIN | EPOLLET, &cancel_event_)) {
+    cancel_event_ = event;
+  }
+}
+
 void Poller::wait(bool may_block) noexcept {
+  watch_cancel_event();
   const int count = ::epoll_wait(epoll_.get(), batch_.data(), static_cast<int>(batch_.size()),
                                  may_block ? -1 : 0);
   CHECK(count >= 0 || errno == EINTR, errno);
@@ -126,6 +137,10 @@ bool Poller::dispatch() {
     if (event.data.ptr == nullptr) continue;
     if (event.data.ptr == &timer_) {
       armed_ = no_deadline;
+      continue;
+    }
+    if (event.data.ptr == &cancel_event_) {
+      CancelEvent::deliver();
       continue;
     }
     has_called = true;

@@ -66,6 +66,8 @@ class Poller {
   /// what it was told before; an expiry that came too early costs one empty turn.
   void arm(TimePoint deadline, TimePoint now) noexcept;
 
+  /// Has CancelEvent::descriptor() in the set, if there is one. REQUIRES: is_open().
+  void watch_cancel_event() noexcept;
   /// Collects what happened, after waiting for something if `may_block`. REQUIRES: is_open().
   void wait(bool may_block) noexcept;
   /// Tells the watchers what wait() collected; whether there were any.
@@ -81,6 +83,8 @@ class Poller {
   bool is_hidden_ = false;
   UniqueFd wake_;
   UniqueFd timer_;
+  /// The descriptor that watch_cancel_event() has added, or -1.
+  int cancel_event_ = -1;
   /// What the timer is set to; no_deadline when it is not set or has expired.
   TimePoint armed_ = no_deadline;
   std::size_t watchers_ = 0;

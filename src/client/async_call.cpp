@@ -2,6 +2,8 @@
 // Starting, repeating, awaiting and cancelling a call on a loop.
 #include "client/async_call.hpp"
 
+#include "async/cancel_event.hpp"
+
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -40,6 +42,7 @@ AsyncCall::AsyncCall(Backend& backend,
   backend_ = &LoopBackend::of(backend, loop->core());
   backend_->begin(*this);
   if (options.cancellation().stop_possible()) {
+    CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
 }

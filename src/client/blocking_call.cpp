@@ -2,6 +2,8 @@
 // Starting, driving and ending a call that threads wait for.
 #include "client/blocking_call.hpp"
 
+#include "async/cancel_event.hpp"
+
 #include <nearcall/event_loop.hpp>
 
 #include <utility>
@@ -61,6 +63,7 @@ bool BlockingCall::prepare(const CallOptions& options) {
   if (obstacle.ok()) obstacle = backend_->misuse();
   if (!call_.check(options, std::move(obstacle))) return false;
   if (options.cancellation().stop_possible()) {
+    CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
   return true;

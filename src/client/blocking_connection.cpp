@@ -2,6 +2,8 @@
 // Whoever waits, drives.
 #include "client/blocking_connection.hpp"
 
+#include "async/cancel_event.hpp"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -154,6 +156,8 @@ bool BlockingConnection::wait_once(Turn& turn, BlockedThread& thread, TimePoint 
 void BlockingConnection::sleep(Turn& turn, BlockedThread& thread, TimePoint deadline) {
   end_turn();  // which may bring news
   if (thread.has_news_) return;
+  // The driver may have fallen asleep before the process's first Canceller was made.
+  if (driver_sleeps_ && driver_cancel_event_ != CancelEvent::descriptor()) notify(*driver_);
   sleeping_.push_back(thread);
   if (deadline == no_deadline) {
     thread.wake_up_.wait(turn.lock_);
@@ -165,7 +169,14 @@ void BlockingConnection::sleep(Turn& turn, BlockedThread& thread, TimePoint dead
 
 void BlockingConnection::drive(Turn& turn, TimePoint deadline) {
   flush();
+  if (CancelEvent::is_pending()) return deliver_cancellations(turn);
   if (!driver_->has_news_ && !spin(turn, deadline)) park(turn, deadline);
+}
+
+void BlockingConnection::deliver_cancellations(Turn& turn) noexcept {
+  turn.lock_.unlock();
+  CancelEvent::deliver();
+  turn.lock_.lock();
 }
 
 bool BlockingConnection::spin(Turn& turn, TimePoint deadline) {
@@ -181,7 +192,7 @@ bool BlockingConnection::spin(Turn& turn, TimePoint deadline) {
       turn.lock_.lock();
       spinner_.was_held_up(look_at_clock());
     }
-    if (driver_->has_news_ || poll(now)) {
+    if (driver_->has_news_ || CancelEvent::is_pending() || poll(now)) {
       spinner_.paid();
       return true;
     }
@@ -209,8 +220,10 @@ void BlockingConnection::make_room() const noexcept {
 void BlockingConnection::park(Turn& turn, TimePoint deadline) {
   Pump& pump = client_.pump();
   if (!wake_) wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  std::array<pollfd, 3> polled = {pollfd{wake_.get(), POLLIN, 0}, {}, {}};
-  nfds_t count = 1;
+  driver_cancel_event_ = CancelEvent::descriptor();  // poll(2) passes over -1, as over no wake_
+  std::array<pollfd, 4> polled = {pollfd{wake_.get(), POLLIN, 0},
+                                  pollfd{driver_cancel_event_, POLLIN, 0}};
+  nfds_t count = 2;
   if (!pump.session().should_pause_reading()) {
     const WaitAdvice advice = pump.transport().prepare_wait(Interest::read);
     if (advice.is_ready()) return;
@@ -235,6 +248,7 @@ void BlockingConnection::park(Turn& turn, TimePoint deadline) {
   driver_sleeps_ = true;
   turn.lock_.unlock();
   ::ppoll(polled.data(), count, until == no_deadline ? nullptr : &timeout, nullptr);
+  if (polled[1].revents != 0) CancelEvent::deliver();
   turn.lock_.lock();
   driver_sleeps_ = false;
   if (polled[0].revents != 0) {

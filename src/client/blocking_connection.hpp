@@ -128,6 +128,8 @@ class BlockingConnection final : public ClientDriver {
   bool wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline);
   void sleep(Turn& turn, BlockedThread& thread, TimePoint deadline);
   void drive(Turn& turn, TimePoint deadline);
+  /// Without the mutex: what it does may call into this connection.
+  void deliver_cancellations(Turn& turn) noexcept;
   /// Polls without sleeping; whether something came, or there is news from another thread.
   bool spin(Turn& turn, TimePoint deadline);
   /// Reads once; whether something came.
@@ -151,6 +153,8 @@ class BlockingConnection final : public ClientDriver {
   BlockedThread* driver_ = nullptr;
   /// It waits for the transport or for wake_, without the mutex.
   bool driver_sleeps_ = false;
+  /// CancelEvent::descriptor() as the driver polls it.
+  int driver_cancel_event_ = -1;
   IntrusiveList<BlockedThread> sleeping_;
   UniqueFd wake_;
 };

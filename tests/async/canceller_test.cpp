@@ -3,17 +3,26 @@
 #include "support/rounds.hpp"
 
 #include <nearcall/canceller.hpp>
+#include <nearcall/event_loop.hpp>
+#include <nearcall/spawn.hpp>
 #include <nearcall/sync_wait.hpp>
 #include <nearcall/task.hpp>
 #include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <future>
+#include <iterator>
+#include <memory>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 namespace nearcall {
 namespace {
@@ -25,6 +34,18 @@ extern "C" void cancel_by_signal(int /*number*/) {
 
 Task<bool> sleep_until_stopped(std::stop_token stop) {
   co_return co_await sleep_for(std::chrono::hours(1), stop);
+}
+
+Task<> tell_whether_it_slept(std::stop_token stop, std::promise<bool>& slept) {
+  const bool has_slept = co_await sleep_for(std::chrono::hours(1), stop);
+  slept.set_value(has_slept);
+}
+
+std::vector<std::unique_ptr<Canceller>> make_some() {
+  std::vector<std::unique_ptr<Canceller>> made;
+  for (int i = 0; i < 20; ++i)
+    made.push_back(std::make_unique<Canceller>());
+  return made;
 }
 
 TEST(Canceller, RequestsAStopFromASignalHandler) {
@@ -65,23 +86,97 @@ TEST(Canceller, RequestsNothingWhenItGoes) {
   }
 }
 
-TEST(Canceller, ItsThreadTakesNoSignals) {
+TEST(Canceller, KeepsNoThread) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = threads();
   const Canceller canceller;
-  sigset_t usual{};
-  ::pthread_sigmask(SIG_SETMASK, nullptr, &usual);
-  EXPECT_EQ(sigismember(&usual, SIGUSR1), 0) << "this one's mask is as before";
+  EXPECT_EQ(threads(), before);
+}
 
-  // Blocked here too, a signal that anybody else could take would be taken, and end the program.
-  sigset_t blocked{};
-  ::sigemptyset(&blocked);
-  ::sigaddset(&blocked, SIGUSR1);
-  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-  ::kill(::getpid(), SIGUSR1);
-  int number = 0;
-  ::sigwait(&blocked, &number);
-  ::pthread_sigmask(SIG_SETMASK, &usual, nullptr);
+TEST(Canceller, AllShareOneDescriptor) {
+  const Canceller first;
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  const auto before = descriptors();
+  const std::vector<std::unique_ptr<Canceller>> more = make_some();
+  EXPECT_EQ(descriptors(), before);
+}
 
-  EXPECT_EQ(number, SIGUSR1);
+TEST(Canceller, CancelsWhatItsOwnTokenStopsAndNothingElse) {
+  Canceller cancelled;
+  const Canceller other;
+  cancelled.cancel();
+
+  EXPECT_FALSE(sync_wait(sleep_until_stopped(cancelled.token())));
+  EXPECT_FALSE(other.token().stop_requested());
+}
+
+TEST(Canceller, WakesALoopThatSleptBeforeTheTokenCame) {
+  EventLoop loop;
+  std::thread runs([&loop] { loop.run(); });
+  Canceller canceller;
+  std::promise<bool> slept;
+  spawn(loop, tell_whether_it_slept(canceller.token(), slept));
+
+  canceller.cancel();
+
+  EXPECT_FALSE(slept.get_future().get());
+  loop.stop();
+  runs.join();
+}
+
+TEST(Canceller, MakesTheDescriptorOfAnEmbeddedLoopReadable) {
+  EventLoop loop;
+  pollfd watched = {loop.fd(), POLLIN, 0};
+  Canceller canceller;
+  std::promise<bool> slept;
+  spawn(loop, tell_whether_it_slept(canceller.token(), slept));
+  while (::poll(&watched, 1, 0) > 0)
+    loop.poll();
+
+  canceller.cancel();
+  std::future<bool> result = slept.get_future();
+  while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    ASSERT_EQ(::poll(&watched, 1, 10'000), 1);
+    loop.poll();
+  }
+
+  EXPECT_FALSE(result.get());
+}
+
+TEST(Canceller, OfTheParentCancelsNothingInAForkedChild) {
+  Canceller canceller;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    canceller.cancel();
+    Canceller own;
+    const bool is_parents_left_alone = !canceller.token().stop_requested();
+    own.cancel();
+    const bool slept = sync_wait(sleep_until_stopped(own.token()));
+    ::_exit(is_parents_left_alone && !slept ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+
+  EXPECT_FALSE(canceller.is_cancelled());
+  canceller.cancel();
+  EXPECT_FALSE(sync_wait(sleep_until_stopped(canceller.token())));
+}
+
+TEST(Canceller, ManyThreadsThatWaitAllWake) {
+  Canceller canceller;
+  std::vector<std::jthread> sleepers;
+  for (int i = 0; i < 16; ++i) {
+    sleepers.emplace_back(
+        [&canceller] { EXPECT_FALSE(sync_wait(sleep_until_stopped(canceller.token()))); });
+  }
+  canceller.cancel();
 }
 
 }  // namespace
