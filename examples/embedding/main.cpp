@@ -52,6 +52,16 @@ class GreeterService final : public greet::Greeter::Service {
   }
 };
 
+/// Without a coroutine: `show` is called in a later turn of the loop.
+void greet_then(greet::Greeter::Client& greeter, std::function<void(std::string)> show) {
+  greet::HelloRequest request;
+  request.set_name("later");
+  greeter.SayHelloAsync(request).on_done(
+      [show = std::move(show)](const nearcall::Result<greet::HelloReply>& reply) {
+        show(reply ? reply->message() : reply.error().to_string());
+      });
+}
+
 Task<> say_hello(greet::Greeter::Client& greeter, std::string name) {
   greet::HelloRequest request;
   request.set_name(name);
@@ -88,6 +98,12 @@ int main(int argc, char** argv) {
     std::printf("the dialog was closed\n");
     main_loop.quit();
   });
+  greet_then(greeter, [&main_loop](const std::string& text) {
+    std::printf("%s\n", text.c_str());
+    main_loop.quit();
+  });
+  main_loop.run();
+
   nearcall::spawn(greet_twice(greeter, main_loop, button));
   main_loop.run();
   ::close(button);
