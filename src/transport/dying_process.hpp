@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 namespace nearcall::inline v0::detail {
 
 /// What becomes of a process.
