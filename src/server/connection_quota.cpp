@@ -158,6 +158,7 @@ void ConnectionQuota::ask(Tenant& tenant, Ask what) noexcept {
   tenant.core->post(*tenant.give_way);
 }
 
+/// What it held may not have been enough: then it is the next one's turn.
 void ConnectionQuota::stay(Tenant& tenant) noexcept {
   if (tenant.asked == Ask::nothing) return;
   if (tenant.asked != Ask::place) --asked_for_bytes_;
@@ -165,6 +166,9 @@ void ConnectionQuota::stay(Tenant& tenant) noexcept {
   --asked_;
   ++staying_;
   ++tenant.user.staying;
+  for (const std::size_t kind : {input, output}) {
+    if (is_over(kind)) relieve(kind);
+  }
 }
 
 void ConnectionQuota::give_back(Tenant& tenant) noexcept {
@@ -184,13 +188,14 @@ void ConnectionQuota::note(Tenant& tenant, std::size_t kind, std::size_t now) no
   if (before == now) return;
   const std::size_t more = now - before;  // or less: it wraps around
   tenant.user.bytes[kind].fetch_add(more, std::memory_order_relaxed);
-  const std::size_t all = bytes_[kind].fetch_add(more, std::memory_order_relaxed) + more;
-  if (now > before && all > most(kind)) relieve(kind);
+  bytes_[kind].fetch_add(more, std::memory_order_relaxed);
+  if (now < before || !is_over(kind)) return;
+  const std::lock_guard lock(mutex_);
+  relieve(kind);
 }
 
 /// One at a time: what it gives back may do.
 void ConnectionQuota::relieve(std::size_t kind) noexcept {
-  const std::lock_guard lock(mutex_);
   if (asked_for_bytes_ > 0) return;
   const auto bytes = [kind](const Bytes& of) { return of[kind].load(std::memory_order_relaxed); };
   Tenant* const largest = find([&](const Tenant& one, const Tenant* other) {

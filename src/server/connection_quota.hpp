@@ -112,7 +112,11 @@ class ConnectionQuota {
   void stay(Tenant& tenant) noexcept;
   void give_back(Tenant& tenant) noexcept;
   void note(Tenant& tenant, std::size_t kind, std::size_t now) noexcept;
+  /// REQUIRES: the mutex is held, as for what is above but note().
   void relieve(std::size_t kind) noexcept;
+  bool is_over(std::size_t kind) const noexcept {
+    return bytes_[kind].load(std::memory_order_relaxed) > most(kind);
+  }
   std::size_t most(std::size_t kind) const noexcept {
     return kind == input ? limits_.input : limits_.output;
   }

@@ -143,6 +143,7 @@ void ServerConnection::give_way() {
                               ? "holds most of what nobody has read (max_total_buffered_input)"
                               : "holds most of what waits to be sent (max_total_buffered_output)",
                           loop_core().now());
+    place_.decline(loop_core().now());  // it holds nothing now, and its handlers may go on for long
   }
 }
 

@@ -307,6 +307,19 @@ TEST_F(GivingWayTest, BeyondItTheOneThatHoldsMostOfTheUserWhoHoldsMostGoes) {
   EXPECT_FALSE(a.has_gone() || c.has_gone());
 }
 
+TEST_F(GivingWayTest, WhereOneThatWentDidNotHoldEnoughTheNextOneGoes) {
+  for (const uid_t user : {alice, alice, bob, bob}) {
+    Guest& guest = comes(user);
+    guest.begin_call();
+    guest.place().report(400, 400);
+  }
+
+  for (int turn = 0; turn < 4; ++turn)
+    loop_.poll();
+
+  EXPECT_EQ(std::ranges::count_if(guests_, &Guest::has_gone), 2) << "800 of 1,000 bytes are left";
+}
+
 TEST_F(GivingWayTest, WhatWasGivenBackMeanwhileNeedsNobodyToGo) {
   Guest& a = comes(alice);
   a.place().report(1001, 0);

@@ -119,6 +119,28 @@ TEST_F(ConnectionsGivingWayTest, WhoHoldsMostOutputGoesWhenAllHoldTooMuch) {
   EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
 }
 
+TEST_F(ConnectionsGivingWayTest, AHandlerThatGoesOnAfterwardsDoesNotKeepTheNextOne) {
+  start(ServerOptions().max_total_buffered_output(1024 * 1024));
+  service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+    return text_of(std::string(std::stoul(request.value()), 'x'));
+  };
+  const auto come_with_output = [&](const char* size) -> FramePeer& {
+    FramePeer& peer = comes({{SettingId::initial_window_size, 0}});
+    peer.ask_whole(1, "/test.Wrapper/Stuck");
+    peer.ask_whole(3, echo, text_of(size));
+    settle();
+    return peer;
+  };
+  FramePeer& first = come_with_output("600000");
+  FramePeer& second = come_with_output("500000");
+  EXPECT_TRUE(first.has_ended());
+  FramePeer& third = come_with_output("550000");
+
+  EXPECT_TRUE(third.has_ended());
+  EXPECT_FALSE(second.has_ended());
+  EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
+}
+
 TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {
   start(ServerOptions().max_total_buffered_input(1024 * 1024));
   FramePeer& more = comes();
