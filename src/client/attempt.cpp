@@ -58,6 +58,9 @@ void Attempt::take_headers(const http2::HeadersEvent& event) {
   Result<Metadata> headers = grpc::parse_metadata(list.fields(), limits());
   if (!headers) return reject(std::move(headers).error());
   headers_ = *std::move(headers);
+  if (!headers_.empty()) {
+    connection_->session().keeps_of_headers(messages_.stream(), grpc::list_size(headers_));
+  }
   const bool is_readable = grpc::is_accepted_encoding(head.encoding);
   if (!is_readable) messages_.in().refuse_compressed(grpc::unknown_reply_encoding(head.encoding));
   if (is_readable && headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);

@@ -16,6 +16,8 @@
 namespace nearcall::grpc {
 namespace {
 
+constexpr std::size_t entry_overhead = 32;  // RFC 9113 section 6.5.2
+
 /// Without the blanks that a proxy may put around a comma when it joins values (RFC 9110 5.3).
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
@@ -51,8 +53,7 @@ class Collector {
         Status(StatusCode::internal, quote("metadata key", key).append(": ").append(fault))};
   }
   Result<void> append(std::string_view key, std::string value) {
-    constexpr std::size_t overhead = 32;  // RFC 9113 section 6.5.2
-    size_ += key.size() + value.size() + overhead;
+    size_ += key.size() + value.size() + entry_overhead;
     if (metadata_.size() >= limits_.max_entries) {
       return too_much(limits_.max_entries, " entries (max_header_fields)");
     }
@@ -82,6 +83,13 @@ Result<Metadata> parse_metadata(std::span<const HeaderView> fields, const Metada
     if (auto added = collector.add(field); !added) return std::move(added).error();
   }
   return collector.take();
+}
+
+std::size_t list_size(const Metadata& metadata) noexcept {
+  std::size_t size = 0;
+  for (const Metadata::Entry& entry : metadata)
+    size += entry.key().size() + entry.value().size() + entry_overhead;
+  return size;
 }
 
 bool has_metadata(std::span<const HeaderView> fields) noexcept {

@@ -31,6 +31,9 @@ struct MetadataLimits {
 /// Not called unless someone asks for metadata: request heads and trailers are read without it.
 Result<Metadata> parse_metadata(std::span<const HeaderView> fields, const MetadataLimits& limits);
 
+/// What `metadata` comes to, counted as MetadataLimits::max_list_size is.
+std::size_t list_size(const Metadata& metadata) noexcept;
+
 /// Whether any of `fields` is metadata.
 bool has_metadata(std::span<const HeaderView> fields) noexcept;
 

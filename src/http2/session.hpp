@@ -163,6 +163,12 @@ class Session {
   /// CANCEL, server NO_ERROR after its END_STREAM, else INTERNAL_ERROR). The reference is invalid
   /// afterwards, and no event names the stream any more.
   void release(Stream& stream, TimePoint deadline = no_deadline);
+  /// While a HeadersEvent of the stream is handled: what its owner makes of the headers, and keeps,
+  /// comes to `size` bytes, which counts where it is more than the headers themselves
+  /// (ConnectionLimits).
+  void keeps_of_headers(Stream& stream, std::size_t size) noexcept {
+    if (size > headers_.list_size()) keep_headers(stream, size - headers_.list_size());
+  }
   /// Whether the peer's first SETTINGS have come.
   bool has_peer_settings() const noexcept { return !reader_.awaits_settings(); }
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
@@ -260,9 +266,8 @@ class Session {
   bool may_keep_headers() const noexcept {
     return kept_headers_ < options_.limits.max_buffered_headers;
   }
-  void keep_headers(Stream& stream) noexcept {
-    const auto size = static_cast<std::uint32_t>(headers_.list_size());
-    stream.receive_.kept_headers += size;
+  void keep_headers(Stream& stream, std::size_t size) noexcept {
+    stream.receive_.kept_headers += static_cast<std::uint32_t>(size);
     kept_headers_ += size;
   }
   void refuse(StreamId id, bool end_stream, ErrorCode code);

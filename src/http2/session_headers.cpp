@@ -64,7 +64,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   stream.receive_.content_left = facts->content_length;
   inbound_.open(stream);
   if (end_stream) inbound_.end(stream);
-  keep_headers(stream);
+  keep_headers(stream, headers_.list_size());
   ++counted_.streams_opened;
   return HeadersEvent{&stream, &headers_, HeadersEvent::Part::head, end_stream};
 }
@@ -86,7 +86,7 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
     note_closed(stream);
   }
   if (stream.is_orphan_) return {};
-  if (*part != HeadersEvent::Part::informational) keep_headers(stream);
+  if (*part != HeadersEvent::Part::informational) keep_headers(stream, headers_.list_size());
   return HeadersEvent{&stream, &headers_, *part, end_stream};
 }
 

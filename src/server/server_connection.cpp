@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "connection/metadata_limits.hpp"
 #include "connection/outgoing_fields.hpp"
+#include "grpc/metadata_codec.hpp"
 #include "grpc/trailer_limit.hpp"
 
 #include <string>
@@ -72,6 +73,9 @@ void ServerConnection::on_event(const http2::Event& event) {
 void ServerConnection::on_request(const http2::HeadersEvent& event) {
   const Result<ServedRequest*, grpc::Rejection> request = requests_.read(*event.list);
   if (!request) return reject(*event.stream, request.error());
+  if (const Metadata& metadata = (*request)->metadata; !metadata.empty()) {
+    pump_.session().keeps_of_headers(*event.stream, grpc::list_size(metadata));
+  }
   auto* const call = new ServerCall(*this);
   calls_.push_back(*call);
   place_.set_busy();

@@ -72,6 +72,24 @@ TEST(HeaderBudget, ACallsShareIsFreeWhenItsOwnerHasReleasedIt) {
   EXPECT_EQ(peer.session().stats().buffered_headers, 0U);
 }
 
+TEST(HeaderBudget, CountsWhatTheOwnerMakesOfThem) {
+  constexpr std::uint32_t made = 3 * padded_request_size;
+  Keeper peer(Role::server, with_room_for_headers(2 * made));
+  peer.on_event = [&peer](const Event& event) {
+    const auto* const headers = std::get_if<HeadersEvent>(&event);
+    if (headers == nullptr) return;
+    peer.session().keeps_of_headers(*headers->stream, padded_request_size / 2);  // less: it is free
+    peer.session().keeps_of_headers(*headers->stream, made);
+  };
+  for (const StreamId id : {1U, 3U, 5U})
+    peer.says(padded_request(id));
+
+  EXPECT_EQ(peer.session().stats().streams_opened, 2U);
+  EXPECT_EQ(peer.session().stats().requests_refused, 1U);
+  peer.session().release(peer.stream(1));
+  EXPECT_EQ(peer.session().stats().buffered_headers, made);
+}
+
 TEST(HeaderBudget, TrailersOfACallThatNobodyKeepsDoNotEndIt) {
   Keeper peer(Role::server, with_room_for_headers(padded_request_size));
   peer.says(settings({{SettingId::initial_window_size, 0}}) + padded_request(1));

@@ -206,6 +206,25 @@ TEST_F(ServerLimitsTest, MaxHeaderBlockSize) {
                    "max_header_block_size");
 }
 
+/// A request whose metadata is one joined value on the wire, and 100 entries in memory.
+std::string request_of_commas(StreamId id) {
+  return frames::headers(id, frames::block({{":method", "POST"},
+                                            {":scheme", "http"},
+                                            {":path", hold},
+                                            {"te", "trailers"},
+                                            {"content-type", "application/grpc"},
+                                            {"any-bin", std::string(99, ',')}}));
+}
+
+TEST_F(ServerLimitsTest, MaxBufferedHeadersCountsJoinedValuesApart) {
+  constexpr std::uint32_t entries = 100 * (7 + 32);
+  greet({.max_buffered_headers = 20 * entries});
+  for (StreamId id = 1; id < 60; id += 2)
+    says(request_of_commas(id));
+
+  EXPECT_EQ(resets(ErrorCode::refused_stream), 10U);
+}
+
 TEST_F(ServerLimitsTest, MaxContinuations) {
   greet({.max_header_list_size = 1024, .max_header_block_size = 2048, .max_continuations = 1});
 

@@ -24,6 +24,7 @@ struct LimitSet {
   std::optional<std::uint32_t> max_header_fields = {};
   std::optional<std::uint32_t> max_header_block_size = {};
   std::optional<std::uint32_t> max_continuations = {};
+  std::optional<std::uint32_t> max_buffered_headers = {};
   std::optional<std::uint32_t> max_informational = {};
   std::optional<std::uint32_t> max_settings_entries = {};
   std::optional<std::uint32_t> max_unknown_payload = {};
@@ -56,6 +57,7 @@ struct LimitSet {
     limits.max_header_fields = max_header_fields.value_or(limits.max_header_fields);
     limits.max_header_block_size = max_header_block_size.value_or(limits.max_header_block_size);
     limits.max_continuations = max_continuations.value_or(limits.max_continuations);
+    limits.max_buffered_headers = max_buffered_headers.value_or(limits.max_buffered_headers);
     limits.max_informational = max_informational.value_or(limits.max_informational);
     limits.max_settings_entries = max_settings_entries.value_or(limits.max_settings_entries);
     limits.max_unknown_payload = max_unknown_payload.value_or(limits.max_unknown_payload);
