@@ -53,7 +53,7 @@ class TestStage final : public detail::CallStage {
 
 class CallStageTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  CallStageTest() : ManualLoop(TimePoint(std::chrono::hours(24) * 365 * 100)) {
+  CallStageTest() : ManualLoop(far_ahead) {
     service_.on_echo = [this](ServerContext&, const Text& request) -> Result<Text> {
       ++begun_;
       return request;

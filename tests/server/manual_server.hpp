@@ -112,8 +112,7 @@ class FramePeer {
 /// A server on the test's own thread, for which time stands still until the test moves it.
 class ManualServerTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  // Ahead of any machine: the kernel must not think that a timer of ours is due.
-  ManualServerTest() : ManualLoop(TimePoint(std::chrono::hours(24) * 365 * 100)) {}
+  ManualServerTest() : ManualLoop(far_ahead) {}
 
   void start(const ServerOptions& options = ServerOptions()) {
     server_.emplace(loop_, options);

@@ -26,7 +26,7 @@ class PendingHandshakeTest : public test::LogCheckedTest,
                              public ListenPort::Owner,
                              protected test::ManualLoop {
  protected:
-  PendingHandshakeTest() : ManualLoop(TimePoint(std::chrono::hours(24) * 365 * 100)) {
+  PendingHandshakeTest() : ManualLoop(test::far_ahead) {
     script_.peer = PeerIdentity("vault:7", ::geteuid(), ::getegid(), ::getpid());
   }
   void listen(const ServerOptions& options = ServerOptions()) {

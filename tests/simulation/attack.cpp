@@ -33,7 +33,7 @@ ConnectionLimits attacked_limits() {
 
 }  // namespace
 
-Attack::Attack(Choices& choices) : ManualLoop(SteadyClock::now()), choices_(choices) {
+Attack::Attack(Choices& choices) : ManualLoop(far_ahead), choices_(choices) {
   log_.allow("");
   memory_before_ = live_memory();
 }

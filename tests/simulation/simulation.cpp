@@ -34,7 +34,7 @@ ConnectionLimits small_limits() {
 
 }  // namespace
 
-Simulation::Simulation(Choices& choices) : ManualLoop(SteadyClock::now()), choices_(choices) {
+Simulation::Simulation(Choices& choices) : ManualLoop(far_ahead), choices_(choices) {
   log_.allow("");
   memory_before_ = live_memory();
   server_.emplace(loop_, ServerOptions().limits(small_limits()).drain_timeout(2s));

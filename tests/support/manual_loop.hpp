@@ -9,7 +9,13 @@
 
 #include <poll.h>
 
+#include <chrono>
+
 namespace nearcall::test {
+
+/// A time ahead of any machine: the kernel must not think that a timer of a ManualLoop is due, or
+/// settle() finds its loop ready for ever.
+inline constexpr TimePoint far_ahead{std::chrono::hours(24) * 365 * 100};
 
 /// A base of fixtures: a loop for which time stands still until the test moves it. One at a time.
 class ManualLoop {
