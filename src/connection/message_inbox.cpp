@@ -94,6 +94,15 @@ void MessageInbox::forget_what_was_read() {
   kept_begin_ = 0;
 }
 
+void MessageInbox::shrink_kept() {
+  const std::size_t unread = kept_.size() - kept_begin_;
+  if (has_parked_ || kept_.capacity() <= idle_capacity + 4 * unread) return;
+  const ByteSpan rest = ByteSpan(kept_).subspan(kept_begin_);
+  kept_ = std::vector<std::byte>(rest.begin(), rest.end());
+  walked_ -= std::min(walked_, kept_begin_);
+  kept_begin_ = 0;
+}
+
 Step MessageInbox::next_message() {
   if (has_parked_) {
     has_parked_ = false;
@@ -118,6 +127,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
     case Kind::message: {
       if (!parse(step.message, into)) return Read::ended;
       assembler_.let_go();
+      if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
       return Read::message;
     }
@@ -125,6 +135,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       fail_input();
       return Read::ended;
     case Kind::need_more:
+      if (kept_.capacity() > idle_capacity) shrink_kept();
       break;
   }
   if (input_ == Input::open) {

@@ -87,6 +87,9 @@ class MessageInbox {
   void leave() noexcept;
 
  private:
+  /// What is kept of the memory of a burst that was read.
+  static constexpr std::size_t idle_capacity = 1024;
+
   /// open → ended, by END_STREAM or by the end of the call; → dropped: what comes is not kept.
   enum class Input : std::uint8_t { open, ended, dropped };
 
@@ -105,6 +108,8 @@ class MessageInbox {
   /// Whether what came so far ends where a message does.
   bool ends_at_message() noexcept;
   void forget_what_was_read();
+  /// Memory follows what is unread, whatever was kept before.
+  void shrink_kept();
   /// Parses for the one who waits, if there is one.
   void serve();
   /// The same when its coroutine is about to go on; whether it goes on.

@@ -11,7 +11,7 @@
 namespace nearcall::grpc {
 
 void ArrivalBuffer::expect(std::size_t length) noexcept {
-  if (capacity() > first_capacity) block_ = HeapBlock();
+  if (capacity() > idle_capacity) block_ = HeapBlock();
   size_ = 0;
   length_ = length;
 }
@@ -42,9 +42,9 @@ void ArrivalBuffer::grow(std::size_t arrived) {
     block_ = std::move(kept);
     return;
   }
-  // Rounded down, as a block rounds up.
-  const std::size_t twice = 2 * arrived / first_capacity * first_capacity;
-  block_.grow(std::min(length_, std::max(first_capacity, twice)));
+  std::size_t room = std::max(first_capacity, 2 * arrived);
+  if (room > HeapBlock::large) room -= room % HeapBlock::large;  // as a block rounds up
+  block_.grow(std::min(length_, room));
 }
 
 }  // namespace nearcall::grpc

@@ -22,7 +22,9 @@ namespace nearcall::grpc {
 /// Thread safety: none. Views end with the next call that is not const.
 class ArrivalBuffer {
  public:
-  static constexpr std::size_t first_capacity = HeapBlock::large;
+  static constexpr std::size_t first_capacity = 4096;
+  /// What is kept between messages.
+  static constexpr std::size_t idle_capacity = 1024;
 
   ArrivalBuffer() noexcept = default;
   ArrivalBuffer(ArrivalBuffer&& other) noexcept
@@ -38,7 +40,7 @@ class ArrivalBuffer {
   ~ArrivalBuffer() = default;
 
   /// Starts over with a message of `length` bytes. Keeps the memory of the last one for it, up to
-  /// first_capacity.
+  /// idle_capacity: a stream may wait for its next message for long.
   void expect(std::size_t length) noexcept;
 
   /// Takes as much of `bytes` as the message misses; returns how many bytes that were.

@@ -271,6 +271,34 @@ TEST_F(MessageInboxTest, AReaderThatIsAlwaysBehindCostsNoMoreThanWhatItHasNotRea
   EXPECT_FALSE(read());
 }
 
+TEST_F(MessageInboxTest, MemoryOfABurstGoesWhileItIsRead) {
+  constexpr std::size_t most_idle = 1024;
+  const std::string message = framed(text_of("0123456789"));
+  std::string burst;
+  for (int i = 0; i < 50'000; ++i)
+    burst += message;
+  send(burst);
+
+  for (std::size_t left = burst.size(); left > 0;) {
+    ASSERT_EQ(read(), "0123456789");
+    left -= message.size();
+    if (left >= burst.size() / 8) continue;
+    ASSERT_LE(messages_->in().capacity(), most_idle + 4 * left);
+  }
+  EXPECT_LE(messages_->in().capacity(), most_idle);
+}
+
+TEST_F(MessageInboxTest, MemoryOfAMessageInPiecesGoesWhenItWasRead) {
+  const std::string message = framed(text_of(std::string(60'000, 'x')));
+  send(message.substr(0, 20'000));
+  EXPECT_EQ(read_outcome(), Read::pending);
+  send(message.substr(20'000));
+
+  EXPECT_TRUE(read());
+
+  EXPECT_LE(messages_->in().capacity(), 1024U) << "the stream may stay open for long";
+}
+
 TEST_F(MessageInboxTest, AMessageLargerThanTheWindowComesThrough) {
   http2::SessionOptions small;
   small.initial_window_size = 65'535;

@@ -13,6 +13,7 @@ namespace nearcall::grpc {
 namespace {
 
 constexpr std::size_t first_capacity = ArrivalBuffer::first_capacity;
+constexpr std::size_t idle_capacity = ArrivalBuffer::idle_capacity;
 
 std::vector<std::byte> pattern(std::size_t size) {
   std::vector<std::byte> bytes(size);
@@ -113,14 +114,14 @@ TEST(ArrivalBuffer, TakesNoMoreThanTheMessage) {
 
 TEST(ArrivalBuffer, ASmallBlockIsKeptForTheNextMessageAndALargeOneIsNot) {
   ArrivalBuffer buffer;
-  buffer.expect(first_capacity);
-  buffer.append(pattern(first_capacity));
+  buffer.expect(idle_capacity);
+  buffer.append(pattern(idle_capacity));
 
   buffer.expect(10);
-  EXPECT_EQ(buffer.capacity(), first_capacity);
+  EXPECT_EQ(buffer.capacity(), idle_capacity);
 
-  buffer.expect(first_capacity + 1);
-  buffer.append(pattern(first_capacity + 1));
+  buffer.expect(idle_capacity + 1);
+  buffer.append(pattern(idle_capacity + 1));
   buffer.expect(10);
   EXPECT_EQ(buffer.capacity(), 0U);
 }
