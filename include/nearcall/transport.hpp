@@ -249,7 +249,9 @@ class Connector {
   virtual ~Connector() = default;
 
   /// A connection to the peer, or UNAVAILABLE with the path and the reason. Runs on an EventLoop
-  /// (EventLoop::current()), which the task may use to wait and must not block.
+  /// (EventLoop::current()), which the task may use to wait and must not block: what blocks goes to
+  /// a ThreadPool (resume_on()), and the task may end there. An attempt that is given up while it
+  /// is there is waited for.
   virtual Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) = 0;
 };
 

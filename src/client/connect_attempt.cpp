@@ -6,6 +6,7 @@
 #include "transport/handshake.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/resume_on.hpp>
 
 #include <exception>
 #include <optional>
@@ -24,22 +25,14 @@ void stop_loop(void* loop) noexcept {
   static_cast<EventLoop*>(loop)->stop();
 }
 
-}  // namespace
-
-Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
-                                                     ConnectContext context) {
+/// What the connector makes of it, on whatever thread it ends.
+Task<Result<std::unique_ptr<Transport>>> ask(Connector& connector, const ConnectContext& context) {
   std::string failed = context.target();
-  ConnectContext of_handshake = context;
   try {
-    Task<Result<std::unique_ptr<Transport>>> task = connector->connect(std::move(context));
+    Task<Result<std::unique_ptr<Transport>>> task = connector.connect(context);
     if (task) {
       Result<std::unique_ptr<Transport>> made = co_await std::move(task);
-      if (made && *made != nullptr) {
-        const Result<void> shaken = co_await finish_handshake(**made, std::move(of_handshake));
-        if (!shaken) co_return shaken.error();
-        co_return made;
-      }
-      if (!made) co_return made;
+      if (!made || *made != nullptr) co_return made;
       failed += ": the connector made no connection";
     } else {
       failed += ": the connector made no task";
@@ -53,6 +46,20 @@ Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> 
   co_return Status(StatusCode::unavailable, std::move(failed));
 }
 
+}  // namespace
+
+Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
+                                                     ConnectContext context) {
+  EventLoop& loop = *EventLoop::current();
+  Task<Result<std::unique_ptr<Transport>>> task = ask(*connector, context);
+  Result<std::unique_ptr<Transport>> made = co_await std::move(task);
+  co_await resume_on(loop);  // from wherever the connector ended
+  if (!made) co_return made;
+  const Result<void> shaken = co_await finish_handshake(**made, std::move(context));
+  if (!shaken) co_return shaken.error();
+  co_return made;
+}
+
 Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> connector,
                                                     ConnectContext context) {
   struct Done {
@@ -64,6 +71,7 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
   const std::string target = context.target();
   EventLoop loop(SpinPolicy::off());
   Done done{&loop};
+  TaskHome home(loop.core());
   Task<Result<std::unique_ptr<Transport>>> task;
   {
     const LoopCore::Entry entry(loop.core());
@@ -75,11 +83,12 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
           finished.is_done = true;
           finished.loop->stop();
         },
-        &done);
+        &done, &home);
   }
   if (!done.is_done) {
     // Whoever waits here needs descriptors; one that never waits does not.
     if (const std::error_code error = loop.core().open()) {
+      home.await_return();
       return Failure{Status(StatusCode::unavailable,
                             target +
                                 ": connecting has to wait, and cannot: epoll, eventfd or "
@@ -93,6 +102,7 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
     loop.run();
   }
   if (done.is_done) return take_result(task);
+  home.await_return();
   if (stop.stop_requested()) {
     return Failure{Status(StatusCode::cancelled, target + ": cancelled while connecting")};
   }

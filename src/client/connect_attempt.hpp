@@ -9,7 +9,8 @@
 namespace nearcall::inline v0::detail {
 
 /// One attempt, whatever the connector does: what it throws, now or later, no task and no
-/// connection are UNAVAILABLE.
+/// connection are UNAVAILABLE. Ends on the loop that it begins on, also when the connector's task
+/// ends elsewhere; whoever may give it up starts it with a TaskHome.
 Task<Result<std::unique_ptr<Transport>>> try_connect(std::shared_ptr<Connector> connector,
                                                      ConnectContext context);
 

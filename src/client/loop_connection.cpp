@@ -12,6 +12,7 @@ LoopConnection::LoopConnection(Backend& backend, LoopCore& loop, LoopConnectionO
     : backend_(&backend),
       loop_(&loop),
       owner_(&owner),
+      home_(loop),
       connect_timer_(loop, &LoopConnection::on_connect_late, this) {
 }
 
@@ -39,7 +40,7 @@ void LoopConnection::connect() {
   connect_timer_.set(deadline);
   connecting_ = try_connect(backend_->connector(),
                             ConnectContext(backend_->target(), deadline, abandon_.get_token()));
-  start(connecting_, &LoopConnection::on_connect_done, this);
+  start(connecting_, &LoopConnection::on_connect_done, this, &home_);
 }
 
 void LoopConnection::on_connect_late(void* self) noexcept {
@@ -85,6 +86,7 @@ void LoopConnection::end_attempt(Connectivity::Event how) {
   phase_ = Phase::idle;
   connect_timer_.clear();
   abandon_.request_stop();
+  home_.await_return();
   connecting_ = {};
 }
 

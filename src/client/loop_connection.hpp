@@ -8,6 +8,7 @@
 #include "client/client_connection.hpp"
 #include "connection/loop_driver.hpp"
 
+#include <nearcall/resume_on.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>
@@ -96,6 +97,7 @@ class LoopConnection final : public ClientDriver {
   std::optional<LoopDriver> driver_;
   IntrusiveList<WaitingCall> waiting_;
   std::stop_source abandon_;
+  TaskHome home_;
   Task<Result<std::unique_ptr<Transport>>> connecting_;
   Timer connect_timer_;
 };

@@ -2,14 +2,20 @@
 // Attempts to connect: those that succeed, fail, throw, come late or are not wanted any more.
 #include "client/connect_attempt.hpp"
 
+#include "support/handshaking_transport.hpp"
 #include "support/sanitized.hpp"
 #include "transport/socket_transport.hpp"
 
+#include <nearcall/resume_on.hpp>
+#include <nearcall/thread_pool.hpp>
+
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <functional>
+#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -278,6 +284,93 @@ TEST(ConnectAttempt, NoConnectionIsUnavailable) {
 
   EXPECT_EQ(connected.status(),
             Status(StatusCode::unavailable, "t: the connector made no connection"));
+}
+
+// ---- connectors that go to a pool ---------------------------------------------------------------
+
+Task<Connected> connect_on_a_pool(ThreadPool& pool, std::unique_ptr<Transport> made) {
+  co_await resume_on(pool);
+  co_return std::move(made);
+}
+
+Task<Connected> throw_on_a_pool(ThreadPool& pool) {
+  co_await resume_on(pool);
+  throw std::runtime_error("no more sockets today");
+}
+
+/// Is given up while it is there: `begun` is told, and it ends when `go_on` is.
+Task<Connected> linger_on_a_pool(ThreadPool& pool,
+                                 std::unique_ptr<Transport> half_open,
+                                 std::promise<void>& begun,
+                                 std::shared_future<void> go_on) {
+  co_await resume_on(pool);
+  begun.set_value();
+  go_on.wait();
+  co_return std::move(half_open);
+}
+
+TEST(ConnectAttempt, AConnectorMayEndOnAPool) {
+  ThreadPool pool(1);
+  Held held;
+  const auto connector = std::make_shared<TestConnector>(
+      [&](const ConnectContext&) { return connect_on_a_pool(pool, held.take()); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_TRUE(connected.ok()) << connected.status().to_string();
+  EXPECT_NE(*connected, nullptr);
+}
+
+TEST(ConnectAttempt, TheHandshakeOfWhatWasMadeOnAPoolIsWaitedForOnTheLoop) {
+  ThreadPool pool(1);
+  Held held;
+  test::HandshakeScript script;
+  script.steps = 2;
+  script.is_ours_to_do = true;
+  script.events = POLLOUT;
+  const auto connector = std::make_shared<TestConnector>([&](const ConnectContext&) {
+    return connect_on_a_pool(pool,
+                             std::make_unique<test::HandshakingTransport>(held.take(), script));
+  });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  ASSERT_TRUE(connected.ok()) << connected.status().to_string();
+}
+
+TEST(ConnectAttempt, WhatAConnectorThrowsOnAPoolIsUnavailable) {
+  ThreadPool pool(1);
+  const auto connector =
+      std::make_shared<TestConnector>([&](const ConnectContext&) { return throw_on_a_pool(pool); });
+
+  const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
+
+  EXPECT_EQ(connected.status().code(), StatusCode::unavailable);
+  EXPECT_NE(connected.status().message().find("no more sockets today"), std::string::npos);
+}
+
+TEST(ConnectAttempt, OneThatIsGivenUpOnAPoolIsWaitedForAndCloses) {
+  ThreadPool pool(1);
+  Held held;
+  std::stop_source stop;
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  const auto connector = std::make_shared<TestConnector>([&](const ConnectContext&) {
+    return linger_on_a_pool(pool, held.take(), begun, go_on.get_future().share());
+  });
+  const std::jthread impatient([&] {
+    begun.get_future().wait();
+    stop.request_stop();
+    go_on.set_value();
+  });
+
+  const Connected connected =
+      connect_blocking(connector, ConnectContext("t", far_away(), stop.get_token()));
+
+  if (!connected.ok()) {
+    EXPECT_EQ(connected.status().code(), StatusCode::cancelled);
+    EXPECT_TRUE(held.is_closed());
+  }
 }
 
 }  // namespace
