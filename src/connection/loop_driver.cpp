@@ -21,8 +21,9 @@ LoopDriver::~LoopDriver() {
 }
 
 void LoopDriver::start() {
-  read_all();
   request_flush();
+  if (!core_->budget().admits_newcomers()) return read_on();
+  read_all();
 }
 
 void LoopDriver::stop() noexcept {
@@ -166,17 +167,23 @@ void LoopDriver::look_for_idleness() {
 /// The timer is moved only to be earlier; one that fires too early looks again.
 void LoopDriver::set_timer() {
   const TimePoint deadline = std::min(pump_->next_deadline(), idle_at_);
-  if (deadline >= timer_at_) return;
-  timer_at_ = deadline;
-  timer_.set(deadline);
+  if (deadline < timer_at_) look_again_at(deadline);
+}
+
+void LoopDriver::look_again_at(TimePoint when) {
+  timer_at_ = when;
+  timer_.set(when);
 }
 
 void LoopDriver::on_timer(void* self) noexcept {
   auto& driver = *static_cast<LoopDriver*>(self);
   driver.timer_at_ = no_deadline;
   const TimePoint now = driver.core_->now();
-  // What came while the loop was busy came in time.
-  if (now >= driver.pump_->next_deadline()) driver.read_all();
+  // What came while the loop was busy came in time, and is read first.
+  if (now >= driver.pump_->next_deadline()) {
+    if (driver.core_->budget().is_spent()) return driver.look_again_at(now + next_look);
+    driver.read_all();
+  }
   driver.pump_->on_time(now);
   if (driver.pump_->has_ended()) return;
   driver.look_for_idleness();

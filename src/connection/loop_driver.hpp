@@ -31,6 +31,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
 
   /// A connection on which nothing came for that long, or twice as long, gives memory back.
   static constexpr Duration idle_time = std::chrono::seconds(1);
+  /// When a time-out is looked at again that came due in a turn that is used up.
+  static constexpr Duration next_look = std::chrono::milliseconds(1);
 
   /// Reads and writes what is there already, then waits for more.
   void start();
@@ -79,6 +81,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   /// Watches `fd` for `events` besides what it is watched for.
   void watch(int fd, short events);
   void set_timer();
+  void look_again_at(TimePoint when);
 
   LoopCore* core_;
   Pump* pump_;

@@ -500,6 +500,30 @@ TEST_P(ManyFloodsTest, TakeNoMoreOfATurnThanItsBudget) {
   }
 }
 
+TEST_P(ManyFloodsTest, ThatBeginTogetherTakeNoMoreOfATurnThanItsBudget) {
+  loop_.post([this] { start(); });
+
+  loop_.poll();
+
+  EXPECT_GT(taken(), 0U);
+  EXPECT_LE(taken(), TurnBudget::whole + TurnBudget::share);
+}
+
+TEST_P(ManyFloodsTest, WhoseTimeIsUpTogetherTakeNoMoreOfATurnThanItsBudget) {
+  static TimePoint time;
+  time = SteadyClock::now();
+  constexpr auto now = []() noexcept { return time; };
+  loop_.core().set_clocks({now, now});
+  start();
+  loop_.poll();
+  const std::size_t before = taken();
+
+  time += std::chrono::hours(1);
+  loop_.poll();
+
+  EXPECT_LE(taken() - before, TurnBudget::whole + TurnBudget::share);
+}
+
 TEST_P(ManyFloodsTest, AreServedAlike) {
   start();
   constexpr std::size_t rounds = 3;
