@@ -199,7 +199,7 @@ class Server {
   int run();
 
   /// Begins to serve: on the loop, or without one on threads() new threads. Reports the first error
-  /// of listen(). RESOURCE_EXHAUSTED if there are no descriptors for the loops.
+  /// of listen(). RESOURCE_EXHAUSTED if there are no descriptors or no threads for the loops.
   /// FAILED_PRECONDITION if nothing listens, or in a forked child of the process that listens:
   /// daemon() comes first. REQUIRES: not started.
   Result<void> start();

@@ -5,6 +5,8 @@
 #include "base/check.hpp"
 #include "base/log.hpp"
 
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -23,12 +25,12 @@ ServerCore::ServerCore(EventLoop* loop, const ServerOptions& options)
 }
 
 ServerCore::~ServerCore() {
-  alive_.reset();
   if (has_own_threads()) {
     for (const auto& slot : loops_)
       slot->event_loop().stop();
     join();
   }
+  alive_.reset();  // no other thread looks at it any more
   shared_.begin_stopping();
   ports_.clear();
   loops_.clear();
@@ -49,20 +51,15 @@ Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy p
 }
 
 Result<void> ServerCore::start() {
-  if (Result<void> begun = begin(); !begun) return begun;
+  if (Result<void> begun = begin(/*first_with_thread=*/0); !begun) return begun;
   signals_.reset();
-  if (!has_own_threads()) return {};
-  for (const auto& slot : loops_)
-    slot->run_on_thread();
   return {};
 }
 
 Result<void> ServerCore::run() {
-  if (Result<void> begun = begin(); !begun) return begun;
+  if (Result<void> begun = begin(/*first_with_thread=*/1); !begun) return begun;
   if (!signals_) signals_.emplace();
   signals_->attach(first_loop().core(), [this] { on_signal(); });
-  for (std::size_t i = 1; i < loops_.size(); ++i)
-    loops_[i]->run_on_thread();
   first_loop().run();
   join();
   signals_.reset();
@@ -100,7 +97,30 @@ Result<void> ServerCore::open_loops() {
   return {};
 }
 
-Result<void> ServerCore::begin() {
+/// The threads are there before anything is begun, and wait: those that cannot be had undo nothing.
+Result<void> ServerCore::make_threads(std::size_t first_with_thread) {
+  threads_may_.store(ThreadsMay::wait);
+  try {
+    for (std::size_t i = first_with_thread; i < loops_.size(); ++i)
+      loops_[i]->make_thread(threads_may_);
+  } catch (const std::system_error& error) {
+    release_threads(ThreadsMay::end);
+    join();
+    loops_.clear();
+    return Failure{
+        Status::resource_exhausted(std::string("the system gives no thread for a loop: ") +
+                                   error.code().message())
+            .with_reason(StatusReason::system_limit)};
+  }
+  return {};
+}
+
+void ServerCore::release_threads(ThreadsMay what) noexcept {
+  threads_may_.store(what);
+  threads_may_.notify_all();
+}
+
+Result<void> ServerCore::begin(std::size_t first_with_thread) {
   if (listens_in_ && !listens_in_->is_in_maker()) {
     return Failure{Status::failed_precondition(
                        "the server listened before this process was forked, and a child gets none "
@@ -108,6 +128,15 @@ Result<void> ServerCore::begin() {
                        .with_reason(StatusReason::misuse)};
   }
   if (Result<void> opened = open_loops(); !opened) return opened;
+  if (has_own_threads()) {
+    if (Result<void> made = make_threads(first_with_thread); !made) return made;
+  }
+  begin_course();
+  release_threads(ThreadsMay::run);
+  return {};
+}
+
+void ServerCore::begin_course() {
   const std::lock_guard lock(mutex_);
   const bool is_stopped = course_ == Course::stopped_while_idle;
   course_ = is_stopped ? Course::draining : Course::begun;
@@ -116,7 +145,6 @@ Result<void> ServerCore::begin() {
   } else {
     open_ports();
   }
-  return {};
 }
 
 /// The ports are on the first loop; they begin there.

@@ -47,7 +47,8 @@ class ServerCore final : public ListenPort::Owner {
   const Status& first_error() const noexcept { return first_error_; }
 
   /// Starts on the loop that was given, or on loops of its own, one thread each.
-  /// RESOURCE_EXHAUSTED if the loops get no descriptors, and it may be tried again then.
+  /// RESOURCE_EXHAUSTED if the system gives the loops no descriptors or no threads, and it may be
+  /// tried again then.
   /// FAILED_PRECONDITION in a forked child of the process that listens.
   Result<void> start();
   /// Starts, and runs the first loop on the calling thread until all is drained, which SIGINT and
@@ -61,6 +62,7 @@ class ServerCore final : public ListenPort::Owner {
   bool has_own_threads() const noexcept { return given_loop_ == nullptr; }
 
  private:
+  enum class ThreadsMay : std::uint8_t { wait, run, end };
   struct Listening {
     std::unique_ptr<Listener> listener;
     PeerPolicy policy;
@@ -70,8 +72,12 @@ class ServerCore final : public ListenPort::Owner {
     Slot(ServerCore& core, EventLoop* given);
     EventLoop& event_loop() const noexcept { return *loop_; }
     ServerLoop& server_loop() const noexcept { return *server_loop_; }
-    void run_on_thread() {
-      thread_ = std::thread([this] { loop_->run(); });
+    /// A thread that runs the loop once it may. Throws std::system_error.
+    void make_thread(const std::atomic<ThreadsMay>& may) {
+      thread_ = std::thread([this, &may] {
+        may.wait(ThreadsMay::wait);
+        if (may.load() == ThreadsMay::run) loop_->run();
+      });
     }
     void join() {
       if (thread_.joinable()) thread_.join();
@@ -86,8 +92,12 @@ class ServerCore final : public ListenPort::Owner {
 
   EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
   void on_signal();
-  Result<void> begin();
+  /// `first_with_thread`: the loops before it are run by others.
+  Result<void> begin(std::size_t first_with_thread);
   Result<void> open_loops();
+  Result<void> make_threads(std::size_t first_with_thread);
+  void release_threads(ThreadsMay what) noexcept;
+  void begin_course();
   void open_ports();
   /// REQUIRES: mutex_ is held.
   void drain();
@@ -106,6 +116,7 @@ class ServerCore final : public ListenPort::Owner {
   std::vector<std::unique_ptr<Slot>> loops_;
   std::vector<std::unique_ptr<ListenPort>> ports_;
   std::size_t next_loop_ = 0;
+  std::atomic<ThreadsMay> threads_may_{ThreadsMay::wait};
   /// Loops that have not drained yet.
   std::atomic<std::size_t> undrained_{0};
   std::mutex mutex_;

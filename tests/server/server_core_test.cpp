@@ -5,6 +5,8 @@
 #include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -159,6 +161,58 @@ TEST_F(ServerCoreTest, KeepsAServiceThatItIsGivenAndNamesIt) {
 
   EXPECT_EQ(server.services(), std::vector<std::string>{"test.Wrapper"});
   EXPECT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+}
+
+/// While it lives the process gets no thread: each would need a stack that nobody has.
+class NoThreads {
+ public:
+  NoThreads() {
+    pthread_attr_t attributes;
+    EXPECT_EQ(::pthread_getattr_default_np(&attributes), 0);
+    EXPECT_EQ(::pthread_attr_getstacksize(&attributes, &usual_), 0);
+    set(std::size_t{1} << 46);
+    ::pthread_attr_destroy(&attributes);
+  }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+  ~NoThreads() { set(usual_); }
+
+ private:
+  static void set(std::size_t stack_size) {
+    pthread_attr_t attributes;
+    EXPECT_EQ(::pthread_getattr_default_np(&attributes), 0);
+    EXPECT_EQ(::pthread_attr_setstacksize(&attributes, stack_size), 0);
+    EXPECT_EQ(::pthread_setattr_default_np(&attributes), 0);
+    ::pthread_attr_destroy(&attributes);
+  }
+
+  std::size_t usual_ = 0;
+};
+
+TEST_F(ServerCoreTest, WithoutThreadsItDoesNotStartAndMayBeStartedLater) {
+  Server server(ServerOptions().threads(2));
+  server.add_service(service_).listen("unix:" + path());
+  {
+    const NoThreads none;
+    const Result<void> started = server.start();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code(), StatusCode::resource_exhausted);
+    EXPECT_EQ(started.error().reason(), StatusReason::system_limit);
+  }
+
+  ASSERT_TRUE(server.start());
+
+  RawClient client(path());
+  EXPECT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+}
+
+TEST_F(ServerCoreTest, MayBeDestroyedWhileItsLoopsAreThroughWithTheirDrain) {
+  for (int i = 0; i < 50; ++i) {
+    Server server(ServerOptions().threads(2));
+    server.add_service(service_).listen("unix:" + path());
+    ASSERT_TRUE(server.start());
+    server.stop();
+  }
 }
 
 }  // namespace
