@@ -41,6 +41,9 @@ class AsyncCall;
 /// A call object was used that was moved from.
 [[noreturn]] void fail_moved_from() noexcept;
 
+/// What is wrong with the replies of a call that ended with OK and is to have exactly one.
+Status check_replies(bool has_one, bool has_more);
+
 struct BlockingCallDeleter {
   void operator()(BlockingCall* call) const noexcept;
 };
@@ -164,6 +167,8 @@ class AsyncCallBase {
   /// Where a unary reply is parsed as it arrives. Call it before the loop turns.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
   bool half_close() noexcept;
+  /// Waits for the end; messages that nobody has read are dropped, and so are those to come.
+  StatusAwaiter finish_call() noexcept;
 
  private:
   std::unique_ptr<AsyncCall, AsyncCallDeleter> call_;
@@ -256,7 +261,7 @@ class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBas
   /// The same into a message that is used again: `while (co_await call.read(reply))`.
   detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
   /// `Status status = co_await call.finish();` messages that were not read are dropped.
-  detail::StatusAwaiter finish() noexcept { return detail::StatusAwaiter(call()); }
+  detail::StatusAwaiter finish() noexcept { return finish_call(); }
 
  private:
   friend ClientStub;
@@ -305,7 +310,7 @@ class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase 
   /// Ends the requests if that was not done, and waits for the end; unread replies are dropped.
   detail::StatusAwaiter finish() noexcept {
     half_close();
-    return detail::StatusAwaiter(call());
+    return finish_call();
   }
 
  private:
@@ -342,11 +347,10 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
     half_close();
     Reply reply;
     const bool has_reply = read_message(reply);
+    const bool has_more = has_reply && read_new_message<Reply>().has_value();
     Status status = finish_call();
+    if (status.ok()) status = detail::check_replies(has_reply, has_more);
     if (!status.ok()) return Result<Reply>(std::move(status));
-    if (!has_reply) {
-      return Result<Reply>(Status(StatusCode::unimplemented, "the call ended without a reply"));
-    }
     return Result<Reply>(std::move(reply));
   }
 

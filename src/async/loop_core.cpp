@@ -71,7 +71,7 @@ LoopCore::LoopCore(EventLoop& owner, SpinPolicy spin)
 }
 
 LoopCore::~LoopCore() {
-  if (is_running_)
+  if (is_running())
     fail_precondition(
         "EventLoop: destroyed inside of its own run() or poll(); stop() it, and destroy it "
         "afterwards");
@@ -107,13 +107,17 @@ LoopCore::~LoopCore() {
   return bound_loop == owner_ || kept_loop == owner_;
 }
 
+bool LoopCore::is_run_elsewhere() const noexcept {
+  return is_running() && current_loop != owner_;
+}
+
 void LoopCore::set_kept(EventLoop* loop) noexcept {
   kept_loop = loop;
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
-  if (core.is_running_) fail_precondition("EventLoop: run() or poll() inside of itself");
-  core.is_running_ = true;
+  if (core.is_running()) fail_precondition("EventLoop: run() or poll() inside of itself");
+  core.is_running_.store(true, std::memory_order_relaxed);
   current_loop = core.owner_;
   core.inbox_.wake_up();
   core.refresh_now();
@@ -124,7 +128,7 @@ LoopCore::Entry::~Entry() {
   core_->hot_.park();
   core_->refresh_now();
   core_->report_busy(core_->busy_meter_.look(core_->now_));
-  core_->is_running_ = false;
+  core_->is_running_.store(false, std::memory_order_relaxed);
   core_->show_pending();
   core_->poller_.set_hidden(false);
   current_loop = outer_;
@@ -151,7 +155,7 @@ void LoopCore::run_until(const bool& is_done) {
 }
 
 void LoopCore::poll() {
-  if (is_running_) return poller_.set_hidden(true);  // until the outer one returns
+  if (is_running()) return poller_.set_hidden(true);  // until the outer one returns
   const Entry entry(*this);
   static_cast<void>(open());  // without descriptors it still does what needs none
   turn(/*may_block=*/false);
@@ -175,7 +179,7 @@ void LoopCore::end_tasks() {
 int LoopCore::fd() {
   if (open()) return -1;
   if (poller_.open_host_fd()) return -1;
-  if (!is_running_) show_pending();
+  if (!is_running()) show_pending();
   return poller_.host_fd();
 }
 
@@ -187,7 +191,7 @@ void LoopCore::show_pending() noexcept {
 }
 
 void LoopCore::work_came_from_outside() noexcept {
-  if (!is_running_ && poller_.is_open()) poller_.signal();
+  if (!is_running() && poller_.is_open()) poller_.signal();
 }
 
 void LoopCore::schedule(Runnable& work) {
@@ -226,7 +230,7 @@ void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
     return;
   }
   timers_.set(node, deadline);
-  if (!is_running_ && poller_.is_open()) poller_.arm(deadline, SteadyClock::now());
+  if (!is_running() && poller_.is_open()) poller_.arm(deadline, SteadyClock::now());
 }
 
 void LoopCore::turn(bool may_block) {

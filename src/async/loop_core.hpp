@@ -16,6 +16,7 @@
 
 #include <nearcall/event_loop.hpp>
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <functional>
@@ -67,8 +68,10 @@ class LoopCore {
   EventLoop& owner() const noexcept { return *owner_; }
   /// Whether this thread runs the loop, or, while it runs none, is the one that will.
   bool is_in_this_thread() const noexcept;
+  /// Whether a thread other than this one is in run() or poll() now.
+  bool is_run_elsewhere() const noexcept;
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
-  TimePoint now() const noexcept { return is_running_ ? now_ : clocks_.exact(); }
+  TimePoint now() const noexcept { return is_running() ? now_ : clocks_.exact(); }
   /// The exact time, as this loop has it.
   Clock clock() const noexcept {
     return {[](const void* core) noexcept {
@@ -118,7 +121,7 @@ class LoopCore {
   /// `source` had traffic, and was read until nothing was left: while it is hot, the loop polls it
   /// before it sleeps, and calls its prepare_park() before it stops to do so. False: it did not
   /// become hot, and the caller announces that it will not poll itself.
-  [[nodiscard]] bool mark_hot(SpinSource& source) { return is_running_ && hot_.mark(source); }
+  [[nodiscard]] bool mark_hot(SpinSource& source) { return is_running() && hot_.mark(source); }
   void forget(SpinSource& source) noexcept { hot_.forget(source); }
 
   // Who keeps the loop from turning.
@@ -180,6 +183,7 @@ class LoopCore {
   friend class Timer;
   class HandleRunnable;
 
+  bool is_running() const noexcept { return is_running_.load(std::memory_order_relaxed); }
   void set_timer(TimerNode& node, TimePoint deadline);
   void refresh_now() noexcept { now_ = clocks_.exact(); }
   /// Makes what is left to do show up as readiness of fd().
@@ -206,7 +210,8 @@ class LoopCore {
 
   EventLoop* owner_;
   SpinPolicy spin_policy_;
-  bool is_running_ = false;
+  /// Atomic for is_run_elsewhere() alone.
+  std::atomic<bool> is_running_{false};
   /// Whether stop() ends the loop's sleep: not in run_until(), which goes on.
   bool heeds_stop_ = true;
   TimePoint now_{};

@@ -20,6 +20,12 @@ Status obstacle(const BoundMethod& method, const Backend& channel, const EventLo
       .with_reason(StatusReason::misuse);
 }
 
+[[noreturn]] void fail_elsewhere() noexcept {
+  fail_precondition(
+      "an awaited call was used or dropped outside of the EventLoop that it was made on: co_await "
+      "resume_on(loop) first; only cancel() is for any thread, and dropping one that is over");
+}
+
 }  // namespace
 
 AsyncCall::AsyncCall(Backend& backend,
@@ -48,6 +54,7 @@ AsyncCall::AsyncCall(Backend& backend,
 }
 
 AsyncCall::~AsyncCall() {
+  if (!call_.is_over() && loop_->core().is_run_elsewhere()) fail_elsewhere();
   cancellation_.reset();
   WaitingCall::unlink();
   for (Resume& resume : waiting_)
@@ -73,8 +80,10 @@ void AsyncCall::cancel() noexcept {
 void AsyncCall::end_cancelling() noexcept {
   Cancelling before = Cancelling::no;
   if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
+  if (before == Cancelling::over) return;
   cancelling_.wait(Cancelling::posting);
   loop_->core().cancel_posted(cancel_here_);
+  cancelling_.store(Cancelling::over);
 }
 
 // ---- who waits ----------------------------------------------------------------------------------
@@ -92,10 +101,7 @@ void AsyncCall::wait(CallAwaiter& awaiter,
 }
 
 void AsyncCall::require_loop() const noexcept {
-  if (call_.is_over() || EventLoop::current() == loop_) return;
-  fail_precondition(
-      "an awaited call was used outside of the EventLoop that it was made on: co_await "
-      "resume_on(loop) first; only cancel() is for any thread");
+  if (!call_.is_over() && EventLoop::current() != loop_) fail_elsewhere();
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
@@ -108,10 +114,8 @@ void AsyncCall::on_change() {
   if (call_.is_over()) {
     WaitingCall::unlink();
     if (timer_) timer_->clear();
-    if (backend_ != nullptr) {
-      end_cancelling();
-      std::exchange(backend_, nullptr)->on_call_over();
-    }
+    if (loop_ != nullptr) end_cancelling();
+    if (backend_ != nullptr) std::exchange(backend_, nullptr)->on_call_over();
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;
@@ -180,6 +184,11 @@ void AsyncCallBase::expect_reply(google::protobuf::MessageLite& reply) noexcept 
 bool AsyncCallBase::half_close() noexcept {
   call().require_loop();
   return call().call().half_close();
+}
+StatusAwaiter AsyncCallBase::finish_call() noexcept {
+  call().require_loop();
+  if (!is_done()) call().call().messages().in().drop();
+  return StatusAwaiter(call());
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -95,18 +95,18 @@ void Attempt::on_ok() {
 
 void Attempt::on_data(ByteSpan bytes, bool end_stream) {
   messages_.in().arrive(bytes, end_stream);
-  on_input();
+  if (end_stream) on_end_stream();
   messages_.in().keep_rest();
 }
 
 void Attempt::on_direct_data(std::size_t count, bool end_stream) {
   messages_.in().arrive_directly(count, end_stream);
-  on_input();
+  if (end_stream) on_end_stream();
   messages_.in().keep_rest();
 }
 
-void Attempt::on_input() {
-  if (state_ == State::open && messages_.in().has_ended()) {
+void Attempt::on_end_stream() {
+  if (state_ == State::open) {
     end(Seen::perhaps,
         Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
   }

@@ -90,7 +90,8 @@ class Attempt final : private StreamHandler, private MessageOwner {
   void before_message() override { observer_->on_write(); }
   void on_output() override;
 
-  void on_input();
+  /// In DATA, without trailers.
+  void on_end_stream();
   bool is_unsent() const noexcept;
   void take_headers(const http2::HeadersEvent& event);
   void on_response();

@@ -192,6 +192,7 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
                                const CallOptions& options,
                                google::protobuf::MessageLite& reply,
                                CallInfo* info) {
+  if (info != nullptr) *info = CallInfo();
   call_.expect_reply(reply);
   call_.borrow_request(request);
   if (!prepare(options)) return call_.status();
@@ -268,10 +269,11 @@ PeerIdentity BlockingCall::peer() {
   return connection_ == nullptr ? PeerIdentity() : connection_->client().pump().peer();
 }
 
+/// Under the connection's lock, which comes after place_; only this thread moves the connection.
 void BlockingCall::fill(CallInfo& info) {
   info.headers_ = call_.headers();
   info.trailers_ = call_.trailers();
-  info.peer_ = peer();
+  info.peer_ = connection_ != nullptr ? connection_->client().pump().peer() : PeerIdentity();
 }
 
 void BlockingCall::cancel() noexcept {

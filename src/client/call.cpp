@@ -168,12 +168,13 @@ Status Call::reply_status() {
         "a call that is awaited for its reply: awaited twice. Await it once and keep the result");
   }
   if (!status_.ok()) return status_;
-  if (!messages().in().take_outcome()) {
-    return Status(StatusCode::unimplemented, "the server sent no reply message");
-  }
-  if (messages().in().has_unread()) {
-    return Status(StatusCode::unimplemented, "the server sent more than one reply message");
-  }
+  const bool has_one = messages().in().take_outcome();
+  return check_replies(has_one, messages().in().has_unread());
+}
+
+Status check_replies(bool has_one, bool has_more) {
+  if (!has_one) return Status::unimplemented("the server sent no reply message");
+  if (has_more) return Status::unimplemented("the server sent more than one reply message");
   return Status();
 }
 

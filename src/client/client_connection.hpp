@@ -8,6 +8,8 @@
 
 #include <nearcall/connection_limits.hpp>
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,20 +40,22 @@ enum class PlainBlock : std::uint8_t {
 
 /// Who the server of a connection is, also for calls that outlive the connection.
 ///
-/// Thread safety: none; all copies are one loop's.
+/// Thread safety: that of a std::shared_ptr: a call that is over may be dropped on any thread.
 class SharedPeer {
  public:
   SharedPeer() noexcept = default;
-  explicit SharedPeer(const PeerIdentity& peer) : shared_(new Shared{peer, 1}) {}
+  explicit SharedPeer(const PeerIdentity& peer) : shared_(new Shared{peer}) {}
   SharedPeer(const SharedPeer& other) noexcept : shared_(other.shared_) {
-    if (shared_ != nullptr) ++shared_->users;
+    if (shared_ != nullptr) shared_->users.fetch_add(1, std::memory_order_relaxed);
   }
   SharedPeer& operator=(SharedPeer other) noexcept {
     std::swap(shared_, other.shared_);
     return *this;
   }
   ~SharedPeer() {
-    if (shared_ != nullptr && --shared_->users == 0) delete shared_;
+    if (shared_ != nullptr && shared_->users.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete shared_;
+    }
   }
 
   explicit operator bool() const noexcept { return shared_ != nullptr; }
@@ -64,7 +68,7 @@ class SharedPeer {
  private:
   struct Shared {
     PeerIdentity peer;
-    std::size_t users;
+    std::atomic<std::size_t> users{1};
   };
   Shared* shared_ = nullptr;
 };

@@ -266,6 +266,19 @@ TEST_F(CallInfoTest, NobodyIsKnownWhereThereWasNoConnection) {
   EXPECT_TRUE(info.headers().empty());
 }
 
+TEST_F(CallInfoTest, OneThatIsUsedAgainSaysNothingOfTheCallBefore) {
+  CallInfo info;
+  ASSERT_TRUE(stub_.unary<StringValue>(unary_method, text("a"), patient(), &info).ok());
+  ASSERT_TRUE(info.peer().has_credentials());
+
+  EXPECT_FALSE(
+      stub_.unary<StringValue>(unary_method, text("a"), CallOptions().timeout(0s), &info).ok());
+
+  EXPECT_FALSE(info.peer().has_credentials());
+  EXPECT_TRUE(info.headers().empty());
+  EXPECT_TRUE(info.trailers().empty());
+}
+
 TEST_F(CallInfoTest, EveryBlockingCallObjectKnowsItsPeer) {
   auto serve = stub_.server_streaming<StringValue>(serve_method, text("a"), patient());
   auto collect = stub_.client_streaming<StringValue, StringValue>(collect_method, patient());

@@ -3,6 +3,8 @@
 #include "client/scripted_server.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/resume_on.hpp>
+#include <nearcall/thread_pool.hpp>
 
 #include <gtest/gtest.h>
 
@@ -67,6 +69,22 @@ TEST_F(MisuseDeathTest, AnAwaitedCallStaysOnItsLoop) {
   Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
 
   EXPECT_DEATH(sync_wait(read_elsewhere(ClientStub(slow, test_methods))), "resume_on.loop. first");
+}
+
+Task<void> drop_elsewhere(const ClientStub& stub, ThreadPool& pool) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  co_await resume_on(pool);
+}
+
+TEST_F(MisuseDeathTest, ACallThatIsNotOverIsDroppedOnItsLoop) {
+  Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
+
+  EXPECT_DEATH(
+      {
+        ThreadPool pool(1);
+        sync_wait(drop_elsewhere(ClientStub(slow, test_methods), pool));
+      },
+      "used or dropped outside of the EventLoop");
 }
 
 TEST_F(MisuseDeathTest, ACallThatIsNotOverHasNoStatus) {
