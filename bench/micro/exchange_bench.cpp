@@ -6,6 +6,8 @@
 #include <benchmark/benchmark.h>
 
 namespace nearcall::bench {
+
+namespace http2 = detail::http2;
 namespace {
 
 template <class Exchange>
@@ -20,7 +22,8 @@ BENCHMARK(exchange<NgHttp2Exchange>)->Arg(64)->Arg(1024)->Arg(64 * 1024)->Arg(10
 
 void idle_session(benchmark::State& state) {
   for ([[maybe_unused]] auto round : state) {
-    benchmark::DoNotOptimize(http2::Session(http2::Role::server, {}, TimePoint()).stream_count());
+    benchmark::DoNotOptimize(
+        http2::Session(http2::Role::server, {}, detail::TimePoint()).stream_count());
   }
   state.counters["sizeof"] = sizeof(http2::Session);
   state.counters["sizeof_stream"] = sizeof(http2::Stream);

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::size_t message_count = 1000;
@@ -61,4 +61,4 @@ void write_messages(benchmark::State& state) {
 BENCHMARK(write_messages)->Arg(64);
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr std::array<HeaderField, 7> head = {{{":method", "POST"},
@@ -112,4 +112,4 @@ void decode_head_with_new_metadata(benchmark::State& state) {
 BENCHMARK(decode_head_with_new_metadata);
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

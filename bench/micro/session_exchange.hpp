@@ -12,6 +12,8 @@
 
 namespace nearcall::bench {
 
+namespace http2 = detail::http2;
+
 /// Client and server as a server with one caller has them: each side's output is the other's input.
 class SessionExchange {
  public:
@@ -31,12 +33,13 @@ class SessionExchange {
 
  private:
   void send(http2::Session& session, http2::Stream& stream, bool end_stream) {
-    const MutableByteSpan room = session.reserve_data(stream, message_.size());
+    const detail::MutableByteSpan room = session.reserve_data(stream, message_.size());
     if (!room.empty()) {
       std::memcpy(room.data(), message_.data(), message_.size());
       session.commit_data(stream, message_.size(), end_stream);
     } else {
-      session.send_data(stream, OwnedBytes::copy_of(as_bytes(message_)), end_stream);
+      session.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(message_)),
+                        end_stream);
     }
   }
   void serve(const http2::Event& event) {
@@ -77,7 +80,7 @@ class SessionExchange {
       {"user-agent", "nearcall/0.1"}};
   const http2::HeaderTemplate response_{{":status", "200"}, {"content-type", "application/grpc"}};
   const http2::HeaderTemplate trailers_{{"grpc-status", "0"}};
-  const TimePoint now_{std::chrono::hours(1)};
+  const detail::TimePoint now_{std::chrono::hours(1)};
   const std::string message_;
   http2::Session client_{http2::Role::client, {}, now_};
   http2::Session server_{http2::Role::server, {}, now_};

@@ -41,7 +41,7 @@ class PipeHub {
 
  private:
   std::mutex mutex_;
-  UniqueFd event_;
+  detail::UniqueFd event_;
   std::deque<std::unique_ptr<Transport>> waiting_;
 };
 

@@ -17,7 +17,7 @@ namespace detail {
 namespace {
 
 /// How soon a descriptor is looked at again that the system could not watch.
-constexpr Duration look_again_after = std::chrono::milliseconds(10);
+constexpr detail::Duration look_again_after = std::chrono::milliseconds(10);
 
 bool is_shortage(const std::error_code& error) noexcept {
   return error == std::errc::too_many_files_open ||
@@ -61,7 +61,7 @@ bool Waiter::start() {
 bool Waiter::watch() {
   std::error_code error = core_->add(awaiter_->fd_, awaiter_->events_, *this);
   if (error == std::errc::file_exists) {
-    duplicate_ = UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    duplicate_ = detail::UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     error = duplicate_ ? core_->add(duplicate_.get(), awaiter_->events_, *this)
                        : std::error_code(errno, std::system_category());
   }
@@ -107,7 +107,8 @@ bool WaitAwaiter::await_ready() noexcept {
   } else if (fd_ >= 0 && is_fd_ready(fd_, events_)) {
     outcome_ = Outcome::ready;
   }
-  if (outcome_ == Outcome::none && deadline_ <= SteadyClock::now()) outcome_ = Outcome::deadline;
+  if (outcome_ == Outcome::none && deadline_ <= detail::SteadyClock::now())
+    outcome_ = Outcome::deadline;
   return outcome_ != Outcome::none;
 }
 
@@ -129,18 +130,18 @@ void WaitAwaiter::settle() noexcept {
 }  // namespace detail
 
 detail::SleepAwaiter sleep_for(std::chrono::nanoseconds duration) {
-  return detail::SleepAwaiter(deadline_after(SteadyClock::now(), duration));
+  return detail::SleepAwaiter(detail::deadline_after(detail::SteadyClock::now(), duration));
 }
 
 detail::StoppableSleepAwaiter sleep_for(std::chrono::nanoseconds duration, std::stop_token stop) {
-  return {deadline_after(SteadyClock::now(), duration), std::move(stop)};
+  return {detail::deadline_after(detail::SteadyClock::now(), duration), std::move(stop)};
 }
 
-detail::FdAwaiter wait_readable(int fd, TimePoint deadline, std::stop_token stop) {
+detail::FdAwaiter wait_readable(int fd, detail::TimePoint deadline, std::stop_token stop) {
   return {fd, EPOLLIN, deadline, std::move(stop)};
 }
 
-detail::FdAwaiter wait_writable(int fd, TimePoint deadline, std::stop_token stop) {
+detail::FdAwaiter wait_writable(int fd, detail::TimePoint deadline, std::stop_token stop) {
   return {fd, EPOLLOUT, deadline, std::move(stop)};
 }
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 using ByteSpan = std::span<const std::byte>;
 using MutableByteSpan = std::span<std::byte>;
@@ -50,4 +50,4 @@ inline std::string_view as_text(ByteSpan bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

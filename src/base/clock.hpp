@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 using SteadyClock = std::chrono::steady_clock;
 using TimePoint = SteadyClock::time_point;
@@ -37,4 +37,4 @@ class Clock {
   const void* source_ = nullptr;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

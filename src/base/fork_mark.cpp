@@ -8,7 +8,7 @@
 #include <atomic>
 #include <new>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using Generation = std::atomic<std::uint64_t>;
@@ -40,4 +40,4 @@ std::uint64_t ForkMark::current_process() noexcept {
   return page->compare_exchange_strong(here, fresh, std::memory_order_relaxed) ? fresh : here;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Remembers the process in which it was made.
 ///
@@ -28,4 +28,4 @@ class ForkMark {
   std::uint64_t maker_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

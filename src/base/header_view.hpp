@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// One header field of a request, a response or trailers. Owns nothing: both views live as long as
 /// the storage that they came from. Names are in lower case, as HTTP/2 requires (9113 8.2.1).
@@ -15,4 +15,4 @@ struct HeaderView {
   friend bool operator==(const HeaderView&, const HeaderView&) = default;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

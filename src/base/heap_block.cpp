@@ -23,7 +23,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(data, size) static_cast<void>(0)
 #endif
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 struct Kept {
@@ -145,4 +145,4 @@ std::size_t HeapBlock::kept_bytes() noexcept {
   return stock.bytes;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// A piece of memory, not cleared. Each thread keeps a few large ones that were let go of on it: a
 /// flow of large messages then neither asks the system for memory nor touches fresh pages, whatever
@@ -70,4 +70,4 @@ class HeapBlock {
   std::size_t size_ = 0;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -71,6 +71,10 @@ void set_log_handler(LogHandler handler, LogLevel level) {
   }
 }
 
+}  // namespace nearcall::inline v0
+
+namespace nearcall::inline v0::detail {
+
 bool is_logged(LogLevel level) noexcept {
   return level >= threshold.load(std::memory_order_relaxed);
 }
@@ -103,4 +107,4 @@ std::optional<std::uint64_t> LogLimiter::admit(TimePoint now) noexcept {
   return std::nullopt;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

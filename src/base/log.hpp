@@ -12,7 +12,7 @@
 #include <sstream>
 #include <string>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Whether a line of this level would go anywhere. One relaxed load.
 bool is_logged(LogLevel level) noexcept;
@@ -44,4 +44,4 @@ class LogLimiter {
   std::atomic<std::uint64_t> swallowed_{0};
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// What keeps bytes where they are, as long as somebody refers to them.
 ///
@@ -117,4 +117,4 @@ class OwnedBytes {
   ByteSpan bytes_;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 int UniqueFd::move_above_standard(int fd) noexcept {
   const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -16,4 +16,4 @@ int UniqueFd::move_above_standard(int fd) noexcept {
   return above;
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

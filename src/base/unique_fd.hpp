@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 
 /// Owns one file descriptor, or none (-1), and closes it when it goes.
 ///
@@ -42,4 +42,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

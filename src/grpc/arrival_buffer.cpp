@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 void ArrivalBuffer::expect(std::size_t length) noexcept {
   if (capacity() > idle_capacity) block_ = HeapBlock();
@@ -47,4 +47,4 @@ void ArrivalBuffer::grow(std::size_t arrived) {
   block_.grow(std::min(length_, room));
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// The bytes of one message whose length was announced and whose bytes are still arriving.
 ///
@@ -67,4 +67,4 @@ class ArrivalBuffer {
   std::size_t length_ = 0;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::string_view alphabet =
@@ -94,4 +94,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return bytes;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// How many characters `size` bytes become.
 constexpr std::size_t base64_encoded_size(std::size_t size) noexcept {
@@ -25,4 +25,4 @@ char* base64_encode(ByteSpan bytes, char* to) noexcept;
 /// other implementations do.
 std::optional<std::string> base64_decode(std::string_view text);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 /// Media types ignore case (RFC 9110 8.3.1). REQUIRES: `expected` is in lower case.
@@ -27,4 +27,4 @@ std::optional<std::string_view> content_subtype(std::string_view value) noexcept
   return rest.substr(1);
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

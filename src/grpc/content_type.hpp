@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 inline constexpr std::string_view grpc_content_type = "application/grpc";
 
@@ -14,4 +14,4 @@ inline constexpr std::string_view grpc_content_type = "application/grpc";
 /// "application/grpc-web" is.
 std::optional<std::string_view> content_subtype(std::string_view value) noexcept;
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 char* HeaderBlock::scratch(std::size_t size) {
   if (size > free_size_) {
@@ -52,4 +52,4 @@ void HeaderBlock::clear() noexcept {
   free_size_ = inline_size;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// An ordered header list under construction. Most fields are views of constants or of the caller's
 /// strings, which must live until the list has been encoded; values that are made here (base64,
@@ -60,4 +60,4 @@ class HeaderBlock {
   std::vector<std::unique_ptr<char[]>> chunks_;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 /// Tells the names of the protocol apart; the compiler refuses two cases with the same key.
@@ -72,4 +72,4 @@ HeaderName header_name(std::string_view name) noexcept {
   }
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

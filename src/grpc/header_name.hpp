@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// A header name of HTTP/2 or gRPC that applications neither set nor see, or `custom`: metadata.
 enum class HeaderName : std::uint8_t {
@@ -35,4 +35,4 @@ enum class HeaderName : std::uint8_t {
 /// (`grpc-trace-bin`, `http2-settings`); Metadata promises not to hold it.
 HeaderName header_name(std::string_view name) noexcept;
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// A message whose owner may drop it before it is sent: serialised once, sent at most twice.
 ///
@@ -48,4 +48,4 @@ class KeptMessage {
   std::size_t size_ = 0;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 std::size_t MessageAssembler::whole_messages(ByteSpan bytes) noexcept {
   std::size_t whole = 0;
@@ -115,4 +115,4 @@ Status MessageAssembler::end_of_stream() const {
   return {StatusCode::internal, std::move(why)};
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// Cuts the body of a request or a response into its messages (PROTOCOL-HTTP2.md,
 /// "Length-Prefixed-Message"), however the bytes are split into fragments.
@@ -127,4 +127,4 @@ class MessageAssembler {
   State state_ = State::boundary;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

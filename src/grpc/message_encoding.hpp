@@ -8,7 +8,7 @@
 
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What `grpc-accept-encoding` says, of both sides.
 inline constexpr std::string_view accepted_encodings = "identity";
@@ -29,4 +29,4 @@ inline Status unknown_reply_encoding(std::string_view encoding) {
   return Status::internal(quote("the server used a grpc-encoding that was not offered:", encoding));
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

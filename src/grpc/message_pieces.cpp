@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 // The first block is enough for what stands around a few large fields.
@@ -99,4 +99,4 @@ bool MessagePieces::WriteAliasedRaw(const void* data, int size) {
   return true;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

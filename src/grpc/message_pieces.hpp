@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// A message with its prefix in pieces that together are what it is sent as: large `bytes` and
 /// `string` fields where they lie in the message, the rest serialised. (protobuf copies those of
@@ -64,4 +64,4 @@ class MessagePieces final : private google::protobuf::io::ZeroCopyOutputStream {
   std::size_t block_end_ = 0;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 inline constexpr std::size_t message_prefix_size = 5;
 
@@ -21,4 +21,4 @@ inline void write_prefix(std::byte* to, std::byte flag, std::uint32_t length) no
   store_be32(to + 1, length);
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

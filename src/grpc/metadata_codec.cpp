@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::size_t entry_overhead = 32;  // RFC 9113 section 6.5.2
@@ -111,4 +111,4 @@ void append_metadata(HeaderBlock& to, const Metadata& metadata) {
   }
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

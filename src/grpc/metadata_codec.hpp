@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <span>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What metadata may hold, after joined values were taken apart: ConnectionLimits of header lists.
 struct MetadataLimits {
@@ -40,4 +40,4 @@ bool has_metadata(std::span<const HeaderView> fields) noexcept;
 /// Appends `metadata`, with `-bin` values in base64. Other keys and values are views of `metadata`.
 void append_metadata(HeaderBlock& to, const Metadata& metadata);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

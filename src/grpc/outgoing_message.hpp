@@ -14,7 +14,7 @@
 #include <limits>
 #include <string>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// One message on its way out, prefix and all: the only place that decides what its flag is and
 /// what stands behind it. Its bytes go to one of three places: write() copies them into memory that
@@ -54,4 +54,4 @@ class OutgoingMessage {
   std::size_t message_size_;
 };
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 bool needs_escape(char c) {
@@ -60,4 +60,4 @@ std::string percent_decode(std::string_view text) {
   return decoded;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

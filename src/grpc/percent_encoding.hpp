@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// How long `text` is with every byte outside 0x20 to 0x7e, and '%', written as %XX. Equal to
 /// text.size() when nothing needs an escape.
@@ -20,4 +20,4 @@ char* percent_encode(std::string_view text, char* to) noexcept;
 /// because a damaged message is better than none.
 std::string percent_decode(std::string_view text);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

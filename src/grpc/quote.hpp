@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// `what "value"`, with a long value cut short: the message goes back to the peer in a header,
 /// where a byte may take three, and must not break a limit there.
@@ -17,4 +17,4 @@ inline std::string quote(std::string_view what, std::string_view value) {
   return text;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 Failure<Rejection> refuse_http(int http_status, std::string why, HeaderView extra = {}) {
@@ -131,4 +131,4 @@ void append_request_call(HeaderBlock& to,
   append_metadata(to, metadata);
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

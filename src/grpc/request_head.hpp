@@ -16,7 +16,7 @@
 #include <span>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What a request's headers say, apart from its metadata (see parse_metadata()). Views of the
 /// header list that it was read from; empty where the client said nothing.
@@ -91,4 +91,4 @@ void append_request_call(HeaderBlock& to,
                          std::optional<Duration> timeout,
                          const Metadata& metadata);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

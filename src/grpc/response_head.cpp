@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 /// The fields that decide what a response is, as they came.
@@ -100,4 +100,4 @@ void append_trailers_only(HeaderBlock& to, const Status& status, const Metadata&
   append_trailers(to, status, metadata);
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

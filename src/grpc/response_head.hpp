@@ -13,7 +13,7 @@
 #include <span>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What a header block that arrives before any message means to a client.
 struct ResponseHead {
@@ -45,4 +45,4 @@ void append_response_head(HeaderBlock& to, const Metadata& metadata);
 /// stream. `status` and `metadata` must live until `to` is encoded.
 void append_trailers_only(HeaderBlock& to, const Status& status, const Metadata& metadata);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::array<std::string_view, 17> code_texts = {
@@ -191,4 +191,4 @@ void append_trailers(HeaderBlock& to, const Status& status, const Metadata& meta
   append_metadata(to, metadata);
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What `trailers` say. A failure carries its details and the metadata beside it. Never fails
 /// itself: a missing, malformed or unknown `grpc-status` is UNKNOWN and says so in its message, and
@@ -33,4 +33,4 @@ Status status_from_reset(std::uint32_t error_code);
 /// metadata that the status carries, then `metadata`. All three must live until `to` is encoded.
 void append_trailers(HeaderBlock& to, const Status& status, const Metadata& metadata);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
@@ -72,4 +72,4 @@ TimeoutText format_timeout(Duration timeout) noexcept {
   return text;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

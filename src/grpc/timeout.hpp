@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// The time that a `grpc-timeout` value gives: 1 to 8 digits and one of H M S m u n. Nothing when
 /// it is anything else. More than a Duration can hold gives Duration::max(), which deadline_after()
@@ -33,4 +33,4 @@ class TimeoutText {
 /// "1n".
 TimeoutText format_timeout(Duration timeout) noexcept;
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::string_view message_name = "grpc-message";
@@ -73,4 +73,4 @@ LeftOut limit_trailers(HeaderBlock& block, std::size_t most) {
   return LeftOut::metadata;
 }
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 
 /// What had to give way.
 enum class LeftOut : std::uint8_t {
@@ -20,4 +20,4 @@ enum class LeftOut : std::uint8_t {
 /// bytes (RFC 9113 section 6.5.2), if that is possible: the status code stays whatever happens.
 LeftOut limit_trailers(HeaderBlock& block, std::size_t most);
 
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 Failure<Violation> too_much(std::string_view what) {
@@ -58,4 +58,4 @@ AbuseBudget::Verdict AbuseBudget::induced_frame(std::uint64_t sent, std::uint64_
   return too_much("too many frames to answer (max_induced_frames_ever)");
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

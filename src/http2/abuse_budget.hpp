@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The counters behind the budgets of ConnectionLimits. Each function says what happened; one that
 /// may exceed a budget answers with the violation (ENHANCE_YOUR_CALM, RFC 9113 section 10.5).
@@ -103,4 +103,4 @@ class AbuseBudget {
   std::uint64_t induced_mark_ = 0;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

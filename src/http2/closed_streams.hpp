@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Remembers the streams that we reset while the peer could still send: what it had sent before it
 /// knew has to be ignored. On any other closed stream nothing is on its way, and DATA or HEADERS is
@@ -72,4 +72,4 @@ class ClosedStreams {
   StreamId forgotten_ = 0;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

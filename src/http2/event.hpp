@@ -12,7 +12,7 @@
 #include <string_view>
 #include <variant>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 class Stream;
 
@@ -127,4 +127,4 @@ inline bool ends_stream(const Event& event) noexcept {
   return false;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

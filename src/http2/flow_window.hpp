@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// A flow-control window, of a stream or of the connection, seen from either side.
 ///
@@ -38,4 +38,4 @@ class Window {
   std::int64_t size_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 using StreamId = std::uint32_t;
 
@@ -34,4 +34,4 @@ inline void store_frame_header(std::byte* to, const FrameHeader& header) noexcep
   store_be32(to + 5, header.stream);
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

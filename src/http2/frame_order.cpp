@@ -4,7 +4,7 @@
 
 #include "http2/frame_rules.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 Result<void, Violation> FrameOrder::check_slowly(const FrameHeader& header,
                                                  const std::byte* raw) const {
@@ -26,4 +26,4 @@ Result<void, Violation> FrameOrder::check_slowly(const FrameHeader& header,
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

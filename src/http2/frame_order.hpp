@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Each side begins with SETTINGS, and nothing comes between the frames of a header block:
 ///
@@ -50,4 +50,4 @@ class FrameOrder {
   StreamId open_block_ = 0;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

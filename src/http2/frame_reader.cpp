@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 FrameReader::Step FrameReader::next() {
   for (;;) {
@@ -146,4 +146,4 @@ FrameReader::Step FrameReader::fail(const Violation& violation) noexcept {
   return Step::violation;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Cuts the peer's bytes into frames (RFC 9113 section 4.1). What follows from a frame's header
 /// alone is checked as soon as the header is there (section 6: lengths, stream 0 or not; 4.3: the
@@ -112,4 +112,4 @@ class FrameReader {
   Violation violation_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

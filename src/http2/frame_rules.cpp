@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 Failure<Violation> protocol_failure(std::string_view what) {
@@ -137,4 +137,4 @@ PrefaceReader::State PrefaceReader::classify() noexcept {
   return State::wrong;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

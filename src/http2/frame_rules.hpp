@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The first frame of each side is SETTINGS (section 3.4). `raw`: the header's bytes; where they
 /// are no frame at all the violation says what they look like.
@@ -42,4 +42,4 @@ class PrefaceReader {
   std::string_view what_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 HeaderBlockInput::Step HeaderBlockInput::begin(const Frame& frame) {
   constexpr std::uint8_t besides_block = frame_flag::padded | frame_flag::priority;
@@ -72,4 +72,4 @@ HeaderBlockInput::Step HeaderBlockInput::fail_too_large() noexcept {
   return fail(ErrorCode::enhance_your_calm, "header block too large (max_header_block_size)");
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Gathers one header block at a time, within its limits. A block that comes in one frame, as
 /// nearly all do, is not copied. That frames come in the right order is FrameOrder's.
@@ -63,4 +63,4 @@ class HeaderBlockInput {
   Violation violation_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

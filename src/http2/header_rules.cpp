@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 namespace pseudo {
@@ -158,4 +158,4 @@ HeaderRules::Step HeaderRules::finish(const Progress& progress, HeaderKind kind)
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

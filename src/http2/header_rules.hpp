@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// What kind of list a header block is.
 enum class HeaderKind : std::uint8_t { request, response, trailers };
@@ -65,4 +65,4 @@ class HeaderRules {
   std::unique_ptr<std::array<Remembered, slot_count>> memory_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 std::uint64_t next_id() noexcept {
@@ -55,4 +55,4 @@ HeaderTemplate::HeaderTemplate(std::span<const HeaderField> fields) : id_(next_i
   }
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

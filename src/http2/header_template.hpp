@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// A list of header fields that comes again and again: of one method's requests, of all good
 /// responses. Each session remembers how it encoded the template, so that from the third time on
@@ -72,4 +72,4 @@ class TemplateCache {
   std::vector<Slot> slots_;  // none, or a power of two
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr std::uint32_t max_rationed_initial = 1024;
@@ -211,4 +211,4 @@ InboundWindow::Credit InboundWindow::take_stream_credit() noexcept {
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The receive side of a session's flow control (RFC 9113 section 6.9), made so that received bytes
 /// nobody has consumed never exceed the budget by more than one message, that a message of any size
@@ -123,4 +123,4 @@ class InboundWindow {
   StreamList<&Stream::need_link_> serving_;     // inside a message, is_served
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

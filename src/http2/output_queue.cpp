@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 Segment* SegmentPool::make(OwnedBytes bytes) {
   Segment* segment = free_;
@@ -130,4 +130,4 @@ void OutputQueue::trim() noexcept {
   references_ = std::vector<Reference>();
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Owned bytes that frames of the output may refer to: shared by the stream that still has some of
 /// them to send, and by each piece that is on its way. Not atomic: one connection, one thread.
@@ -126,4 +126,4 @@ inline void OutputQueue::remove(std::size_t count) noexcept {
   }
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

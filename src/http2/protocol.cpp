@@ -2,7 +2,7 @@
 // The RFC's names of error codes and frame types, for logs and messages.
 #include "http2/protocol.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
@@ -64,4 +64,4 @@ std::string_view to_string(FrameType type) noexcept {
   return "UNKNOWN";
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 inline constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -100,4 +100,4 @@ std::string_view to_string(ErrorCode code) noexcept;
 /// The name as the RFC writes it, "RST_STREAM"; "UNKNOWN" for a value that has none.
 std::string_view to_string(FrameType type) noexcept;
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 MutableByteSpan SendScheduler::reserve(Stream& stream, std::size_t size) {
   reserved_ = 0;
@@ -263,4 +263,4 @@ Stream* SendScheduler::take_woken() noexcept {
   return next;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

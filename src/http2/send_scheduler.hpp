@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The send side of a session's flow control (RFC 9113 section 6.9.1): puts DATA into the output as
 /// both windows allow, in turns, and never so much that what comes after waits long.
@@ -153,4 +153,4 @@ class SendScheduler {
   bool reserved_in_tail_ = false;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

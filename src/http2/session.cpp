@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 namespace {
 
@@ -358,4 +358,4 @@ void Session::on_time(TimePoint now) {
   }
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -31,7 +31,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// What a session has seen and how full its budgets are.
 struct SessionStats {
@@ -362,4 +362,4 @@ class Session {
   SessionStats counted_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

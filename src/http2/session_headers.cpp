@@ -2,7 +2,7 @@
 // Session: header blocks in, and the streams that they open.
 #include "http2/session.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 /// HEADERS, or CONTINUATION (6.10).
 Event Session::on_headers(const Frame& frame, HeaderBlockInput::Step step) {
   switch (step) {
@@ -157,4 +157,4 @@ Session::Verdict Session::check_absent(StreamId id) {
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

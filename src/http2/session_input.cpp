@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 Violation connection_violation(ErrorCode code, std::string_view what) noexcept {
@@ -395,4 +395,4 @@ void Session::note(const Verdict& verdict) {
   if (!verdict && !failure_) failure_ = verdict.error();
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

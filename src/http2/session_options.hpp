@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 enum class Role : std::uint8_t { client, server };
 
@@ -23,4 +23,4 @@ struct SessionOptions {
   ConnectionLimits limits;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -7,7 +7,7 @@
 #include <array>
 #include <cstring>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 bool Session::has_output() const noexcept {
   if (!output_.empty()) return true;
@@ -198,4 +198,4 @@ void Session::send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream,
   write_frame({0, static_cast<FrameType>(type), flags, stream}, payload);
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -2,7 +2,7 @@
 // Settings: checking the peer's values (RFC 9113 section 6.5.2).
 #include "http2/settings.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 Result<bool, Violation> PeerSettings::apply(Setting setting, bool we_are_client) noexcept {
   switch (setting.id) {
@@ -47,4 +47,4 @@ Result<bool, Violation> PeerSettings::apply(Setting setting, bool we_are_client)
   return false;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// One entry of a SETTINGS frame.
 struct Setting {
@@ -42,4 +42,4 @@ struct PeerSettings {
   Result<bool, Violation> apply(Setting setting, bool we_are_client) noexcept;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

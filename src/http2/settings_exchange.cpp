@@ -2,7 +2,7 @@
 // SettingsExchange: ACKs, and entries.
 #include "http2/settings_exchange.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 SettingsExchange::Verdict SettingsExchange::acknowledge() noexcept {
   switch (ours_) {
@@ -24,4 +24,4 @@ Result<SettingsExchange::Entry, Violation> SettingsExchange::next() noexcept {
   return Entry{setting, *known};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Both directions of a connection's settings. At most one of our SETTINGS is on its way at a time:
 ///
@@ -80,4 +80,4 @@ class SettingsExchange {
   std::uint32_t initial_before_ = 0;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

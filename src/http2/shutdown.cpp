@@ -2,7 +2,7 @@
 // Shutdown: the peer's GOAWAY.
 #include "http2/shutdown.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 Result<void, Violation> Shutdown::receive(StreamId last, ErrorCode code) noexcept {
   if (last > their_last_) {
@@ -14,4 +14,4 @@ Result<void, Violation> Shutdown::receive(StreamId last, ErrorCode code) noexcep
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

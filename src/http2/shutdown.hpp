@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The graceful and the abrupt end of a connection, in both directions:
 ///
@@ -63,4 +63,4 @@ class Shutdown {
   ErrorCode their_code_{};
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// One stream, as the layers above hold it: a stable address from its first event (or open_stream)
 /// until release(). Lives in a slab inside the session.
@@ -100,4 +100,4 @@ class Stream {
   StreamLink lost_link_;    // Session: its reset event is due
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The ids of a connection, all of which are the client's: without push a server opens no stream.
 /// Each is idle until it is used; using one closes those below it that were left out.
@@ -65,4 +65,4 @@ class StreamIds {
   ClosedStreams reset_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 class Stream;
 
@@ -62,4 +62,4 @@ class StreamList {
   Stream* last_ = nullptr;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The life of one stream when server push is off.
 ///
@@ -116,4 +116,4 @@ inline Result<void, Violation> StreamState::receive_headers(bool end_stream,
   return stream_error(ErrorCode::stream_closed, "HEADERS after END_STREAM");
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

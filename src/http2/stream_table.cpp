@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr std::size_t first_block = 1;
@@ -86,4 +86,4 @@ void StreamTable::trim() noexcept {
   free_ = std::vector<Stream*>();
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

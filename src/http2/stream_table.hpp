@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Streams in blocks of growing size, and a hash table with open addressing from ids to them.
 /// Adding, finding and removing take constant time; in a steady state nothing is allocated, and an
@@ -74,4 +74,4 @@ class StreamTable {
   std::vector<Stream*> free_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

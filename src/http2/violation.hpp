@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// A rule that the peer broke (RFC 9113 section 5.4). It is a value: only `connection/` turns it
 /// into RST_STREAM or GOAWAY.
@@ -49,4 +49,4 @@ inline Failure<Violation> stream_error(ErrorCode code,
   return Failure{Violation{Violation::Scope::stream, code, stream_id, what}};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// What a peer makes us do, in units of about a nanosecond of a 3 GHz core. The prices are those of
 /// the worst peer, not of the usual one: what a peer sends costs at most about what is counted,
@@ -52,4 +52,4 @@ class WorkMeter {
   Units end_ = std::numeric_limits<Units>::max();
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -94,7 +94,7 @@ int Server::run() {
   Status ready = check_start(*core_, "Server::run(): the server has started already");
   Result<void> served = ready.ok() ? core_->run() : Failure{std::move(ready)};
   if (served) return 0;
-  log(LogLevel::error, served.error().to_string());
+  detail::log(LogLevel::error, served.error().to_string());
   return 1;
 }
 

@@ -20,7 +20,7 @@
 #include <memory>
 #include <optional>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -167,4 +167,4 @@ TEST(EventLoopDeathTest, ALoopThatGoesBeforeWhatWaitsOnItStopsTheProgram) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// The exit status of a forked child that runs `body`.
@@ -57,4 +57,4 @@ TEST(ForkMark, HoldsInTheChildThatMadeIt) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
@@ -122,4 +122,4 @@ TEST_F(HeapBlocks, WhatGoesAfterItsThreadsStockIsFreed) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

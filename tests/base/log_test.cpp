@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using testing::ElementsAre;
@@ -54,4 +54,4 @@ TEST(LogLimiter, AdmitsOneLineASecondAndCountsTheRest) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

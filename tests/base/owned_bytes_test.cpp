@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 TEST(OwnedBytes, MovesWithoutACopy) {
@@ -86,4 +86,4 @@ TEST(OwnedBytes, LieInSomethingElseUntilTheLastOwnerGoes) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

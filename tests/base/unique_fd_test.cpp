@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 int open_null() {
@@ -62,4 +62,4 @@ TEST(UniqueFd, KeepsAFailureAsNone) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

@@ -25,7 +25,9 @@ OPEN_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\((perf|security|someday)\):.*#\d
 OPEN_END_EXEMPT = {"tests/checks/file_rules.py", "tests/checks/file_rules_test.py",
                    "CONTRIBUTING.md"}
 # What is versioned is opened with its version, or two namespaces of one name stand side by side.
-UNVERSIONED = re.compile(r"namespace nearcall(::detail)? \{")
+UNVERSIONED = re.compile(r"namespace nearcall(::(detail|http2|grpc)\b.*)? \{")
+# A private header declares nothing beside the API. (The plugin is a program of its own.)
+BESIDE_API = re.compile(r"namespace nearcall\b(?!::inline v0::detail\b|::codegen\b)")
 MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
@@ -101,8 +103,10 @@ def _line_findings(path, lines):
     for number, line in enumerate(lines, start=1):
         if OPEN_END.search(line) and str(path) not in OPEN_END_EXEMPT:
             yield f"{path}:{number}: an open end without an issue, as TODO(perf|security|someday): #n"
-        if UNVERSIONED.match(line) and (path.parts[0] in ("include", "src") or "detail" in line):
+        if UNVERSIONED.match(line) and (path.parts[0] in ("include", "src") or "::" in line):
             yield f"{path}:{number}: not in the versioned namespace: 'namespace nearcall::inline v0…'"
+        if BESIDE_API.match(line) and path.parts[0] == "src" and path.suffix == ".hpp":
+            yield f"{path}:{number}: private, so 'namespace nearcall::inline v0::detail…'"
         if MACHINE_PATH.search(line):
             yield f"{path}:{number}: a path of somebody's machine"
 

@@ -50,10 +50,19 @@ class FileRules(unittest.TestCase):
 
     def test_what_is_versioned_is_opened_with_its_version(self):
         for file in ("src/a.cpp", "tests/a_test.cpp"):
-            self.assert_one({file: HEAD + "namespace nearcall::detail {\n"}, "versioned namespace")
+            for name in ("detail", "http2", "grpc"):
+                self.assert_one({file: HEAD + f"namespace nearcall::{name} {{\n"}, "versioned namespace")
             self.assertEqual(findings({file: HEAD + "namespace nearcall::inline v0::detail {\n"}), [])
         self.assert_one({"src/a.cpp": HEAD + "namespace nearcall {\n"}, "versioned namespace")
         self.assertEqual(findings({"tests/a_test.cpp": HEAD + "namespace nearcall {\n"}), [])
+
+    def test_a_private_header_that_declares_beside_the_api_is_found(self):
+        head = HEAD + "#pragma once\n"
+        for name in ("nearcall::inline v0", "nearcall::tools"):
+            self.assert_one({"src/a.hpp": head + f"namespace {name} {{\n"}, "src/a.hpp:4")
+        for name in ("nearcall::inline v0::detail", "nearcall::inline v0::detail::http2"):
+            self.assertEqual(findings({"src/a.hpp": head + f"namespace {name} {{\n"}), [])
+        self.assertEqual(findings({"src/a.cpp": HEAD + "namespace nearcall::inline v0 {\n"}), [])
 
     def test_a_large_api_is_found(self):
         header = API_HEAD + "int x;\n" * 570 + API_TAIL

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using detail::Seen;

@@ -17,6 +17,8 @@
 #include <thread>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -28,8 +30,9 @@ class BlockingConnectionTest : public LogCheckedTest {
   BlockingConnectionTest() {
     Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
-    connection_ = std::make_unique<BlockingConnection>(
-        std::move(pair->first), "mine", ConnectionLimits(), SpinPolicy::off(), counters_, Clock());
+    connection_ =
+        std::make_unique<BlockingConnection>(std::move(pair->first), "mine", ConnectionLimits(),
+                                             SpinPolicy::off(), counters_, detail::Clock());
   }
   bool is_fit(bool for_what_can_be_repeated = false) {
     BlockingConnection::Turn turn = connection_->begin_turn();
@@ -94,7 +97,7 @@ class FloodingServer final : public Transport {
   IoResult try_read(std::span<std::byte> into) override {
     if (*reads_ == most_reads) return IoResult::would_block();
     const std::string_view next = (*reads_)++ == 0 ? beginning_ : again_;
-    std::ranges::copy(as_bytes(next), into.begin());
+    std::ranges::copy(detail::as_bytes(next), into.begin());
     return IoResult::bytes(next.size());
   }
   IoResult try_write(std::span<const iovec> from) override {
@@ -116,7 +119,7 @@ TEST_F(BlockingConnectionTest, ALookEndsWhateverTheServerSends) {
   const std::string unknown = frames::raw(static_cast<http2::FrameType>(0xbe), 0, 0, "");
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<FloodingServer>(&reads, "", unknown), "mine", ConnectionLimits(),
-      SpinPolicy::off(), counters_, Clock());
+      SpinPolicy::off(), counters_, detail::Clock());
 
   EXPECT_TRUE(is_fit());
 
@@ -133,12 +136,12 @@ TEST_F(BlockingConnectionTest, AHeaderBlockThatDribblesEndsInTimeThoughEachReadB
   header.resize(http2::frame_header_size);
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<FloodingServer>(&reads, header, "x"), "mine", limits, SpinPolicy::adaptive(),
-      counters_, Clock());
+      counters_, detail::Clock());
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
 
-  EXPECT_TRUE(connection_->wait(turn, self, no_deadline, is_closed));
+  EXPECT_TRUE(connection_->wait(turn, self, detail::no_deadline, is_closed));
 
   EXPECT_LT(reads, FloodingServer::most_reads);
 }
@@ -147,19 +150,20 @@ TEST_F(BlockingConnectionTest, ASilentServerEndsInTimeHoweverLongAThreadSpins) {
   Result<detail::SocketPair> pair = detail::make_socketpair();
   ConnectionLimits limits;
   limits.handshake_timeout = 10ms;
-  connection_ = std::make_unique<BlockingConnection>(std::move(pair->first), "mine", limits,
-                                                     SpinPolicy::adaptive(1h), counters_, Clock());
+  connection_ = std::make_unique<BlockingConnection>(
+      std::move(pair->first), "mine", limits, SpinPolicy::adaptive(1h), counters_, detail::Clock());
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
   const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
 
-  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() + 1min, is_closed));
+  EXPECT_TRUE(connection_->wait(turn, self, detail::SteadyClock::now() + 1min, is_closed));
 }
 
 TEST_F(BlockingConnectionTest, WaitingEndsAtItsDeadline) {
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
-  EXPECT_FALSE(connection_->wait(turn, self, SteadyClock::now() + 5ms, [] { return false; }));
+  EXPECT_FALSE(
+      connection_->wait(turn, self, detail::SteadyClock::now() + 5ms, [] { return false; }));
 }
 
 /// Tells of the first write to it, and how often somebody wanted to sleep until it can do more.
@@ -192,10 +196,11 @@ TEST_F(BlockingConnectionTest, WhoIsDoneByWhatItSendsItselfDoesNotSleep) {
   Result<detail::SocketPair> pair = detail::make_socketpair();
   connection_ = std::make_unique<BlockingConnection>(
       std::make_unique<WatchedTransport>(std::move(pair->first), on_write, &waits), "mine",
-      ConnectionLimits(), SpinPolicy::off(), counters_, Clock());
+      ConnectionLimits(), SpinPolicy::off(), counters_, detail::Clock());
   BlockingConnection::Turn turn = connection_->begin_turn();
 
-  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() + 1s, [&] { return is_done; }));
+  EXPECT_TRUE(
+      connection_->wait(turn, self, detail::SteadyClock::now() + 1s, [&] { return is_done; }));
 
   EXPECT_EQ(waits, 0);
 }
@@ -210,7 +215,8 @@ TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave
   bool in_time = true;
   {
     BlockingConnection::Turn turn = connection_->begin_turn();
-    in_time = connection_->wait(turn, self, SteadyClock::now() + 25ms, [] { return false; });
+    in_time =
+        connection_->wait(turn, self, detail::SteadyClock::now() + 25ms, [] { return false; });
   }
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
@@ -220,7 +226,7 @@ TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave
 TEST_F(BlockingConnectionTest, WhatIsDoneAlreadyIsNotWaitedFor) {
   detail::BlockedThread self;
   BlockingConnection::Turn turn = connection_->begin_turn();
-  EXPECT_TRUE(connection_->wait(turn, self, SteadyClock::now() - 1s, [] { return true; }));
+  EXPECT_TRUE(connection_->wait(turn, self, detail::SteadyClock::now() - 1s, [] { return true; }));
 }
 
 /// A thread that waits on the connection until the test says that it is done.
@@ -229,7 +235,7 @@ class Waiting {
   explicit Waiting(BlockingConnection& connection) : connection_(&connection) {
     thread_ = std::jthread([this] {
       BlockingConnection::Turn turn = connection_->begin_turn();
-      in_time_ = connection_->wait(turn, self_, SteadyClock::now() + 10s, [this] {
+      in_time_ = connection_->wait(turn, self_, detail::SteadyClock::now() + 10s, [this] {
         looked_.release();
         return is_done_ || connection_->client().open_state() == OpenState::closed;
       });
@@ -300,7 +306,7 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
   detail::ConnectionCounters counters;
   BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
-                                SpinPolicy::off(), counters, Clock());
+                                SpinPolicy::off(), counters, detail::Clock());
   http2::Stream* only = nullptr;
   { const BlockingConnection::Turn preface = connection.begin_turn(); }
   peer.turn();
@@ -317,7 +323,7 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
     detail::BlockedThread self;
     BlockingConnection::Turn turn = connection.begin_turn();
     bool is_first_look = true;
-    connection.wait_for_room(turn, self, SteadyClock::now() + 10s, [&] {
+    connection.wait_for_room(turn, self, detail::SteadyClock::now() + 10s, [&] {
       if (std::exchange(is_first_look, false)) looked.release();
       return false;
     });

@@ -9,6 +9,8 @@
 #include <string>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -25,14 +27,14 @@ TEST(Call, IsNeitherOpenNorOverBeforeItIsOpened) {
 
 TEST(Call, TheEarlierOneOfTimeoutAndDeadlineCounts) {
   DirectClient direct;
-  const TimePoint now = SteadyClock::now();
+  const detail::TimePoint now = detail::SteadyClock::now();
   const DirectCall by_deadline(direct, CallOptions().timeout(1h).deadline(now + 1s));
   const DirectCall by_timeout(direct, CallOptions().timeout(1s).deadline(now + 1h));
   const DirectCall endless(direct, CallOptions());
 
   EXPECT_EQ(by_deadline.call.deadline(), now + 1s);
   EXPECT_LT(by_timeout.call.deadline(), now + 1min);
-  EXPECT_EQ(endless.call.deadline(), no_deadline);
+  EXPECT_EQ(endless.call.deadline(), detail::no_deadline);
 }
 
 TEST(Call, ATimeoutGoesOutAsItWasGivenAndADeadlineAsWhatIsLeft) {
@@ -41,7 +43,7 @@ TEST(Call, ATimeoutGoesOutAsItWasGivenAndADeadlineAsWhatIsLeft) {
   direct.open(given.call);
   EXPECT_EQ(direct.peer().header("grpc-timeout"), "20S");
 
-  DirectCall left(direct, CallOptions().deadline(SteadyClock::now() + 1h));
+  DirectCall left(direct, CallOptions().deadline(detail::SteadyClock::now() + 1h));
   direct.open(left.call);
   EXPECT_FALSE(direct.peer().header("grpc-timeout").empty());
 
@@ -164,7 +166,7 @@ TEST(Call, SaysWhenHeadersComeAndWhenItIsOver) {
 
 TEST(Call, AServerThatCancelsALateCallMeansItsDeadline) {
   DirectClient direct;
-  DirectCall late(direct, CallOptions().deadline(SteadyClock::now()));
+  DirectCall late(direct, CallOptions().deadline(detail::SteadyClock::now()));
   direct.peer().reset(direct.open(late.call), ErrorCode::cancel);
   direct.turn();
 
@@ -174,7 +176,7 @@ TEST(Call, AServerThatCancelsALateCallMeansItsDeadline) {
 
 TEST(Call, AServerThatAnswersCancelledMeansIt) {
   DirectClient direct;
-  DirectCall late(direct, CallOptions().deadline(SteadyClock::now()));
+  DirectCall late(direct, CallOptions().deadline(detail::SteadyClock::now()));
   http2::Stream& stream = direct.open(late.call);
   direct.peer().begin(stream);
   direct.peer().end(stream, "1");

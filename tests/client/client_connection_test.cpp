@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using detail::Seen;
@@ -147,7 +149,8 @@ TEST(ClientConnection, AfterAFailedWriteItReadsWhatTheServerSaidBeforeItClosed) 
   direct.close_peer();
   DirectAttempt late;
   direct.open_unsent(late.attempt);
-  direct.client().pump().flush(SteadyClock::now());  // EPIPE, with a GOAWAY still to be read
+  direct.client().pump().flush(
+      detail::SteadyClock::now());  // EPIPE, with a GOAWAY still to be read
 
   EXPECT_EQ(late.seen(), Seen::refused);
   EXPECT_EQ(begun.status().code(), StatusCode::unavailable);
@@ -168,9 +171,9 @@ TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
   Nobody driver;
   detail::ConnectionCounters counters;
   detail::ClientConnection client(std::move(pair->first), "mine", ConnectionLimits(), driver,
-                                  counters, SteadyClock::now());
+                                  counters, detail::SteadyClock::now());
 
-  client.pump().read(detail::read_scratch(), SteadyClock::now());
+  client.pump().read(detail::read_scratch(), detail::SteadyClock::now());
 
   EXPECT_EQ(client.open_state(), OpenState::closed);
   EXPECT_NE(client.lost_status().message().find("HTTP/1.1"), std::string::npos)

@@ -17,6 +17,8 @@
 #include <thread>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -198,12 +200,12 @@ class LoopbackPort {
     return ::poll(&polled, 1, wait_ms) == 1;
   }
   std::unique_ptr<Transport> accept() const {
-    UniqueFd visitor(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    detail::UniqueFd visitor(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     return std::make_unique<detail::SocketTransport>(std::move(visitor), PeerIdentity());
   }
 
  private:
-  UniqueFd fd_;
+  detail::UniqueFd fd_;
   std::string address_;
 };
 

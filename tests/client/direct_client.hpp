@@ -11,6 +11,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// A ClientConnection whose other end is a ScriptedPeer; nothing happens but in turn().
 /// Thread safety: none.
 class DirectClient final : public detail::ClientDriver {
@@ -18,8 +20,9 @@ class DirectClient final : public detail::ClientDriver {
   DirectClient() {
     Result<detail::SocketPair> pair = detail::make_socketpair();
     peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
-    client_ = std::make_unique<detail::ClientConnection>(
-        std::move(pair->first), "mine", ConnectionLimits(), *this, counters, SteadyClock::now());
+    client_ = std::make_unique<detail::ClientConnection>(std::move(pair->first), "mine",
+                                                         ConnectionLimits(), *this, counters,
+                                                         detail::SteadyClock::now());
   }
 
   detail::ClientConnection& client() noexcept { return *client_; }
@@ -29,14 +32,14 @@ class DirectClient final : public detail::ClientDriver {
 
   /// What the client has to say goes over, and the answer comes back.
   void turn() {
-    client_->pump().flush(SteadyClock::now());
+    client_->pump().flush(detail::SteadyClock::now());
     if (peer_ != nullptr) peer_->turn();
     take_in();
   }
   /// The client takes in what has come.
   void take_in() {
     using Progress = detail::Pump::Progress;
-    const TimePoint now = SteadyClock::now();
+    const detail::TimePoint now = detail::SteadyClock::now();
     while (client_->pump().read(detail::read_scratch(), now) == Progress::some) {
     }
     client_->pump().flush(now);
@@ -102,7 +105,7 @@ class DirectAttempt final : private detail::AttemptObserver {
 class DirectCall final : private detail::CallWaiter {
  public:
   explicit DirectCall(const DirectClient& direct, const CallOptions& options = patient())
-      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, Clock()) {}
+      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, detail::Clock()) {}
 
   int changes = 0;
   int repeats = 0;

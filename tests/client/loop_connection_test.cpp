@@ -27,6 +27,7 @@ namespace nearcall::test {
 namespace {
 
 using namespace std::chrono_literals;
+using detail::TimePoint;
 
 class LoopConnectionTest : public LogCheckedTest {};
 
@@ -445,7 +446,7 @@ TEST_F(GivenUp, IsAnAttemptWhoseChannelGoes) {
 /// On a loop whose time the test moves. It is ahead, so that no deadline passes in real time.
 class LoopConnectionTimeTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  LoopConnectionTimeTest() : ManualLoop(SteadyClock::now() + 24h) {}
+  LoopConnectionTimeTest() : ManualLoop(detail::SteadyClock::now() + 24h) {}
 
   std::vector<Status> outcomes_;
 };
@@ -470,7 +471,7 @@ Task<void> call_hasty_and_patient(const ClientStub& stub,
 
 TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadline) {
   ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
-  const UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const detail::UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   {
     Channel channel(
         "mine", ChannelOptions().connect_timeout(1000h).connector(
@@ -500,7 +501,7 @@ class DeafServer final : public Transport {
   explicit DeafServer(bool& is_over) : is_over_(is_over) {}
   IoResult try_read(std::span<std::byte> into) override {
     if (std::exchange(is_deaf_, true)) return IoResult::would_block();
-    std::ranges::copy(as_bytes(said_), into.begin());
+    std::ranges::copy(detail::as_bytes(said_), into.begin());
     return IoResult::bytes(said_.size());
   }
   IoResult try_write(std::span<const iovec> from) override {
@@ -513,7 +514,7 @@ class DeafServer final : public Transport {
  private:
   const std::string said_ = frames::settings() + frames::settings_ack();
   const PeerIdentity peer_;
-  const UniqueFd never_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  const detail::UniqueFd never_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   bool& is_over_;
   bool is_deaf_ = false;
 };
@@ -530,7 +531,7 @@ Task<void> call_once(const ClientStub& stub, TimePoint deadline, std::vector<Sta
 }
 
 TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForItAnyMore) {
-  const Duration patience = ConnectionLimits().stall_timeout;
+  const detail::Duration patience = ConnectionLimits().stall_timeout;
   bool is_over = false;
   Channel channel("mine", ChannelOptions().connect_timeout(1000h).connector(
                               [&](const ConnectContext&) { return connect_to_the_deaf(is_over); }));

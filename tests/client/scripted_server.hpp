@@ -28,6 +28,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 using google::protobuf::StringValue;
 
 inline StringValue text(std::string value) {
@@ -54,7 +56,7 @@ class ScriptedPeer {
   explicit ScriptedPeer(std::unique_ptr<Transport> transport,
                         const http2::SessionOptions& options = http2::SessionOptions())
       : transport_(std::move(transport)),
-        session_(http2::Role::server, options, SteadyClock::now()) {}
+        session_(http2::Role::server, options, detail::SteadyClock::now()) {}
   ScriptedPeer(const ScriptedPeer&) = delete;
   ScriptedPeer& operator=(const ScriptedPeer&) = delete;
   /// What was said before still goes out.
@@ -116,7 +118,7 @@ class ScriptedPeer {
         has_ended_here_ = result.kind() != IoResult::Kind::would_block;
         return;
       }
-      session_.receive(std::span(buffer_).first(result.count()), SteadyClock::now());
+      session_.receive(std::span(buffer_).first(result.count()), detail::SteadyClock::now());
     }
   }
   /// The newest call, after a turn().
@@ -143,7 +145,7 @@ class ScriptedPeer {
     bytes(stream, std::string(4, '\0') + static_cast<char>(body.size()) + body);
   }
   void bytes(http2::Stream& stream, std::string_view data, bool end_stream = false) {
-    session_.send_data(stream, OwnedBytes::copy_of(as_bytes(data)), end_stream);
+    session_.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(data)), end_stream);
   }
   void end(http2::Stream& stream, std::string_view status = "0") {
     headers(stream, {{"grpc-status", status}}, /*end_stream=*/true);
@@ -174,7 +176,7 @@ class ScriptedPeer {
       const std::size_t count = session_.output(pieces);
       const IoResult result = transport_->try_write(std::span(pieces).first(count));
       if (result.kind() == IoResult::Kind::bytes) {
-        session_.output_sent(result.count(), SteadyClock::now());
+        session_.output_sent(result.count(), detail::SteadyClock::now());
       } else if (result.kind() != IoResult::Kind::would_block ||
                  !park(*transport_, Interest::write)) {
         return;
@@ -194,7 +196,7 @@ class ScriptedPeer {
       flush();
       const IoResult result = transport_->try_read(buffer_);
       if (result.kind() == IoResult::Kind::bytes) {
-        session_.receive(std::span(buffer_).first(result.count()), SteadyClock::now());
+        session_.receive(std::span(buffer_).first(result.count()), detail::SteadyClock::now());
       } else if (result.kind() != IoResult::Kind::would_block) {
         has_ended_here_ = true;
         return;
@@ -207,7 +209,7 @@ class ScriptedPeer {
     if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
       begun_.push_back(headers->stream);
       last_head_.clear();
-      for (const HeaderView& field : *headers->list)
+      for (const detail::HeaderView& field : *headers->list)
         last_head_.emplace(field.name, field.value);
       has_ended_[headers->stream->id()] = headers->end_stream;
     } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {

@@ -16,6 +16,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 inline const http2::HeaderTemplate& no_stable_fields() {
   static const http2::HeaderTemplate none(std::span<const http2::HeaderField>{});
   return none;
@@ -42,7 +44,7 @@ inline std::string take_output(http2::Session& session) {
       bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
       size += piece.iov_len;
     }
-    session.output_sent(size, SteadyClock::now());
+    session.output_sent(size, detail::SteadyClock::now());
   }
   return bytes;
 }
@@ -60,8 +62,8 @@ inline void drain_events(http2::Session& session, const EventHandler& on_event) 
 class SessionPair {
  public:
   explicit SessionPair(const http2::SessionOptions& server_options = http2::SessionOptions())
-      : client(http2::Role::client, http2::SessionOptions(), SteadyClock::now()),
-        server(http2::Role::server, server_options, SteadyClock::now()) {}
+      : client(http2::Role::client, http2::SessionOptions(), detail::SteadyClock::now()),
+        server(http2::Role::server, server_options, detail::SteadyClock::now()) {}
 
   /// Moves what either side has to say until both are silent.
   void exchange() {
@@ -74,7 +76,7 @@ class SessionPair {
     return client.open_stream(no_stable_fields(), request_fields(), /*end_stream=*/false, nullptr);
   }
   void send(http2::Stream& stream, std::string_view bytes, bool end_stream = false) {
-    client.send_data(stream, OwnedBytes::copy_of(as_bytes(bytes)), end_stream);
+    client.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(bytes)), end_stream);
     exchange();
   }
 
@@ -87,7 +89,7 @@ class SessionPair {
   void deliver(http2::Session& from, http2::Session& to) {
     const std::string bytes = take_output(from);
     drain_events(from, handler_of(from));  // what became writable
-    if (!bytes.empty()) to.receive(as_bytes(bytes), SteadyClock::now());
+    if (!bytes.empty()) to.receive(detail::as_bytes(bytes), detail::SteadyClock::now());
     drain_events(to, handler_of(to));
   }
   const EventHandler& handler_of(const http2::Session& session) const {

@@ -20,6 +20,8 @@
 
 namespace nearcall::test {
 
+namespace grpc = detail::grpc;
+
 /// A header list. The input: for each field an octet that chooses its name from those of gRPC, or
 /// says that the name follows with its length, then the value with its length.
 class FuzzedFields {
@@ -34,11 +36,11 @@ class FuzzedFields {
     }
   }
 
-  const std::vector<HeaderView>& fields() const noexcept { return fields_; }
+  const std::vector<detail::HeaderView>& fields() const noexcept { return fields_; }
   /// As max_header_list_size counts.
   std::size_t list_size() const noexcept {
     std::size_t size = 0;
-    for (const HeaderView& field : fields_) {
+    for (const detail::HeaderView& field : fields_) {
       size += field.name.size() + field.value.size() + 32;
     }
     return size;
@@ -74,7 +76,7 @@ class FuzzedFields {
   }
 
   std::string_view rest_;
-  std::vector<HeaderView> fields_;
+  std::vector<detail::HeaderView> fields_;
 };
 
 /// How much more memory is in use than when this was made.

@@ -12,7 +12,7 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::http2;
+using namespace nearcall::inline v0::detail::http2;
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::grpc;
+using namespace nearcall::inline v0::detail::grpc;
 
 namespace {
 

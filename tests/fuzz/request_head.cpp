@@ -10,7 +10,7 @@
 #include <string_view>
 
 using namespace nearcall;
-using namespace nearcall::grpc;
+using namespace nearcall::inline v0::detail::grpc;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 using namespace nearcall;
-using namespace nearcall::grpc;
+using namespace nearcall::inline v0::detail::grpc;
 
 namespace {
 

@@ -9,7 +9,7 @@
 /// already, and the peer's bytes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 3) return 0;
-  nearcall::test::SessionExerciser exerciser(nearcall::http2::Role::client,
+  nearcall::test::SessionExerciser exerciser(nearcall::detail::http2::Role::client,
                                              data[0] * 256U + data[1]);
   if (data[2] % 4 != 0) exerciser.shake_hands();
   exerciser.feed({reinterpret_cast<const char*>(data) + 3, size - 3});

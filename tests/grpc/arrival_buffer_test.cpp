@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::size_t first_capacity = ArrivalBuffer::first_capacity;
@@ -161,4 +161,4 @@ TEST(ArrivalBufferDeathTest, AdvancingPastTheTailIsABug) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

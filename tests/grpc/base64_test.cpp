@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 std::string encoded(std::string_view bytes) {
@@ -87,4 +87,4 @@ TEST(Base64, BytesOfEveryLengthComeBack) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 TEST(ContentType, GivesWhatFollowsThePlus) {
@@ -29,4 +29,4 @@ TEST(ContentType, RefusesEveryOtherType) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 TEST(HeaderBlock, KeepsFieldsInOrder) {
@@ -82,4 +82,4 @@ TEST(HeaderBlock, ScratchMemoryDoesNotOverlap) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

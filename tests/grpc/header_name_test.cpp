@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr std::pair<const char*, HeaderName> names[] = {
@@ -75,4 +75,4 @@ TEST(HeaderName, OtherNamesAreCustom) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

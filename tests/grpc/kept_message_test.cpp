@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 TEST(KeptMessage, OutlivesTheMessage) {
@@ -47,4 +47,4 @@ TEST(KeptMessage, IsNotSharedIfItIsSmall) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

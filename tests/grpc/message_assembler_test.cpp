@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 using Kind = MessageAssembler::Kind;
@@ -405,4 +405,4 @@ TEST(MessagePrefix, IsAFlagAndABigEndianLength) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

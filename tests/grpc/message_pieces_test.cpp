@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 using google::protobuf::MessageLite;
@@ -203,4 +203,4 @@ TEST(MessagePieces, OfAnyMessageAreWhatItIsSerialisedAs) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

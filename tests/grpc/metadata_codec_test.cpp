@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 constexpr MetadataLimits limits;
@@ -161,4 +161,4 @@ TEST(MetadataCodec, WhatWasWrittenIsReadBack) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 std::string written(const OutgoingMessage& message) {
@@ -57,4 +57,4 @@ TEST(OutgoingMessage, OverTwoGibibytesIsRefused) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

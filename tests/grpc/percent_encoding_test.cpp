@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 std::string percent_encoded(std::string_view text) {
@@ -62,4 +62,4 @@ TEST(PercentEncoding, DecodesEveryPrefixOfAnEncodedTextWithoutFailing) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 using Fields = std::vector<HeaderView>;
@@ -162,4 +162,4 @@ TEST(ResponseHead, TrailersOnlyIsReadBack) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 using Fields = std::vector<HeaderView>;
@@ -167,4 +167,4 @@ TEST(StatusCodec, EachResetHasItsCode) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

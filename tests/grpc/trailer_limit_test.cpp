@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <string>
 
-namespace nearcall::grpc {
+namespace nearcall::inline v0::detail::grpc {
 namespace {
 
 using testing::EndsWith;
@@ -119,4 +119,4 @@ TEST_F(TrailerLimitTest, TheCodeGoesWhateverTheLimit) {
 }
 
 }  // namespace
-}  // namespace nearcall::grpc
+}  // namespace nearcall::inline v0::detail::grpc

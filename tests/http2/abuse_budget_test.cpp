@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -177,4 +177,4 @@ TEST_F(AbuseBudgetTest, ALargeLateFrameCostsNothingElse) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

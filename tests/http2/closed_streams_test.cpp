@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 /// The n-th id of a client.
@@ -67,4 +67,4 @@ TEST(ClosedStreams, ReachTheHighestId) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -11,6 +11,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// The defaults.
 inline const ConnectionLimits limits;
 

@@ -14,6 +14,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// One row of a table. `reaction` is "nothing", "stream 1 PROTOCOL_ERROR", "connection
 /// PROTOCOL_ERROR", "closed" (without a word) or the frames of an answer, "PING 12345678 ACK".
 struct Conformance {

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -167,4 +167,4 @@ TEST(ConformanceOfClient, Section68TellsWhichStreamsWereNeverBegun) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

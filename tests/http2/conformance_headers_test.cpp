@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -293,4 +293,4 @@ TEST(Conformance, HpackFollowsThePeersTableSize) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -452,4 +452,4 @@ TEST(Conformance, Section69CountsAllOfAFrameAgainstTheWindow) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

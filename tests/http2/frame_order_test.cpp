@@ -9,7 +9,7 @@
 #include <array>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr FrameHeader first_settings{0, FrameType::settings, 0, 0};
@@ -88,4 +88,4 @@ TEST(FrameOrder, ABlockEndsWithTheFrameThatSaysSo) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 
 #include <memory>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -174,4 +174,4 @@ TEST(FrameReader, KeepsAHalfFrameThroughATrim) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -161,4 +161,4 @@ TEST(FirstFrame, IsSettings) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

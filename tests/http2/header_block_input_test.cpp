@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using BlockStep = HeaderBlockInput::Step;
@@ -141,4 +141,4 @@ TEST(HeaderBlockInput, WaitsSinceItWasNotedFirstAndUntilTheBlockIsComplete) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -125,4 +125,4 @@ TEST(HeaderBudget, AnAnswerBeyondItEndsItsCall) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

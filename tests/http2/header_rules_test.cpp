@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using Fields = std::vector<HeaderField>;
@@ -172,4 +172,4 @@ TEST_F(HeaderRulesTest, RefusesARememberedHeadThatIsMalformedEachTime) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

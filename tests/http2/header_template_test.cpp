@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(HeaderTemplate, CopiesItsFields) {
@@ -113,4 +113,4 @@ TEST_F(TemplateCacheTest, MayBeTrimmedAtAnyTime) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

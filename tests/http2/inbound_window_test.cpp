@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 namespace frames = test::frames;
@@ -323,4 +323,4 @@ TEST(InboundWindow, CoalescesCredit) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

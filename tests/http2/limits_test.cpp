@@ -14,7 +14,7 @@
 
 #include <functional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -564,4 +564,4 @@ TEST(Limits, StallTimeout) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

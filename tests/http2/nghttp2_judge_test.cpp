@@ -12,7 +12,7 @@
 #include <random>
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using Random = std::mt19937;
@@ -438,4 +438,4 @@ TEST_P(NgHttp2Judge, FindsNoFaultWithOurServer) {
 INSTANTIATE_TEST_SUITE_P(Seeds, NgHttp2Judge, testing::Range(1U, 21U));
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 #include <random>
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 class OutputQueueTest : public testing::Test {
@@ -206,4 +206,4 @@ TEST_F(OutputQueueTest, AgreesWithAStringUnderRandomUse) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(Protocol, NamesErrorCodesAsTheRfcDoes) {
@@ -45,4 +45,4 @@ TEST(Violation, OfAStreamTakesTheIdLater) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

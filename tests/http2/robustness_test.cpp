@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 static void PrintTo(Role role, std::ostream* to) {
   *to << (role == Role::server ? "server" : "client");
@@ -192,4 +192,4 @@ INSTANTIATE_TEST_SUITE_P(Roles,
                          });
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -15,6 +15,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 using StringsMatcher = testing::Matcher<const std::vector<std::string>&>;
 
 /// Plays `bytes` to a session past its handshake and compares what it tells its owner and its peer.

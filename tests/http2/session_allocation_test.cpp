@@ -11,7 +11,7 @@
 #include <array>
 #include <cstring>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using test::allocation_count;
@@ -153,4 +153,4 @@ TEST_F(Exchange, AnUnusedSessionOwnsNothing) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using test::ScriptedPeer;
@@ -141,4 +141,4 @@ TEST(SessionBudget, APeerThatTakesNoHeadersIsGivenUpThoughACallIsOpen) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

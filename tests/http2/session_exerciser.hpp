@@ -19,6 +19,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 class SessionExerciser {
  public:
   /// Limits that a few hundred bytes can reach.
@@ -69,7 +71,7 @@ class SessionExerciser {
         // Memory of its own, so that a sanitizer sees what is read beyond it or too late.
         const std::size_t size = std::min(chance(3) ? pick(1, 12) : pick(1, 3000), bytes.size());
         const auto piece = std::make_unique<std::byte[]>(size);
-        std::ranges::copy(as_bytes(bytes.substr(0, size)), piece.get());
+        std::ranges::copy(detail::as_bytes(bytes.substr(0, size)), piece.get());
         bytes.remove_prefix(size);
         session_.receive({piece.get(), size}, now_);
         take_events();
@@ -142,7 +144,7 @@ class SessionExerciser {
       seen_ += (*headers->list)[i].name.size() + (*headers->list)[i].value.size();
     }
     const auto* const data = std::get_if<http2::DataEvent>(&event);
-    for (const std::byte byte : data != nullptr ? data->bytes : ByteSpan()) {
+    for (const std::byte byte : data != nullptr ? data->bytes : detail::ByteSpan()) {
       seen_ += std::to_integer<std::size_t>(byte);
     }
     if (std::holds_alternative<http2::ResetEvent>(event) && chance(2)) release(at);
@@ -207,11 +209,12 @@ class SessionExerciser {
     if (!owned.has_head || owned.has_ended || !session_.is_writable(*owned.stream, 1)) return;
     owned.has_ended = chance(3);
     const std::size_t size = pick(0, 4000);
-    if (const MutableByteSpan room = session_.reserve_data(*owned.stream, size); !room.empty()) {
+    if (const detail::MutableByteSpan room = session_.reserve_data(*owned.stream, size);
+        !room.empty()) {
       std::ranges::fill(room, std::byte{'x'});
       return session_.commit_data(*owned.stream, size, owned.has_ended);
     }
-    session_.send_data(*owned.stream, OwnedBytes(size), owned.has_ended);
+    session_.send_data(*owned.stream, detail::OwnedBytes(size), owned.has_ended);
   }
   void release(std::size_t at) {
     http2::Stream& stream = *streams_[at].stream;
@@ -257,7 +260,7 @@ class SessionExerciser {
 
   http2::Role role_;
   std::mt19937 random_;
-  TimePoint now_{std::chrono::hours(1)};
+  detail::TimePoint now_{std::chrono::hours(1)};
   http2::Session session_;
   std::vector<Owned> streams_;
   bool may_shut_down_ = true;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -190,4 +190,4 @@ TEST(SessionHeaders, ALateBlockAfterEndStreamIsStreamClosedWhateverItHolds) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -274,4 +274,4 @@ TEST(SessionOutput, NeverPutsSensitiveFieldsIntoTheTable) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -14,6 +14,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 inline const http2::HeaderTemplate& request_head() {
   static const http2::HeaderTemplate fields{
       {":method", "POST"},           {":scheme", "http"}, {":path", "/greet.Greeter/SayHello"},
@@ -79,7 +81,7 @@ struct SessionPair {
     return any;
   }
 
-  TimePoint now{std::chrono::hours(1)};
+  detail::TimePoint now{std::chrono::hours(1)};
   http2::Session client;
   http2::Session server;
   EventHandler on_client;
@@ -91,7 +93,7 @@ inline void send_text(http2::Session& session,
                       http2::Stream& stream,
                       std::string_view text,
                       bool end_stream) {
-  session.send_data(stream, OwnedBytes::copy_of(as_bytes(text)), end_stream);
+  session.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(text)), end_stream);
 }
 
 }  // namespace nearcall::test

@@ -16,7 +16,7 @@
 #include <ostream>
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using namespace test::frames;
@@ -183,4 +183,4 @@ TEST(SessionTurn, FramesWaitForTheNextTurnAndNothingIsLost) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr TimePoint exchange_start{std::chrono::hours(1)};
@@ -107,4 +107,4 @@ TEST(SettingsExchange, OnlyAServerMayNotAskForPushes) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

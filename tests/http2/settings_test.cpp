@@ -7,7 +7,7 @@
 #include <array>
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 /// The code that it is refused with, if it is.
@@ -92,4 +92,4 @@ TEST(Settings, UnknownOnesAreLeftToOthers) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(Shutdown, NothingIsSaidBeforeItBegins) {
@@ -69,4 +69,4 @@ TEST(Shutdown, ThePeersGoawayEndsOpeningAndItsLastIdOnlyFalls) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

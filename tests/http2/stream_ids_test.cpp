@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using AbsentStream = StreamIds::Absent;
@@ -83,4 +83,4 @@ TEST(StreamIds, WhatWeResetIsIgnoredAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

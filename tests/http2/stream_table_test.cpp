@@ -8,7 +8,7 @@
 #include <random>
 #include <set>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(StreamTable, FindsWhatWasAddedAndNothingElse) {
@@ -96,4 +96,4 @@ TEST(StreamTable, GivesMemoryBackOnlyWhenItIsEmpty) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

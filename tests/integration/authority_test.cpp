@@ -7,6 +7,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using Fields = std::vector<http2::HeaderField>;
@@ -30,7 +32,7 @@ class Authority : public ServerProcessTest {
     http2::HpackEncoder().encode(fields, block);
     EchoRequest request;
     request.set_show_authority(true);
-    peer_.say(frames::headers(next_, as_text(block)) +
+    peer_.say(frames::headers(next_, detail::as_text(block)) +
               frames::data(next_, framed(request.SerializeAsString()), flag::end_stream));
     const Wire::Stream answer = peer_.hear(next_);
     next_ += 2;

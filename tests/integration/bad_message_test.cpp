@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using testing::HasSubstr;

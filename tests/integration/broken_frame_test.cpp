@@ -6,6 +6,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using http2::ErrorCode;

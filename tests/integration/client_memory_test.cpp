@@ -13,6 +13,8 @@
 #include <string>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using http2::FrameType;
@@ -39,7 +41,7 @@ class ClientMemory : public testing::TestWithParam<ClientDriver> {
   Wire take_call() {
     pollfd look{listening_.get(), POLLIN, 0};
     EXPECT_EQ(::poll(&look, 1, 20'000), 1);
-    Wire wire(UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC)),
+    Wire wire(detail::UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC)),
               Wire::End::server);
     EXPECT_TRUE(wire.greet());
     EXPECT_TRUE(wire.hear_until([&] { return wire.frames_heard(FrameType::headers) > 0; }));
@@ -71,7 +73,7 @@ class ClientMemory : public testing::TestWithParam<ClientDriver> {
   LogCapture log_;
   TempDir folder_;
   const std::string path_ = folder_.file("hostile.sock");
-  const UniqueFd listening_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const detail::UniqueFd listening_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 };
 
 INSTANTIATE_TEST_SUITE_P(Drivers,

@@ -23,10 +23,10 @@ using namespace std::chrono_literals;
 using Connected = Result<std::unique_ptr<Transport>>;
 using plugin::PassedSocket;
 
-std::pair<UniqueFd, UniqueFd> socket_pair() {
+std::pair<detail::UniqueFd, detail::UniqueFd> socket_pair() {
   int fds[2] = {-1, -1};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+  return {detail::UniqueFd(fds[0]), detail::UniqueFd(fds[1])};
 }
 
 std::ptrdiff_t open_descriptors() {
@@ -51,7 +51,7 @@ class HalfOpen {
   void forget() { far_end_.reset(); }
 
  private:
-  UniqueFd far_end_;
+  detail::UniqueFd far_end_;
 };
 
 /// Holds a connection, and waits for longer than anybody.
@@ -179,7 +179,7 @@ TEST_P(ConnectFails, AServerThatGoesWithoutAcceptingIsUnavailableAtOnce) {
   TempDir folder;
   const std::string path = folder.file("s");
   const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
-  UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  detail::UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(listening.get(), address.get(), address.size()), 0);
   ASSERT_EQ(::listen(listening.get(), 8), 0);
   std::jthread leaver([&listening] {

@@ -17,10 +17,10 @@ using plugin::PassedSocket;
 constexpr Conversation custom_plan{/*rounds=*/100, /*big_size=*/1'000'000, /*replies=*/500,
                                    /*bound=*/20s};
 
-std::pair<UniqueFd, UniqueFd> plain_socket_pair() {
+std::pair<detail::UniqueFd, detail::UniqueFd> plain_socket_pair() {
   int fds[2] = {-1, -1};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+  return {detail::UniqueFd(fds[0]), detail::UniqueFd(fds[1])};
 }
 
 class CustomTransport : public testing::TestWithParam<ClientDriver> {
@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Drivers,
                          testing::Values(ClientDriver::blocking, ClientDriver::loop),
                          driver_name);
 
-Task<Connected> hand_over(UniqueFd& socket) {
+Task<Connected> hand_over(detail::UniqueFd& socket) {
   char word = 0;
   if (::recv(socket.get(), &word, 1, 0) != 1) {
     co_return Status(StatusCode::unavailable, "the socket was handed over before");
@@ -49,7 +49,7 @@ TEST_P(CustomTransport, CarriesEveryKindOfCallAndEndsItsServer) {
                                       untrusted::anyone());
   ASSERT_TRUE(server.start());
   {
-    UniqueFd& socket = ours;
+    detail::UniqueFd& socket = ours;
     Channel channel("http://localhost", ChannelOptions().max_connections(1).connector(
                                             [&socket](const auto&) { return hand_over(socket); }));
 

@@ -7,6 +7,8 @@
 #include <chrono>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using http2::ErrorCode;

@@ -17,6 +17,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// A listening socket; each connection does what the script says, on a thread of its own.
 class HostileServer {
  public:
@@ -41,7 +43,7 @@ class HostileServer {
  private:
   void accept_all() {
     for (;;) {
-      UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      detail::UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!socket) return;
       threads_.emplace_back([this, end = std::move(socket)]() mutable {
         Wire wire(std::move(end), Wire::End::server);
@@ -51,7 +53,7 @@ class HostileServer {
   }
 
   Script script_;
-  UniqueFd listener_;
+  detail::UniqueFd listener_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;
 };

@@ -16,6 +16,8 @@
 #include <thread>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -54,7 +56,7 @@ class Dam {
     std::string data;
     std::string_view rest = std::string_view(passed_).substr(http2::client_preface.size());
     while (rest.size() >= http2::frame_header_size) {
-      const http2::FrameHeader header = http2::load_frame_header(as_bytes(rest).data());
+      const http2::FrameHeader header = http2::load_frame_header(detail::as_bytes(rest).data());
       rest.remove_prefix(http2::frame_header_size);
       const std::string_view payload = rest.substr(0, header.length);
       if (header.type == http2::FrameType::data && header.stream == stream) data += payload;
@@ -65,7 +67,7 @@ class Dam {
 
  private:
   mutable std::mutex mutex_;
-  const UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  const detail::UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   bool is_open_ = false;
   std::size_t left_;
   std::string passed_;
@@ -125,8 +127,8 @@ Status call_large(Channel& channel, const CallOptions& options = patient()) {
 void expect_begin_of_request(const Dam& dam) {
   const std::string body = text(std::string(mebibyte, 'x')).SerializeAsString();
   std::string framed(5, '\0');
-  store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
-             static_cast<std::uint32_t>(body.size()));
+  detail::store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
+                     static_cast<std::uint32_t>(body.size()));
   framed += body;
   const std::string sent = dam.data_of(1);
   EXPECT_GT(sent.size(), 60'000U) << "a frame was begun";

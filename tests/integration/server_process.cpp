@@ -57,7 +57,8 @@ ServerProcess::~ServerProcess() {
 
 int ServerProcess::serve(const ServerSetup& setup) {
   stop_.leave_raising_to_others();
-  const UniqueFd log(::open(log_path_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+  const detail::UniqueFd log(
+      ::open(log_path_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
   set_log_handler([&log](LogLevel level, std::string_view line) {
     const std::string text = std::string(to_string(level)) + ": " + std::string(line) + "\n";
     static_cast<void>(!::write(log.get(), text.data(), text.size()));

@@ -31,8 +31,8 @@ Status status_of_call_to(const std::string& target) {
 std::string as_nobody(const std::function<std::string()>& body) {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return "no pipe";
-  const UniqueFd read_end(pipe[0]);
-  UniqueFd write_end(pipe[1]);
+  const detail::UniqueFd read_end(pipe[0]);
+  detail::UniqueFd write_end(pipe[1]);
   ChildProcess child([&] {
     if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) return 1;
     const std::string text = body();

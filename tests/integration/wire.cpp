@@ -14,13 +14,15 @@
 #include <chrono>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 constexpr int longest_wait = 10'000;
 constexpr std::size_t most_kept = std::size_t{1} << 20U;  // of a body
 
-UniqueFd connect_to(const std::string& path) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+detail::UniqueFd connect_to(const std::string& path) {
+  detail::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
   return socket;
@@ -36,7 +38,7 @@ std::string Wire::Stream::field(const std::string& name) const {
 Wire::Wire(const std::string& path) : Wire(connect_to(path), End::client) {
 }
 
-Wire::Wire(UniqueFd socket, End end)
+Wire::Wire(detail::UniqueFd socket, End end)
     : socket_(std::move(socket)),
       preface_left_(end == End::server ? http2::client_preface.size() : 0) {
   ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
@@ -159,21 +161,21 @@ void Wire::take(const http2::FrameHeader& header, std::string_view payload) {
     case http2::FrameType::settings:
       for (std::string_view rest = payload; rest.size() >= http2::payload_size::setting;
            rest.remove_prefix(http2::payload_size::setting)) {
-        const http2::Setting setting = http2::load_setting(as_bytes(rest).data());
+        const http2::Setting setting = http2::load_setting(detail::as_bytes(rest).data());
         if (setting.id == http2::SettingId::initial_window_size) initial_window_ = setting.value;
       }
       if (!header.has(http2::frame_flag::ack) && acknowledges) answers_ += frames::settings_ack();
       return;
     case http2::FrameType::window_update:
-      credit_[header.stream] += load_be32(raw);
+      credit_[header.stream] += detail::load_be32(raw);
       return;
     case http2::FrameType::goaway:
       if (goaway_ && *goaway_ != http2::ErrorCode::no_error) return;
-      goaway_ = static_cast<http2::ErrorCode>(load_be32(raw + 4));
+      goaway_ = static_cast<http2::ErrorCode>(detail::load_be32(raw + 4));
       goaway_text_ = payload.substr(8);
       return;
     case http2::FrameType::rst_stream:
-      streams_[header.stream].reset = static_cast<http2::ErrorCode>(load_be32(raw));
+      streams_[header.stream].reset = static_cast<http2::ErrorCode>(detail::load_be32(raw));
       return;
     case http2::FrameType::headers:
       return take_headers(header, payload);
@@ -190,9 +192,9 @@ void Wire::take(const http2::FrameHeader& header, std::string_view payload) {
 
 void Wire::take_headers(const http2::FrameHeader& header, std::string_view block) {
   http2::HeaderList list;
-  EXPECT_TRUE(decoder_.decode(as_bytes(block), list)) << "the other side's HPACK is wrong";
+  EXPECT_TRUE(decoder_.decode(detail::as_bytes(block), list)) << "the other side's HPACK is wrong";
   Stream& stream = streams_[header.stream];
-  for (const HeaderView& field : list)
+  for (const detail::HeaderView& field : list)
     stream.fields[std::string(field.name)] = field.value;
   if (header.has(http2::frame_flag::end_stream)) stream.has_ended = true;
 }

@@ -15,6 +15,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// One end of a connection, client or server, with no engine behind it: nothing that it says is
 /// checked. It acknowledges SETTINGS and does nothing else by itself. Waits are bounded.
 /// Thread safety: none.
@@ -35,7 +37,7 @@ class Wire {
 
   /// Connects to a server's socket file.
   explicit Wire(const std::string& path);
-  explicit Wire(UniqueFd socket, End end);
+  explicit Wire(detail::UniqueFd socket, End end);
 
   /// The preface and SETTINGS, and the server's answer; with windows that nothing can fill.
   bool greet();
@@ -78,7 +80,7 @@ class Wire {
   void take(const http2::FrameHeader& header, std::string_view payload);
   void take_headers(const http2::FrameHeader& header, std::string_view block);
 
-  UniqueFd socket_;
+  detail::UniqueFd socket_;
   std::string heard_;
   std::size_t preface_left_ = 0;
   std::map<http2::StreamId, std::size_t> credit_;

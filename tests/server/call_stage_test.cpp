@@ -14,6 +14,8 @@
 #include <string_view>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using http2::ErrorCode;

@@ -10,6 +10,8 @@
 #include <string_view>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -35,7 +37,8 @@ class ConnectionsGivingWayTest : public ManualServerTest {
   static std::vector<std::uint32_t> goaways(FramePeer& peer) {
     std::vector<std::uint32_t> codes;
     for (const SentFrame& frame : peer.heard(FrameType::goaway))
-      codes.push_back(load_be32(reinterpret_cast<const std::byte*>(frame.payload.data()) + 4));
+      codes.push_back(
+          detail::load_be32(reinterpret_cast<const std::byte*>(frame.payload.data()) + 4));
     return codes;
   }
   static std::vector<std::uint32_t> one(ErrorCode code) {

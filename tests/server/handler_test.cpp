@@ -25,6 +25,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -369,8 +371,8 @@ class HandlerAnswerTest : public ManualServerTest {
     http2::HpackDecoder decoder;
     for (const SentFrame& frame : peer_->heard(http2::FrameType::headers)) {
       http2::HeaderList list;
-      EXPECT_TRUE(decoder.decode(as_bytes(frame.payload), list));
-      for (const HeaderView& field : list.fields())
+      EXPECT_TRUE(decoder.decode(detail::as_bytes(frame.payload), list));
+      for (const detail::HeaderView& field : list.fields())
         all[std::string(field.name)] = field.value;
     }
     return all;

@@ -22,6 +22,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 // WrapperService's methods.
 inline constexpr std::string_view echo = "/test.Wrapper/Echo";
 inline constexpr std::string_view hold = "/test.Wrapper/Hold";
@@ -34,7 +36,7 @@ struct SentFrame {
 
   /// GOAWAY: the last id it names.
   http2::StreamId last_id() const {
-    return load_be32(reinterpret_cast<const std::byte*>(payload.data()));
+    return detail::load_be32(reinterpret_cast<const std::byte*>(payload.data()));
   }
 };
 

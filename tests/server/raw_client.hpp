@@ -23,9 +23,11 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// A socket connected to a server, as a Transport.
 inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  detail::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
   return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
@@ -46,7 +48,7 @@ class RawClient {
 
   explicit RawClient(const std::string& path)
       : connection_(connect_raw(path)),
-        session_(http2::Role::client, http2::SessionOptions(), SteadyClock::now()) {}
+        session_(http2::Role::client, http2::SessionOptions(), detail::SteadyClock::now()) {}
 
   /// What a client of gRPC would send.
   static Fields request_to(std::string_view path) {
@@ -61,7 +63,7 @@ class RawClient {
     return stream;
   }
   void send(http2::Stream& stream, std::string_view bytes, bool end_stream) {
-    session_.send_data(stream, OwnedBytes::copy_of(as_bytes(bytes)), end_stream);
+    session_.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(bytes)), end_stream);
     EXPECT_TRUE(flush());
   }
   void reset(http2::Stream& stream) {
@@ -104,7 +106,7 @@ class RawClient {
       const std::size_t count = session_.output(pieces);
       const IoResult sent = connection_->try_write(std::span(pieces).first(count));
       if (sent.kind() == IoResult::Kind::bytes) {
-        session_.output_sent(sent.count(), SteadyClock::now());
+        session_.output_sent(sent.count(), detail::SteadyClock::now());
       } else if (sent.kind() != IoResult::Kind::would_block ||
                  !park(*connection_, Interest::write)) {
         return false;
@@ -116,7 +118,7 @@ class RawClient {
     const IoResult read = connection_->try_read(buffer_);
     if (read.kind() == IoResult::Kind::would_block) return park(*connection_, Interest::read);
     if (read.kind() != IoResult::Kind::bytes) return false;
-    session_.receive(std::span(buffer_).first(read.count()), SteadyClock::now());
+    session_.receive(std::span(buffer_).first(read.count()), detail::SteadyClock::now());
     for (http2::Event event = session_.next_event(); !http2::is_none(event);
          event = session_.next_event()) {
       take(event, http2::stream_of(event) == stream ? answer : nullptr);
@@ -133,10 +135,10 @@ class RawClient {
     if (data != nullptr) session_.consumed(*data->stream, data->bytes.size());
     if (answer == nullptr) return;
     if (headers != nullptr) {
-      for (const HeaderView& field : *headers->list)
+      for (const detail::HeaderView& field : *headers->list)
         answer->fields[std::string(field.name)] = field.value;
     }
-    if (data != nullptr) answer->body += as_text(data->bytes);
+    if (data != nullptr) answer->body += detail::as_text(data->bytes);
     if (reset != nullptr) {
       answer->was_reset = true;
       answer->code = reset->code;
@@ -154,8 +156,8 @@ class RawClient {
 inline std::string framed(const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
   std::string framed(5, '\0');
-  store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
-             static_cast<std::uint32_t>(bytes.size()));
+  detail::store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
+                     static_cast<std::uint32_t>(bytes.size()));
   return framed + bytes;
 }
 

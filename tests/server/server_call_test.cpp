@@ -12,6 +12,8 @@
 #include <optional>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -121,7 +123,7 @@ class BusyServerTest : public ManualServerTest {
 };
 
 TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopIsLoggedWithItsMethodAndTime) {
-  Duration takes = 49ms;
+  detail::Duration takes = 49ms;
   service_.on_echo = [&](ServerContext&, const Text& request) -> Result<Text> {
     time_ += takes;
     return request;

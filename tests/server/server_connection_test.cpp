@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -188,7 +190,7 @@ class ServerConnectionTimeTest : public ManualServerTest {
     peer.ask(1, "/test.Wrapper/Chat");
     settle();
   }
-  void expect_stall_to_end_after(Duration patience) {
+  void expect_stall_to_end_after(detail::Duration patience) {
     advance(patience - 1ms);
     EXPECT_FALSE(has_stopped());
     advance(1ms);
@@ -400,7 +402,7 @@ class ClosedWindowTest : public ServerConnectionTimeTest {
     peer_->say_hello({{http2::SettingId::initial_window_size, 0}});
   }
   /// It is alive all the time.
-  void advance_with_pings(Duration duration) {
+  void advance_with_pings(detail::Duration duration) {
     for (int i = 0; i < 10; ++i) {
       peer_->say(frames::ping("awake..."));
       advance(duration / 10);
@@ -411,7 +413,7 @@ class ClosedWindowTest : public ServerConnectionTimeTest {
     for (const SentFrame& frame : peer_->heard_on(id)) {
       if (frame.header.type != http2::FrameType::rst_stream) continue;
       return static_cast<http2::ErrorCode>(
-          load_be32(reinterpret_cast<const std::byte*>(frame.payload.data())));
+          detail::load_be32(reinterpret_cast<const std::byte*>(frame.payload.data())));
     }
     return std::nullopt;
   }

@@ -20,6 +20,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 class ServerCoreTest : public WrapperServerTest {

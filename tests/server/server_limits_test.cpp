@@ -11,6 +11,8 @@
 #include <string_view>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;

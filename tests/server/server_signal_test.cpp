@@ -17,6 +17,8 @@
 #include <thread>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 /// Tells when a name appears in a folder.
@@ -40,7 +42,7 @@ class NameWatch {
   }
 
  private:
-  UniqueFd notify_;
+  detail::UniqueFd notify_;
 };
 
 class ServerSignalTest : public ServerTest, public testing::WithParamInterface<int> {};

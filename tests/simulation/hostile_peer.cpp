@@ -8,6 +8,8 @@
 #include <string_view>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using frames::FrameType;

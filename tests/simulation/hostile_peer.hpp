@@ -11,6 +11,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// What a peer that means harm may say next, as bytes. It knows gRPC well enough to reach every
 /// layer: its requests name methods that exist, its responses answer calls that are open. Three of
 /// four are careful: they break no rule for which the connection ends, and so last longer.

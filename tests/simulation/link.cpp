@@ -15,12 +15,12 @@
 namespace nearcall::test {
 namespace {
 
-void raise(const UniqueFd& event) noexcept {
+void raise(const detail::UniqueFd& event) noexcept {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(event.get(), &one, sizeof one));
 }
 
-void lower(const UniqueFd& event) noexcept {
+void lower(const detail::UniqueFd& event) noexcept {
   std::uint64_t count = 0;
   static_cast<void>(!::read(event.get(), &count, sizeof count));
 }
@@ -50,8 +50,8 @@ class Link::End final : public Transport {
 
 Link::Link(std::size_t capacity) : capacity_(capacity) {
   for (Way& way : ways_) {
-    way.readable = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    way.writable = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    way.readable = detail::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    way.writable = detail::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     CHECK(way.readable && way.writable);
   }
 }

@@ -53,8 +53,8 @@ class Link {
     bool is_ended = false;  // the writer writes nothing more
     bool has_end_arrived = false;
     bool is_reset = false;
-    UniqueFd readable;  // eventfd(2): something for the reader to learn
-    UniqueFd writable;  // the same for the writer
+    detail::UniqueFd readable;  // eventfd(2): something for the reader to learn
+    detail::UniqueFd writable;  // the same for the writer
   };
 
   static std::size_t index(int side) noexcept { return static_cast<std::size_t>(side); }

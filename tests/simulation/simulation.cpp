@@ -168,7 +168,7 @@ void Simulation::cut_a_link() {
   link.cut(choices_.one_in(2) ? Link::Cut::reset : Link::Cut::end_of_stream);
 }
 
-void Simulation::pass_time(Duration duration) {
+void Simulation::pass_time(detail::Duration duration) {
   if (duration >= 1s) has_failed_ = true;  // time-outs of connections that nobody serves meanwhile
   time_ += duration;
 }

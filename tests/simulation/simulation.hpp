@@ -55,7 +55,7 @@ class Simulation : private ManualLoop {
   struct Call {
     Wish wish;
     std::uint32_t requests = 1;
-    std::optional<TimePoint> deadline;
+    std::optional<detail::TimePoint> deadline;
     std::stop_source cancel;
     bool is_over = false;
   };
@@ -66,7 +66,7 @@ class Simulation : private ManualLoop {
   void deliver_some();
   void deliver_all();
   void cut_a_link();
-  void pass_time(Duration duration);
+  void pass_time(detail::Duration duration);
   void look();
 
   CallOptions options_of(const Call& call) const;

@@ -17,7 +17,7 @@ namespace nearcall::test {
 
 AnnouncedRing::AnnouncedRing(std::size_t capacity) : capacity_(capacity) {
   for (Side* const side : {&reader_, &writer_}) {
-    side->event = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    side->event = detail::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     EXPECT_TRUE(side->event) << errno;
   }
 }

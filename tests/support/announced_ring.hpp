@@ -35,7 +35,7 @@ class AnnouncedRing {
 
  private:
   struct Side {
-    UniqueFd event;
+    detail::UniqueFd event;
     bool is_announced = false;
     std::size_t sleeps = 0;
     std::size_t wakes = 0;

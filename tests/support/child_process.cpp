@@ -47,8 +47,8 @@ ProcessSignal::ProcessSignal() {
     std::perror("pipe2");
     std::abort();
   }
-  read_ = UniqueFd(ends[0]);
-  write_ = UniqueFd(ends[1]);
+  read_ = detail::UniqueFd(ends[0]);
+  write_ = detail::UniqueFd(ends[1]);
 }
 
 void ProcessSignal::raise() noexcept {

@@ -47,8 +47,8 @@ class ProcessSignal {
   void leave_raising_to_others() noexcept { write_.reset(); }
 
  private:
-  UniqueFd read_;
-  UniqueFd write_;
+  detail::UniqueFd read_;
+  detail::UniqueFd write_;
 };
 
 }  // namespace nearcall::test

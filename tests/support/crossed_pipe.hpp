@@ -28,8 +28,8 @@ class WritableWhenTold {
   WritableWhenTold() {
     std::array<int, 2> ends{-1, -1};
     static_cast<void>(!::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK));
-    read_ = UniqueFd(ends[0]);
-    write_ = UniqueFd(ends[1]);
+    read_ = detail::UniqueFd(ends[0]);
+    write_ = detail::UniqueFd(ends[1]);
     ::fcntl(write_.get(), F_SETPIPE_SZ, 4096);
     hide();
   }
@@ -46,8 +46,8 @@ class WritableWhenTold {
   }
 
  private:
-  UniqueFd read_;
-  UniqueFd write_;
+  detail::UniqueFd read_;
+  detail::UniqueFd write_;
 };
 
 /// One direction. Thread safety: any thread.
@@ -108,7 +108,7 @@ class CrossedDirection {
   std::string bytes_;
   bool has_ended_ = false;
   const WritableWhenTold readable_;
-  const UniqueFd writable_{::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)};
+  const detail::UniqueFd writable_{::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
 /// One end.

@@ -16,6 +16,8 @@
 
 namespace nearcall::test::frames {
 
+namespace http2 = detail::http2;
+
 using http2::ErrorCode;
 using http2::FrameType;
 using http2::SettingId;
@@ -24,7 +26,7 @@ namespace flag = http2::frame_flag;
 
 inline std::string be32(std::uint32_t value) {
   std::string bytes(4, '\0');
-  store_be32(reinterpret_cast<std::byte*>(bytes.data()), value);
+  detail::store_be32(reinterpret_cast<std::byte*>(bytes.data()), value);
   return bytes;
 }
 
@@ -103,7 +105,7 @@ inline std::string block(std::initializer_list<http2::HeaderField> fields) {
   }
   std::vector<std::byte> bytes;
   encoder.encode(literal, bytes);
-  return std::string(as_text(bytes));
+  return std::string(detail::as_text(bytes));
 }
 inline std::string request_block() {
   return block({{":method", "POST"},

@@ -27,7 +27,7 @@ struct HandshakeScript {
   /// Known from the end of the handshake on.
   PeerIdentity peer;
   /// Ready for reading, and always for writing, once the peer took a step.
-  UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  detail::UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
   /// What a wait is for: an eventfd is always ready for POLLOUT.
   short events = POLLIN;
 

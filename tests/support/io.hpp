@@ -31,7 +31,7 @@ inline std::string read_once(Transport& connection, IoResult::Kind* kind = nullp
   std::array<std::byte, 4096> buffer{};
   const IoResult result = connection.try_read(buffer);
   if (kind != nullptr) *kind = result.kind();
-  return std::string(as_text(std::span(buffer).first(result.count())));
+  return std::string(detail::as_text(std::span(buffer).first(result.count())));
 }
 
 /// The kind of one try_read().
@@ -78,7 +78,7 @@ inline std::string read_exactly(Transport& connection, std::size_t count) {
     const std::size_t wanted = std::min(buffer.size(), count - text.size());
     const IoResult result = connection.try_read(std::span(buffer).first(wanted));
     if (result.kind() == IoResult::Kind::bytes) {
-      text += as_text(std::span(buffer).first(result.count()));
+      text += detail::as_text(std::span(buffer).first(result.count()));
     } else if (result.kind() != IoResult::Kind::would_block || !park(connection, Interest::read)) {
       break;
     }

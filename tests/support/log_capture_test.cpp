@@ -17,7 +17,7 @@ using testing::ElementsAre;
 
 TEST(LogCapture, UnexpectedWarningFailsTheTest) {
   std::optional<LogCapture> capture(std::in_place);
-  log(LogLevel::warning, "something is odd");
+  detail::log(LogLevel::warning, "something is odd");
 
   EXPECT_NONFATAL_FAILURE(capture.reset(), "unexpected warning in the log: something is odd");
 }
@@ -25,9 +25,9 @@ TEST(LogCapture, UnexpectedWarningFailsTheTest) {
 TEST(LogCapture, TakenAllowedAndInformativeLinesPass) {
   LogCapture capture;
   capture.allow("backlog");
-  log(LogLevel::error, "accept: too many");
-  log(LogLevel::warning, "the backlog is full");
-  log(LogLevel::info, "listening");
+  detail::log(LogLevel::error, "accept: too many");
+  detail::log(LogLevel::warning, "the backlog is full");
+  detail::log(LogLevel::info, "listening");
 
   EXPECT_TRUE(capture.take("accept"));
   EXPECT_FALSE(capture.take("accept"));

@@ -15,12 +15,12 @@ namespace nearcall::test {
 
 /// A time ahead of any machine: the kernel must not think that a timer of a ManualLoop is due, or
 /// settle() finds its loop ready for ever.
-inline constexpr TimePoint far_ahead{std::chrono::hours(24) * 365 * 100};
+inline constexpr detail::TimePoint far_ahead{std::chrono::hours(24) * 365 * 100};
 
 /// A base of fixtures: a loop for which time stands still until the test moves it. One at a time.
 class ManualLoop {
  protected:
-  explicit ManualLoop(TimePoint start) {
+  explicit ManualLoop(detail::TimePoint start) {
     time_ = start;
     loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
   }
@@ -32,12 +32,12 @@ class ManualLoop {
       loop_.poll();
     } while (::poll(&look, 1, 0) == 1);
   }
-  void advance(Duration duration) {
+  void advance(detail::Duration duration) {
     time_ += duration;
     settle();
   }
 
-  static inline TimePoint time_;
+  static inline detail::TimePoint time_;
   EventLoop loop_{SpinPolicy::off()};
 };
 

@@ -25,8 +25,8 @@ inline Text text_of(std::string value) {
 inline std::string framed(const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
   std::string framed(5, '\0');
-  store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
-             static_cast<std::uint32_t>(bytes.size()));
+  detail::store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
+                     static_cast<std::uint32_t>(bytes.size()));
   return framed + bytes;
 }
 

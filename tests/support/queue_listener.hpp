@@ -45,7 +45,7 @@ class ConnectionQueue {
  private:
   std::mutex mutex_;
   std::deque<std::unique_ptr<Transport>> waiting_;
-  const UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  const detail::UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
 class QueueListener final : public Listener {

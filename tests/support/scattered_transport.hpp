@@ -21,8 +21,8 @@ class ScatteredTransport final : public ForwardingTransport {
   explicit ScatteredTransport(std::unique_ptr<Transport> wrapped)
       : ForwardingTransport(std::move(wrapped)) {
     const int fd = inner().prepare_wait(Interest::read).fd();
-    for (UniqueFd& copy : copies_)
-      copy = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    for (detail::UniqueFd& copy : copies_)
+      copy = detail::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   }
 
   WaitAdvice prepare_wait(Interest interest) override {
@@ -31,7 +31,7 @@ class ScatteredTransport final : public ForwardingTransport {
   }
 
  private:
-  std::array<UniqueFd, 5> copies_;
+  std::array<detail::UniqueFd, 5> copies_;
   std::atomic<std::size_t> next_{0};
 };
 

@@ -19,6 +19,8 @@
 
 namespace nearcall::test {
 
+namespace http2 = detail::http2;
+
 /// How bytes reach a session: in chunks of `first`, then of `rest` bytes.
 struct Cut {
   std::size_t first = std::string::npos;
@@ -38,14 +40,14 @@ class DescribeEvent {
     Words words = on_stream("headers", *event.stream);
     if (event.part == Part::informational) words += " 1xx";
     if (event.part == Part::trailers) words += " trailers";
-    for (const HeaderView& field : *event.list) {
+    for (const detail::HeaderView& field : *event.list) {
       words.append(" ").append(field.name).append("=").append(field.value);
     }
     return words + (event.end_stream ? " end" : "");
   }
   Words operator()(const http2::DataEvent& event) const {
     Words words = on_stream("data", *event.stream);
-    if (!event.bytes.empty()) words.append(" ").append(as_text(event.bytes));
+    if (!event.bytes.empty()) words.append(" ").append(detail::as_text(event.bytes));
     return words + (event.end_stream ? " end" : "");
   }
   Words operator()(const http2::ResetEvent& event) const {
@@ -72,7 +74,7 @@ class DescribeEvent {
   Words operator()(const http2::GoawayEvent& event) const {
     Words words = "goaway " + std::to_string(event.last) + " ";
     words.append(to_string(event.code));
-    if (!event.debug.empty()) words.append(" ").append(as_text(event.debug));
+    if (!event.debug.empty()) words.append(" ").append(detail::as_text(event.debug));
     return words;
   }
   Words operator()(const http2::PingAckEvent& event) const {
@@ -81,7 +83,7 @@ class DescribeEvent {
   Words operator()(const http2::UnknownFrameEvent& event) const {
     Words words = "unknown_frame " + std::to_string(static_cast<int>(event.header.type)) + "/" +
                   std::to_string(event.header.flags) + "/" + std::to_string(event.header.stream);
-    if (!event.payload.empty()) words.append(" ").append(as_text(event.payload));
+    if (!event.payload.empty()) words.append(" ").append(detail::as_text(event.payload));
     return words;
   }
   Words operator()(const http2::ConnectionErrorEvent& event) const {
@@ -128,7 +130,8 @@ class ScriptedPeer {
     for (std::size_t size = cut_.first; !bytes.empty(); size = cut_.rest) {
       const std::string_view piece = bytes.substr(0, size);
       bytes.remove_prefix(piece.size());
-      const std::vector<std::byte> copy(as_bytes(piece).begin(), as_bytes(piece).end());
+      const std::vector<std::byte> copy(detail::as_bytes(piece).begin(),
+                                        detail::as_bytes(piece).end());
       session_.receive(copy, now_);
       take_events();
     }
@@ -184,12 +187,12 @@ class ScriptedPeer {
   Session& session() { return session_; }
   /// The stream of that id, as an event named it.
   Stream& stream(http2::StreamId id) { return *streams_.at(id); }
-  void pass(Duration time) {
+  void pass(detail::Duration time) {
     now_ += time;
     session_.on_time(now_);
     take_events();
   }
-  TimePoint now() const { return now_; }
+  detail::TimePoint now() const { return now_; }
 
   /// Called instead of consuming, if set.
   std::function<void(const http2::Event&)> on_event;
@@ -215,14 +218,15 @@ class ScriptedPeer {
         if (!frame.payload.empty()) text += " " + frame.payload;
         break;
       case http2::FrameType::rst_stream:
-        text.append(" ").append(to_string(static_cast<http2::ErrorCode>(load_be32(payload))));
+        text.append(" ").append(
+            to_string(static_cast<http2::ErrorCode>(detail::load_be32(payload))));
         break;
       case http2::FrameType::goaway:
-        text += " " + std::to_string(load_be32(payload)) + " ";
-        text.append(to_string(static_cast<http2::ErrorCode>(load_be32(payload + 4))));
+        text += " " + std::to_string(detail::load_be32(payload)) + " ";
+        text.append(to_string(static_cast<http2::ErrorCode>(detail::load_be32(payload + 4))));
         break;
       case http2::FrameType::window_update:
-        text += " " + std::to_string(load_be32(payload));
+        text += " " + std::to_string(detail::load_be32(payload));
         break;
       case http2::FrameType::ping:
         text += " " + frame.payload;
@@ -253,7 +257,7 @@ class ScriptedPeer {
     events_.push_back(std::move(text));
   }
 
-  TimePoint now_{std::chrono::hours(1)};
+  detail::TimePoint now_{std::chrono::hours(1)};
   Session session_;
   Cut cut_;
   std::vector<std::string> events_;

@@ -16,21 +16,21 @@
 
 namespace nearcall::test {
 
-inline UniqueFd unix_socket(int type = SOCK_STREAM) {
-  return UniqueFd(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+inline detail::UniqueFd unix_socket(int type = SOCK_STREAM) {
+  return detail::UniqueFd(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 /// Binds a socket to the path, and does not listen.
-inline UniqueFd bound_at(const std::string& path, int type = SOCK_STREAM) {
-  UniqueFd socket = unix_socket(type);
+inline detail::UniqueFd bound_at(const std::string& path, int type = SOCK_STREAM) {
+  detail::UniqueFd socket = unix_socket(type);
   const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
   EXPECT_EQ(::bind(socket.get(), address.get(), address.size()), 0) << path;
   return socket;
 }
 
 /// A server that knows nothing of our lock.
-inline UniqueFd listening_at(const std::string& path, int backlog = 8) {
-  UniqueFd socket = bound_at(path);
+inline detail::UniqueFd listening_at(const std::string& path, int backlog = 8) {
+  detail::UniqueFd socket = bound_at(path);
   EXPECT_EQ(::listen(socket.get(), backlog), 0);
   return socket;
 }
@@ -41,21 +41,22 @@ inline void leave_stale_socket_at(const std::string& path) {
 }
 
 /// A connected socket, or none and errno.
-inline UniqueFd connected_to(const detail::SocketAddress& address) {
-  UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+inline detail::UniqueFd connected_to(const detail::SocketAddress& address) {
+  detail::UniqueFd socket(
+      ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (::connect(socket.get(), address.get(), address.size()) != 0) socket.reset();
   return socket;
 }
 
-inline UniqueFd connected_to(const std::string& path) {
+inline detail::UniqueFd connected_to(const std::string& path) {
   return connected_to(detail::SocketAddress::unix_path(path));
 }
 
 /// Connections that nobody accepts, until there is no room for more.
-inline std::vector<UniqueFd> fill_backlog(const detail::SocketAddress& address) {
-  std::vector<UniqueFd> waiting;
+inline std::vector<detail::UniqueFd> fill_backlog(const detail::SocketAddress& address) {
+  std::vector<detail::UniqueFd> waiting;
   for (;;) {
-    UniqueFd socket = connected_to(address);
+    detail::UniqueFd socket = connected_to(address);
     if (!socket) return waiting;
     waiting.push_back(std::move(socket));
   }

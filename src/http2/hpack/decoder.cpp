@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr bool has_pattern(std::byte octet, unsigned mask, unsigned pattern) noexcept {
@@ -243,4 +243,4 @@ void HpackDecoder::set_max_table_size(std::uint32_t size) noexcept {
   if (size < table_.max_size()) required_update_ = std::min(size, required_update_.value_or(size));
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

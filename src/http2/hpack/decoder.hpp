@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// What a peer may make us keep of one header block.
 struct DecoderLimits {
@@ -68,4 +68,4 @@ class HpackDecoder {
   HeadCache heads_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 DynamicTable::Match DynamicTable::find(std::string_view name,
                                        std::string_view value) const noexcept {
@@ -92,4 +92,4 @@ void DynamicTable::grow_ring() {
   entries_ = std::move(grown);
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

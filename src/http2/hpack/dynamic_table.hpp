@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// A first-in-first-out table of fields, bounded by the sum of their sizes.
 ///
@@ -82,4 +82,4 @@ class DynamicTable {
   std::uint64_t generation_ = 1;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 /// The first byte of each representation (RFC 7541 section 6), and how many of its bits are the
@@ -157,4 +157,4 @@ void HpackEncoder::write_field(const HeaderField& field, std::vector<std::byte>&
   if (may_remember) table_.insert(field.name, field.value);
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

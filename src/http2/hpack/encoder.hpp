@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// A place where an encoder remembers how it wrote some fields: one per list of fields and
 /// encoder. Starts empty; what it holds is used only while it is still right.
@@ -89,4 +89,4 @@ class HpackEncoder {
   std::optional<SizeChange> size_change_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr std::uint64_t every_low_bit = 0x0101'0101'0101'0101U;
@@ -122,4 +122,4 @@ void HeadCache::store(const HeadKey& key, std::span<const HeaderView> fields) {
   slots_[position_of(key)].head = HeadRef(new DecodedHead(fields, ++last_token_));
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The bytes that a block begins with, as far as each of them is a whole indexed field (RFC 7541
 /// section 6.1), and at most 16. Such bytes do not change the dynamic table.
@@ -122,4 +122,4 @@ class HeadCache {
   std::uint32_t last_token_ = 0;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Whether a field goes into the dynamic table (RFC 7541 section 6.2).
 enum class Indexing : std::uint8_t {
@@ -33,4 +33,4 @@ constexpr std::size_t field_size(const HeaderView& field) noexcept {
   return field.name.size() + field.value.size() + field_overhead;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -2,7 +2,7 @@
 // HeaderList: how it begins again.
 #include "http2/hpack/header_list.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 void HeaderList::clear() noexcept {
   fields_ = {};
@@ -38,4 +38,4 @@ void HeaderList::truncate() noexcept {
   is_truncated_ = true;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// The fields of a header block, in order, as views that stay good until the list is cleared or
 /// decoded into again; what happens to the decoder does not matter to them. Meant to be used again
@@ -66,4 +66,4 @@ class HeaderList {
   bool is_truncated_ = false;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -4,7 +4,7 @@
 
 #include "http2/hpack/huffman_table.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using huffman::tables;
@@ -115,4 +115,4 @@ std::optional<std::size_t> huffman_decode(ByteSpan coded, char* to) noexcept {
   return static_cast<std::size_t>(end - to);
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

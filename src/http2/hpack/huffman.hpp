@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// How many bytes `text` takes when coded, the padding included.
 std::size_t huffman_encoded_size(std::string_view text) noexcept;
@@ -26,4 +26,4 @@ std::optional<std::size_t> huffman_decoded_size(ByteSpan coded) noexcept;
 /// REQUIRES: room for the decoded string; huffman_decoded_bound() is always enough.
 std::optional<std::size_t> huffman_decode(ByteSpan coded, char* to) noexcept;
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nearcall::http2::huffman {
+namespace nearcall::inline v0::detail::http2::huffman {
 
 inline constexpr std::size_t symbol_count = 257;
 inline constexpr std::size_t end_of_string = 256;
@@ -96,4 +96,4 @@ static_assert(tables.codes['0'].bits == 0 && tables.codes['0'].length == 5);
 static_assert(tables.codes[end_of_string].bits == 0x3fff'ffff, "EOS is all ones");
 static_assert(tables.limit[max_code_length] == 1ULL << 32U, "every window holds a code");
 
-}  // namespace nearcall::http2::huffman
+}  // namespace nearcall::inline v0::detail::http2::huffman

@@ -2,7 +2,7 @@
 // Integers that begin in the low bits of a byte: reading with a bound, and writing.
 #include "http2/hpack/integer.hpp"
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 std::optional<DecodedInteger> detail::decode_long_integer(ByteSpan input,
                                                           std::uint32_t prefix) noexcept {
@@ -33,4 +33,4 @@ std::byte* encode_integer(std::byte* to,
   return to;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 struct DecodedInteger {
   std::uint32_t value;
@@ -43,4 +43,4 @@ std::byte* encode_integer(std::byte* to,
                           unsigned prefix_bits,
                           std::uint32_t value) noexcept;
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

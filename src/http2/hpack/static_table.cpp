@@ -4,7 +4,7 @@
 
 #include <array>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 constexpr std::array<HeaderView, static_table_size> entries = {{
@@ -120,4 +120,4 @@ TableMatch find_in_static_table(std::string_view name, std::string_view value) n
   return {};
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Indices 1 to 61 are the static table's; the dynamic table's begin after them.
 inline constexpr std::uint32_t static_table_size = 61;
@@ -24,4 +24,4 @@ struct TableMatch {
 };
 TableMatch find_in_static_table(std::string_view name, std::string_view value) noexcept;
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

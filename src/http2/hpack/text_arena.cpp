@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 std::string_view TextArena::copy(std::string_view text) {
   if (text.empty()) return {};
@@ -35,4 +35,4 @@ void TextArena::trim() noexcept {
   limit_ = chunks_.empty() ? nullptr : first_ + chunks_.front().size;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

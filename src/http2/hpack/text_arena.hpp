@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Hands out memory that stays where it is until reset(). After a few lists of about the same size
 /// it allocates no more; what unusually large lists needed it gives back.
@@ -52,4 +52,4 @@ class TextArena {
   bool must_trim_ = false;     // more than one chunk, or more than max_kept
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 
 #include <array>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using test::allocation_count;
@@ -71,4 +71,4 @@ TEST(HpackAllocation, NoneOnceTheTableIsAsLargeAsItGets) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -11,7 +11,7 @@
 #include <array>
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using testing::ElementsAre;
@@ -375,4 +375,4 @@ TEST(HpackDecoder, CachesNoHeadOfABlockThatChangesTheTable) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(DynamicTable, PutsTheNewestFirst) {
@@ -134,4 +134,4 @@ TEST(DynamicTable, AgreesWithAPlainModel) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using Fields = std::vector<HeaderField>;
@@ -246,4 +246,4 @@ TEST(HpackEncoder, ComposesBlocksThatTheDecoderReads) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

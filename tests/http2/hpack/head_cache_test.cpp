@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 std::uint32_t head_size(std::string_view digits) {
@@ -135,4 +135,4 @@ TEST(HeadCache, KeepsABoundedNumberOfHeads) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -10,7 +10,7 @@
 
 #include <memory>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using testing::ElementsAre;
@@ -151,4 +151,4 @@ TEST(HeaderList, MayServeSeveralDecodersInTurn) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

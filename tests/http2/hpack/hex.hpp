@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 using Bytes = std::vector<std::byte>;
 
@@ -38,4 +38,4 @@ inline std::string to_hex(ByteSpan bytes) {
   return text;
 }
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -9,7 +9,7 @@
 
 #include <random>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 Bytes coded(std::string_view text) {
@@ -174,4 +174,4 @@ TEST(Huffman, RefusesEveryCodeThatIsCutOff) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

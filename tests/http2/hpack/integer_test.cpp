@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 std::string encoded(std::uint32_t value, unsigned prefix_bits, std::byte pattern = {}) {
@@ -84,4 +84,4 @@ TEST(Integer, IsRefusedWhereverItIsCutOff) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -13,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 using OwnedField = std::pair<std::string, std::string>;
@@ -251,4 +251,4 @@ TEST(HpackAgainstNghttp2, BothReadRandomHuffmanStringsTheSameWay) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 
 /// Makes lists that repeat names and values often enough for the tables to matter. The fields'
 /// strings live as long as this.
@@ -98,4 +98,4 @@ class RandomFields {
   std::deque<std::string> fresh_;
 };
 
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

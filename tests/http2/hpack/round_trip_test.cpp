@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <array>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 void expect_same(const HeaderList& list, std::span<const HeaderField> fields) {
@@ -120,4 +120,4 @@ TEST(HpackRoundTrip, SurvivesRandomBytes) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

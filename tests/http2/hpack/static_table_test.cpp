@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(StaticTable, HasTheEntriesOfAppendixA) {
@@ -42,4 +42,4 @@ TEST(StaticTable, DoesNotFindOtherNames) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace nearcall::http2 {
+namespace nearcall::inline v0::detail::http2 {
 namespace {
 
 TEST(TextArena, DoesNotMoveWhatItHandedOut) {
@@ -66,4 +66,4 @@ TEST(TextArena, ServesAfterAnUnusuallyLargeList) {
 }
 
 }  // namespace
-}  // namespace nearcall::http2
+}  // namespace nearcall::inline v0::detail::http2
