@@ -4,8 +4,8 @@
 
 #include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
+#include <nearcall/unique_function.hpp>
 
-#include <functional>
 #include <memory>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -34,8 +34,8 @@ class EventLoop {
   explicit EventLoop(SpinPolicy spin = SpinPolicy::adaptive());
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
-  /// Destroys the tasks that were spawned and have not finished, where they wait. REQUIRES: it does
-  /// not run, and none of them is on another thread.
+  /// Destroys the tasks that were spawned and have not finished, where they wait; of one that is on
+  /// another thread it awaits the return. REQUIRES: it does not run.
   ~EventLoop();
 
   /// This thread's loop: the one whose run() or poll() it is inside of, else the one that is bound
@@ -77,7 +77,8 @@ class EventLoop {
   void poll();
 
   /// Calls `work` on the loop, in order. What was not called when the loop goes is destroyed.
-  void post(std::function<void()> work);
+  /// REQUIRES: it is not empty.
+  void post(UniqueFunction<void()> work);
   /// Whether the caller is on this loop's thread: inside its run() or poll(), or, while the thread
   /// runs no loop, where it is bound.
   [[nodiscard]] bool is_in_this_thread() const noexcept;

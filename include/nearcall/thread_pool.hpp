@@ -2,10 +2,9 @@
 // ThreadPool: threads for work that blocks.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/unique_function.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -35,7 +34,8 @@ class ThreadPool {
 
   /// Calls `work` on one of the threads; false if max_queued others wait already, or if no thread
   /// can be started. Tasks that move to the pool do not count: they bring their own memory.
-  [[nodiscard]] bool try_post(std::function<void()> work);
+  /// REQUIRES: `work` is not empty.
+  [[nodiscard]] bool try_post(UniqueFunction<void()> work);
   /// Whether the caller is on one of the pool's threads.
   [[nodiscard]] bool is_in_this_thread() const noexcept;
 

@@ -32,7 +32,7 @@ constinit thread_local EventLoop* kept_loop = nullptr;
 
 class PostedFunction final : public Runnable {
  public:
-  explicit PostedFunction(std::function<void()> work) : work_(std::move(work)) {}
+  explicit PostedFunction(UniqueFunction<void()> work) : work_(std::move(work)) {}
   void run() noexcept override {
     const std::unique_ptr<PostedFunction> self(this);
     work_();
@@ -40,7 +40,7 @@ class PostedFunction final : public Runnable {
   void discard() noexcept override { delete this; }
 
  private:
-  std::function<void()> work_;
+  UniqueFunction<void()> work_;
 };
 
 }  // namespace
@@ -220,7 +220,7 @@ void LoopCore::request_turn_end(TurnEndHook& hook) {
   work_came_from_outside();
 }
 
-void LoopCore::post(std::function<void()> work) {
+void LoopCore::post(UniqueFunction<void()> work) {
   post(*new PostedFunction(std::move(work)));  // deletes itself when it runs or is discarded
 }
 
@@ -444,7 +444,8 @@ void EventLoop::poll() {
   core_->poll();
 }
 
-void EventLoop::post(std::function<void()> work) {
+void EventLoop::post(UniqueFunction<void()> work) {
+  if (!work) detail::fail_precondition("EventLoop::post: the function is empty");
   core_->post(std::move(work));
 }
 

@@ -19,7 +19,6 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,7 +110,7 @@ class LoopCore {
 
   /// Runs `work` in one of the next turns. REQUIRES: it is in no queue.
   void post(Runnable& work) noexcept { inbox_.post(work); }
-  void post(std::function<void()> work);
+  void post(UniqueFunction<void()> work);
   /// Takes `work` back if it was posted and has not begun to run; whether it did.
   bool cancel_posted(Runnable& work) noexcept { return inbox_.cancel(work); }
   void stop() noexcept { inbox_.request_stop(); }

@@ -91,7 +91,7 @@ SignalWatch::~SignalWatch() {
   if (kept > 0) ::raise(kept);
 }
 
-void SignalWatch::attach(LoopCore& core, std::function<void()> on_signal) {
+void SignalWatch::attach(LoopCore& core, UniqueFunction<void()> on_signal) {
   if (!event_) return;
   on_signal_ = std::move(on_signal);
   if (core.add(event_.get(), EPOLLIN, *this)) return;

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 
 namespace nearcall::inline v0::detail {
 
@@ -34,7 +33,7 @@ class SignalWatch final : public FdWatcher {
   ~SignalWatch();
 
   /// From now on, and for what came before. REQUIRES: once; `core` outlives this.
-  void attach(LoopCore& core, std::function<void()> on_signal);
+  void attach(LoopCore& core, UniqueFunction<void()> on_signal);
 
   void on_fd_events(std::uint32_t epoll_events) override;
 
@@ -45,7 +44,7 @@ class SignalWatch final : public FdWatcher {
   };
 
   LoopCore* core_ = nullptr;
-  std::function<void()> on_signal_;
+  UniqueFunction<void()> on_signal_;
   ForkMark fork_mark_;
   UniqueFd event_;
   std::array<Replaced, 2> replaced_;

@@ -41,7 +41,7 @@ class PoolCore {
       thread.join();
   }
 
-  bool try_post(std::function<void()> work);
+  bool try_post(UniqueFunction<void()> work);
   void post(Runnable& work);
   bool cancel(Runnable& work) noexcept;
   // Out of line: a coroutine that moves between threads must not keep a thread_local's address.
@@ -50,19 +50,19 @@ class PoolCore {
  private:
   class Function final : public Runnable {
    public:
-    Function(PoolCore& pool, std::function<void()> work) : pool_(&pool), work_(std::move(work)) {
+    Function(PoolCore& pool, UniqueFunction<void()> work) : pool_(&pool), work_(std::move(work)) {
       pool_->waiting_functions_.fetch_add(1, std::memory_order_relaxed);
     }
     ~Function() { pool_->waiting_functions_.fetch_sub(1, std::memory_order_relaxed); }
     void run() noexcept override {
-      const std::function<void()> work = std::move(work_);
+      UniqueFunction<void()> work = std::move(work_);
       delete this;
       work();
     }
 
    private:
     PoolCore* pool_;
-    std::function<void()> work_;
+    UniqueFunction<void()> work_;
   };
 
   /// Starts a thread if the idle ones are not enough; not while the pool ends: those that are
@@ -85,7 +85,7 @@ class PoolCore {
   std::vector<std::thread> threads_;
 };
 
-bool PoolCore::try_post(std::function<void()> work) {
+bool PoolCore::try_post(UniqueFunction<void()> work) {
   if (waiting_functions_.load(std::memory_order_relaxed) >= max_queued_) return false;
   auto function = std::make_unique<Function>(*this, std::move(work));
   try {
@@ -152,7 +152,8 @@ ThreadPool::ThreadPool(std::size_t max_threads, std::size_t max_queued)
 
 ThreadPool::~ThreadPool() = default;
 
-bool ThreadPool::try_post(std::function<void()> work) {
+bool ThreadPool::try_post(UniqueFunction<void()> work) {
+  if (!work) detail::fail_precondition("ThreadPool::try_post: the function is empty");
   return core_->try_post(std::move(work));
 }
 

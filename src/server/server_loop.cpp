@@ -12,7 +12,7 @@ constexpr auto last_patience = std::chrono::seconds(1);
 
 }  // namespace
 
-ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained)
+ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, UniqueFunction<void()> on_drained)
     : shared_(&shared),
       loop_(&loop),
       on_drained_(std::move(on_drained)),

@@ -6,7 +6,6 @@
 #include "server/server_connection.hpp"
 #include "server/server_shared.hpp"
 
-#include <functional>
 #include <memory>
 
 namespace nearcall::inline v0::detail {
@@ -17,7 +16,7 @@ namespace nearcall::inline v0::detail {
 class ServerLoop final : public ServerConnection::Owner {
  public:
   /// `on_drained` is called once, on the loop, when a drain is complete.
-  ServerLoop(ServerShared& shared, EventLoop& loop, std::function<void()> on_drained);
+  ServerLoop(ServerShared& shared, EventLoop& loop, UniqueFunction<void()> on_drained);
   ServerLoop(const ServerLoop&) = delete;
   ServerLoop& operator=(const ServerLoop&) = delete;
   ~ServerLoop();
@@ -52,7 +51,7 @@ class ServerLoop final : public ServerConnection::Owner {
 
   ServerShared* shared_;
   EventLoop* loop_;
-  std::function<void()> on_drained_;
+  UniqueFunction<void()> on_drained_;
   IntrusiveList<ServerConnection> connections_;
   IntrusiveList<ServerConnection> done_;
   Drain drain_ = Drain::no;

@@ -313,12 +313,28 @@ TEST(EventLoop, SyncWaitDrivesTheBoundLoopAndLeavesItsStopRequestsAlone) {
   loop.run();  // ends at once: it was told to stop
 }
 
+TEST(EventLoop, CallsWhatCannotBeCopied) {
+  EventLoop loop;
+  int seen = 0;
+  loop.post([&seen, held = std::make_unique<int>(7)] { seen = *held; });
+
+  loop.poll();
+
+  EXPECT_EQ(seen, 7);
+}
+
 TEST(EventLoopDeathTest, RunInsideOfAnotherLoopStopsTheProgram) {
   EventLoop loop;
   EventLoop other;
   loop.post([&] { other.run(); });
 
   EXPECT_DEATH(loop.poll(), "inside of itself or another loop");
+}
+
+TEST(EventLoopDeathTest, AnEmptyFunctionThatIsPostedStopsTheProgram) {
+  EventLoop loop;
+
+  EXPECT_DEATH(loop.post(nullptr), "the function is empty");
 }
 
 TEST(EventLoopDeathTest, RunInsideOfItselfStopsTheProgram) {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -27,6 +28,22 @@ TEST(ThreadPool, RunsEverythingBeforeItEnds) {
   }
 
   EXPECT_EQ(count, 100);
+}
+
+TEST(ThreadPool, CallsWhatCannotBeCopied) {
+  std::atomic<int> seen = 0;
+  {
+    ThreadPool pool(1);
+    EXPECT_TRUE(pool.try_post([&seen, held = std::make_unique<int>(7)] { seen = *held; }));
+  }
+
+  EXPECT_EQ(seen, 7);
+}
+
+TEST(ThreadPoolDeathTest, AnEmptyFunctionThatIsPostedStopsTheProgram) {
+  ThreadPool pool(1);
+
+  EXPECT_DEATH(static_cast<void>(pool.try_post(nullptr)), "the function is empty");
 }
 
 TEST(ThreadPool, StartsNoMoreThreadsThanItMay) {
