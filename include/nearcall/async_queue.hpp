@@ -32,7 +32,7 @@ class QueuePermits {
   SemaphoreAwaiter take_item() noexcept;
   void give_room() noexcept;
   void give_item() noexcept;
-  void end() noexcept;
+  void close() noexcept;
 
  private:
   std::unique_ptr<Semaphore> room_;
@@ -83,7 +83,7 @@ class AsyncQueue {
       const std::lock_guard lock(mutex_);
       is_closed_ = true;
     }
-    permits_.end();
+    permits_.close();
   }
   [[nodiscard]] bool is_closed() const noexcept {
     const std::lock_guard lock(mutex_);

@@ -21,7 +21,7 @@ struct AdvancedLimits {
   /// A server's: new calls that are taken from the connection before others have their turn, 1 to
   /// 1,000,000; what was read beyond them waits. Fairness under floods of requests.
   std::uint32_t max_new_streams_per_turn = 32;
-  /// Calls that a reset ended and whose owner has not let go of them yet, 1 to 1,000,000; then the
+  /// Calls that a reset ended and whose owner has not released them yet, 1 to 1,000,000; then the
   /// connection ends. Rapid reset, where there are many slots.
   std::uint32_t max_resets_outstanding = 1000;
   /// A server's: requests that we refused (no slot, malformed, too large) and that no handler ever
@@ -62,9 +62,9 @@ struct AdvancedLimits {
   /// CVE-2019-9518.
   std::uint32_t max_empty_data = 100;
   /// DATA frames of less than `tiny_payload` bytes (1 to 64), PRIORITY, and frames for streams that
-  /// we let go of beyond what may have been on its way, 100 to 1,000,000; then the connection ends.
-  /// A frame that ends the stream or completes a message is free; `tiny_payload` consumed bytes pay
-  /// for one frame: data dribble (RUSTSEC-2026-0258, CVE-2026-84304), resource loop
+  /// were released beyond what may have been on its way, 100 to 1,000,000; then the connection
+  /// ends. A frame that ends the stream or completes a message is free; `tiny_payload` consumed
+  /// bytes pay for one frame: data dribble (RUSTSEC-2026-0258, CVE-2026-84304), resource loop
   /// (CVE-2019-9513).
   std::uint32_t max_overhead_frames = 10'000;
   std::uint32_t tiny_payload = 16;

@@ -229,8 +229,8 @@ class ConnectContext {
 
   /// The target that the channel was made with.
   const std::string& target() const noexcept { return target_; }
-  /// When the attempt is given up: time_point::max() if never. A connector that is late is
-  /// abandoned: its task is destroyed where it waits, and with it what it holds.
+  /// When the attempt is cancelled: time_point::max() if never. A connector that is late is
+  /// not awaited: its task is destroyed where it waits, and with it what it holds.
   std::chrono::steady_clock::time_point deadline() const noexcept { return deadline_; }
   /// Stops when nobody wants the connection any more.
   const std::stop_token& cancellation() const noexcept { return cancellation_; }

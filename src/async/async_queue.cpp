@@ -45,7 +45,7 @@ void QueuePermits::give_item() noexcept {
   items_->release();
 }
 
-void QueuePermits::end() noexcept {
+void QueuePermits::close() noexcept {
   room_->set_unlimited(true);
   items_->set_unlimited(true);
 }

@@ -47,7 +47,7 @@ constinit thread_local Labels labels;
   return labels.current;
 }
 
-[[gnu::noinline]] void BusyMeter::forget_labels() noexcept {
+[[gnu::noinline]] void BusyMeter::clear_labels() noexcept {
   labels.count = 0;
   labels.has_more = false;
 }
@@ -63,7 +63,7 @@ std::optional<std::string> BusyMeter::describe(Duration took, std::string_view u
     }
     if (labels.has_more) names += " and others";
   }
-  forget_labels();
+  clear_labels();
   if (names.empty()) return std::nullopt;
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   return "event loop occupied for " + std::to_string(milliseconds) + " ms by " + names;

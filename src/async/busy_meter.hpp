@@ -59,10 +59,10 @@ class BusyMeter {
   /// The time up to now counts against nobody.
   void begin(TimePoint now) noexcept {
     since_ = now;
-    forget_labels();
+    clear_labels();
   }
   /// What runs next is looked at by itself: the labels up to now are not to blame for it.
-  static void forget_labels() noexcept;
+  static void clear_labels() noexcept;
   /// A look at the clock, with which the next stretch begins. If what ran took as long as the
   /// threshold or longer: what to say about it. `unnamed` is what ran if it had no label; without
   /// it, that is nobody's fault.
@@ -70,7 +70,7 @@ class BusyMeter {
     const Duration took = now - since_;
     since_ = now;
     if (took < threshold_) {
-      forget_labels();
+      clear_labels();
       return std::nullopt;
     }
     return describe(took, unnamed);

@@ -5,12 +5,12 @@
 namespace nearcall::inline v0::detail {
 
 SpinSource::~SpinSource() {
-  if (set_ != nullptr) set_->forget(*this);
+  if (set_ != nullptr) set_->unmark(*this);
 }
 
 HotSources::~HotSources() {
   while (count_ > 0)
-    forget(*sources_[count_ - 1]);
+    unmark(*sources_[count_ - 1]);
 }
 
 bool HotSources::mark(SpinSource& source) {
@@ -21,7 +21,7 @@ bool HotSources::mark(SpinSource& source) {
         if (other->progress_at_ < coldest->progress_at_) coldest = other;
       }
       if (!coldest->prepare_park()) return false;
-      forget(*coldest);
+      unmark(*coldest);
     }
     source.set_ = this;
     source.index_ = count_;
@@ -31,7 +31,7 @@ bool HotSources::mark(SpinSource& source) {
   return true;
 }
 
-void HotSources::forget(SpinSource& source) noexcept {
+void HotSources::unmark(SpinSource& source) noexcept {
   if (source.set_ != this) return;
   SpinSource* const last = sources_[--count_];
   sources_[source.index_] = last;
@@ -54,7 +54,7 @@ bool HotSources::poll(TimePoint now, Duration patience) {
       if (index < count_ && sources_[index] == &source) source.progress_at_ = spun_;
     } else if (index < count_ && sources_[index] == &source &&
                spun_ - source.progress_at_ > patience && source.prepare_park()) {
-      forget(source);
+      unmark(source);
     }
   }
   return has_progress;
@@ -66,7 +66,7 @@ bool HotSources::park() {
     if (index >= count_) continue;
     SpinSource& source = *sources_[index];
     if (source.prepare_park()) {
-      forget(source);
+      unmark(source);
     } else {
       is_quiet = false;
       source.spin_once();

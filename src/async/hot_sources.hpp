@@ -53,7 +53,7 @@ class HotSources {
   /// `source` had traffic. When the set is full, takes the place of the source whose traffic was
   /// longest ago; false if even that one has news.
   bool mark(SpinSource& source);
-  void forget(SpinSource& source) noexcept;
+  void unmark(SpinSource& source) noexcept;
 
   /// A stretch of polling begins; the time before it counts against nobody.
   void begin(TimePoint now) noexcept { last_pass_ = now; }

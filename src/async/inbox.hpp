@@ -25,7 +25,7 @@ class Inbox {
 
   // From any thread.
 
-  /// REQUIRES: `work` is in no queue, and lives until it has run, was discarded or cancelled.
+  /// REQUIRES: `work` is in no queue, and lives until it has run, was dropped or cancelled.
   void post(Runnable& work) noexcept;
   /// Takes `work` back if it has not left the inbox yet; whether it did.
   bool cancel(Runnable& work) noexcept;

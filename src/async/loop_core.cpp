@@ -37,7 +37,7 @@ class PostedFunction final : public Runnable {
     const std::unique_ptr<PostedFunction> self(this);
     work_();
   }
-  void discard() noexcept override { delete this; }
+  void drop() noexcept override { delete this; }
 
  private:
   UniqueFunction<void()> work_;
@@ -87,7 +87,7 @@ LoopCore::~LoopCore() {
       }
     }
     while (Runnable* work = inbox_.take()) {
-      work->discard();
+      work->drop();
       is_done = false;
     }
   }
@@ -169,7 +169,7 @@ void LoopCore::catch_up() {
   if (poller_.has_watchers() || inbox_.has_news() || has_work()) turn(/*may_block=*/false);
 }
 
-void LoopCore::end_tasks() {
+void LoopCore::destroy_tasks() {
   while (LoopOwned* const task = tasks_.front())
     task->destroy();
   for (int round = 0; round < max_rounds_per_poll && (inbox_.has_news() || has_work()); ++round)
@@ -221,7 +221,7 @@ void LoopCore::request_turn_end(TurnEndHook& hook) {
 }
 
 void LoopCore::post(UniqueFunction<void()> work) {
-  post(*new PostedFunction(std::move(work)));  // deletes itself when it runs or is discarded
+  post(*new PostedFunction(std::move(work)));  // deletes itself when it runs or is dropped
 }
 
 void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
@@ -363,7 +363,7 @@ void LoopCore::run_ready() {
 }
 
 void LoopCore::run_one(Runnable& work, TimePoint& before) {
-  BusyMeter::forget_labels();
+  BusyMeter::clear_labels();
   work.run();
   const TimePoint after = clocks_.coarse();
   if (after == before) return;

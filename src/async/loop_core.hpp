@@ -121,7 +121,7 @@ class LoopCore {
   /// before it sleeps, and calls its prepare_park() before it stops to do so. False: it did not
   /// become hot, and the caller announces that it will not poll itself.
   [[nodiscard]] bool mark_hot(SpinSource& source) { return is_running() && hot_.mark(source); }
-  void forget(SpinSource& source) noexcept { hot_.forget(source); }
+  void unmark(SpinSource& source) noexcept { hot_.unmark(source); }
 
   // Who keeps the loop from turning.
 
@@ -156,7 +156,7 @@ class LoopCore {
   /// Inside of an Entry: does what came while nobody drove the loop.
   void catch_up();
   /// Inside of an Entry: destroys the spawned tasks, and does what they leave to be done.
-  void end_tasks();
+  void destroy_tasks();
   int fd();
   /// Makes the descriptors, if they are not there.
   std::error_code open() { return poller_.open(); }

@@ -31,7 +31,7 @@ class PostedResume final : public Runnable {
   bool take_back() noexcept;
 
   void run() noexcept override;
-  void discard() noexcept override;
+  void drop() noexcept override;
 
  private:
   bool goes_home() const noexcept { return home_ != nullptr && to_is_home_; }

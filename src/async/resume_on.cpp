@@ -50,7 +50,7 @@ void PostedResume::run() noexcept {
   moving_.resume();
 }
 
-void PostedResume::discard() noexcept {
+void PostedResume::drop() noexcept {
   is_pending_ = false;
   if (home_ != nullptr && !to_is_home_) home_->cancel_leave();
 }

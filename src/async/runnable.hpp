@@ -13,7 +13,7 @@ class Runnable : public ListHook {
   /// Called once a time that it was queued, after it has left the queue; may queue or destroy it.
   virtual void run() noexcept = 0;
   /// Called instead of run() when the queue goes first.
-  virtual void discard() noexcept {}
+  virtual void drop() noexcept {}
 
  protected:
   ~Runnable() = default;

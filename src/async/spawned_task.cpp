@@ -40,9 +40,9 @@ void SpawnedTask::begin() noexcept {
 void SpawnedTask::on_done() noexcept {
   state_ = State::finished;
   if (home_.is_here()) {
-    end();
+    finish();
   } else {
-    home_.bring_home(end_);
+    home_.bring_home(finish_);
   }
 }
 
@@ -53,17 +53,17 @@ void SpawnedTask::destroy() noexcept {
     state_ = State::cancelled;
     std::exchange(frame_, {}).coroutine.destroy();
   }
-  end();
+  finish();
 }
 
-void SpawnedTask::end() noexcept {
+void SpawnedTask::finish() noexcept {
   ScopeCore* const scope = scope_;
   unlink();
   {
     const std::lock_guard lock(mutex_);
     has_left_loop_ = true;
   }
-  for (Work* work : {&begin_, &end_, &cancel_})
+  for (Work* work : {&begin_, &finish_, &cancel_})
     loop_->cancel_posted(*work);
   ended_.set_unlimited(true);
   release();
@@ -92,11 +92,11 @@ TaskFrame SpawnedTask::take_frame() noexcept {
 
 void SpawnedTask::release() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (state_ == State::finished && frame_.promise->has_thrown()) terminate();
+  if (state_ == State::finished && frame_.promise->has_thrown()) abort_by_exception();
   delete this;
 }
 
-void SpawnedTask::terminate() const noexcept {
+void SpawnedTask::abort_by_exception() const noexcept {
   try {
     std::rethrow_exception(frame_.promise->exception());
   } catch (const std::exception& error) {

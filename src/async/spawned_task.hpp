@@ -48,25 +48,25 @@ class SpawnedTask final : public LoopOwned {
   class Work final : public Runnable {
    public:
     using Function = void (SpawnedTask::*)() noexcept;
-    Work(SpawnedTask& task, Function function, Function discarded) noexcept
-        : task_(&task), function_(function), discarded_(discarded) {}
+    Work(SpawnedTask& task, Function function, Function dropped) noexcept
+        : task_(&task), function_(function), dropped_(dropped) {}
     void run() noexcept override { (task_->*function_)(); }
-    void discard() noexcept override {
-      if (discarded_ != nullptr) (task_->*discarded_)();
+    void drop() noexcept override {
+      if (dropped_ != nullptr) (task_->*dropped_)();
     }
 
    private:
     SpawnedTask* task_;
     Function function_;
-    Function discarded_;
+    Function dropped_;
   };
 
   ~SpawnedTask() override;
   void begin() noexcept;
   void on_done() noexcept;
-  void end() noexcept;
+  void finish() noexcept;
   bool is_cancel_requested() noexcept;
-  [[noreturn]] void terminate() const noexcept;
+  [[noreturn]] void abort_by_exception() const noexcept;
 
   LoopCore* const loop_;
   ScopeCore* const scope_ = nullptr;
@@ -75,7 +75,7 @@ class SpawnedTask final : public LoopOwned {
   State state_ = State::waits;
   Work begin_{*this, &SpawnedTask::begin, &SpawnedTask::destroy};
   /// If it ended on another thread.
-  Work end_{*this, &SpawnedTask::end, nullptr};
+  Work finish_{*this, &SpawnedTask::finish, nullptr};
   Work cancel_{*this, &SpawnedTask::destroy, nullptr};
   /// The owner's and the handle's.
   std::atomic<int> references_{2};

@@ -112,7 +112,7 @@ SyncWaitLoop::SyncWaitLoop() {
 SyncWaitLoop::~SyncWaitLoop() {
   if (!ends_tasks_) return;
   const LoopCore::Entry entry(loop_->core());
-  loop_->core().end_tasks();
+  loop_->core().destroy_tasks();
 }
 
 void SyncWaitLoop::drive(std::coroutine_handle<> task, TaskPromiseBase& promise) {

@@ -17,7 +17,7 @@ namespace detail {
 namespace {
 
 /// How soon a descriptor is looked at again that the system could not watch.
-constexpr detail::Duration look_again_after = std::chrono::milliseconds(10);
+constexpr Duration look_again_after = std::chrono::milliseconds(10);
 
 bool is_shortage(const std::error_code& error) noexcept {
   return error == std::errc::too_many_files_open ||
@@ -61,7 +61,7 @@ bool Waiter::start() {
 bool Waiter::watch() {
   std::error_code error = core_->add(awaiter_->fd_, awaiter_->events_, *this);
   if (error == std::errc::file_exists) {
-    duplicate_ = detail::UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    duplicate_ = UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     error = duplicate_ ? core_->add(duplicate_.get(), awaiter_->events_, *this)
                        : std::error_code(errno, std::system_category());
   }
@@ -107,8 +107,7 @@ bool WaitAwaiter::await_ready() noexcept {
   } else if (fd_ >= 0 && is_fd_ready(fd_, events_)) {
     outcome_ = Outcome::ready;
   }
-  if (outcome_ == Outcome::none && deadline_ <= detail::SteadyClock::now())
-    outcome_ = Outcome::deadline;
+  if (outcome_ == Outcome::none && deadline_ <= SteadyClock::now()) outcome_ = Outcome::deadline;
   return outcome_ != Outcome::none;
 }
 

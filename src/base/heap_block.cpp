@@ -16,7 +16,7 @@
 #define NEARCALL_POISON_KEPT 1
 #endif
 #endif
-#ifdef NEARCALL_POISON_KEPT  // so that the sanitizer sees who still uses what was let go of
+#ifdef NEARCALL_POISON_KEPT  // so that the sanitizer sees who still uses what was released
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(data, size) static_cast<void>(0)
@@ -72,7 +72,7 @@ struct Stock {
 
 constinit thread_local Stock stock{};
 
-/// Empties the stock when its thread ends; what is let go of after that is not kept.
+/// Empties the stock when its thread ends; what is released after that is not kept.
 struct StockCloser {
   StockCloser() noexcept { stock.state = Stock::State::in_use; }
   StockCloser(const StockCloser&) = delete;
@@ -125,7 +125,7 @@ void HeapBlock::grow(std::size_t size) {
   size_ = wanted;
 }
 
-void HeapBlock::let_go(std::byte* data, std::size_t size) noexcept {
+void HeapBlock::keep_or_free(std::byte* data, std::size_t size) noexcept {
   if (may_keep(size)) {
     stock.put({data, size});
   } else {

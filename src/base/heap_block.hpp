@@ -7,11 +7,11 @@
 
 namespace nearcall::inline v0::detail {
 
-/// A piece of memory, not cleared. Each thread keeps a few large ones that were let go of on it: a
+/// A piece of memory, not cleared. Each thread keeps a few large ones that were released on it: a
 /// flow of large messages then neither asks the system for memory nor touches fresh pages, whatever
 /// the host's malloc gives back in between.
 ///
-/// Thread safety: as any value; it may be let go of on another thread than it was made on.
+/// Thread safety: as any value; it may be released on another thread than it was made on.
 class HeapBlock {
  public:
   /// Blocks of this size or more are kept; they are multiples of it.
@@ -32,7 +32,7 @@ class HeapBlock {
     return *this;
   }
   ~HeapBlock() {
-    if (data_ != nullptr) let_go(data_, size_);
+    if (data_ != nullptr) keep_or_free(data_, size_);
   }
 
   /// A block of at least `size` bytes, and not many times as large, that this thread has kept; else
@@ -64,7 +64,7 @@ class HeapBlock {
   bool empty() const noexcept { return size_ == 0; }
 
  private:
-  static void let_go(std::byte* data, std::size_t size) noexcept;
+  static void keep_or_free(std::byte* data, std::size_t size) noexcept;
 
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;

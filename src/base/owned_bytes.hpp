@@ -21,8 +21,8 @@ class BytesOwner {
   BytesOwner& operator=(const BytesOwner&) = delete;
 
   void add_reference() noexcept { ++references_; }
-  void drop_reference() noexcept {
-    if (--references_ == 0) let_go();
+  void release_reference() noexcept {
+    if (--references_ == 0) on_unreferenced();
   }
   std::size_t references() const noexcept { return references_; }
 
@@ -33,7 +33,7 @@ class BytesOwner {
 
  private:
   /// Nobody refers to the bytes any more.
-  virtual void let_go() noexcept = 0;
+  virtual void on_unreferenced() noexcept = 0;
 
   std::size_t references_ = 1;
 };
@@ -58,7 +58,7 @@ class OwnedBytes {
     return *this;
   }
   ~OwnedBytes() {
-    if (owner_ != nullptr) owner_->drop_reference();
+    if (owner_ != nullptr) owner_->release_reference();
   }
 
   static OwnedBytes copy_of(ByteSpan bytes) {
@@ -99,7 +99,7 @@ class OwnedBytes {
 
    private:
     explicit Block(std::size_t heap_block) noexcept : heap_block_(heap_block) {}
-    void let_go() noexcept override {
+    void on_unreferenced() noexcept override {
       if (const std::size_t size = heap_block_; size > 0) {
         HeapBlock::adopt(reinterpret_cast<std::byte*>(this), size);
       } else {

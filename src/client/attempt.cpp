@@ -89,7 +89,7 @@ grpc::MetadataLimits Attempt::limits() const noexcept {
 }
 
 void Attempt::on_ok() {
-  messages_.in().end();  // which finds a message that was cut off, if somebody reads
+  messages_.in().finish();  // which finds a message that was cut off, if somebody reads
   if (state_ == State::open) end(Seen::answered, Status());
 }
 
@@ -173,7 +173,7 @@ void Attempt::close() {
 void Attempt::end_messages() {
   state_ = State::ended;
   messages_.out().close();
-  messages_.in().end();
+  messages_.in().finish();
   release_stream();
 }
 

@@ -43,7 +43,7 @@ BlockingConnection::~BlockingConnection() {
   if (client_.pump().has_ended() || !is_in_maker()) return;
   client_.session().send_goaway(http2::ErrorCode::no_error, {});
   flush();
-  client_.pump().end(EndReason::cancelled, "the channel closed it");
+  client_.pump().close(EndReason::cancelled, "the channel closed it");
 }
 
 // ---- turns --------------------------------------------------------------------------------------

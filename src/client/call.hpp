@@ -107,7 +107,7 @@ class Call final : private AttemptObserver {
     bool is_used() const noexcept { return references() > 1; }
 
    private:
-    void let_go() noexcept override {}
+    void on_unreferenced() noexcept override {}
   };
 
   // AttemptObserver

@@ -19,14 +19,14 @@ LoopConnection::LoopConnection(Backend& backend, LoopCore& loop, LoopConnectionO
 LoopConnection::~LoopConnection() {
   give_up_attempt();
   begin_closing();
-  if (client_) client_->pump().end(EndReason::cancelled, "the channel closed it");
+  if (client_) client_->pump().close(EndReason::cancelled, "the channel closed it");
 }
 
 void LoopConnection::abandon(const Status& why) {
   give_up_attempt();
   begin_closing();
   fail_waiting(why);
-  if (client_) client_->pump().end(EndReason::cancelled, why.message());
+  if (client_) client_->pump().close(EndReason::cancelled, why.message());
   driver_.reset();
 }
 

@@ -27,7 +27,7 @@ void LoopDriver::start() {
 }
 
 void LoopDriver::stop() noexcept {
-  core_->forget(*this);
+  core_->unmark(*this);
   for (const Watch& watched : watches_) {
     core_->remove(watched.fd, *this);
   }
@@ -143,7 +143,7 @@ void LoopDriver::watch(int fd, short events) {
     known->events |= wanted;
     error = core_->modify(fd, known->events, *this);
   }
-  if (error) pump_->end(EndReason::read_failed, "epoll_ctl: " + error.message());
+  if (error) pump_->close(EndReason::read_failed, "epoll_ctl: " + error.message());
 }
 
 void LoopDriver::note_use() noexcept {

@@ -76,7 +76,7 @@ void MessageInbox::store_fragment() {
     }
   }
   if (!fragment_.empty()) {
-    forget_what_was_read();
+    drop_what_was_read();
     const bool parked_is_kept = has_parked_ && parked_.data() == kept_.data();
     kept_.insert(kept_.end(), fragment_.begin(), fragment_.end());
     if (parked_is_kept) parked_ = ByteSpan(kept_).first(parked_.size());  // it may have moved
@@ -86,7 +86,7 @@ void MessageInbox::store_fragment() {
 
 /// A reader may be behind for as long as the stream lasts, so this does not wait for the end of
 /// what is kept. Moves no more bytes than have been read.
-void MessageInbox::forget_what_was_read() {
+void MessageInbox::drop_what_was_read() {
   const std::size_t unread = kept_.size() - kept_begin_;
   if (has_parked_ || kept_begin_ < unread) return;
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_begin_));
@@ -126,7 +126,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
   switch (step.kind) {
     case Kind::message: {
       if (!parse(step.message, into)) return Read::ended;
-      assembler_.let_go();
+      assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
       return Read::message;
@@ -174,7 +174,7 @@ void MessageInbox::fail(Status why) {
   binding_->owner->on_bad_message(std::move(why));
 }
 
-void MessageInbox::end() noexcept {
+void MessageInbox::finish() noexcept {
   if (input_ == Input::open) input_ = Input::ended;
   serve();
 }

@@ -59,7 +59,7 @@ class MessageInbox {
   /// What a compressed message fails with (MessageAssembler).
   void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
   /// There comes no more: readers get what is there, then nothing. They are no longer waited for.
-  void end() noexcept;
+  void finish() noexcept;
   /// Drops what was not read and whatever still comes.
   void drop() noexcept;
   /// Whether the peer has ended its messages (there may be unread ones).
@@ -107,7 +107,7 @@ class MessageInbox {
   void store_fragment();
   /// Whether what came so far ends where a message does.
   bool ends_at_message() noexcept;
-  void forget_what_was_read();
+  void drop_what_was_read();
   /// Memory follows what is unread, whatever was kept before.
   void shrink_kept();
   /// Parses for the one who waits, if there is one.

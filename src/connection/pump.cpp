@@ -104,11 +104,11 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
       dispatch_events(now);
       return after_input(now);
     case IoResult::Kind::end_of_stream:
-      end(session_.is_drained() ? EndReason::drained : EndReason::peer_closed,
-          "the peer closed the connection");
+      close(session_.is_drained() ? EndReason::drained : EndReason::peer_closed,
+            "the peer closed the connection");
       return Progress::ended;
     case IoResult::Kind::failed:
-      end(EndReason::read_failed, result.error().message());
+      close(EndReason::read_failed, result.error().message());
       return Progress::ended;
   }
   return Progress::none;
@@ -167,7 +167,7 @@ void Pump::dispatch(const http2::Event& event) {
 Pump::Progress Pump::after_input(TimePoint now) {
   if (!session_.is_broken()) return has_ended() ? Progress::ended : Progress::some;
   flush(now);
-  end(EndReason::protocol_violation, violation_);
+  close(EndReason::protocol_violation, violation_);
   return Progress::ended;
 }
 
@@ -187,7 +187,7 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
       is_write_blocked_ = true;
     } else {
       write_has_failed_ = true;
-      end_after_write_failure(result.error());
+      close_after_write_failure(result.error());
       return Progress::ended;
     }
   }
@@ -195,20 +195,20 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
   if (!session_.is_broken() && !is_ending_ && session_.is_drained() && !session_.has_output()) {
-    end(EndReason::drained, "all calls are over");
+    close(EndReason::drained, "all calls are over");
     return Progress::ended;
   }
   return Progress::some;
 }
 
 /// The peer has closed, and what it said before that (GOAWAY) is still to be read.
-void Pump::end_after_write_failure(std::error_code error) {
+void Pump::close_after_write_failure(std::error_code error) {
   const TimePoint now = SteadyClock::now();
   constexpr int most_reads = 64;
   for (int reads = 0; reads < most_reads && !has_ended(); ++reads) {
     if (read(read_scratch(), now) != Progress::some) break;
   }
-  end(EndReason::write_failed, error.message());
+  close(EndReason::write_failed, error.message());
 }
 
 void Pump::on_time(TimePoint now) {
@@ -224,7 +224,7 @@ void Pump::trim() noexcept {
   if (!has_unread()) unread_ = std::vector<std::byte>();
 }
 
-void Pump::end(EndReason reason, std::string_view what) {
+void Pump::close(EndReason reason, std::string_view what) {
   if (has_ended()) return;
   end_reason_ = reason;
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
@@ -232,15 +232,15 @@ void Pump::end(EndReason reason, std::string_view what) {
   handler_->on_end(reason, text);
 }
 
-void Pump::end_with_goaway(EndReason reason,
-                           http2::ErrorCode code,
-                           std::string_view what,
-                           TimePoint now) {
+void Pump::close_with_goaway(EndReason reason,
+                             http2::ErrorCode code,
+                             std::string_view what,
+                             TimePoint now) {
   if (has_ended()) return;
   session_.send_goaway(code, what);
   is_ending_ = true;
   flush(now);
-  end(reason, what);
+  close(reason, what);
 }
 
 }  // namespace nearcall::inline v0::detail

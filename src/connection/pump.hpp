@@ -88,12 +88,12 @@ class Pump {
   TimePoint next_deadline() const noexcept { return session_.next_deadline(); }
 
   /// Ends the connection, the first time that it is called.
-  void end(EndReason reason, std::string_view what);
+  void close(EndReason reason, std::string_view what);
   /// The same, and tells the peer why, as far as the transport takes it now.
-  void end_with_goaway(EndReason reason,
-                       http2::ErrorCode code,
-                       std::string_view what,
-                       TimePoint now);
+  void close_with_goaway(EndReason reason,
+                         http2::ErrorCode code,
+                         std::string_view what,
+                         TimePoint now);
   bool has_ended() const noexcept { return end_reason_ != EndReason::none; }
   EndReason end_reason() const noexcept { return end_reason_; }
 
@@ -108,7 +108,7 @@ class Pump {
   void keep_unread(TimePoint now);
   void dispatch(const http2::Event& event);
   Progress after_input(TimePoint now);
-  void end_after_write_failure(std::error_code error);
+  void close_after_write_failure(std::error_code error);
 
   PumpHandler* handler_;
   std::unique_ptr<Transport> transport_;
@@ -120,7 +120,7 @@ class Pump {
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;
-  /// Our GOAWAY is not the last word of a drain: end() comes right after it.
+  /// Our GOAWAY is not the last word of a drain: close() comes right after it.
   bool is_ending_ = false;
   bool is_write_blocked_ = false;
   bool write_has_failed_ = false;

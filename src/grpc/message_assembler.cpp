@@ -28,7 +28,7 @@ MessageAssembler::Step MessageAssembler::next_slowly(ByteSpan& input) {
     case State::body:
       return take_body(input);
     case State::delivered:
-      let_go();
+      release();
       [[fallthrough]];
     case State::boundary:
     case State::prefix: {

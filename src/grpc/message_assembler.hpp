@@ -73,7 +73,7 @@ class MessageAssembler {
   void advance(std::size_t count);
 
   /// The caller is done with the last message, whose memory goes if it is large.
-  void let_go() noexcept {
+  void release() noexcept {
     if (state_ != State::delivered) return;
     buffer_.expect(0);
     state_ = State::boundary;

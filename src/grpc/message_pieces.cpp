@@ -27,7 +27,7 @@ MessagePieces::MessagePieces(const OutgoingMessage& message, BytesOwner& owner)
     coded.EnableAliasing(true);
     message.message().SerializeWithCachedSizes(&coded);
   }
-  end_piece();
+  finish_piece();
   CHECK(ended_ == size_ && "a message must not change while it is sent", ended_, size_);
   if (in_fields_ < size_ / 2) copy_fields();
 }
@@ -36,7 +36,7 @@ MessagePieces::MessagePieces(const OutgoingMessage& message, BytesOwner& owner)
 MutableByteSpan MessagePieces::next_chunk() {
   if (block_end_ == block_.size()) {
     const std::size_t larger = std::min(block_.size() * 2, max_block);
-    end_piece();
+    finish_piece();
     const std::size_t left = size_ - std::min(size_, ended_);
     block_ = OwnedBytes(std::clamp(left, std::size_t{1}, larger));
     block_begin_ = block_end_ = 0;
@@ -48,7 +48,7 @@ MutableByteSpan MessagePieces::next_chunk() {
   return {chunk, count};
 }
 
-void MessagePieces::end_piece() {
+void MessagePieces::finish_piece() {
   if (block_begin_ == block_end_) return;
   pieces_.push_back(block_.share(block_begin_, block_end_ - block_begin_));
   ended_ += block_end_ - block_begin_;
@@ -92,7 +92,7 @@ bool MessagePieces::WriteAliasedRaw(const void* data, int size) {
     copy(field);
     return true;
   }
-  end_piece();
+  finish_piece();
   pieces_.emplace_back(owner_, field);
   ended_ += field.size();
   in_fields_ += field.size();

@@ -49,7 +49,7 @@ class MessagePieces final : private google::protobuf::io::ZeroCopyOutputStream {
   MutableByteSpan next_chunk();
   void copy(ByteSpan bytes);
   /// What was written since the last piece becomes one.
-  void end_piece();
+  void finish_piece();
   void copy_fields();
 
   BytesOwner& owner_;

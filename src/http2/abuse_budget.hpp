@@ -48,12 +48,12 @@ class AbuseBudget {
   }
   /// Some other frame that is not worth its header.
   Verdict overhead_frame();
-  /// We let go of a stream on which the peer may still send `window` bytes, and did not know yet.
-  void stream_abandoned(std::uint32_t window) noexcept {
+  /// Input of a stream was dropped on which the peer, not knowing, may still send `window` bytes.
+  void input_dropped(std::uint32_t window) noexcept {
     late_left_ = std::min(late_left_ + window + late_frames_besides,
                           std::uint64_t{limits_.max_buffered_input} + late_frames_besides);
   }
-  /// DATA with that much payload, or a header block (0), came for a stream that we let go of. Free
+  /// DATA with that much payload, or a header block (0), came for a stream that was released. Free
   /// as far as it may have been on its way then.
   Verdict late_frame(std::size_t payload) noexcept {
     const std::uint64_t cost = std::max<std::uint64_t>(payload, 1);

@@ -40,7 +40,7 @@ void InboundWindow::open(Stream& stream) noexcept {
   promised_ += base();
 }
 
-void InboundWindow::end(Stream& stream) noexcept {
+void InboundWindow::input_ended(Stream& stream) noexcept {
   if (stream.receive_.ended) return;
   set_needed(stream, 0);
   promised_ -= stream.receive_.window.available();
@@ -49,7 +49,7 @@ void InboundWindow::end(Stream& stream) noexcept {
 }
 
 void InboundWindow::remove(Stream& stream) noexcept {
-  end(stream);
+  input_ended(stream);
   consume(stream, stream.receive_.unconsumed);
 }
 
@@ -64,7 +64,7 @@ void InboundWindow::receive(Stream& stream, std::uint32_t count) noexcept {
   refresh(stream);
 }
 
-void InboundWindow::discard(Stream* stream, std::uint32_t count) noexcept {
+void InboundWindow::drop(Stream* stream, std::uint32_t count) noexcept {
   window_.take(count);
   if (stream == nullptr || stream->receive_.ended) return;
   change_window(*stream, -std::int64_t{count});

@@ -43,7 +43,7 @@ class InboundWindow {
   /// A new stream. Its window is the initial one that holds now.
   void open(Stream& stream) noexcept;
   /// The peer may send no more on it: END_STREAM or a reset.
-  void end(Stream& stream) noexcept;
+  void input_ended(Stream& stream) noexcept;
   /// It goes: what it had buffered is free again.
   void remove(Stream& stream) noexcept;
 
@@ -55,7 +55,7 @@ class InboundWindow {
   /// Bytes came for the stream's owner, who has them until consumed().
   void receive(Stream& stream, std::uint32_t count) noexcept;
   /// Bytes came that nobody gets: padding; on a stream that is no more: `stream` is null.
-  void discard(Stream* stream, std::uint32_t count) noexcept;
+  void drop(Stream* stream, std::uint32_t count) noexcept;
   void consume(Stream& stream, std::size_t count) noexcept;
   /// The owner is inside a message that has `remaining` bytes to come.
   void need(Stream& stream, std::size_t remaining) noexcept;

@@ -60,7 +60,7 @@ void SendScheduler::queue(Stream& stream, OwnedBytes bytes) {
   update_ready(stream);
 }
 
-void SendScheduler::end(Stream& stream) {
+void SendScheduler::end_stream(Stream& stream) {
   if (stream.send_.data_mark != 0 && output_.is_unsent(stream.send_.data_mark)) {
     std::byte* const header = output_.at(stream.send_.data_mark);
     FrameHeader last = load_frame_header(header);
@@ -147,7 +147,7 @@ void SendScheduler::update_ready(Stream& stream) noexcept {
 
 void SendScheduler::drop(Stream& stream) noexcept {
   Stream::SendSide& send = stream.send_;
-  let_owner_go(send);
+  release_owner(send);
   while (send.first != nullptr) {
     segments_.drop(std::exchange(send.first, send.first->next));
   }
@@ -156,12 +156,12 @@ void SendScheduler::drop(Stream& stream) noexcept {
   send.queued = 0;
   take_trailers(stream);
   ready_.remove(stream);
-  forget_writer(stream);
+  leave(stream);
 }
 
 /// Frames that wait in the output may be a small part of a large message, all of which they keep
 /// and nobody counts any more.
-void SendScheduler::let_owner_go(const Stream::SendSide& send) {
+void SendScheduler::release_owner(const Stream::SendSide& send) {
   if (send.queued == 0) return;
   if (const BytesOwner* const owner = send.first->bytes.owner()) output_.copy_from(*owner);
 }
@@ -182,7 +182,7 @@ bool SendScheduler::goes_at_once(const Stream& stream, std::size_t size) const n
 
 bool SendScheduler::is_writable(Stream& stream, std::size_t size) noexcept {
   if (has_room(stream, size)) {
-    forget_writer(stream);
+    leave(stream);
     return true;
   }
   set_awaited_size(stream, size);
@@ -196,7 +196,7 @@ bool SendScheduler::may_make_message(Stream& stream) noexcept {
   const bool is_open = send.window.available() > 0;
   if (is_backlog_below(is_open ? limits_.max_buffered_output_of_new_calls
                                : limits_.max_buffered_output)) {
-    forget_writer(stream);
+    leave(stream);
     return true;
   }
   set_wait(stream, wait_of(stream));
@@ -244,7 +244,7 @@ void SendScheduler::set_wait(Stream& stream, Stream::SendSide::Wait wait) noexce
   }
 }
 
-void SendScheduler::forget_writer(Stream& stream) noexcept {
+void SendScheduler::leave(Stream& stream) noexcept {
   if (stream.send_.wait == Stream::SendSide::Wait::nothing) return;
   set_awaited_size(stream, 0);
   set_wait(stream, Stream::SendSide::Wait::nothing);
@@ -259,7 +259,7 @@ Stream* SendScheduler::take_woken() noexcept {
   if (next == nullptr && is_backlog_below(limits_.max_buffered_output_of_new_calls)) {
     next = far_behind_.front();
   }
-  if (next != nullptr) forget_writer(*next);
+  if (next != nullptr) leave(*next);
   return next;
 }
 

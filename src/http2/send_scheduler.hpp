@@ -62,7 +62,7 @@ class SendScheduler {
   void queue(Stream& stream, OwnedBytes bytes);
   /// Puts END_STREAM on the stream's last DATA frame, if that has not begun to be sent, or on a new
   /// empty one. REQUIRES: nothing is queued.
-  void end(Stream& stream);
+  void end_stream(Stream& stream);
   /// What is put out from now on begins a new frame.
   void seal() noexcept { tail_stream_ = 0; }
 
@@ -93,7 +93,7 @@ class SendScheduler {
   /// window is open, more than max_buffered_output_of_new_calls. Answers as is_writable().
   bool may_make_message(Stream& stream) noexcept;
   /// Nobody waits for the stream any more, to hand a message over or to make one.
-  void forget_writer(Stream& stream) noexcept;
+  void leave(Stream& stream) noexcept;
   /// Whether streams wait for the budget of all, or for their turn.
   bool has_waiting() const noexcept { return waiting_ > 0; }
   /// The next stream that was told no, and would be told yes now.
@@ -128,7 +128,7 @@ class SendScheduler {
   void update_ready(Stream& stream) noexcept;
   void write_frame(Stream& stream, std::size_t limit);
   void write_payload(Stream& stream, std::size_t size);
-  void let_owner_go(const Stream::SendSide& send);
+  void release_owner(const Stream::SendSide& send);
 
   OutputQueue& output_;
   SegmentPool& segments_;

@@ -138,7 +138,7 @@ void Session::end_stream(Stream& stream) {
     stream.send_.ends = true;
     return;
   }
-  scheduler_.end(stream);
+  scheduler_.end_stream(stream);
   ended_here(stream);
 }
 
@@ -193,9 +193,9 @@ void Session::release(Stream& stream, TimePoint deadline) {
       ++orphans_;
       orphans_until_ = std::min(orphans_until_, deadline);
       lost_.remove(stream);
-      abandon_input(stream);
+      drop_input(stream);
       inbound_.remove(stream);
-      scheduler_.forget_writer(stream);
+      scheduler_.leave(stream);
       return;
     }
     const bool is_server_done = role_ == Role::server && has_ended;
@@ -222,17 +222,17 @@ void Session::close_by_reset(Stream& stream, StreamState::Ending ending) {
   const bool more_may_come = stream.state_.remote() != StreamState::Half::closed;
   if (ending == StreamState::Ending::reset_by_us && more_may_come) {
     ids_.remember_reset(stream.id_);
-    abandon_input(stream);
+    drop_input(stream);
   }
   stream.state_.reset(ending);
   scheduler_.drop(stream);
-  inbound_.end(stream);
+  inbound_.input_ended(stream);
   note_closed(stream);
 }
 
 /// What the peer still sends on the stream before it knows is no abuse.
-void Session::abandon_input(const Stream& stream) noexcept {
-  if (!stream.receive_.ended) budget_.stream_abandoned(stream.receive_.window.available());
+void Session::drop_input(const Stream& stream) noexcept {
+  if (!stream.receive_.ended) budget_.input_dropped(stream.receive_.window.available());
 }
 
 /// The peer ended the stream, or made us do it.
@@ -344,17 +344,17 @@ void Session::on_time(TimePoint now) {
   const auto is_over = [this](TimePoint since, Duration timeout) {
     return now_ >= deadline_after(since, timeout);
   };
-  const auto give_up = [this](ErrorCode code, std::string_view what) {
+  const auto time_out = [this](ErrorCode code, std::string_view what) {
     failure_ = Violation{Violation::Scope::connection, code, 0, what};
   };
   if (reader_.awaits_settings() && is_over(started_, limits.handshake_timeout)) {
-    give_up(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
+    time_out(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
   } else if (is_over(block_.waits_since(), limits.header_block_timeout)) {
-    give_up(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
+    time_out(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
   } else if (is_stalled_output() && is_over(progress_at_, limits.stall_timeout)) {
-    give_up(ErrorCode::enhance_your_calm, "the peer does not read (stall_timeout)");
+    time_out(ErrorCode::enhance_your_calm, "the peer does not read (stall_timeout)");
   } else {
-    give_up(ErrorCode::settings_timeout, "no ACK of SETTINGS in time (settings_timeout)");
+    time_out(ErrorCode::settings_timeout, "no ACK of SETTINGS in time (settings_timeout)");
   }
 }
 

@@ -139,7 +139,7 @@ class Session {
   bool may_make_message(Stream& stream) noexcept;
   /// Whether a new call may begin to answer (ConnectionLimits). After a no, RoomEvent comes.
   bool has_room_for_calls() noexcept;
-  /// The owner has let go of `count` received bytes: gives window back (coalesced).
+  /// The owner has released `count` received bytes: gives window back (coalesced).
   void consumed(Stream& stream, std::size_t count);
   /// The owner has dropped all that it had of the stream, unread: as consumed(), but it pays for no
   /// tiny frames (ConnectionLimits).
@@ -301,7 +301,7 @@ class Session {
   void ended_here(Stream& stream) noexcept;
   void note_closed(Stream& stream) noexcept;
   void close_by_reset(Stream& stream, StreamState::Ending ending);
-  void abandon_input(const Stream& stream) noexcept;
+  void drop_input(const Stream& stream) noexcept;
   void charge_reset(Stream& stream);
   void destroy(Stream& stream) noexcept;
   void settle_orphan(Stream& stream);

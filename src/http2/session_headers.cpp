@@ -39,7 +39,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   if (shutdown_.is_closed()) {
     ++counted_.late_frames;
     note(budget_.overhead_frame());
-    if (!end_stream) budget_.stream_abandoned(options_.initial_window_size);
+    if (!end_stream) budget_.input_dropped(options_.initial_window_size);
     return {};
   }
   if (streams_.size() >= options_.limits.max_concurrent_streams || !may_keep_headers()) {
@@ -63,7 +63,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
   stream.send_.window = Window(settings_.theirs().initial_window_size);
   stream.receive_.content_left = facts->content_length;
   inbound_.open(stream);
-  if (end_stream) inbound_.end(stream);
+  if (end_stream) inbound_.input_ended(stream);
   keep_headers(stream, headers_.list_size());
   ++counted_.streams_opened;
   return HeadersEvent{&stream, &headers_, HeadersEvent::Part::head, end_stream};
@@ -82,7 +82,7 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
   const Result<HeadersEvent::Part, Violation> part = take_headers(stream, end_stream);
   if (!part) return fail_stream(stream, part.error());
   if (end_stream) {
-    inbound_.end(stream);
+    inbound_.input_ended(stream);
     note_closed(stream);
   }
   if (stream.is_orphan_) return {};
@@ -135,7 +135,7 @@ void Session::refuse(StreamId id, bool end_stream, ErrorCode code) {
   write_rst(id, code);
   if (!end_stream) {
     ids_.remember_reset(id);
-    budget_.stream_abandoned(options_.initial_window_size);
+    budget_.input_dropped(options_.initial_window_size);
   }
   ++counted_.requests_refused;
   note(budget_.stream_refused(now_));

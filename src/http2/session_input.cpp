@@ -151,7 +151,7 @@ Event Session::on_data(const Frame& frame, std::size_t size) {
 
 /// Nobody wants these bytes.
 void Session::drop_data(const Frame& frame, std::uint32_t count) {
-  inbound_.discard(nullptr, count);
+  inbound_.drop(nullptr, count);
   if (!frame.ends) return;
   note(budget_.late_frame(data_size_));
   Stream* const stream = std::exchange(data_stream_, nullptr);
@@ -171,10 +171,10 @@ Event Session::begin_data(const Frame& frame) {
         connection_violation(ErrorCode::flow_control_error, "DATA beyond the connection's window"));
   }
   Stream* const stream = streams_.find(header.stream);
-  // Padding counts too (6.9.1), so this comes before discard() takes it.
+  // Padding counts too (6.9.1), so this comes before drop() takes it.
   const bool fits =
       stream == nullptr || stream->receive_.ended || InboundWindow::covers(*stream, header.length);
-  inbound_.discard(stream, frame.padding);
+  inbound_.drop(stream, frame.padding);
   if (stream == nullptr) {
     if (const Verdict absent = check_absent(header.stream); !absent) return fail(absent.error());
     return {};
@@ -217,7 +217,7 @@ Event Session::end_data(Stream& stream, const Frame& frame, std::uint32_t count)
         stream, stream_violation(ErrorCode::protocol_error, "less DATA than content-length"));
   }
   note(stream.state_.receive_data(/*end_stream=*/true));
-  inbound_.end(stream);
+  inbound_.input_ended(stream);
   note_closed(stream);
   return DataEvent{&stream, frame.payload, /*end_stream=*/true};
 }

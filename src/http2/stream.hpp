@@ -86,7 +86,7 @@ class Stream {
   bool is_active_ = false;
   /// Its reset counts against max_resets_outstanding.
   bool is_charged_ = false;
-  /// The owner has let go of it, and its queued bytes are still to be sent.
+  /// The owner has released it, and its queued bytes are still to be sent.
   bool is_orphan_ = false;
   /// Until when, if it is one.
   TimePoint orphan_until_ = no_deadline;

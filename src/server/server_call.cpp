@@ -44,7 +44,7 @@ class KeptReply final : public BytesOwner {
   const google::protobuf::MessageLite& reply() const noexcept { return *reply_; }
 
  private:
-  void let_go() noexcept override { delete this; }
+  void on_unreferenced() noexcept override { delete this; }
 
   const std::unique_ptr<google::protobuf::MessageLite> reply_;
 };
@@ -55,7 +55,7 @@ class KeptReply final : public BytesOwner {
   auto* const kept = new KeptReply(std::move(reply));
   const MessageOutbox::Write written = out.write(grpc::OutgoingMessage(kept->reply()),
                                                  /*keeper=*/kept, /*end_stream=*/false);
-  kept->drop_reference();
+  kept->release_reference();
   return written;
 }
 

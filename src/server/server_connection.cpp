@@ -41,7 +41,7 @@ ServerConnection::ServerConnection(Owner& owner,
 
 ServerConnection::~ServerConnection() {
   place_.leave();
-  pump_.end(EndReason::cancelled, "the server went");
+  pump_.close(EndReason::cancelled, "the server went");
   for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_}) {
     while (ServerCall* const call = calls->pop_front())
       delete call;
@@ -137,16 +137,16 @@ void ServerConnection::give_way() {
   const bool may_stay = asked == Ask::place ? !is_idle : !place_.is_still_needed();
   if (pump_.has_ended() || may_stay) return place_.decline(loop_core().now());
   if (asked == Ask::place) {
-    pump_.end_with_goaway(EndReason::evicted, http2::ErrorCode::no_error,
-                          "idle for longest, and others need its place (max_connections_per_uid, "
-                          "max_connections)",
-                          loop_core().now());
+    pump_.close_with_goaway(EndReason::evicted, http2::ErrorCode::no_error,
+                            "idle for longest, and others need its place (max_connections_per_uid, "
+                            "max_connections)",
+                            loop_core().now());
   } else {
-    pump_.end_with_goaway(EndReason::evicted, http2::ErrorCode::enhance_your_calm,
-                          asked == Ask::input
-                              ? "holds most of what nobody has read (max_total_buffered_input)"
-                              : "holds most of what waits to be sent (max_total_buffered_output)",
-                          loop_core().now());
+    pump_.close_with_goaway(EndReason::evicted, http2::ErrorCode::enhance_your_calm,
+                            asked == Ask::input
+                                ? "holds most of what nobody has read (max_total_buffered_input)"
+                                : "holds most of what waits to be sent (max_total_buffered_output)",
+                            loop_core().now());
     place_.decline(loop_core().now());  // it holds nothing now, and its handlers may go on for long
   }
 }
@@ -187,7 +187,7 @@ void ServerConnection::cut_short() {
         calls->push_back(*call);
     }
     pump_.flush(loop_core().now());
-    pump_.end(EndReason::cancelled, "the server's drain timeout passed");
+    pump_.close(EndReason::cancelled, "the server's drain timeout passed");
   }
   leave_if_done();
 }

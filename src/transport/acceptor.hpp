@@ -15,7 +15,7 @@ namespace nearcall::inline v0::detail {
 ///
 /// Connections leave 32 descriptors to the rest of the program (half of them, where the limit is
 /// below 64). When the process has no descriptor left, a connection would wait in the backlog
-/// unanswered and keep the socket readable. The spare one is given up to accept and close it, and
+/// unanswered and keep the socket readable. The spare one is released to accept and close it, and
 /// taken back. A forked child gets none of it. Thread safety: none.
 class Acceptor {
  public:

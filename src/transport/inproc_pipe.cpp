@@ -40,15 +40,15 @@ class Ring {
   WaitAdvice prepare_read() noexcept;
   WaitAdvice prepare_write() noexcept;
   /// Nothing more is written: the reader reads what is there, and then the end.
-  void end_writing() noexcept { end(write_ended_); }
+  void close_writing() noexcept { close(write_ended_); }
   /// Nothing more is read: writes fail.
-  void end_reading() noexcept { end(read_ended_); }
+  void close_reading() noexcept { close(read_ended_); }
 
  private:
   std::size_t readable_bytes() const noexcept { return written_.load() - read_.load(); }
   std::size_t writable_bytes() const noexcept { return capacity_ - readable_bytes(); }
   bool has_ended() const noexcept { return write_ended_.load() || read_ended_.load(); }
-  void end(std::atomic<bool>& flag) noexcept {
+  void close(std::atomic<bool>& flag) noexcept {
     flag.store(true);
     readable_.signal();
     writable_.signal();
@@ -141,7 +141,7 @@ class InprocTransport final : public Transport {
         outgoing_(std::move(outgoing)),
         peer_("inproc:", ::geteuid(), ::getegid(), ::getpid()) {}
   /// In a forked child the rings are copies, but the descriptors are the parent's: leave them.
-  ~InprocTransport() override { end(); }
+  ~InprocTransport() override { close(); }
   InprocTransport(const InprocTransport&) = delete;
   InprocTransport& operator=(const InprocTransport&) = delete;
 
@@ -157,19 +157,19 @@ class InprocTransport final : public Transport {
     return interest == Interest::read ? incoming_->prepare_read() : outgoing_->prepare_write();
   }
   void abort(std::error_code reason) noexcept override {
-    if (abort_reason_.set(reason)) end();
+    if (abort_reason_.set(reason)) close();
   }
   const PeerIdentity& peer() const noexcept override { return peer_; }
   void shutdown_write() noexcept override {
-    if (made_in_.is_in_maker()) outgoing_->end_writing();
+    if (made_in_.is_in_maker()) outgoing_->close_writing();
   }
   bool writes_fail_after_close() const noexcept override { return true; }
 
  private:
-  void end() noexcept {
+  void close() noexcept {
     if (!made_in_.is_in_maker()) return;
-    outgoing_->end_writing();
-    incoming_->end_reading();
+    outgoing_->close_writing();
+    incoming_->close_reading();
   }
 
   const std::shared_ptr<Ring> incoming_;

@@ -14,7 +14,7 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-/// Each further round means that a holder let go in between.
+/// Each further round means that a holder released it in between.
 constexpr int max_rounds = 100;
 
 /// Opens the file, and makes it where it is missing. In a sticky directory the kernel may refuse

@@ -15,7 +15,7 @@ namespace nearcall::inline v0::detail {
 
 /// Holds flock(2) on a file in a directory, from acquire() to destruction.
 ///
-/// The kernel lets go of the lock when the process dies, so a file left behind locks nobody out;
+/// The kernel releases the lock when the process dies, so a file left behind locks nobody out;
 /// no forked child shares it. The file has mode 0600, and says in it who holds it (a pid), so that
 /// an acquirer can wait for a holder that was killed this moment, up to 2 s, and for no other.
 /// The holder removes the file when it is done. So an acquirer may lock a file that has just lost
@@ -29,7 +29,8 @@ class LockFile {
                                                    std::string name,
                                                    const std::string& subject,
                                                    const std::string& path);
-  /// Removes the file and lets go. In a forked child it only closes its copy: the parent holds on.
+  /// Removes the file and releases the lock. In a forked child it only closes its copy: the parent
+  /// holds on.
   ~LockFile();
   /// Whether others who look for the lock still find this one, and not another or none.
   bool is_in_place() const noexcept { return file_id_at(directory_, name_) == id_; }

@@ -62,7 +62,7 @@ SocketTransport::SocketTransport(UniqueFd fd, PeerIdentity peer) noexcept
 }
 
 SocketTransport::~SocketTransport() {
-  shut_down(SHUT_RDWR);
+  shutdown(SHUT_RDWR);
 }
 
 IoResult SocketTransport::try_read(std::span<std::byte> into) {
@@ -93,14 +93,14 @@ WaitAdvice SocketTransport::prepare_wait(Interest interest) {
 }
 
 void SocketTransport::abort(std::error_code reason) noexcept {
-  if (abort_reason_.set(reason)) shut_down(SHUT_RDWR);
+  if (abort_reason_.set(reason)) shutdown(SHUT_RDWR);
 }
 
 void SocketTransport::shutdown_write() noexcept {
-  shut_down(SHUT_WR);
+  shutdown(SHUT_WR);
 }
 
-void SocketTransport::shut_down(int how) noexcept {
+void SocketTransport::shutdown(int how) noexcept {
   if (made_in_.is_in_maker()) ::shutdown(fd_.get(), how);
 }
 

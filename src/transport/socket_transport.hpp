@@ -42,7 +42,7 @@ class SocketTransport final : public Transport {
 
  private:
   /// shutdown(2), but not from a forked child, where it would end the parent's connection.
-  void shut_down(int how) noexcept;
+  void shutdown(int how) noexcept;
 
   const detail::UnsharedFd fd_;
   const ForkMark made_in_;

@@ -52,7 +52,7 @@ class Text final : public BytesOwner {
   ByteSpan bytes() const noexcept { return as_bytes(text_); }
 
  private:
-  void let_go() noexcept override {
+  void on_unreferenced() noexcept override {
     is_gone_ = true;
     delete this;
   }
@@ -67,7 +67,7 @@ TEST(OwnedBytes, LieInSomethingElseUntilTheLastOwnerGoes) {
   OwnedBytes world(*text, text->bytes().last(5));
   EXPECT_EQ(hello.data(), text->bytes().data());
   EXPECT_TRUE(hello.is_kept_by(*text));
-  text->drop_reference();
+  text->release_reference();
 
   {
     const OwnedBytes moved = std::move(hello);

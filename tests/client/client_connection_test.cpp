@@ -135,7 +135,7 @@ TEST(ClientConnection, WhatNeverLeftIsNotBegunAgainWhenItIsUsWhoClose) {
   DirectClient direct;
   DirectAttempt unsent;
   direct.open_unsent(unsent.attempt);
-  direct.client().pump().end(detail::EndReason::cancelled, "the channel went");
+  direct.client().pump().close(detail::EndReason::cancelled, "the channel went");
 
   EXPECT_TRUE(unsent.has_ended());
   EXPECT_EQ(unsent.seen(), Seen::perhaps);

@@ -46,7 +46,7 @@ class MessageKeeper final : public BytesOwner {
   bool is_used() const noexcept { return references() > 1; }
 
  private:
-  void let_go() noexcept override { ADD_FAILURE() << "more was let go of than was held"; }
+  void on_unreferenced() noexcept override { ADD_FAILURE() << "more was let go of than was held"; }
 };
 
 TEST_F(MessageOutboxTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {

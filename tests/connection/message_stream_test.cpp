@@ -52,7 +52,7 @@ TEST_F(MessageStreamTest, AReaderThatWaitsGoesOnWithEachMessageAndTheEnd) {
 }
 
 TEST_F(MessageStreamTest, AReaderThatWaitsEndsWhenTheCallDoes) {
-  for (const bool is_discarded : {false, true}) {
+  for (const bool is_dropped : {false, true}) {
     connect(http2::SessionOptions());
     std::vector<std::string> texts;
     bool is_done = false;
@@ -60,10 +60,10 @@ TEST_F(MessageStreamTest, AReaderThatWaitsEndsWhenTheCallDoes) {
     loop_.poll();
     ASSERT_FALSE(is_done);
 
-    is_discarded ? messages_->in().drop() : messages_->in().end();
+    is_dropped ? messages_->in().drop() : messages_->in().finish();
     loop_.poll();
 
-    EXPECT_TRUE(is_done) << is_discarded;
+    EXPECT_TRUE(is_done) << is_dropped;
   }
 }
 

@@ -423,8 +423,8 @@ TEST_F(PumpTest, AWriterIsToldOfRoomThoughThePipeIsFull) {
 TEST_F(PumpTest, TheFirstReasonToEndCounts) {
   make();
 
-  pump_->end(EndReason::cancelled, "first");
-  pump_->end(EndReason::read_failed, "second");
+  pump_->close(EndReason::cancelled, "first");
+  pump_->close(EndReason::read_failed, "second");
 
   EXPECT_EQ(ends_, 1);
   EXPECT_EQ(reason_, EndReason::cancelled);

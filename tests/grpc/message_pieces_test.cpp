@@ -26,7 +26,7 @@ class Keeper final : public BytesOwner {
   std::size_t pieces() const noexcept { return references() - 1; }
 
  private:
-  void let_go() noexcept override { ADD_FAILURE() << "more was let go of than was held"; }
+  void on_unreferenced() noexcept override { ADD_FAILURE() << "more was let go of than was held"; }
 };
 
 std::string joined(std::span<OwnedBytes> pieces) {

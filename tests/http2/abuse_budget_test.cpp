@@ -143,7 +143,7 @@ TEST_F(AbuseBudgetTest, InducedFramesOfWhichSomeAreSentStillCountUntilTheMarkIsR
 }
 
 TEST_F(AbuseBudgetTest, FramesOnTheirWayToAnAbandonedStreamAreFree) {
-  budget.stream_abandoned(/*window=*/20);
+  budget.input_dropped(/*window=*/20);
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(budget.late_frame(4));
   }
@@ -159,7 +159,7 @@ TEST_F(AbuseBudgetTest, FramesOnTheirWayToAnAbandonedStreamAreFree) {
 
 TEST_F(AbuseBudgetTest, ManyAbandonedStreamsAllowNoMoreThanTheConnectionsBuffer) {
   for (int i = 0; i < 1000; ++i) {
-    budget.stream_abandoned(0x7fff'ffff);
+    budget.input_dropped(0x7fff'ffff);
   }
   for (int i = 0; i < 108; ++i) {
     EXPECT_TRUE(budget.late_frame(1));

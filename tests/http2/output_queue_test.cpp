@@ -141,7 +141,7 @@ class Lender final : public BytesOwner {
   std::string text = "0123456789";
 
  private:
-  void let_go() noexcept override {}
+  void on_unreferenced() noexcept override {}
 };
 
 TEST_F(OutputQueueTest, CopiesWhatIsLeftOfBytesThatMustGo) {

@@ -75,7 +75,7 @@ class CountedMessage final : public BytesOwner {
   OwnedBytes bytes() { return OwnedBytes(*this, as_bytes(text_)); }
 
  private:
-  void let_go() noexcept override {}
+  void on_unreferenced() noexcept override {}
   const std::string text_ = std::string(100'000, 'x');
 };
 
