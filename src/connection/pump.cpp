@@ -187,7 +187,7 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
       is_write_blocked_ = true;
     } else {
       write_has_failed_ = true;
-      close_after_write_failure(result.error());
+      close_after_write_failure(result.error(), now);
       return Progress::ended;
     }
   }
@@ -201,11 +201,12 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   return Progress::some;
 }
 
-/// The peer has closed, and what it said before that (GOAWAY) is still to be read.
-void Pump::close_after_write_failure(std::error_code error) {
-  const TimePoint now = SteadyClock::now();
+/// The peer has closed, and what it said before that (GOAWAY) is still to be read, whatever this
+/// turn has done already: there is no other one.
+void Pump::close_after_write_failure(std::error_code error, TimePoint now) {
   constexpr int most_reads = 64;
   for (int reads = 0; reads < most_reads && !has_ended(); ++reads) {
+    begin_turn();
     if (read(read_scratch(), now) != Progress::some) break;
   }
   close(EndReason::write_failed, error.message());

@@ -108,7 +108,7 @@ class Pump {
   void keep_unread(TimePoint now);
   void dispatch(const http2::Event& event);
   Progress after_input(TimePoint now);
-  void close_after_write_failure(std::error_code error);
+  void close_after_write_failure(std::error_code error, TimePoint now);
 
   PumpHandler* handler_;
   std::unique_ptr<Transport> transport_;

@@ -308,6 +308,22 @@ TEST_F(PumpTest, ReadsTheGoawayOfAPeerThatNoLongerTakesBytes) {
   EXPECT_EQ(ends_, 1);
 }
 
+TEST_F(PumpTest, ReadsTheGoawayOfAPeerThatWentThoughItsTurnIsOver) {
+  make();
+  send_output();
+  read_all();
+  client_.send_goaway(http2::ErrorCode::no_error, "restarting");
+  send_output();
+  peer_.reset();
+  pump_->session().send_ping(7);
+  pump_->session().end_turn();
+
+  EXPECT_EQ(pump_->flush(now()), Progress::ended);
+
+  EXPECT_EQ(count_of<http2::GoawayEvent>(saw_), 1);
+  EXPECT_EQ(reason_, EndReason::peer_closed);
+}
+
 TEST_F(PumpTest, APeerThatBreaksTheRulesIsToldBeforeTheEnd) {
   make();
   const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
