@@ -81,6 +81,10 @@ class MessageInbox {
   bool is_waited_for() const noexcept { return into_ != nullptr; }
   /// Whether there is something to read that has to wait (answer_each()).
   bool is_held_back() noexcept;
+  /// The stream's writer has left, with whom it shares its wait: who is held back asks again, soon.
+  void look_again() noexcept {
+    if (answers_each_ && into_ != nullptr) waiter_->wake();
+  }
   /// Whether a message came for whom waited. Once.
   bool take_outcome() noexcept { return std::exchange(has_message_, false); }
   /// Who waits does not wait any more.

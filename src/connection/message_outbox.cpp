@@ -109,9 +109,11 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
 }
 
 void MessageOutbox::leave() noexcept {
-  message_ = nullptr;
-  waiter_ = nullptr;
   writer_.unlink();
+  waiter_ = nullptr;
+  if (std::exchange(message_, nullptr) == nullptr || binding_->stream == nullptr) return;
+  binding_->session->leave(*binding_->stream);
+  binding_->owner->on_output();  // others may have waited for what it held
 }
 
 void MessageOutbox::on_writable() {

@@ -53,6 +53,7 @@ void WriteAwaiter::take_outcome() noexcept {
 
 void WriteAwaiter::leave() noexcept {
   stream_->out().leave();
+  stream_->in().look_again();
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -137,6 +137,8 @@ class Session {
   /// Whether a message of unknown size may be made for the stream (ConnectionLimits: buffered
   /// output). After a no, WritableEvent comes; yes for a stream that takes none any more.
   bool may_make_message(Stream& stream) noexcept;
+  /// Nobody waits for the stream any more, to hand a message over or to make one.
+  void leave(Stream& stream) noexcept { scheduler_.leave(stream); }
   /// Whether a new call may begin to answer (ConnectionLimits). After a no, RoomEvent comes.
   bool has_room_for_calls() noexcept;
   /// The owner has released `count` received bytes: gives window back (coalesced).

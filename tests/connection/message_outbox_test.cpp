@@ -124,6 +124,36 @@ TEST_F(MessageOutboxTest, WhoeverLeftWritesNothing) {
   EXPECT_EQ(read_outcome(), MessageInbox::Read::pending);
 }
 
+TEST_F(MessageOutboxTest, WhoeverLeftHoldsNobodyElseUp) {
+  http2::SessionOptions options;
+  options.limits.max_buffered_output_stream = 100'000;
+  options.limits.max_buffered_output = 300'000;
+  options.limits.max_buffered_output_of_new_calls = 300'000;
+  connect(options);
+  client_reads_ = false;
+  http2::Stream* other = nullptr;
+  sessions_->on_server_event = [&](const http2::Event& event) {
+    if (std::holds_alternative<http2::HeadersEvent>(event)) other = http2::stream_of(event);
+  };
+  sessions_->open();
+  sessions_->exchange();
+  ASSERT_NE(other, nullptr);
+  const Text large = text_of(std::string(120'000, 'x'));
+  while (messages_->out().try_write(large) == Write::taken)
+    sessions_->exchange();
+  const Text larger = text_of(std::string(500'000, 'x'));
+  ASSERT_EQ(messages_->out().try_write(larger), Write::full);
+  CountingWaiter waiter;
+  messages_->out().wait(larger, waiter);
+  ASSERT_FALSE(sessions_->server.may_make_message(*other));
+  const int outputs = outputs_;
+
+  messages_->out().leave();
+
+  EXPECT_TRUE(sessions_->server.may_make_message(*other));
+  EXPECT_EQ(outputs_, outputs + 1) << "the driver tells whoever waited for that";
+}
+
 TEST_F(MessageOutboxTest, FinishedBeforeThereIsAStreamEndsEachStreamThatItGets) {
   MessageStream unopened(*this, max_size);
   unopened.out().finish();
