@@ -2,6 +2,8 @@
 // The turn of a loop, and how it waits.
 #include "async/loop_core.hpp"
 
+#include "async/thread_loops.hpp"
+
 #include <nearcall/result.hpp>
 
 #include <algorithm>
@@ -23,13 +25,6 @@ constexpr Duration descriptor_poll_interval = std::chrono::microseconds(20);
 /// How late a loop that has no descriptors may notice what other threads hand it, and try again.
 constexpr Duration longest_nap = std::chrono::milliseconds(10);
 
-/// The loop whose run() or poll() this thread is inside of.
-constinit thread_local EventLoop* current_loop = nullptr;
-/// The one that is bound to it.
-constinit thread_local EventLoop* bound_loop = nullptr;
-/// The one that it keeps for its next sync_wait().
-constinit thread_local EventLoop* kept_loop = nullptr;
-
 class PostedFunction final : public Runnable {
  public:
   explicit PostedFunction(UniqueFunction<void()> work) : work_(std::move(work)) {}
@@ -44,6 +39,8 @@ class PostedFunction final : public Runnable {
 };
 
 }  // namespace
+
+constinit thread_local ThreadLoops thread_loops;
 
 TimePoint coarse_now() noexcept {
   timespec time{};
@@ -75,7 +72,7 @@ LoopCore::~LoopCore() {
     fail_precondition(
         "EventLoop: destroyed inside of its own run() or poll(); stop() it, and destroy it "
         "afterwards");
-  EventLoop* const outer = std::exchange(current_loop, owner_);
+  EventLoop* const outer = std::exchange(thread_loops.running, owner_);
   // What goes may hand over more on its way.
   bool is_done = false;
   while (!is_done) {
@@ -91,9 +88,9 @@ LoopCore::~LoopCore() {
       is_done = false;
     }
   }
-  current_loop = outer;
-  if (bound_loop == owner_) bound_loop = nullptr;
-  if (kept_loop == owner_) kept_loop = nullptr;
+  thread_loops.running = outer;
+  if (thread_loops.bound == owner_) thread_loops.bound = nullptr;
+  if (thread_loops.kept == owner_) thread_loops.kept = nullptr;
   if (poller_.has_watchers() || !timers_.empty()) {
     fail_precondition(
         "EventLoop: destroyed before a server, a connection or a task that waits on it; destroy "
@@ -103,22 +100,22 @@ LoopCore::~LoopCore() {
 
 // Out of line, as EventLoop::current().
 [[gnu::noinline]] bool LoopCore::is_in_this_thread() const noexcept {
-  if (current_loop != nullptr) return current_loop == owner_;
-  return bound_loop == owner_ || kept_loop == owner_;
+  if (thread_loops.running != nullptr) return thread_loops.running == owner_;
+  return thread_loops.bound == owner_ || thread_loops.kept == owner_;
 }
 
 bool LoopCore::is_run_elsewhere() const noexcept {
-  return is_running() && current_loop != owner_;
+  return is_running() && thread_loops.running != owner_;
 }
 
 void LoopCore::set_kept(EventLoop* loop) noexcept {
-  kept_loop = loop;
+  thread_loops.kept = loop;
 }
 
-LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(current_loop) {
+LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(thread_loops.running) {
   if (core.is_running()) fail_precondition("EventLoop: run() or poll() inside of itself");
   core.is_running_.store(true, std::memory_order_relaxed);
-  current_loop = core.owner_;
+  thread_loops.running = core.owner_;
   core.inbox_.wake_up();
   core.refresh_now();
   core.busy_meter_.begin(core.now_);
@@ -131,11 +128,11 @@ LoopCore::Entry::~Entry() {
   core_->is_running_.store(false, std::memory_order_relaxed);
   core_->show_pending();
   core_->poller_.set_hidden(false);
-  current_loop = outer_;
+  thread_loops.running = outer_;
 }
 
 void LoopCore::run() {
-  if (current_loop != nullptr) {
+  if (thread_loops.running != nullptr) {
     fail_precondition(
         "EventLoop: run() inside of itself or another loop, which would stand still: co_await "
         "there, or call poll() when fd() is readable");
@@ -390,63 +387,3 @@ void LoopCore::report_busy(const std::optional<std::string>& report) {
 }
 
 }  // namespace nearcall::inline v0::detail
-
-namespace nearcall::inline v0 {
-
-EventLoop::EventLoop(SpinPolicy spin) : core_(std::make_unique<detail::LoopCore>(*this, spin)) {
-}
-
-EventLoop::~EventLoop() = default;
-
-// Out of line: a coroutine that moves between threads must not keep the address of a thread_local.
-[[gnu::noinline]] EventLoop* EventLoop::current() noexcept {
-  return detail::current_loop != nullptr ? detail::current_loop : detail::bound_loop;
-}
-
-[[gnu::noinline]] EventLoop* EventLoop::running() noexcept {
-  return detail::current_loop;
-}
-
-bool EventLoop::is_in_this_thread() const noexcept {
-  return core_->is_in_this_thread();
-}
-
-EventLoop::Binding::Binding(EventLoop& loop) noexcept
-    : loop_(&loop), outer_(std::exchange(detail::bound_loop, &loop)) {
-}
-
-EventLoop::Binding::~Binding() {
-  if (detail::bound_loop == loop_) detail::bound_loop = outer_;
-}
-
-void EventLoop::run() {
-  core_->run();
-}
-
-void EventLoop::stop() noexcept {
-  core_->stop();
-}
-
-Result<void> EventLoop::open() {
-  if (const std::error_code error = core_->open()) {
-    return Failure{
-        Status::resource_exhausted("EventLoop: epoll, eventfd or timerfd: " + error.message())
-            .with_reason(StatusReason::system_limit)};
-  }
-  return {};
-}
-
-int EventLoop::fd() {
-  return core_->fd();
-}
-
-void EventLoop::poll() {
-  core_->poll();
-}
-
-void EventLoop::post(UniqueFunction<void()> work) {
-  if (!work) detail::fail_precondition("EventLoop::post: the function is empty");
-  core_->post(std::move(work));
-}
-
-}  // namespace nearcall::inline v0
