@@ -66,7 +66,7 @@ struct WritersWaitEvent {
 
 /// The peer's SETTINGS were applied (slots may be free: see open_state()).
 struct SettingsEvent {};
-/// Before that: one of them, ignored unless somebody knows it.
+/// Before that: one of them, ignored unless somebody knows it: our own identifier (#12, #14).
 struct UnknownSettingEvent {
   Setting setting;
 };
@@ -82,7 +82,7 @@ struct GoawayEvent {
 struct PingAckEvent {
   std::uint64_t opaque;
 };
-/// Ignored unless somebody knows it.
+/// Ignored unless somebody knows it: attachments (#12), shared memory (#14).
 struct UnknownFrameEvent {
   FrameHeader header;
   ByteSpan payload;

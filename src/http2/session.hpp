@@ -202,7 +202,7 @@ class Session {
   void announce_shutdown();
   /// GOAWAY(last processed id, code): later streams are ignored.
   void send_goaway(ErrorCode code, std::string_view debug);
-  /// A frame of a type that this engine does not know (extensions).
+  /// A frame of a type that this engine does not know: attachments (#12), shared memory (#14).
   /// REQUIRES: payload.size() <= 16,384, which every peer takes.
   void send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteSpan payload);
   bool is_broken() const noexcept { return phase_ == Phase::broken; }
