@@ -163,7 +163,7 @@ SignalSet::~SignalSet() {
 }
 
 Task<int> SignalSet::wait() {
-  constexpr std::chrono::milliseconds look_again_after(10);
+  constexpr std::chrono::milliseconds without_descriptor(10);
   const int event = slot_->event.load();
   while (true) {
     std::uint64_t count = 0;
@@ -175,7 +175,7 @@ Task<int> SignalSet::wait() {
       co_return number;
     }
     if (event < 0) {
-      co_await sleep_for(look_again_after);
+      co_await sleep_for(without_descriptor);
     } else {
       co_await wait_readable(event);
     }

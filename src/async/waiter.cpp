@@ -17,7 +17,7 @@ namespace detail {
 namespace {
 
 /// How soon a descriptor is looked at again that the system could not watch.
-constexpr Duration look_again_after = std::chrono::milliseconds(10);
+constexpr Duration between_looks = std::chrono::milliseconds(10);
 
 bool is_shortage(const std::error_code& error) noexcept {
   return error == std::errc::too_many_files_open ||
@@ -71,7 +71,7 @@ bool Waiter::watch() {
 
 void Waiter::set_timer() {
   const bool looks_again = watch_ == Watch::refused;
-  timer_.set(looks_again ? std::min(awaiter_->deadline_, core_->now() + look_again_after)
+  timer_.set(looks_again ? std::min(awaiter_->deadline_, core_->now() + between_looks)
                          : awaiter_->deadline_);
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration look_again_after = 1ms;
+constexpr Duration between_tries = 1ms;
 constexpr Duration longest_wait = 2s;
 
 /// The file of /proc, empty if there is none.
@@ -80,7 +80,7 @@ bool PatienceWithTheDead::wait_for(pid_t holder) noexcept {
   const TimePoint now = SteadyClock::now();
   if (deadline_ == no_deadline) deadline_ = now + longest_wait;
   if (now >= deadline_) return false;
-  std::this_thread::sleep_for(look_again_after);
+  std::this_thread::sleep_for(between_tries);
   return true;
 }
 
