@@ -10,7 +10,7 @@
 namespace nearcall::codegen {
 namespace {
 
-constexpr std::string_view declaration_template = R"(
+constexpr std::string_view service_declaration_template = R"(
 /// The server side: derive from it and override. What is not overridden answers UNIMPLEMENTED.
 class Service : public ::nearcall::Service {
  public:
@@ -28,12 +28,12 @@ class Service : public ::nearcall::Service {
 };
 )";
 
-constexpr std::string_view method_declaration_template = R"(
+constexpr std::string_view handler_declaration_template = R"(
 $comment$
 $signature$
 )";
 
-constexpr std::string_view constructor_template = R"(
+constexpr std::string_view service_constructor_template = R"(
 $class$::Service::Service()
     : ::nearcall::Service(
           $scope$$class$::full_name,
@@ -46,7 +46,7 @@ constexpr std::string_view empty_constructor_template = R"(
 $class$::Service::Service() : ::nearcall::Service($scope$$class$::full_name, {}) {}
 )";
 
-constexpr std::string_view method_definition_template = R"(
+constexpr std::string_view handler_definition_template = R"(
 $signature$
   $answer$
 }
@@ -87,7 +87,7 @@ std::string method_constant(const ServiceModel& service, std::size_t index) {
   return service.scope + service.methods_constant + "[" + std::to_string(index) + "]";
 }
 
-std::string method_declaration(const MethodModel& method) {
+std::string handler_declaration(const MethodModel& method) {
   constexpr std::size_t indent = 4;
   Signature signature;
   // Never [[deprecated]]: old clients still call it, and clang warns at the template that runs it.
@@ -95,11 +95,11 @@ std::string method_declaration(const MethodModel& method) {
   signature.name = method.name;
   signature.arguments = parameters(method, /*with_names=*/true);
   signature.tail = ";";
-  return fill(method_declaration_template,
+  return fill(handler_declaration_template,
               {{"comment", member_comment(method)}, {"signature", wrap(signature, indent)}});
 }
 
-std::string method_definition(const ServiceModel& service, std::size_t index) {
+std::string handler_definition(const ServiceModel& service, std::size_t index) {
   const MethodModel& method = service.methods[index];
   const std::string result = "-> " + return_type(method) + " {";
   Signature signature;
@@ -116,7 +116,7 @@ std::string method_definition(const ServiceModel& service, std::size_t index) {
   answer.name = "co_return ::nearcall::detail::unimplemented";
   answer.arguments = {method_constant(service, index)};
   answer.tail = ";";
-  return fill(method_definition_template, {{"signature", text}, {"answer", wrap(answer, 2)}});
+  return fill(handler_definition_template, {{"signature", text}, {"answer", wrap(answer, 2)}});
 }
 
 std::string handler(const ServiceModel& service, std::size_t index) {
@@ -138,7 +138,7 @@ std::string constructor(const ServiceModel& service) {
   for (std::size_t i = 0; i < service.methods.size(); ++i)
     handlers.push_back(handler(service, i));
   return fill(
-      constructor_template,
+      service_constructor_template,
       {{"scope", service.scope}, {"class", service.name}, {"handlers", join(handlers, "")}});
 }
 
@@ -148,14 +148,14 @@ std::string server_declaration(const ServiceModel& service) {
   if (service.methods.empty()) return fill(empty_declaration_template, {});
   std::vector<std::string> methods;
   for (const MethodModel& method : service.methods)
-    methods.push_back(method_declaration(method));
-  return fill(declaration_template, {{"methods", join(methods, "\n")}});
+    methods.push_back(handler_declaration(method));
+  return fill(service_declaration_template, {{"methods", join(methods, "\n")}});
 }
 
 std::string server_definition(const ServiceModel& service) {
   std::vector<std::string> blocks = {constructor(service)};
   for (std::size_t i = 0; i < service.methods.size(); ++i) {
-    blocks.push_back(method_definition(service, i));
+    blocks.push_back(handler_definition(service, i));
   }
   return join(blocks, "\n");
 }
