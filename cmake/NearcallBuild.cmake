@@ -40,21 +40,27 @@ function(nearcall_layer name)
   set_property(GLOBAL APPEND PROPERTY nearcall_layers nearcall_${name})
 endfunction()
 
-# nearcall_test(NAME SOURCES … [LIBRARIES …] [ALONE]): one GoogleTest binary; each test is a ctest test,
-# whose name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
+# nearcall_test_flags(TARGET): how tests, and what they share, are compiled.
 #
 # What costs time in a test is the compiler's way through GoogleTest, protobuf and our own headers: so
 # eight files share it, and what is measured or sanitized is the library, not the test: no optimization.
+function(nearcall_test_flags target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF
+    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
+    NEARCALL_TEST ON)  # a local name may be another file's global: no -Wshadow
+  target_compile_options(${target} PRIVATE -O0)
+endfunction()
+
+# nearcall_test(NAME SOURCES … [LIBRARIES …] [ALONE]): one GoogleTest binary; each test is a ctest test,
+# whose name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
 function(nearcall_test name)
   cmake_parse_arguments(arg "ALONE" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
-  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF
-    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
-    NEARCALL_TEST ON)  # a local name may be another file's global: no -Wshadow
+  nearcall_test_flags(${name})
+  target_precompile_headers(${name} REUSE_FROM nearcall_test_support)
   target_include_directories(${name} PRIVATE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE -O0)
   set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
     PROPERTIES RUN_SERIAL ${arg_ALONE})
