@@ -18,7 +18,7 @@ constexpr std::string_view declaration_template = R"(
 /// A value; it may outlive the channel object. Thread safety: any thread.
 class Client {
  public:
-  explicit Client(::nearcall::Channel& channel);
+  explicit Client(const ::nearcall::Channel& channel);
 
   $methods$
 
@@ -163,7 +163,8 @@ std::string client_declaration(const ServiceModel& service) {
 std::string client_definition(const ServiceModel& service) {
   const std::string methods =
       service.methods.empty() ? "{}" : service.scope + service.methods_constant;
-  const std::string constructor = service.name + "::Client::Client(::nearcall::Channel& channel)";
+  const std::string constructor =
+      service.name + "::Client::Client(const ::nearcall::Channel& channel)";
   std::vector<std::string> blocks = {
       fill(constructor_template,
            {{"signature", constructor}, {"methods", methods}, {"stub", stub_name(service)}})};

@@ -77,7 +77,7 @@ TEST(ClientTemplate, ServiceWithoutMethodsNamesNoConstant) {
   service.methods.clear();
 
   EXPECT_EQ(client_definition(service),
-            "S::Client::Client(::nearcall::Channel& channel)\n    : stub_(channel, {}) {}\n");
+            "S::Client::Client(const ::nearcall::Channel& channel)\n    : stub_(channel, {}) {}\n");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ auto Odd::Service::Second(::nearcall::ServerContext& /*call*/, ::comments::Text 
   co_return ::nearcall::detail::unimplemented(::comments::Odd_methods[1]);
 }
 
-Odd::Client::Client(::nearcall::Channel& channel)
+Odd::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::comments::Odd_methods) {}
 
 ::nearcall::Result<::comments::Text> Odd::Client::First(

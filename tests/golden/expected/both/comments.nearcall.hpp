@@ -43,7 +43,7 @@ class Odd final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     /// Without a space.
     ///

@@ -86,7 +86,7 @@ auto Mixed::Service::OfNew(::nearcall::ServerContext& /*call*/, ::deprecated::Fr
   co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[4]);
 }
 
-Mixed::Client::Client(::nearcall::Channel& channel)
+Mixed::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::deprecated::Mixed_methods) {}
 
 ::nearcall::Result<::deprecated::Fresh> Mixed::Client::OfOld(
@@ -176,7 +176,7 @@ auto Finished::Service::Put(
   co_return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[1]);
 }
 
-Finished::Client::Client(::nearcall::Channel& channel)
+Finished::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::deprecated::Finished_methods) {}
 
 ::nearcall::ServerStreamingCall<::deprecated::Fresh> Finished::Client::Get(

@@ -50,7 +50,7 @@ class Mixed final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::deprecated::Fresh> OfOld(
         const ::deprecated::Old& request,
@@ -120,7 +120,7 @@ class [[deprecated]] Finished final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::ServerStreamingCall<::deprecated::Fresh> Get(
         const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;

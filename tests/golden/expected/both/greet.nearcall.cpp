@@ -69,7 +69,7 @@ auto Greeter::Service::Chat(
   co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[3]);
 }
 
-Greeter::Client::Client(::nearcall::Channel& channel)
+Greeter::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::greet::Greeter_methods) {}
 
 ::nearcall::Result<::greet::HelloReply> Greeter::Client::SayHello(

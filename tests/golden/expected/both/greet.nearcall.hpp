@@ -47,7 +47,7 @@ class Greeter final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     /// Says hello once.
     ::nearcall::Result<::greet::HelloReply> SayHello(

@@ -362,7 +362,7 @@ auto Methods::Service::GetAsyncAsync(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
 }
 
-Methods::Client::Client(::nearcall::Channel& channel)
+Methods::Client::Client(const ::nearcall::Channel& channel)
     : the_stub_(channel, ::keywords::nearcall::names::Methods_methods_) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Result> Methods::Client::Service_(
@@ -738,7 +738,7 @@ auto Service_::Service::Service_(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Service__methods[0]);
 }
 
-Service_::Client::Client(::nearcall::Channel& channel)
+Service_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Service__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Service_::Client::Service_(
@@ -771,7 +771,7 @@ auto co_await_::Service::Wait(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::co_await__methods[0]);
 }
 
-co_await_::Client::Client(::nearcall::Channel& channel)
+co_await_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::co_await__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> co_await_::Client::Wait(
@@ -804,7 +804,7 @@ auto Outer_Inner_::Service::Get(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Inner__methods[0]);
 }
 
-Outer_Inner_::Client::Client(::nearcall::Channel& channel)
+Outer_Inner_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Outer_Inner__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Inner_::Client::Get(
@@ -837,7 +837,7 @@ auto Outer_Kind_::Service::Get(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Kind__methods[0]);
 }
 
-Outer_Kind_::Client::Client(::nearcall::Channel& channel)
+Outer_Kind_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Outer_Kind__methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Outer_Kind_::Client::Get(
@@ -870,7 +870,7 @@ auto names::Service::names(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::names_methods[0]);
 }
 
-names::Client::Client(::nearcall::Channel& channel)
+names::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::names_methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> names::Client::names(
@@ -904,7 +904,7 @@ auto Methods_methods::Service::Get(
       ::keywords::nearcall::names::Methods_methods_methods[0]);
 }
 
-Methods_methods::Client::Client(::nearcall::Channel& channel)
+Methods_methods::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Methods_methods_methods) {}
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods::Client::Get(
@@ -922,7 +922,7 @@ Methods_methods::Client::Client(::nearcall::Channel& channel)
 
 Empty::Service::Service() : ::nearcall::Service(::keywords::nearcall::names::Empty::full_name, {}) {}
 
-Empty::Client::Client(::nearcall::Channel& channel)
+Empty::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, {}) {}
 
 }  // namespace keywords::nearcall::names

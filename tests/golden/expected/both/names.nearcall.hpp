@@ -119,7 +119,7 @@ class Methods final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     /// In the .proto: Service
     ::nearcall::Result<::keywords::nearcall::names::Result> Service_(
@@ -391,7 +391,7 @@ class Service_ final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     /// In the .proto: Service
     ::nearcall::Result<::keywords::nearcall::names::Task> Service_(
@@ -431,7 +431,7 @@ class co_await_ final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Wait(
         const ::keywords::nearcall::names::Task& request,
@@ -470,7 +470,7 @@ class Outer_Inner_ final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
@@ -509,7 +509,7 @@ class Outer_Kind_ final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
@@ -546,7 +546,7 @@ class names final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> names(
         const ::keywords::nearcall::names::Task& request,
@@ -583,7 +583,7 @@ class Methods_methods final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
@@ -617,7 +617,7 @@ class Empty final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
 
    private:

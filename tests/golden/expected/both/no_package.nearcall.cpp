@@ -40,7 +40,7 @@ auto Pinger::Service::GetExtra(
   co_return ::nearcall::detail::unimplemented(::Pinger_methods[1]);
 }
 
-Pinger::Client::Client(::nearcall::Channel& channel)
+Pinger::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::Pinger_methods) {}
 
 ::nearcall::Result<::Ping> Pinger::Client::Ping(
@@ -78,7 +78,7 @@ auto nearcall_::Service::Ping(::nearcall::ServerContext& /*call*/, ::Ping /*requ
   co_return ::nearcall::detail::unimplemented(::nearcall__methods[0]);
 }
 
-nearcall_::Client::Client(::nearcall::Channel& channel)
+nearcall_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::nearcall__methods) {}
 
 ::nearcall::Result<::Ping> nearcall_::Client::Ping(

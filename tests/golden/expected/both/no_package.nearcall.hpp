@@ -32,7 +32,7 @@ class Pinger final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
         const ::Ping& request,
@@ -76,7 +76,7 @@ class nearcall_ final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
         const ::Ping& request,

@@ -14,7 +14,7 @@ constexpr ::nearcall::Method Greeter_methods[] = {
 
 }  // namespace
 
-Greeter::Client::Client(::nearcall::Channel& channel)
+Greeter::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::greet::Greeter_methods) {}
 
 ::nearcall::Result<::greet::HelloReply> Greeter::Client::SayHello(

@@ -65,7 +65,7 @@ AServiceWithAVeryLongNameThatFillsItsLines::Service::AnotherMethodWithAVeryLongN
       ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]);
 }
 
-AServiceWithAVeryLongNameThatFillsItsLines::Client::Client(::nearcall::Channel& channel)
+AServiceWithAVeryLongNameThatFillsItsLines::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods) {}
 
 ::nearcall::Result<::google::protobuf::Empty>

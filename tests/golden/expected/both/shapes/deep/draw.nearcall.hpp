@@ -40,7 +40,7 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
   /// A value; it may outlive the channel object. Thread safety: any thread.
   class Client {
    public:
-    explicit Client(::nearcall::Channel& channel);
+    explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::google::protobuf::Empty> Draw(
         const ::shapes::round::Circle& request,
