@@ -21,7 +21,11 @@ int main(int argc, char** argv) {
   GreeterService greeter;
   nearcall::Server server;
   server.add_service(greeter);
-  server.listen(argv[1]);  // 0600, same user only; a stale socket file is replaced
+  const auto listening = server.try_listen(argv[1]);  // 0600: for this user, and root
+  if (!listening) {
+    std::fprintf(stderr, "%s\n", listening.error().to_string().c_str());
+    return 1;
+  }
   std::printf("listening on %s\n", argv[1]);
   std::fflush(stdout);
   return server.run();  // until SIGINT or SIGTERM, then drains
