@@ -2,9 +2,12 @@
 // What spinning costs where it cannot pay: more runnable threads than processors.
 #include "integration/echo_server.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <filesystem>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Keeps every processor busy, while it lives.
+/// As many threads as there are processors, which never sleep while it lives.
 class Load {
  public:
   Load() {
@@ -73,13 +76,35 @@ int median(std::vector<int> values) {
   return *middle;
 }
 
-/// Calls that get through spinning for each one that does sleeping, with every processor loaded.
+/// All threads of this process on one processor, and those that this one starts: where the
+/// scheduler puts them, which otherwise decides by more than what is measured, is the same for all.
+/// Who has counted the processors before still believes in several.
+class OneProcessor {
+ public:
+  OneProcessor() {
+    EXPECT_EQ(::sched_getaffinity(0, sizeof before_, &before_), 0);
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(::sched_getcpu(), &here);
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task"))
+      EXPECT_EQ(::sched_setaffinity(std::stoi(thread.path().filename()), sizeof here, &here), 0);
+  }
+  OneProcessor(const OneProcessor&) = delete;
+  OneProcessor& operator=(const OneProcessor&) = delete;
+  ~OneProcessor() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_{};
+};
+
+/// Calls that get through spinning for each one that does sleeping, with the processor loaded.
 double spun_for_each_slept() {
   constexpr int rounds = 9;
   Pair spinning(SpinPolicy::adaptive());
   Pair sleeping(SpinPolicy::off());
   spinning.calls_in(20ms);
   sleeping.calls_in(20ms);
+  const OneProcessor one;
   const Load load;
   std::vector<int> spun;
   std::vector<int> slept;
@@ -91,20 +116,18 @@ double spun_for_each_slept() {
   return static_cast<double>(median(spun)) / median(slept);
 }
 
-/// Where the scheduler first puts the threads decides, for as long as they live, by more than what
-/// is asked for: each attempt has threads of its own.
-TEST(SpinUnderLoad, IsAtMostHalfWorseThanNotSpinning) {
-  constexpr int attempts = 8;
+TEST(SpinUnderLoad, IsAtMostAFifthWorseThanNotSpinning) {
+  constexpr int attempts = 3;  // other programs run too
   LogCapture log;
   log.allow("event loop occupied");
   double best = 0;
 
-  for (int attempt = 0; attempt < attempts && best < 1 / 1.5; ++attempt) {
+  for (int attempt = 0; attempt < attempts && best < 1 / 1.2; ++attempt) {
     best = std::max(best, spun_for_each_slept());
   }
 
   RecordProperty("of_sleeping", std::to_string(best));
-  EXPECT_GE(best, 1 / 1.5);
+  EXPECT_GE(best, 1 / 1.2);
 }
 
 }  // namespace
