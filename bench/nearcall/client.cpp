@@ -22,10 +22,7 @@ nearcall::SpinPolicy spin_policy(const Options& options) {
 }
 
 nearcall::ChannelOptions channel_options(const Options& options) {
-  nearcall::ConnectionLimits limits;
-  limits.max_buffered_headers = 256 * 1024 * 1024;  // 10,000 calls at once
   return nearcall::ChannelOptions()
-      .limits(limits)
       .spin(spin_policy(options))
       .max_receive_message_size(std::size_t{64} << 20U);
 }

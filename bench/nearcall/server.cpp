@@ -50,7 +50,6 @@ class EchoService final : public bench::Echo::Service {
 nearcall::ServerOptions server_options(const bench::Options& options) {
   nearcall::ConnectionLimits limits;
   limits.max_concurrent_streams = 100'000;
-  limits.max_buffered_headers = 256 * 1024 * 1024;
   nearcall::ServerOptions result;
   result.max_receive_message_size(std::size_t{64} << 20U)
       .max_connections(100'000)

@@ -43,9 +43,9 @@ struct AdvancedLimits {
   std::uint32_t max_header_block_size = 64 * 1024;
   std::uint32_t max_continuations = 8;
   /// The header lists of all calls under way together, in bytes as `max_header_list_size` counts, 1
-  /// KiB to 1 GiB: calls that each hold as much metadata as they may. With as many kept a server
-  /// refuses further calls (REFUSED_STREAM), a channel ends the call that gets more
-  /// (RESOURCE_EXHAUSTED).
+  /// KiB to 1 GiB, and 1 KiB more for each open call beyond 1,000: calls that each hold as much
+  /// metadata as they may. With as many kept a server refuses further calls (REFUSED_STREAM), a
+  /// channel ends the call that gets more (RESOURCE_EXHAUSTED). A server keeps no trailers.
   std::uint32_t max_buffered_headers = 1024 * 1024;
   /// A channel's: 1xx responses before the final one, 0 to 1,000,000; then the call ends with
   /// RESOURCE_EXHAUSTED.

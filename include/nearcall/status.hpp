@@ -72,6 +72,8 @@ enum class StatusReason : std::uint8_t {
   address_in_use,
   /// The program asked for what cannot be, such as a blocking call on a running event loop.
   misuse,
+  /// Whoever is at the address let the time pass that an attempt to connect has, or said nothing.
+  no_answer,
 };
 
 /// The name of a reason as it is spelled above: "no_server".

@@ -74,6 +74,8 @@ std::string_view to_string(StatusReason reason) {
       return "address_in_use";
     case StatusReason::misuse:
       return "misuse";
+    case StatusReason::no_answer:
+      return "no_answer";
   }
   return "none";
 }

@@ -198,7 +198,8 @@ Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool
   });
   if (!has_one) {
     return Failure{Status(StatusCode::unavailable,
-                          target_ + ": other calls' attempts to connect took too long")};
+                          target_ + ": other calls' attempts to connect took too long")
+                       .with_reason(StatusReason::no_answer)};
   }
   if (!has_place() && live.count > 0) {
     live.least_used->users.fetch_add(1, std::memory_order_acq_rel);

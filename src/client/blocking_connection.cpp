@@ -137,7 +137,8 @@ Status BlockingConnection::wait_for_word(TimePoint deadline, const std::stop_tok
        [&] { return client_.has_settings() || is_closed() || stop.stop_requested(); });
   if (is_closed()) return client_.lost_status();
   if (client_.has_settings()) return Status();
-  return Status(StatusCode::unavailable, client_.target() + ": the server says nothing");
+  return Status(StatusCode::unavailable, client_.target() + ": the server says nothing")
+      .with_reason(StatusReason::no_answer);
 }
 
 bool BlockingConnection::wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline) {

@@ -43,7 +43,7 @@ Task<Result<std::unique_ptr<Transport>>> ask(Connector& connector, const Connect
   } catch (...) {
     failed += ": the connector threw";
   }
-  co_return Status(StatusCode::unavailable, std::move(failed));
+  co_return Status(StatusCode::unavailable, std::move(failed)).with_reason(StatusReason::misuse);
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
   if (stop.stop_requested()) {
     return Failure{Status(StatusCode::cancelled, target + ": cancelled while connecting")};
   }
-  return Failure{
-      Status(StatusCode::unavailable, target + ": the attempt to connect took too long")};
+  return Failure{Status(StatusCode::unavailable, target + ": the attempt to connect took too long")
+                     .with_reason(StatusReason::no_answer)};
 }
 
 }  // namespace nearcall::inline v0::detail

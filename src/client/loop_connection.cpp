@@ -45,8 +45,9 @@ void LoopConnection::connect() {
 
 void LoopConnection::on_connect_late(void* self) noexcept {
   auto& connection = *static_cast<LoopConnection*>(self);
-  const Status late(StatusCode::unavailable,
-                    connection.backend_->target() + ": the attempt to connect took too long");
+  const Status late = Status(StatusCode::unavailable, connection.backend_->target() +
+                                                          ": the attempt to connect took too long")
+                          .with_reason(StatusReason::no_answer);
   connection.end_attempt(Connectivity::Event::failed);
   connection.backend_->observer().on_connect_failed(late);
   connection.begin_closing();

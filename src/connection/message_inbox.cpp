@@ -166,7 +166,8 @@ void MessageInbox::fail_input() {
   const Status& why = assembler_.error();
   if (why.code() != StatusCode::resource_exhausted) return fail(why);
   fail(Status::resource_exhausted(std::string(why.message()) + " (" +
-                                  std::string(binding_->owner->receive_limit()) + ")"));
+                                  std::string(binding_->owner->receive_limit()) + ")")
+           .with_reason(StatusReason::limit));
 }
 
 void MessageInbox::fail(Status why) {

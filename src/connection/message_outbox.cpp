@@ -100,6 +100,7 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
   message_ = &message;
   waiter_ = &waiter;
   is_taken_ = false;
+  binding_->owner->on_message_kept();
 }
 
 void MessageOutbox::wait(const google::protobuf::MessageLite& message,

@@ -20,6 +20,8 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written: what has to stand before the first one goes out now.
   virtual void before_message() {}
+  /// A message waits for room in the output: until then its owner keeps it.
+  virtual void on_message_kept() {}
   /// Which option it was that a message was too large for: for people.
   virtual std::string_view receive_limit() const noexcept {
     return "the client's max_receive_message_size, of ChannelOptions or CallOptions";

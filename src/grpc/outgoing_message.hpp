@@ -32,7 +32,8 @@ class OutgoingMessage {
   Status check() const {
     if (message_size_ <= std::size_t{std::numeric_limits<std::int32_t>::max()}) return Status();
     return Status(StatusCode::resource_exhausted, "a message of " + std::to_string(message_size_) +
-                                                      " bytes is over protobuf's 2 GiB");
+                                                      " bytes is over protobuf's 2 GiB")
+        .with_reason(StatusReason::limit);
   }
   /// What is written in the end, with the prefix.
   std::size_t size() const noexcept { return message_prefix_size + message_size_; }

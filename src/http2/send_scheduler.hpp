@@ -105,6 +105,8 @@ class SendScheduler {
   }
   /// Bytes that wait, queued or put out.
   std::size_t buffered() const noexcept { return queued_ + output_.size(); }
+  /// Bytes of messages whose owners wait to hand them over.
+  std::size_t held() const noexcept { return held_; }
 
  private:
   bool has_budget() const noexcept { return queued_ == 0 || queued_ < limits_.max_buffered_output; }

@@ -186,7 +186,8 @@ class Session {
   /// Streams that take a slot: not released, or released and not yet sent.
   /// Bytes that were received and not consumed, and that wait to be sent.
   std::size_t buffered_input() const noexcept { return inbound_.buffered(); }
-  std::size_t buffered_output() const noexcept { return scheduler_.buffered(); }
+  /// Messages in the hands of those who wait to hand them over included.
+  std::size_t buffered_output() const noexcept { return scheduler_.buffered() + scheduler_.held(); }
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.
   template <class Visit>
@@ -264,9 +265,15 @@ class Session {
   Event on_request(StreamId id, bool end_stream);
   Event on_more_headers(Stream& stream, bool end_stream);
   Result<HeadersEvent::Part, Violation> take_headers(Stream& stream, bool end_stream);
-  /// Whether another header list may be kept: up to one more than the budget.
+  /// Whether another header list may be kept: up to one more than the budget, which grows with the
+  /// calls that are open, so that it does not let in fewer than max_concurrent_streams does.
   bool may_keep_headers() const noexcept {
-    return kept_headers_ < options_.limits.max_buffered_headers;
+    constexpr std::size_t calls_within = 1000;
+    constexpr std::size_t of_a_further_call = 1024;
+    if (kept_headers_ < options_.limits.max_buffered_headers) [[likely]]
+      return true;
+    const std::size_t further = std::max(streams_.size(), calls_within) - calls_within;
+    return kept_headers_ < options_.limits.max_buffered_headers + further * of_a_further_call;
   }
   void keep_headers(Stream& stream, std::size_t size) noexcept {
     stream.receive_.kept_headers += static_cast<std::uint32_t>(size);

@@ -86,7 +86,10 @@ Event Session::on_more_headers(Stream& stream, bool end_stream) {
     note_closed(stream);
   }
   if (stream.is_orphan_) return {};
-  if (*part != HeadersEvent::Part::informational) keep_headers(stream, headers_.list_size());
+  // Trailers of requests say that they have ended: a server's owner keeps nothing of them.
+  if (role_ == Role::client && *part != HeadersEvent::Part::informational) {
+    keep_headers(stream, headers_.list_size());
+  }
   return HeadersEvent{&stream, &headers_, *part, end_stream};
 }
 
@@ -101,7 +104,7 @@ Result<HeadersEvent::Part, Violation> Session::take_headers(Stream& stream, bool
     return stream_error(ErrorCode::enhance_your_calm,
                         "header list too large (max_header_list_size, max_header_fields)");
   }
-  if (!stream.is_orphan_ && !may_keep_headers()) {
+  if (!stream.is_orphan_ && role_ == Role::client && !may_keep_headers()) {
     return stream_error(ErrorCode::enhance_your_calm,
                         "the headers of all calls too large (max_buffered_headers)");
   }

@@ -117,6 +117,7 @@ class ServerCall final : public HandlerCall,
     send_headers();
     if (!has_one_reply()) host_->note_load();
   }
+  void on_message_kept() override { host_->note_load(); }
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }

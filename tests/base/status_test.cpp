@@ -101,6 +101,7 @@ TEST(Status, NamesEachReasonAsItIsSpelled) {
   EXPECT_EQ(to_string(StatusReason::none), "none");
   EXPECT_EQ(to_string(StatusReason::no_server), "no_server");
   EXPECT_EQ(to_string(StatusReason::misuse), "misuse");
+  EXPECT_EQ(to_string(StatusReason::no_answer), "no_answer");
 }
 
 TEST(Status, NamesEveryCodeAndAnUnknownNumber) {

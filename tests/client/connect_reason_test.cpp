@@ -4,10 +4,13 @@
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 
+#include <nearcall/event_loop.hpp>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 namespace nearcall::test {
 namespace {
@@ -122,6 +125,45 @@ TEST_F(SilentServer, HasAsLongAsTheChannelSays) {
   const Status status = call_unary(ClientStub(channel, test_methods)).status();
 
   EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+}
+
+using Attempted = Task<Result<std::unique_ptr<Transport>>>;
+
+Attempted take_an_hour(ConnectContext) {
+  co_await sleep_for(1h);
+  co_return Status(StatusCode::internal, "not reached");
+}
+Attempted throw_at_once(ConnectContext) {
+  throw std::runtime_error("broken");
+  co_return nullptr;
+}
+Attempted make_nothing(ConnectContext) {
+  co_return std::unique_ptr<Transport>();
+}
+
+Task<Status> await_call(const ClientStub& stub) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  const Result<StringValue> reply = co_await call;
+  co_return reply.status();
+}
+
+/// In both forms.
+void expect_reason(ChannelOptions options, StatusReason reason) {
+  const Channel channel("mine", std::move(options.connect_timeout(20ms)));
+  const ClientStub stub(channel, test_methods);
+  const Status blocking = call_unary(stub).status();
+  EXPECT_EQ(to_string(blocking.reason()), to_string(reason)) << blocking.to_string();
+  const Status awaited = sync_wait(await_call(stub));
+  EXPECT_EQ(to_string(awaited.reason()), to_string(reason)) << awaited.to_string();
+}
+
+TEST_F(ConnectReason, AnAttemptThatTakesTooLongHasNoAnswer) {
+  expect_reason(ChannelOptions().connector(take_an_hour), StatusReason::no_answer);
+}
+
+TEST_F(ConnectReason, AConnectorThatThrowsOrMakesNothingIsMisuse) {
+  expect_reason(ChannelOptions().connector(throw_at_once), StatusReason::misuse);
+  expect_reason(ChannelOptions().connector(make_nothing), StatusReason::misuse);
 }
 
 }  // namespace

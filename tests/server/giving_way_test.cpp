@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections that give way to others: idle ones, and those that hold most memory.
 #include "server/manual_server.hpp"
+#include "support/limit_set.hpp"
 
 #include <gtest/gtest.h>
 
@@ -142,6 +143,64 @@ TEST_F(ConnectionsGivingWayTest, AHandlerThatGoesOnAfterwardsDoesNotKeepTheNextO
   EXPECT_TRUE(third.has_ended());
   EXPECT_FALSE(second.has_ended());
   EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
+}
+
+/// Fifteen calls whose handlers read a message of 100,000 bytes, sleep, and want to write as much
+/// into a closed window, of which the output takes three.
+class HandlersThatSleepTest : public ConnectionsGivingWayTest {
+ protected:
+  FramePeer& wake_all_that_slept(std::size_t max_total) {
+    service_.pause = &pause_;
+    start(ServerOptions()
+              .limits(LimitSet{.max_buffered_output = 250'000})
+              .max_total_buffered_output(max_total));
+    FramePeer& peer = comes({{SettingId::initial_window_size, 0}});
+    for (StreamId id = 1; id < 30; id += 2)
+      peer.ask(id, chat);
+    settle();
+    for (StreamId id = 1; id < 30; id += 2) {
+      const std::string request = framed(text_of(std::string(100'000, 'x')));
+      for (std::size_t at = 0; at < request.size(); at += 16'000)
+        peer.say(frames::data(id, std::string_view(request).substr(at, 16'000)));
+      settle();
+    }
+    EXPECT_FALSE(peer.has_ended()) << "nothing waits to be sent yet";
+    log_capture().allow("(max_buffered_output)");
+    pause_.set();
+    settle();
+    return peer;
+  }
+
+ private:
+  AsyncEvent pause_;
+};
+
+TEST_F(HandlersThatSleepTest, TheirMessagesCountToTheTotal) {
+  FramePeer& peer = wake_all_that_slept(/*max_total=*/1024 * 1024);
+
+  EXPECT_TRUE(peer.has_ended());
+  EXPECT_EQ(goaways(peer), one(ErrorCode::enhance_your_calm));
+  const std::string why = peer.heard(FrameType::goaway).at(0).payload;
+  EXPECT_NE(why.find("max_total_buffered_output"), std::string::npos) << why;
+}
+
+TEST_F(HandlersThatSleepTest, BelowTheTotalTheyWaitAndAllAreAnswered) {
+  FramePeer& peer = wake_all_that_slept(/*max_total=*/2 * 1024 * 1024);
+  EXPECT_FALSE(peer.has_ended());
+
+  std::string opened = frames::window_update(0, 1 << 24);
+  for (StreamId id = 1; id < 30; id += 2)
+    opened += frames::window_update(id, 1 << 20);
+  peer.say(opened);
+  for (int turns = 0; turns < 100; ++turns) {
+    settle();
+    peer.listen();
+  }
+
+  std::size_t bytes = 0;
+  for (const SentFrame& frame : peer.heard(FrameType::data))
+    bytes += frame.payload.size();
+  EXPECT_EQ(bytes, 15 * framed(text_of(std::string(100'000, 'x'))).size());
 }
 
 TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {

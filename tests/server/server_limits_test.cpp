@@ -102,6 +102,35 @@ TEST_F(ServerLimitsTest, MaxConcurrentStreams) {
   EXPECT_EQ(peer_->heard_on(5).size(), 1U) << "the third";
 }
 
+TEST_F(ServerLimitsTest, MaxBufferedHeaders) {
+  greet({.max_buffered_headers = 1024});
+  for (const StreamId id : {1U, 3U, 5U, 7U, 9U, 11U, 13U})
+    peer_->ask(id, chat);
+  settle();
+
+  const std::size_t refused = resets(ErrorCode::refused_stream);
+  EXPECT_GE(refused, 1U);
+  EXPECT_LE(refused, 4U);
+
+  says(frames::headers(1, frames::block({{"x-check", "1"}}), flag::end_headers | flag::end_stream));
+  ASSERT_FALSE(peer_->heard_on(1).empty());
+  EXPECT_EQ(peer_->heard_on(1).back().header.type, FrameType::headers)
+      << "trailers, of which nothing is kept, only end the request";
+}
+
+TEST_F(ServerLimitsTest, TenThousandCallsThatMayBeOpenAreNotRefusedForTheirHeaders) {
+  constexpr StreamId calls = 10'000;
+  greet({.max_concurrent_streams = calls});
+  for (StreamId id = 1; id < 2 * calls; id += 2) {
+    peer_->ask_whole(id, hold);
+    if (id % 100 == 1) settle();  // the socket holds few small writes
+  }
+  settle();
+
+  EXPECT_EQ(resets(ErrorCode::refused_stream), 0U);
+  EXPECT_TRUE(service_.started.wait_for(calls));
+}
+
 TEST_F(ServerLimitsTest, MaxNewStreamsPerTurn) {
   greet({.max_new_streams_per_turn = 3});
   for (StreamId id = 1; id < 14; id += 2)
@@ -378,6 +407,30 @@ TEST_F(CrowdOfChatsTest, NewCallsWaitToo) {
        frames::rst_stream(5, ErrorCode::cancel));
 
   EXPECT_EQ(chats_, before + 3);
+}
+
+TEST_F(ServerOutputLimitsTest, OpenWindowsOfStreamsLetHandlersMakeMessagesUpToThatOfNewCalls) {
+  greet({.max_buffered_output = 3'000, .max_buffered_output_of_new_calls = 10'000},
+        {{SettingId::initial_window_size, 1 << 20}});
+  peer_->ask(1, chat);
+  const std::string large = framed(text_of(std::string(65'600, 'x')));
+  for (std::size_t at = 0; at < large.size(); at += 16'000)
+    says(frames::data(1, std::string_view(large).substr(at, 16'000)));
+  EXPECT_EQ(chats_, 1) << "it uses the connection's window up";
+
+  constexpr StreamId last = 61;
+  std::string requests;
+  for (StreamId id = 3; id <= last; id += 2) {
+    peer_->ask(id, chat);
+    requests += frames::data(id, framed(text_of(std::string(1'000, 'x'))));
+  }
+  settle();
+  says(requests);
+
+  EXPECT_EQ(chats_, 1 + 10);
+  EXPECT_TRUE(log_capture().take("(max_buffered_output)"));
+  says(frames::window_update(0, 1 << 20));
+  EXPECT_EQ(chats_, 1 + 30) << "all go on";
 }
 
 TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsOneCallQueueOneMessage) {

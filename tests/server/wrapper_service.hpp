@@ -5,6 +5,7 @@
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 
+#include <nearcall/async_event.hpp>
 #include <nearcall/channel.hpp>
 #include <nearcall/client.hpp>
 #include <nearcall/server.hpp>
@@ -82,6 +83,8 @@ class WrapperService final : public Service {
   std::function<Result<Text>(ServerContext& call, const Text& request)> on_echo;
   /// What Chat does with each request, before it answers.
   std::function<void()> on_chat;
+  /// What Chat waits for between a request and its answer; null: nothing.
+  AsyncEvent* pause = nullptr;
   Occasions started;
   Occasions cancelled;
   Occasions destroyed;
@@ -123,6 +126,7 @@ class WrapperService final : public Service {
     Text request;
     while (co_await requests.read(request)) {
       if (on_chat) on_chat();
+      if (pause != nullptr) co_await pause->wait();
       if (!co_await replies.write(request)) break;
     }
     if (call.is_cancelled()) cancelled.add();
