@@ -31,7 +31,6 @@ class ChannelCore;
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 namespace detail {
-/// Null where `callback` is empty.
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
 }  // namespace detail
 
@@ -40,7 +39,7 @@ class ChannelOptions {
  public:
   ChannelOptions() = default;
 
-  /// Connections come from `connector` instead of the target.
+  /// Connections come from `connector` instead of the target; null: from the target.
   ChannelOptions& connector(std::shared_ptr<Connector> connector) & {
     connector_ = std::move(connector);
     return *this;
@@ -48,7 +47,7 @@ class ChannelOptions {
   ChannelOptions connector(std::shared_ptr<Connector> connector) && {
     return std::move(this->connector(std::move(connector)));
   }
-  /// The same with a function, such as a lambda.
+  /// The same with a function, such as a lambda. With an empty one calls are FAILED_PRECONDITION.
   ChannelOptions& connector(ConnectCallback callback) & {
     return connector(detail::make_connector(std::move(callback)));
   }
@@ -155,8 +154,9 @@ class Channel {
   /// Makes a connection now, if there is none, so that the first blocking call need not. Where the
   /// server cannot be reached it is tried again, after pauses of 10 ms to about 1 s, as long as
   /// `patience` lasts; the last attempt's status if that was not enough, or if trying again would
-  /// not help. Each attempt takes connect_timeout() at most. Blocks: FAILED_PRECONDITION on a
-  /// thread that runs an EventLoop.
+  /// not help. Each attempt takes connect_timeout() at most. OK says that the system connected:
+  /// whether the server serves this user, and speaks gRPC, is known with the first call. Blocks:
+  /// FAILED_PRECONDITION on a thread that runs an EventLoop.
   Status connect(std::chrono::nanoseconds patience = std::chrono::nanoseconds::zero()) const;
   /// `Status status = co_await channel.connect_async(5s);` the same, for the awaited calls of
   /// EventLoop::current().

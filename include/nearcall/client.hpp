@@ -230,10 +230,17 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   /// For programs without coroutines: `done` is called with the result on the call's loop, in one
   /// of its turns, or now if there is no loop. Nobody needs to keep the call; it is cancelled by
   /// CallOptions::cancellation(). If the loop goes first, `done` is destroyed and not called.
+  /// `done` must not throw, which ends the program. REQUIRES: on the thread of the call's loop.
   ///
   ///     client.SayHelloAsync(request).on_done([](Result<HelloReply> reply) { … });
   void on_done(UniqueFunction<void(Result<Reply>)> done) && {
-    if (EventLoop::current() == nullptr) return done(Result<Reply>(this->status()));
+    if (EventLoop::current() == nullptr) {
+      if (!this->is_done() || this->status().ok()) {
+        detail::fail_precondition(
+            "on_done(): on a thread without the EventLoop that the call was made on");
+      }
+      return done(Result<Reply>(this->status()));
+    }
     static_cast<void>(spawn(tell(std::move(*this), std::move(done))));
   }
 

@@ -32,9 +32,12 @@ class PeerIdentity {
   PeerIdentity(std::string address, uid_t uid, gid_t gid, pid_t pid)
       : address_(std::move(address)), uid_(uid), gid_(gid), pid_(pid), has_credentials_(true) {}
   /// Supplementary groups, besides gid().
-  PeerIdentity& supplementary_groups(std::vector<gid_t> groups) {
+  PeerIdentity& supplementary_groups(std::vector<gid_t> groups) & {
     groups_ = std::move(groups);
     return *this;
+  }
+  PeerIdentity supplementary_groups(std::vector<gid_t> groups) && {
+    return std::move(supplementary_groups(std::move(groups)));
   }
 
   /// Whether uid, gid and pid come from the kernel. False on TCP and most custom transports.
@@ -44,7 +47,7 @@ class PeerIdentity {
   /// (gid_t)-1 without credentials.
   gid_t gid() const noexcept { return gid_; }
   /// Supplementary groups (SO_PEERGROUPS); none without credentials.
-  std::span<const gid_t> supplementary_groups() const noexcept { return groups_; }
+  std::span<const gid_t> supplementary_groups() const& noexcept { return groups_; }
   /// Whether gid() or a supplementary group is this one.
   bool is_in_group(gid_t group) const noexcept;
   /// 0 without credentials, and for a process outside our pid namespace.

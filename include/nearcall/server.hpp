@@ -194,7 +194,8 @@ class Server {
 
   /// Serves on the calling thread (and threads() − 1 more) until SIGINT, SIGTERM or stop(), then
   /// drains. Returns what main() should: 0, or 1 after logging the error of listen() or start().
-  /// Only run() takes signals; those that the program handles itself are left to it. REQUIRES: made
+  /// Only run() takes signals, and those that came since listen(), when the server could be seen;
+  /// start() gives them back. Those that the program handles itself are left to it. REQUIRES: made
   /// without a loop, and not started.
   int run();
 

@@ -3,6 +3,7 @@
 #include "client/backend.hpp"
 
 #include "async/kept_loop.hpp"
+#include "client/checking_connector.hpp"
 #include "client/connect_attempt.hpp"
 #include "transport/make_transport.hpp"
 
@@ -23,44 +24,7 @@ std::size_t thread_number() {
   return mine;
 }
 
-/// A user's function as a connector.
-class CallbackConnector final : public Connector {
- public:
-  explicit CallbackConnector(ConnectCallback callback) : callback_(std::move(callback)) {}
-  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
-    return callback_(std::move(context));
-  }
-
- private:
-  ConnectCallback callback_;
-};
-
-/// Hands over no connection to a server that the channel does not expect.
-class CheckingConnector final : public Connector {
- public:
-  CheckingConnector(std::shared_ptr<Connector> connector, PeerPolicy expected)
-      : connector_(std::move(connector)), expected_(std::move(expected)) {}
-  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
-    std::string target = context.target();
-    Task<Result<std::unique_ptr<Transport>>> attempt = try_connect(connector_, std::move(context));
-    Result<std::unique_ptr<Transport>> made = co_await std::move(attempt);
-    if (!made || expected_.admits((*made)->peer())) co_return made;
-    co_return Status(StatusCode::unavailable, target + ": not the server that is expected: " +
-                                                  expected_.why_not((*made)->peer()))
-        .with_reason(StatusReason::wrong_server);
-  }
-
- private:
-  std::shared_ptr<Connector> connector_;
-  const PeerPolicy expected_;
-};
-
 }  // namespace
-
-std::shared_ptr<Connector> make_connector(ConnectCallback callback) {
-  if (!callback) return nullptr;
-  return std::make_shared<CallbackConnector>(std::move(callback));
-}
 
 Backend::Backend(std::string target, ChannelOptions options, Clock clock)
     : target_(std::move(target)), options_(std::move(options)), clock_(clock) {
@@ -79,7 +43,7 @@ Backend::Backend(std::string target, ChannelOptions options, Clock clock)
                        "is")
                     .with_reason(StatusReason::misuse);
     }
-    connector_ = std::make_shared<CheckingConnector>(std::move(connector_), *expected);
+    connector_ = make_checking_connector(std::move(connector_), *expected);
   }
 }
 
@@ -94,21 +58,6 @@ Backend::~Backend() {
 
 TimePoint Backend::connect_deadline(TimePoint now, TimePoint deadline) const {
   return std::min(deadline, deadline_after(now, options_.connect_timeout()));
-}
-
-/// Clients of one service share their methods, however many there are.
-std::span<const BoundMethod> Backend::bind(std::span<const Method> methods) {
-  const std::lock_guard lock(bound_mutex_);
-  for (const Bound& known : bound_) {
-    if (known.methods.data() == methods.data() && known.methods.size() == methods.size()) {
-      return known.here;
-    }
-  }
-  Bound& made = bound_.emplace_back(Bound{methods, {}});
-  made.here.reserve(methods.size());
-  for (const Method& method : methods)
-    made.here.push_back(bind_method(method, options_.authority(), call_observer_));
-  return made.here;
 }
 
 // ---- blocking calls -----------------------------------------------------------------------------

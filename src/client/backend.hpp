@@ -17,10 +17,8 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -102,10 +100,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
   TimePoint connect_deadline(TimePoint now, TimePoint deadline) const;
   Observer& observer() noexcept { return counters_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
-  /// REQUIRES: no methods are bound yet.
-  void set_call_observer(CallObserver* observer) noexcept { call_observer_ = observer; }
-  /// These methods here; as long as the backend lives. REQUIRES: constants that live for ever.
-  std::span<const BoundMethod> bind(std::span<const Method> methods);
+  /// The methods of its channel: calls on the backend refer to them, and may outlive the channel.
+  void keep(std::shared_ptr<const MethodTable> methods) { methods_ = std::move(methods); }
 
   /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is
   /// made for the call, where there may be one more.
@@ -207,14 +203,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
   const LoopSlot slot_;
   /// Of a forked child too: it goes on from what its parent had.
   ConnectionCounters counters_;
-  CallObserver* call_observer_ = nullptr;
-
-  std::mutex bound_mutex_;
-  struct Bound {
-    std::span<const Method> methods;
-    std::vector<BoundMethod> here;
-  };
-  std::list<Bound> bound_;
+  std::shared_ptr<const MethodTable> methods_;
 
   /// Owned; replaced, once, by the first who asks in a forked child.
   std::atomic<Pool*> pool_{new Pool};

@@ -22,4 +22,18 @@ BoundMethod bind_method(const Method& method, std::string_view authority, CallOb
   return {method, http2::HeaderTemplate(fields), observer};
 }
 
+std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) {
+  const std::lock_guard lock(mutex_);
+  for (const Bound& known : bound_) {
+    if (known.methods.data() == methods.data() && known.methods.size() == methods.size()) {
+      return known.here;
+    }
+  }
+  Bound& made = bound_.emplace_back(Bound{methods, {}});
+  made.here.reserve(methods.size());
+  for (const Method& method : methods)
+    made.here.push_back(bind_method(method, authority_, observer_));
+  return made.here;
+}
+
 }  // namespace nearcall::inline v0::detail

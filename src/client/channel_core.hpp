@@ -12,16 +12,30 @@
 
 namespace nearcall::inline v0::detail {
 
-/// What the handles of a channel and its clients share. When the last of them goes, its backends
-/// close what no call uses any more.
+/// Chooses, for a channel with several backends, the one that a call goes to. It owns those that it
+/// chooses from: it gives them the channel's methods (Backend::keep()), and retires them when it
+/// goes.
 ///
-/// It has one backend; a channel with several targets picks among them here.
+/// Thread safety: any thread.
+class Picker {
+ public:
+  virtual ~Picker() = default;
+  /// Lives as long as the picker, and as long as calls on it.
+  virtual Backend& pick() noexcept = 0;
+};
+
+/// What the handles of a channel and its clients share. When the last of them goes, its backends
+/// close what no call uses any more. It has one backend of its own, and a picker above it where
+/// there are more.
 ///
 /// Thread safety: any thread.
 class ChannelCore {
  public:
   ChannelCore(std::string target, ChannelOptions options)
-      : backend_(std::make_shared<Backend>(std::move(target), std::move(options))) {}
+      : methods_(std::make_shared<MethodTable>(options.authority())),
+        backend_(std::make_shared<Backend>(std::move(target), std::move(options))) {
+    backend_->keep(methods_);
+  }
   ChannelCore(const ChannelCore&) = delete;
   ChannelCore& operator=(const ChannelCore&) = delete;
   ~ChannelCore() { backend_->retire(); }
@@ -35,11 +49,20 @@ class ChannelCore {
     invoker_ = outer.get();
     wrappers_.push_back(std::move(outer));
   }
+  const std::shared_ptr<MethodTable>& methods() const noexcept { return methods_; }
   /// The one that the next call goes to. Lives as long as this, and as long as calls on it.
-  Backend& pick() const noexcept { return *backend_; }
+  Backend& pick() const noexcept {
+    if (picker_ == nullptr) [[likely]]
+      return *backend_;
+    return picker_->pick();
+  }
+  /// REQUIRES: no call was made yet.
+  void set_picker(std::unique_ptr<Picker> picker) noexcept { picker_ = std::move(picker); }
 
  private:
+  const std::shared_ptr<MethodTable> methods_;
   const std::shared_ptr<Backend> backend_;
+  std::unique_ptr<Picker> picker_;
   std::vector<std::unique_ptr<Invoker>> wrappers_;
   Invoker* invoker_ = &direct_invoker();
 };

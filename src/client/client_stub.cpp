@@ -60,7 +60,7 @@ void Channel::close_idle() const {
 }
 
 ClientStub::ClientStub(const Channel& channel, std::span<const Method> methods)
-    : channel_(channel.core()), methods_(channel_->pick().bind(methods).data()) {
+    : channel_(channel.core()), methods_(channel_->methods()->bind(methods).data()) {
 }
 
 Status ClientStub::call_blocking(std::size_t method,

@@ -41,6 +41,9 @@ Server& Server::add_service(Service& service) {
 }
 
 Server& Server::add_service(std::shared_ptr<Service> service) {
+  if (service == nullptr) {
+    detail::fail_precondition("Server::add_service(): the pointer to the service is null");
+  }
   add_service(*service);
   core_->shared().registry().keep(std::move(service));
   return *this;
@@ -53,6 +56,9 @@ Result<void> Server::try_listen(std::string_view target, const ListenOptions& op
 }
 
 Result<void> Server::try_listen(std::unique_ptr<Listener> listener, const ListenOptions& options) {
+  if (listener == nullptr) {
+    detail::fail_precondition("Server::listen(): the pointer to the listener is null");
+  }
   const PeerPolicy& policy = options.policy();
   if (policy.needs_socket_file()) {
     return Failure{

@@ -48,7 +48,7 @@ class NotingObserver final : public detail::CallObserver {
 /// A channel that tells the observer, and a client on it.
 struct ObservedClient {
   explicit ObservedClient(ChannelOptions options) : channel("mine", std::move(options)) {
-    backend().set_call_observer(&observer);
+    channel.core()->methods()->set_observer(&observer);
     stub.emplace(channel, test_methods);
   }
   detail::Backend& backend() const { return channel.core()->pick(); }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connectors of a channel: one of a function, and one that checks whom another one has reached.
+#include "client/checking_connector.hpp"
+
+#include "client/connect_attempt.hpp"
+
+#include <nearcall/channel.hpp>
+
+#include <string>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+namespace {
+
+/// A user's function as a connector.
+class CallbackConnector final : public Connector {
+ public:
+  explicit CallbackConnector(ConnectCallback callback) : callback_(std::move(callback)) {}
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
+    return callback_ ? callback_(std::move(context)) : fail();
+  }
+
+ private:
+  static Task<Result<std::unique_ptr<Transport>>> fail() {
+    co_return Status::failed_precondition("ChannelOptions::connector(): the function is empty")
+        .with_reason(StatusReason::misuse);
+  }
+
+  ConnectCallback callback_;
+};
+
+/// Hands over no connection to a server that the channel does not expect.
+class CheckingConnector final : public Connector {
+ public:
+  CheckingConnector(std::shared_ptr<Connector> connector, PeerPolicy expected)
+      : connector_(std::move(connector)), expected_(std::move(expected)) {}
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
+    std::string target = context.target();
+    Task<Result<std::unique_ptr<Transport>>> attempt = try_connect(connector_, std::move(context));
+    Result<std::unique_ptr<Transport>> made = co_await std::move(attempt);
+    if (!made || expected_.admits((*made)->peer())) co_return made;
+    co_return Status(StatusCode::unavailable, target + ": not the server that is expected: " +
+                                                  expected_.why_not((*made)->peer()))
+        .with_reason(StatusReason::wrong_server);
+  }
+
+ private:
+  std::shared_ptr<Connector> connector_;
+  const PeerPolicy expected_;
+};
+
+}  // namespace
+
+std::shared_ptr<Connector> make_connector(ConnectCallback callback) {
+  return std::make_shared<CallbackConnector>(std::move(callback));
+}
+
+std::shared_ptr<Connector> make_checking_connector(std::shared_ptr<Connector> connector,
+                                                   PeerPolicy expected) {
+  return std::make_shared<CheckingConnector>(std::move(connector), std::move(expected));
+}
+
+}  // namespace nearcall::inline v0::detail

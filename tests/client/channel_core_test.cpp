@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// A channel with a picker: each call goes to the backend that it chooses, in both forms.
+#include "client/channel_core.hpp"
+
+#include "client/scripted_server.hpp"
+#include "support/log_capture.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <string>
+
+namespace nearcall::test {
+namespace {
+
+ScriptedServer::Script answer_as(std::string name) {
+  return [name = std::move(name)](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all(name)); };
+}
+
+/// One after the other.
+class TurnPicker final : public detail::Picker {
+ public:
+  TurnPicker(const detail::ChannelCore& channel, ScriptedServer& first, ScriptedServer& second)
+      : backends_{std::make_shared<detail::Backend>("first", first.options()),
+                  std::make_shared<detail::Backend>("second", second.options())} {
+    for (const auto& backend : backends_)
+      backend->keep(channel.methods());
+  }
+  ~TurnPicker() override {
+    for (const auto& backend : backends_)
+      backend->retire();
+  }
+  detail::Backend& pick() noexcept override { return *backends_[turn_++ % backends_.size()]; }
+
+ private:
+  std::array<std::shared_ptr<detail::Backend>, 2> backends_;
+  std::atomic<std::size_t> turn_{0};
+};
+
+Task<std::string> ask_awaited(const ClientStub& stub) {
+  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  const Result<StringValue> reply = co_await call;
+  co_return reply ? reply->value() : reply.status().to_string();
+}
+
+class PickerTest : public LogCheckedTest {};
+
+TEST_F(PickerTest, EachCallGoesToTheBackendThatItChooses) {
+  ScriptedServer first({answer_as("first")});
+  ScriptedServer second({answer_as("second")});
+  const Channel channel("unused");
+  channel.core()->set_picker(std::make_unique<TurnPicker>(*channel.core(), first, second));
+  const ClientStub stub(channel, test_methods);
+
+  EXPECT_EQ(call_unary(stub)->value(), "first");
+  EXPECT_EQ(call_unary(stub)->value(), "second");
+  EXPECT_EQ(sync_wait(ask_awaited(stub)), "first");
+  EXPECT_EQ(sync_wait(ask_awaited(stub)), "second");
+}
+
+TEST_F(PickerTest, ACallMayOutliveTheChannelAndItsPicker) {
+  ScriptedServer first({answer_as("first")});
+  ScriptedServer second({answer_as("second")});
+  std::optional<Channel> channel("unused");
+  channel->core()->set_picker(std::make_unique<TurnPicker>(*channel->core(), first, second));
+  auto call = ClientStub(*channel, test_methods)
+                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  channel.reset();
+
+  EXPECT_TRUE(call.write(text("a")));
+  EXPECT_TRUE(call.writes_done());
+  EXPECT_EQ(call.read()->value(), "first");
+}
+
+}  // namespace
+}  // namespace nearcall::test
