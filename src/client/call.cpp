@@ -6,6 +6,8 @@
 #include "connection/outgoing_fields.hpp"
 #include "grpc/request_head.hpp"
 
+#include <nearcall/client.hpp>
+
 #include <algorithm>
 #include <string>
 #include <utility>
