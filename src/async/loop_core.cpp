@@ -347,13 +347,14 @@ void LoopCore::run_ready() {
     refresh_now();
     report_busy(busy_meter_.look(now_));
   }
-  for (int count = 0; count < max_ready_per_turn; ++count) {
-    Runnable* const next = ready_.pop_front();
+  // First those that have waited for this turn: what is ready may use all of it up.
+  while (!budget_.is_spent()) {
+    Runnable* const next = waiting_.pop_front();
     if (next == nullptr) break;
     run_one(*next, before);
   }
-  while (!budget_.is_spent()) {
-    Runnable* const next = waiting_.pop_front();
+  for (int count = 0; count < max_ready_per_turn; ++count) {
+    Runnable* const next = ready_.pop_front();
     if (next == nullptr) break;
     run_one(*next, before);
   }

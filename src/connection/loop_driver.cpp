@@ -54,6 +54,7 @@ void LoopDriver::read_all() {
         request_flush();
         break;
       case Pump::Progress::ended:
+        core_->budget().spend(pump_->take_work());
         return;
       case Pump::Progress::none:
         if (core_->mark_hot(*this) || park_reads()) return;
@@ -62,7 +63,7 @@ void LoopDriver::read_all() {
     const std::size_t work = pump_->take_work();
     core_->budget().spend(work);
     share -= std::min(share, work);
-  } while (share > 0 && !pump_->is_turn_over());
+  } while (share > 0 && !pump_->is_turn_over() && !core_->budget().is_spent());
   read_on();
 }
 

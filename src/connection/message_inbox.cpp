@@ -129,6 +129,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
+      binding_->spend(step.arrived_size());
       return Read::message;
     }
     case Kind::failed:
@@ -206,6 +207,7 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
 void MessageInbox::wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader) {
   wait(into, &reader_);
   reader_.set(*binding_->loop, reader);
+  if (binding_->is_turn_over() && has_unread()) reader_.wait_for_turn();
 }
 
 void MessageInbox::leave() noexcept {
@@ -215,6 +217,7 @@ void MessageInbox::leave() noexcept {
 }
 
 bool MessageInbox::is_held_back() noexcept {
+  if (binding_->is_turn_over() && has_unread()) return true;
   return answers_each_ && binding_->stream != nullptr && has_unread() &&
          !binding_->session->may_make_message(*binding_->stream);
 }
@@ -229,9 +232,13 @@ void MessageInbox::serve() {
 
 bool MessageInbox::serve_coroutine() {
   if (into_ == nullptr) return true;  // it was served
-  if (is_held_back()) return false;
+  if (is_held_back()) {
+    if (binding_->is_turn_over()) reader_.wait_for_turn();
+    return false;
+  }
   const Read read = try_read(*into_);
   if (read == Read::pending) return false;
+  binding_->spend_on_message();
   if (into_ != nullptr) finish_wait(read == Read::message);
   reader_.unlink();  // it goes on right now
   return true;

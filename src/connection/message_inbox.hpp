@@ -79,7 +79,8 @@ class MessageInbox {
   void wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader);
   /// Neither a message nor the end has come.
   bool is_waited_for() const noexcept { return into_ != nullptr; }
-  /// Whether there is something to read that has to wait (answer_each()).
+  /// Whether there is something to read that has to wait: for the next turn of the loop, or for
+  /// room (answer_each()).
   bool is_held_back() noexcept;
   /// The stream's writer has left, with whom it shares its wait: who is held back asks again, soon.
   void look_again() noexcept {

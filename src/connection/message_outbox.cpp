@@ -51,6 +51,7 @@ MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
   }
   binding_->owner->before_message();
   if (is_over()) return Write::over;  // that could not be sent
+  binding_->spend(message.size());
   http2::Session& session = *binding_->session;
   http2::Stream& stream = *binding_->stream;
   if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
@@ -107,6 +108,7 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
                          std::coroutine_handle<> writer) {
   wait(message, writer_);
   writer_.set(*binding_->loop, writer);
+  if (is_held_back()) writer_.wait_for_turn();
 }
 
 void MessageOutbox::leave() noexcept {
@@ -119,6 +121,17 @@ void MessageOutbox::leave() noexcept {
 
 void MessageOutbox::on_writable() {
   serve();
+}
+
+bool MessageOutbox::serve_coroutine() {
+  if (message_ == nullptr) return true;  // it was served
+  if (is_held_back()) {
+    writer_.wait_for_turn();
+    return false;
+  }
+  serve();
+  writer_.unlink();  // it goes on right now
+  return message_ == nullptr;
 }
 
 void MessageOutbox::serve() {

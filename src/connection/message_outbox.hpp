@@ -62,6 +62,8 @@ class MessageOutbox {
   /// The same for a coroutine.
   void wait(const google::protobuf::MessageLite& message, std::coroutine_handle<> writer);
   bool is_waited_for() const noexcept { return message_ != nullptr; }
+  /// Whether a coroutine has to wait for the next turn of its loop.
+  bool is_held_back() const noexcept { return binding_->is_turn_over() && !is_over(); }
   /// Whether the message of whom waited was taken. Once.
   bool take_outcome() noexcept { return std::exchange(is_taken_, false); }
   /// Who waits does not wait any more.
@@ -70,11 +72,22 @@ class MessageOutbox {
  private:
   enum class State : std::uint8_t { open, finished, closed };
 
-  class Writer final : public WaitingCoroutine {};
+  class Writer final : public WaitingCoroutine {
+   public:
+    explicit Writer(MessageOutbox& outbox) noexcept : outbox_(&outbox) {}
+    void run() noexcept override {
+      if (outbox_->serve_coroutine()) WaitingCoroutine::run();
+    }
+
+   private:
+    MessageOutbox* outbox_;
+  };
 
   bool is_over() const noexcept { return state_ != State::open; }
   /// Writes for the one who waits, if there is one.
   void serve();
+  /// The same when its coroutine is about to go on; whether it goes on.
+  bool serve_coroutine();
   void send_copy(ByteSpan framed, bool end_stream);
 
   const StreamBinding* binding_;
@@ -83,7 +96,7 @@ class MessageOutbox {
   /// Null: nobody waits.
   const google::protobuf::MessageLite* message_ = nullptr;
   MessageWaiter* waiter_ = nullptr;
-  Writer writer_;
+  Writer writer_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -17,6 +17,7 @@ bool ReadAwaiter::await_ready() {
   if (in.is_held_back()) return false;
   const MessageInbox::Read read = in.try_read(*into_);
   has_message_ = read == MessageInbox::Read::message;
+  if (has_message_) stream_->note_message();
   return read != MessageInbox::Read::pending;
 }
 
@@ -36,8 +37,10 @@ void ReadAwaiter::leave() noexcept {
 
 bool WriteAwaiter::await_ready() {
   stream_->require_home();
+  if (stream_->out().is_held_back()) return false;
   const MessageOutbox::Write written = stream_->out().try_write(*message_);
   is_taken_ = written == MessageOutbox::Write::taken;
+  if (is_taken_) stream_->note_message();
   return written != MessageOutbox::Write::full;
 }
 

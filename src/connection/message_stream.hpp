@@ -50,6 +50,9 @@ class MessageStream {
     if (binding_.loop != nullptr && !binding_.loop->is_in_this_thread()) [[unlikely]]
       fail_elsewhere();
   }
+  /// A coroutine has read or written one without waiting: after some of them others have their
+  /// turn.
+  void note_message() const noexcept { binding_.spend_on_message(); }
   /// The session takes what it did not take before.
   void on_writable() {
     out_.on_writable();

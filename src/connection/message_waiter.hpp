@@ -37,6 +37,10 @@ class WaitingCoroutine : public MessageWaiter, public Runnable {
     if (!is_linked()) loop_->schedule(*this);
   }
   void run() noexcept override { coroutine_.resume(); }
+  /// It runs in the loop's next turn, if nothing wakes it before.
+  void wait_for_turn() noexcept {
+    if (!is_linked()) loop_->schedule_next_turn(*this);
+  }
 
  protected:
   ~WaitingCoroutine() = default;

@@ -16,8 +16,9 @@ namespace {
 namespace work_of {
 constexpr http2::WorkMeter::Units session_units = 8;  // nanoseconds, for a unit
 constexpr std::size_t read = 256;                     // a system call
-constexpr std::size_t new_stream = 1024;  // a call, with its handler's first steps or its refusal
-constexpr std::size_t direct_bytes = 16;  // as many are copied once, and not looked at, for a unit
+constexpr std::size_t new_stream = 1024;   // a call, with its handler's first steps or its refusal
+constexpr std::size_t ended_stream = 512;  // a call that ends with its connection
+constexpr std::size_t direct_bytes = 16;   // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
 
 /// How many of the pieces come to `most` bytes; the last one is made to fit.
@@ -228,6 +229,7 @@ void Pump::trim() noexcept {
 void Pump::close(EndReason reason, std::string_view what) {
   if (has_ended()) return;
   end_reason_ = reason;
+  work_ += session_.stream_count() * work_of::ended_stream;
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
   const std::string text(what);
   handler_->on_end(reason, text);

@@ -54,6 +54,16 @@ struct StreamBinding {
     session->needs(*stream, count);
     send_credit();
   }
+  /// Whether coroutines have read and written enough in this turn of their loop.
+  bool is_turn_over() const noexcept { return loop != nullptr && loop->budget().is_spent(); }
+  /// A message of `size` bytes was parsed or serialised: takes of the turn what is not counted
+  /// where its bytes come and go.
+  void spend(std::size_t size) const noexcept {
+    if (size >= large_message && loop != nullptr) [[unlikely]]
+      loop->budget().spend(size / bytes_of_work);
+  }
+  /// A coroutine has had a message without waiting for it.
+  void spend_on_message() const noexcept { loop->budget().spend(work_of_message); }
   /// Nothing more that comes is held.
   void dropped() const {
     if (stream == nullptr) return;
@@ -62,6 +72,11 @@ struct StreamBinding {
   }
 
  private:
+  // In units of TurnBudget.
+  static constexpr std::size_t work_of_message = 64;
+  static constexpr std::size_t large_message = 1024;
+  static constexpr std::size_t bytes_of_work = 16;
+
   void send_credit() const {
     if (session->has_credit()) owner->on_output();
   }

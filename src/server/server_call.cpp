@@ -197,6 +197,8 @@ void ServerCall::on_room() {
     method_.handler->start(*method_.service, *this);
   }
   is_held_ = false;
+  if (host_->loop_core().budget().is_spent()) [[unlikely]]
+    host_->session().end_turn();
   go_if_done();
 }
 

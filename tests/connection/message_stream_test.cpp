@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,67 @@ TEST_F(MessageStreamTest, AReaderThatWaitsGoesOnWithEachMessageAndTheEnd) {
 
   EXPECT_EQ(texts, (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_TRUE(is_done);
+}
+
+TEST_F(MessageStreamTest, AReaderOfManyMessagesLetsOthersHaveTheirTurns) {
+  constexpr std::size_t many = 50'000;
+  std::string burst;
+  for (std::size_t i = 0; i < many; ++i)
+    burst += framed(text_of(""));
+  send(burst, /*end_stream=*/true);
+  std::vector<std::string> texts;
+  bool is_done = false;
+  spawn(loop_, read_all(*messages_, texts, is_done));
+
+  std::size_t most = 0;
+  for (int turns = 0; !is_done && turns < 1000; ++turns) {
+    const std::size_t before = texts.size();
+    loop_.poll();
+    most = std::max(most, texts.size() - before);
+  }
+
+  EXPECT_EQ(texts.size(), many);
+  EXPECT_LE(most, 5000U) << "messages in one turn of the loop";
+}
+
+Task<void> write_many(MessageStream& messages, int many, int& written) {
+  const Text text;
+  while (written < many) {
+    WriteAwaiter write(messages, text);
+    const bool is_taken = co_await write;
+    if (!is_taken) break;
+    ++written;
+  }
+}
+
+TEST_F(MessageStreamTest, AWriterOfManyMessagesLetsOthersHaveTheirTurns) {
+  constexpr int many = 50'000;
+  int written = 0;
+  spawn(loop_, write_many(*messages_, many, written));
+
+  int most = 0;
+  for (int turns = 0; written < many && turns < 1000; ++turns) {
+    const int before = written;
+    loop_.poll();
+    most = std::max(most, written - before);
+  }
+
+  EXPECT_EQ(written, many);
+  EXPECT_LE(most, 5000) << "messages in one turn of the loop";
+}
+
+TEST_F(MessageStreamTest, AWriterThatWaitsForItsTurnIsToldOfTheEnd) {
+  int written = 0;
+  spawn(loop_, write_many(*messages_, /*many=*/50'000, written));
+  loop_.poll();
+  const int before = written;
+
+  messages_->out().close();
+  loop_.poll();
+  loop_.poll();
+
+  EXPECT_GT(before, 0);
+  EXPECT_EQ(written, before);
 }
 
 TEST_F(MessageStreamTest, AReaderThatWaitsEndsWhenTheCallDoes) {

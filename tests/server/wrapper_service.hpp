@@ -42,6 +42,10 @@ class Occasions {
     ++count_;
     changed_.notify_all();
   }
+  int count() {
+    const std::lock_guard lock(mutex_);
+    return count_;
+  }
   /// Waits until it happened so often; false after ten seconds: the test has failed.
   bool wait_for(int wanted) {
     std::unique_lock lock(mutex_);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one turn of a server's loop does at most for its peers, whatever they ask for at once.
+#include "server/manual_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <list>
+#include <string>
+
+namespace nearcall::test {
+namespace {
+
+using http2::ErrorCode;
+using http2::FrameType;
+using http2::SettingId;
+using http2::StreamId;
+
+class FairTurnsTest : public ManualServerTest {
+ protected:
+  FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
+    FramePeer& peer = peers_.emplace_back(path());
+    peer.say_hello(settings);
+    settle();
+    return peer;
+  }
+  /// Turns the loop until `occasions` come to `all`; how many there were in one turn at most.
+  int most_in_a_turn(Occasions& occasions, int all) {
+    int most = 0;
+    for (int turns = 0; occasions.count() < all && turns < 10'000; ++turns) {
+      const int before = occasions.count();
+      loop_.poll();
+      most = std::max(most, occasions.count() - before);
+    }
+    EXPECT_EQ(occasions.count(), all);
+    return most;
+  }
+
+  std::list<FramePeer> peers_;
+};
+
+TEST_F(FairTurnsTest, LargeRepliesAreMadeOneInATurn) {
+  start();
+  service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+    return text_of(std::string(std::stoul(request.value()), 'x'));
+  };
+  constexpr int calls_of_each = 5;
+  for (int i = 0; i < 3; ++i) {
+    FramePeer& peer = comes({{SettingId::initial_window_size, 0}});
+    for (StreamId id = 1; id < 2 * calls_of_each; id += 2)
+      peer.ask_whole(id, echo, text_of("4000000"));
+  }
+
+  EXPECT_LE(most_in_a_turn(service_.started, 3 * calls_of_each), 2);
+  log_capture().allow("max_buffered_output_of_new_calls");
+}
+
+TEST_F(FairTurnsTest, SmallRepliesAreMadeManyInATurn) {
+  start();
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 60; id += 2)
+    peer.ask_whole(id, echo, text_of("small"));
+
+  EXPECT_EQ(most_in_a_turn(service_.started, 30), 30);
+}
+
+TEST_F(FairTurnsTest, AConnectionThatEndsWithManyCallsTakesATurnOfItsOwn) {
+  start();
+  constexpr int calls = 600;
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 2 * calls; id += 2) {
+    peer.ask_whole(id, hold);
+    if (id % 100 == 1) settle();  // the socket holds no more
+  }
+  settle();
+  ASSERT_EQ(service_.started.count(), calls);
+  ASSERT_FALSE(loop_.core().budget().is_spent());
+
+  peers_.clear();
+  loop_.poll();
+
+  EXPECT_TRUE(loop_.core().budget().is_spent()) << "others that end have theirs in the next";
+}
+
+}  // namespace
+}  // namespace nearcall::test
