@@ -2,7 +2,7 @@
 // How an awaited call ends, whatever the server does, and what dropping it does.
 #include "client/async_call.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -22,15 +22,15 @@ using http2::ErrorCode;
 
 class AsyncCallTest : public LogCheckedTest {};
 
-Task<Result<StringValue>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("request"), options);
+Task<Result<Text>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), options);
   co_return co_await call;
 }
 
 /// The outcome of an awaited unary call that the server treats as `script` says.
-Result<StringValue> outcome_of(const std::function<void(ScriptedPeer&, http2::Stream&)>& script,
-                               const CallOptions& options = patient()) {
-  ScriptedServer server({[&script](ScriptedPeer& peer) {
+Result<Text> outcome_of(const std::function<void(SessionPeer&, http2::Stream&)>& script,
+                        const CallOptions& options = patient()) {
+  ScriptedServer server({[&script](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     script(peer, *stream);
@@ -43,15 +43,15 @@ Result<StringValue> outcome_of(const std::function<void(ScriptedPeer&, http2::St
 }
 
 TEST_F(AsyncCallTest, YieldsTheReply) {
-  const Result<StringValue> reply =
-      outcome_of([](ScriptedPeer& peer, http2::Stream& stream) { peer.answer(stream, "reply"); });
+  const Result<Text> reply =
+      outcome_of([](SessionPeer& peer, http2::Stream& stream) { peer.answer(stream, "reply"); });
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "reply");
 }
 
 TEST_F(AsyncCallTest, OkWithoutAReplyIsUnimplemented) {
-  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Result<Text> reply = outcome_of([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.end(stream);
   });
@@ -60,7 +60,7 @@ TEST_F(AsyncCallTest, OkWithoutAReplyIsUnimplemented) {
 }
 
 TEST_F(AsyncCallTest, TwoRepliesAreUnimplemented) {
-  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Result<Text> reply = outcome_of([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.message(stream, "one");
     peer.message(stream, "two");
@@ -71,7 +71,7 @@ TEST_F(AsyncCallTest, TwoRepliesAreUnimplemented) {
 }
 
 TEST_F(AsyncCallTest, AnEndWithoutGrpcStatusIsUnknown) {
-  const Result<StringValue> reply = outcome_of([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Result<Text> reply = outcome_of([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.message(stream, "reply");
     peer.session().end_stream(stream);
@@ -81,8 +81,8 @@ TEST_F(AsyncCallTest, AnEndWithoutGrpcStatusIsUnknown) {
 }
 
 TEST_F(AsyncCallTest, ADeadlineEndsTheCallAndTellsTheServer) {
-  const Result<StringValue> reply = outcome_of(
-      [](ScriptedPeer& peer, http2::Stream& stream) {
+  const Result<Text> reply = outcome_of(
+      [](SessionPeer& peer, http2::Stream& stream) {
         EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
       },
       CallOptions().timeout(20ms));
@@ -92,8 +92,8 @@ TEST_F(AsyncCallTest, ADeadlineEndsTheCallAndTellsTheServer) {
 
 TEST_F(AsyncCallTest, AStopRequestFromAnotherThreadEndsTheCallAndTellsTheServer) {
   std::stop_source stop;
-  const Result<StringValue> reply = outcome_of(
-      [&stop](ScriptedPeer& peer, http2::Stream& stream) {
+  const Result<Text> reply = outcome_of(
+      [&stop](SessionPeer& peer, http2::Stream& stream) {
         stop.request_stop();
         EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
       },
@@ -103,24 +103,24 @@ TEST_F(AsyncCallTest, AStopRequestFromAnotherThreadEndsTheCallAndTellsTheServer)
 }
 
 TEST_F(AsyncCallTest, AServerThatClosesInTheMiddleIsUnavailable) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
   }});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
+  const Result<Text> reply = sync_wait(await_unary(ClientStub(channel, test_methods)));
 
   EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
 }
 
 TEST_F(AsyncCallTest, WithoutALoopOnItsThreadACallFailsAtOnceAndSaysWhy) {
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
   auto call = ClientStub(channel, test_methods)
-                  .unary_async<StringValue>(unary_method, text("request"), patient());
+                  .unary_async<Text>(unary_method, text_of("request"), patient());
 
   ASSERT_TRUE(call.is_done());
   EXPECT_EQ(call.status().code(), StatusCode::failed_precondition);
@@ -130,17 +130,17 @@ TEST_F(AsyncCallTest, WithoutALoopOnItsThreadACallFailsAtOnceAndSaysWhy) {
 }
 
 Task<Status> call_with_large_metadata(const ClientStub& stub) {
-  auto first = stub.unary_async<StringValue>(unary_method, text("request"), patient());
-  const Result<StringValue> warm = co_await first;  // the server's SETTINGS come with it
+  auto first = stub.unary_async<Text>(unary_method, text_of("request"), patient());
+  const Result<Text> warm = co_await first;  // the server's SETTINGS come with it
   EXPECT_TRUE(warm.ok()) << warm.status().to_string();
   CallOptions options = patient().metadata("key", std::string(20'000, 'x'));
-  auto call = stub.unary_async<StringValue>(unary_method, text("request"), options);
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), options);
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
 TEST_F(AsyncCallTest, MetadataBeyondWhatTheServerTakesFailsTheCallAndSendsNothing) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     EXPECT_TRUE(peer.answer_all("reply"));
     EXPECT_EQ(peer.session().stats().requests_refused, 0U);
   }});
@@ -153,15 +153,14 @@ TEST_F(AsyncCallTest, MetadataBeyondWhatTheServerTakesFailsTheCallAndSendsNothin
 }
 
 Task<Status> call_after_its_deadline(const ClientStub& stub) {
-  auto call =
-      stub.unary_async<StringValue>(unary_method, text("request"), CallOptions().timeout(0s));
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), CallOptions().timeout(0s));
   EXPECT_TRUE(call.is_done());
-  const Result<StringValue> reply = co_await call;
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
 TEST_F(AsyncCallTest, ADeadlineThatHasPassedSendsNothing) {
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
   const Status status = sync_wait(call_after_its_deadline(ClientStub(channel, test_methods)));
@@ -172,8 +171,8 @@ TEST_F(AsyncCallTest, ADeadlineThatHasPassedSendsNothing) {
 
 Task<void> start_read_and_drop(const ClientStub& stub, std::promise<void>& dropped) {
   {
-    auto call = stub.server_streaming_async<StringValue>(serve_method, text("request"), patient());
-    const std::optional<StringValue> reply = co_await call.read();
+    auto call = stub.server_streaming_async<Text>(serve_method, text_of("request"), patient());
+    const std::optional<Text> reply = co_await call.read();
     EXPECT_TRUE(reply.has_value());
   }
   // Still on the loop: the reset leaves with the turn, before the loop goes.
@@ -183,7 +182,7 @@ Task<void> start_read_and_drop(const ClientStub& stub, std::promise<void>& dropp
 
 TEST_F(AsyncCallTest, DroppingACallResetsItsStream) {
   std::promise<void> dropped;
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -200,33 +199,33 @@ TEST_F(AsyncCallTest, DroppingACallResetsItsStream) {
 }
 
 Task<void> drop_before_it_is_connected(const ClientStub& stub) {
-  { auto call = stub.unary_async<StringValue>(unary_method, text("gone"), patient()); }
-  auto call = stub.unary_async<StringValue>(unary_method, text("stays"), patient());
-  const Result<StringValue> reply = co_await call;
+  { auto call = stub.unary_async<Text>(unary_method, text_of("gone"), patient()); }
+  auto call = stub.unary_async<Text>(unary_method, text_of("stays"), patient());
+  const Result<Text> reply = co_await call;
   EXPECT_TRUE(reply.ok()) << reply.status().to_string();
 }
 
 TEST_F(AsyncCallTest, ACallMayBeDroppedBeforeItIsSent) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   Channel channel("mine", server.options());
 
   sync_wait(drop_before_it_is_connected(ClientStub(channel, test_methods)));
 }
 
 Task<void> cancel_here(const ClientStub& stub) {
-  auto call = stub.server_streaming_async<StringValue>(serve_method, text("request"), patient());
+  auto call = stub.server_streaming_async<Text>(serve_method, text_of("request"), patient());
   const Metadata& headers = co_await call.headers();
   EXPECT_EQ(headers.get("color"), "blue");
   call.cancel();
   call.cancel();
-  const std::optional<StringValue> reply = co_await call.read();
+  const std::optional<Text> reply = co_await call.read();
   EXPECT_EQ(reply, std::nullopt);
   const Status status = co_await call.finish();
   EXPECT_EQ(status.code(), StatusCode::cancelled);
 }
 
 TEST_F(AsyncCallTest, HeadersComeBeforeMessagesAndCancelEndsReads) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.headers(*stream,
@@ -239,14 +238,14 @@ TEST_F(AsyncCallTest, HeadersComeBeforeMessagesAndCancelEndsReads) {
 }
 
 Task<void> chat(const ClientStub& stub) {
-  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto call = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   for (int i = 0; i < 3; ++i) {
-    const StringValue request = text("message");
+    const Text request = text_of("message");
     const bool taken = co_await call.write(request);
     EXPECT_TRUE(taken);
   }
   EXPECT_TRUE(call.writes_done());
-  StringValue reply;
+  Text reply;
   const bool has_reply = co_await call.read(reply);
   EXPECT_TRUE(has_reply);
   EXPECT_EQ(reply.value(), "24");
@@ -255,11 +254,11 @@ Task<void> chat(const ClientStub& stub) {
 }
 
 TEST_F(AsyncCallTest, MessagesWrittenBeforeTheConnectionIsThereAreSent) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     const std::size_t prefixes = 15;
-    peer.answer(*stream, std::to_string(peer.body_size(*stream) - prefixes - 3));
+    peer.answer(*stream, std::to_string(peer.heard(*stream).body.size() - prefixes - 3));
     EXPECT_TRUE(peer.wait_for_end());
   }});
   Channel channel("mine", server.options());

@@ -74,7 +74,7 @@ TEST(Attempt, AResponseThatIsNotGrpcResetsTheStreamAndMayHaveBeenProcessed) {
 
   EXPECT_EQ(one.status().code(), StatusCode::unavailable);
   EXPECT_EQ(one.seen(), Seen::perhaps);
-  EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
+  EXPECT_EQ(direct.peer().heard(stream).reset, ErrorCode::cancel);
 }
 
 TEST(Attempt, OnlyRefusedStreamSaysThatItWasNotProcessed) {
@@ -132,7 +132,7 @@ TEST(Attempt, CancelResetsTheStreamAndThereIsNoOutcome) {
 
   EXPECT_FALSE(one.has_ended());
   EXPECT_FALSE(one.attempt.is_open());
-  EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
+  EXPECT_EQ(direct.peer().heard(stream).reset, ErrorCode::cancel);
   EXPECT_EQ(direct.client().call_count(), 0U);
 }
 
@@ -143,7 +143,7 @@ TEST(Attempt, AHalfCloseBeforeItIsOpenEndsTheRequestsThen) {
   http2::Stream& stream = direct.open(one.attempt);
   direct.turn();
 
-  EXPECT_TRUE(direct.peer().has_all_of(stream));
+  EXPECT_TRUE(direct.peer().heard(stream).has_ended);
 }
 
 TEST(Attempt, OneThatGoesTakesItsStreamAlong) {
@@ -157,13 +157,13 @@ TEST(Attempt, OneThatGoesTakesItsStreamAlong) {
   direct.turn();
 
   EXPECT_EQ(direct.client().call_count(), 0U);
-  EXPECT_EQ(direct.peer().reset_of(*stream), ErrorCode::cancel);
+  EXPECT_EQ(direct.peer().heard(*stream).reset, ErrorCode::cancel);
 }
 
 TEST(Attempt, AMessageThatIsCutOffDoesNotHideWhyItWasCut) {
   DirectClient direct;
   DirectAttempt one;
-  StringValue reply;
+  Text reply;
   one.attempt.messages().in().wait(reply, /*waiter=*/nullptr);
   http2::Stream& stream = direct.open(one.attempt);
   direct.peer().begin(stream);
@@ -180,7 +180,7 @@ TEST(Attempt, AMessageThatIsCutOffDoesNotHideWhyItWasCut) {
 TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
   DirectClient direct;
   const auto answer = [&direct](const std::string& body) {
-    StringValue reply;
+    Text reply;
     DirectAttempt one;
     one.attempt.messages().in().wait(reply, /*waiter=*/nullptr);
     http2::Stream& stream = direct.open(one.attempt);
@@ -192,7 +192,7 @@ TEST(Attempt, AnEncodingThatNobodyKnowsMattersToCompressedMessagesOnly) {
     direct.turn();
     return one.bad_messages.empty() ? one.status() : one.bad_messages.front();
   };
-  const std::string plain = framed(text("plain"));
+  const std::string plain = framed(text_of("plain"));
   std::string compressed = plain;
   compressed[0] = 1;
 

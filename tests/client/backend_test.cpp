@@ -2,8 +2,9 @@
 // A channel's pool: what is used again, shared, replaced and closed.
 #include "client/backend.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +18,7 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using test::ScriptedPeer;
+using test::SessionPeer;
 
 /// Gives the other end a turn after each write.
 class AnsweredTransport final : public ForwardingTransport {
@@ -44,7 +45,7 @@ class KeepingConnector final : public Connector {
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
     Result<SocketPair> pair = make_socketpair();
     if (turns_away) co_return std::move(pair->first);
-    peers.push_back(std::make_unique<ScriptedPeer>(std::move(pair->second)));
+    peers.push_back(std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second)));
     std::unique_ptr<Transport> ours = std::make_unique<AnsweredTransport>(
         std::move(pair->first), [this, number = peers.size() - 1] { answer(number); });
     co_return ours;
@@ -60,7 +61,7 @@ class KeepingConnector final : public Connector {
   bool is_silent = false;
   bool turns_away = false;  // as a server that has enough: accepts, and closes at once
   TimePoint last_deadline{};
-  std::vector<std::unique_ptr<ScriptedPeer>> peers;
+  std::vector<std::unique_ptr<SessionPeer>> peers;
 };
 
 class BackendTest : public test::LogCheckedTest {

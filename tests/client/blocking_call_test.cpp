@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a blocking call ends, whatever the server does.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <gtest/gtest.h>
@@ -19,9 +19,9 @@ using http2::ErrorCode;
 class BlockingCallTest : public LogCheckedTest {};
 
 /// The status of a unary call that the server treats as `script` says.
-Status status_of_unary(const std::function<void(ScriptedPeer&, http2::Stream&)>& script,
+Status status_of_unary(const std::function<void(SessionPeer&, http2::Stream&)>& script,
                        const CallOptions& options = patient()) {
-  ScriptedServer server({[&script](ScriptedPeer& peer) {
+  ScriptedServer server({[&script](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     script(peer, *stream);
@@ -34,13 +34,13 @@ Status status_of_unary(const std::function<void(ScriptedPeer&, http2::Stream&)>&
 
 TEST_F(BlockingCallTest, AReplyAndOkAreAReply) {
   const Status status = status_of_unary(
-      [](ScriptedPeer& peer, http2::Stream& stream) { peer.answer(stream, "reply"); });
+      [](SessionPeer& peer, http2::Stream& stream) { peer.answer(stream, "reply"); });
 
   EXPECT_TRUE(status.ok()) << status.to_string();
 }
 
 TEST_F(BlockingCallTest, OkWithoutAReplyIsUnimplemented) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.end(stream);
   });
@@ -49,7 +49,7 @@ TEST_F(BlockingCallTest, OkWithoutAReplyIsUnimplemented) {
 }
 
 TEST_F(BlockingCallTest, OkInTrailersOnlyIsUnimplemented) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.headers(stream,
                  {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}},
                  /*end_stream=*/true);
@@ -59,7 +59,7 @@ TEST_F(BlockingCallTest, OkInTrailersOnlyIsUnimplemented) {
 }
 
 TEST_F(BlockingCallTest, TwoRepliesAreUnimplemented) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.message(stream, "one");
     peer.message(stream, "two");
@@ -70,7 +70,7 @@ TEST_F(BlockingCallTest, TwoRepliesAreUnimplemented) {
 }
 
 TEST_F(BlockingCallTest, TwoRepliesThatArriveOneByOneAreUnimplementedToo) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     for (const char* reply : {"one", "two", "three"}) {
       peer.message(stream, reply);
@@ -83,12 +83,12 @@ TEST_F(BlockingCallTest, TwoRepliesThatArriveOneByOneAreUnimplementedToo) {
 }
 
 TEST_F(BlockingCallTest, AnEndWithoutGrpcStatusIsUnknown) {
-  const Status by_data = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status by_data = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.message(stream, "reply");
     peer.session().end_stream(stream);
   });
-  const Status by_trailers = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status by_trailers = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.message(stream, "reply");
     peer.headers(stream, {{"other", "x"}}, /*end_stream=*/true);
@@ -99,7 +99,7 @@ TEST_F(BlockingCallTest, AnEndWithoutGrpcStatusIsUnknown) {
 }
 
 TEST_F(BlockingCallTest, AReplyThatStopsHalfwayIsNotAReply) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.bytes(stream, std::string_view("\0\0\0\0\x09half", 9));
     peer.end(stream);
@@ -109,7 +109,7 @@ TEST_F(BlockingCallTest, AReplyThatStopsHalfwayIsNotAReply) {
 }
 
 TEST_F(BlockingCallTest, AReplyThatDoesNotParseIsInternal) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.begin(stream);
     peer.bytes(stream, std::string_view("\0\0\0\0\x02\xff\xff", 7));
     peer.end(stream);
@@ -120,7 +120,7 @@ TEST_F(BlockingCallTest, AReplyThatDoesNotParseIsInternal) {
 
 TEST_F(BlockingCallTest, AReplyOverTheLimitIsResourceExhaustedBeforeItsBytesCome) {
   const Status status = status_of_unary(
-      [](ScriptedPeer& peer, http2::Stream& stream) {
+      [](SessionPeer& peer, http2::Stream& stream) {
         peer.begin(stream);
         peer.bytes(stream, std::string_view("\0\0\0\1\0", 5));
         peer.flush();
@@ -132,7 +132,7 @@ TEST_F(BlockingCallTest, AReplyOverTheLimitIsResourceExhaustedBeforeItsBytesCome
 }
 
 TEST_F(BlockingCallTest, AFailureCarriesItsMessageAndTrailers) {
-  const Status status = status_of_unary([](ScriptedPeer& peer, http2::Stream& stream) {
+  const Status status = status_of_unary([](SessionPeer& peer, http2::Stream& stream) {
     peer.headers(stream,
                  {{":status", "200"},
                   {"content-type", "application/grpc"},
@@ -155,7 +155,7 @@ TEST_F(BlockingCallTest, AnHttpStatusThatIsNot200MeansWhatGrpcSaysItMeans) {
       {"502", StatusCode::unavailable},       {"503", StatusCode::unavailable},
       {"504", StatusCode::unavailable},       {"418", StatusCode::unknown}};
   for (const auto& [http, code] : cases) {
-    const Status status = status_of_unary([http = http](ScriptedPeer& peer, http2::Stream& stream) {
+    const Status status = status_of_unary([http = http](SessionPeer& peer, http2::Stream& stream) {
       peer.headers(stream, {{":status", http}, {"content-type", "text/html"}},
                    /*end_stream=*/true);
     });
@@ -173,13 +173,13 @@ TEST_F(BlockingCallTest, AResetMeansWhatGrpcSaysItMeans) {
       {ErrorCode::inadequate_security, StatusCode::permission_denied}};
   for (const auto& [reset, code] : cases) {
     const Status status = status_of_unary(
-        [reset = reset](ScriptedPeer& peer, http2::Stream& stream) { peer.reset(stream, reset); });
+        [reset = reset](SessionPeer& peer, http2::Stream& stream) { peer.reset(stream, reset); });
     EXPECT_EQ(status.code(), code) << to_string(reset) << ": " << status.to_string();
   }
 }
 
 TEST_F(BlockingCallTest, AServerThatClosesInTheMiddleIsUnavailable) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -193,7 +193,7 @@ TEST_F(BlockingCallTest, AServerThatClosesInTheMiddleIsUnavailable) {
 }
 
 TEST_F(BlockingCallTest, AServerThatBreaksHttp2IsUnavailable) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     ASSERT_NE(peer.next_call(), nullptr);
     const std::byte bad_window[4] = {};
     peer.session().send_frame(0x8, 0, 0, bad_window);  // WINDOW_UPDATE by 0
@@ -210,7 +210,7 @@ TEST_F(BlockingCallTest, AServerThatBreaksHttp2IsUnavailable) {
 
 TEST_F(BlockingCallTest, ADeadlineEndsTheCallAndTellsTheServer) {
   const Status status = status_of_unary(
-      [](ScriptedPeer& peer, http2::Stream& stream) {
+      [](SessionPeer& peer, http2::Stream& stream) {
         EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
       },
       CallOptions().timeout(20ms));
@@ -221,7 +221,7 @@ TEST_F(BlockingCallTest, ADeadlineEndsTheCallAndTellsTheServer) {
 TEST_F(BlockingCallTest, AStopRequestFromAnotherThreadEndsTheCallAndTellsTheServer) {
   std::stop_source stop;
   const Status status = status_of_unary(
-      [&stop](ScriptedPeer& peer, http2::Stream& stream) {
+      [&stop](SessionPeer& peer, http2::Stream& stream) {
         stop.request_stop();
         EXPECT_EQ(peer.wait_for_reset(stream), ErrorCode::cancel);
       },
@@ -292,7 +292,7 @@ TEST_F(BlockingCallTest, AStopRequestFromAnotherThreadEndsACallThatStillConnects
 TEST_F(BlockingCallTest, AStopThatWasRequestedBeforeConnectsNowhere) {
   std::stop_source stop;
   stop.request_stop();
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
   const Status status =
@@ -304,7 +304,7 @@ TEST_F(BlockingCallTest, AStopThatWasRequestedBeforeConnectsNowhere) {
 }
 
 TEST_F(BlockingCallTest, ADeadlineThatHasPassedSendsNothing) {
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
   const Status status =
@@ -315,7 +315,7 @@ TEST_F(BlockingCallTest, ADeadlineThatHasPassedSendsNothing) {
 }
 
 TEST_F(BlockingCallTest, AStopRequestEndsACallThatWaitsForRoom) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
                           http2::Stream* const warm = peer.next_call();
                           ASSERT_NE(warm, nullptr);
                           peer.answer(*warm, "warm");
@@ -326,8 +326,8 @@ TEST_F(BlockingCallTest, AStopRequestEndsACallThatWaitsForRoom) {
   Channel channel("mine", server.options().max_connections(1));
   const ClientStub stub(channel, test_methods);
   ASSERT_TRUE(call_unary(stub).ok());
-  auto first = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
-  ASSERT_TRUE(first.write(text("hello")));
+  auto first = stub.bidi_streaming<Text, Text>(chat_method, patient());
+  ASSERT_TRUE(first.write(text_of("hello")));
   std::stop_source stop;
 
   std::jthread stopper([&stop] { stop.request_stop(); });
@@ -338,7 +338,7 @@ TEST_F(BlockingCallTest, AStopRequestEndsACallThatWaitsForRoom) {
 }
 
 TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.answer(*stream, "reply");
@@ -347,7 +347,7 @@ TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
   auto channel = std::make_unique<Channel>("mine", server.options());
   {
     auto call = ClientStub(*channel, test_methods)
-                    .server_streaming<StringValue>(serve_method, text("request"), patient());
+                    .server_streaming<Text>(serve_method, text_of("request"), patient());
     channel.reset();
 
     EXPECT_TRUE(call.read().has_value());
@@ -356,7 +356,7 @@ TEST_F(BlockingCallTest, ACallMayOutliveItsStubAndItsChannel) {
 }
 
 TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -370,9 +370,9 @@ TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {
   Channel channel("mine", server.options());
 
   auto call = ClientStub(channel, test_methods)
-                  .server_streaming<StringValue>(serve_method, text("request"), patient());
+                  .server_streaming<Text>(serve_method, text_of("request"), patient());
   std::vector<std::string> replies;
-  while (const std::optional<StringValue> reply = call.read())
+  while (const std::optional<Text> reply = call.read())
     replies.push_back(reply->value());
 
   EXPECT_EQ(replies, (std::vector<std::string>{"one", "two", "three"}));
@@ -382,7 +382,7 @@ TEST_F(BlockingCallTest, RepliesAreReadOneByOneAndThenTheEnd) {
 
 TEST_F(BlockingCallTest, TrailersAreEmptyUntilAnotherThreadHasReadTheEnd) {
   std::promise<void> has_asked;
-  ScriptedServer server({[&has_asked](ScriptedPeer& peer) {
+  ScriptedServer server({[&has_asked](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_headers();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -395,8 +395,7 @@ TEST_F(BlockingCallTest, TrailersAreEmptyUntilAnotherThreadHasReadTheEnd) {
     EXPECT_TRUE(peer.wait_for_end());
   }});
   Channel channel("mine", server.options());
-  auto call = ClientStub(channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
   std::jthread reader([&call] {
     while (call.read())
       continue;
@@ -416,7 +415,7 @@ TEST_F(BlockingCallTest, TrailersAreEmptyUntilAnotherThreadHasReadTheEnd) {
 
 TEST_F(BlockingCallTest, FinishHearsTheEndThoughNobodyReadMoreThanAWindowHolds) {
   std::promise<void> window_is_full;
-  ScriptedServer server({[&window_is_full](ScriptedPeer& peer) {
+  ScriptedServer server({[&window_is_full](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_headers();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -428,18 +427,17 @@ TEST_F(BlockingCallTest, FinishHearsTheEndThoughNobodyReadMoreThanAWindowHolds) 
     EXPECT_TRUE(peer.wait_for_end());
   }});
   Channel channel("mine", server.options());
-  auto call = ClientStub(channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
   const std::future<void> waiting = window_is_full.get_future();
   while (waiting.wait_for(0s) != std::future_status::ready)
-    EXPECT_TRUE(call.write(text("go on")));  // which takes in what has come
+    EXPECT_TRUE(call.write(text_of("go on")));  // which takes in what has come
 
   EXPECT_TRUE(call.finish().ok());
 }
 
 TEST_F(BlockingCallTest, CancelFromAnotherThreadWakesTheReader) {
   std::promise<void> reading;
-  ScriptedServer server({[&reading](ScriptedPeer& peer) {
+  ScriptedServer server({[&reading](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     reading.set_value();
@@ -448,7 +446,7 @@ TEST_F(BlockingCallTest, CancelFromAnotherThreadWakesTheReader) {
   }});
   Channel channel("mine", server.options());
   auto call = ClientStub(channel, test_methods)
-                  .server_streaming<StringValue>(serve_method, text("request"), patient());
+                  .server_streaming<Text>(serve_method, text_of("request"), patient());
   const std::jthread canceller([&] {
     reading.get_future().wait();
     call.cancel();
@@ -459,7 +457,7 @@ TEST_F(BlockingCallTest, CancelFromAnotherThreadWakesTheReader) {
 }
 
 TEST_F(BlockingCallTest, DroppingACallResetsItsStream) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_headers();
     ASSERT_NE(stream, nullptr);
     EXPECT_EQ(peer.wait_for_reset(*stream), ErrorCode::cancel);
@@ -467,14 +465,14 @@ TEST_F(BlockingCallTest, DroppingACallResetsItsStream) {
   }});
   Channel channel("mine", server.options());
   {
-    auto call = ClientStub(channel, test_methods)
-                    .bidi_streaming<StringValue, StringValue>(chat_method, patient());
-    EXPECT_TRUE(call.write(text("hello")));
+    auto call =
+        ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
+    EXPECT_TRUE(call.write(text_of("hello")));
   }
 }
 
 TEST_F(BlockingCallTest, AfterTheEndWritesSayNoAndFinishSaysWhy) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_headers();
     ASSERT_NE(stream, nullptr);
     peer.headers(*stream,
@@ -484,11 +482,10 @@ TEST_F(BlockingCallTest, AfterTheEndWritesSayNoAndFinishSaysWhy) {
     EXPECT_TRUE(peer.wait_for_end());
   }});
   Channel channel("mine", server.options());
-  auto call = ClientStub(channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
 
   EXPECT_EQ(call.read(), std::nullopt);
-  EXPECT_FALSE(call.write(text("too late")));
+  EXPECT_FALSE(call.write(text_of("too late")));
   EXPECT_FALSE(call.writes_done());
   EXPECT_EQ(call.finish().code(), StatusCode::resource_exhausted);
 }

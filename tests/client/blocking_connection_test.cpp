@@ -2,10 +2,11 @@
 // A connection that blocking threads drive: fitness, room for calls, and taking turns.
 #include "client/blocking_connection.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/frames.hpp"
 #include "support/log_capture.hpp"
 #include "support/sanitized.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -29,7 +30,7 @@ class BlockingConnectionTest : public LogCheckedTest {
  protected:
   BlockingConnectionTest() {
     Result<detail::SocketPair> pair = detail::make_socketpair();
-    peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
+    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second));
     connection_ =
         std::make_unique<BlockingConnection>(std::move(pair->first), "mine", ConnectionLimits(),
                                              SpinPolicy::off(), counters_, detail::Clock());
@@ -40,7 +41,7 @@ class BlockingConnectionTest : public LogCheckedTest {
   }
 
   detail::ConnectionCounters counters_;
-  std::unique_ptr<ScriptedPeer> peer_;
+  std::unique_ptr<SessionPeer> peer_;
   std::unique_ptr<BlockingConnection> connection_;
 };
 
@@ -303,7 +304,7 @@ TEST_F(BlockingConnectionTest, WhoIsWokenToDriveAndIsDoneAlreadyPassesTheRoleOn)
 TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
   const LogCapture log;
   Result<detail::SocketPair> pair = detail::make_socketpair();
-  ScriptedPeer peer(std::move(pair->second), one_stream_at_a_time());
+  SessionPeer peer(http2::Role::server, std::move(pair->second), one_stream_at_a_time());
   detail::ConnectionCounters counters;
   BlockingConnection connection(std::move(pair->first), "mine", ConnectionLimits(),
                                 SpinPolicy::off(), counters, detail::Clock());
@@ -340,7 +341,7 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
 }
 
 /// A warm-up, so that the client knows how many calls the server takes.
-void serve_warm_up(ScriptedPeer& peer) {
+void serve_warm_up(SessionPeer& peer) {
   http2::Stream* const stream = peer.next_call();
   ASSERT_NE(stream, nullptr);
   peer.answer(*stream, "warm");
@@ -351,7 +352,7 @@ class FullConnection : public LogCheckedTest {
  protected:
   FullConnection() { EXPECT_TRUE(call_unary(stub_).ok()); }
 
-  ScriptedServer server_{{[](ScriptedPeer& peer) {
+  ScriptedServer server_{{[](SessionPeer& peer) {
                            serve_warm_up(peer);
                            EXPECT_TRUE(peer.answer_all("reply"));
                            EXPECT_EQ(peer.session().stats().requests_refused, 0U);
@@ -362,8 +363,8 @@ class FullConnection : public LogCheckedTest {
 };
 
 TEST_F(FullConnection, TheSecondCallWaitsForRoomUntilItsDeadline) {
-  auto first = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
-  ASSERT_TRUE(first.write(text("hello")));
+  auto first = stub_.bidi_streaming<Text, Text>(chat_method, patient());
+  ASSERT_TRUE(first.write(text_of("hello")));
 
   const Status second = call_unary(stub_, CallOptions().timeout(20ms)).status();
   EXPECT_EQ(second.code(), StatusCode::deadline_exceeded) << second.to_string();
@@ -373,11 +374,11 @@ TEST_F(FullConnection, TheSecondCallWaitsForRoomUntilItsDeadline) {
 }
 
 TEST_F(FullConnection, TheSecondCallRunsWhenTheFirstIsOver) {
-  auto first = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
-  ASSERT_TRUE(first.write(text("hello")));
+  auto first = stub_.bidi_streaming<Text, Text>(chat_method, patient());
+  ASSERT_TRUE(first.write(text_of("hello")));
 
   std::jthread second([this] {
-    const Result<StringValue> reply = call_unary(stub_);
+    const Result<Text> reply = call_unary(stub_);
     EXPECT_TRUE(reply.ok()) << reply.status().to_string();
   });
   const Status status = first.finish();
@@ -390,7 +391,7 @@ TEST_F(FullConnection, ManyThreadsTakeTurnsOnOneStream) {
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([this] {
       for (int i = 0; i < 20; ++i) {
-        const Result<StringValue> reply = call_unary(stub_);
+        const Result<Text> reply = call_unary(stub_);
         EXPECT_TRUE(reply.ok()) << reply.status().to_string();
       }
     });
@@ -400,7 +401,7 @@ TEST_F(FullConnection, ManyThreadsTakeTurnsOnOneStream) {
 class SharedConnection : public LogCheckedTest {};
 
 TEST_F(SharedConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const slow = peer.next_headers();
     http2::Stream* const quick = peer.next_headers();
     ASSERT_NE(quick, nullptr);
@@ -418,11 +419,11 @@ TEST_F(SharedConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
   }});
   Channel channel("mine", server.options().max_connections(1));
   const ClientStub stub(channel, test_methods);
-  auto slow = stub.server_streaming<StringValue>(serve_method, text("a"), patient());
-  auto quick = stub.server_streaming<StringValue>(serve_method, text("b"), patient());
+  auto slow = stub.server_streaming<Text>(serve_method, text_of("a"), patient());
+  auto quick = stub.server_streaming<Text>(serve_method, text_of("b"), patient());
 
   std::jthread other([&slow] {
-    const std::optional<StringValue> reply = slow.read();
+    const std::optional<Text> reply = slow.read();
     ASSERT_TRUE(reply.has_value());
     EXPECT_EQ(reply->value(), "slow");
     EXPECT_TRUE(slow.finish().ok());

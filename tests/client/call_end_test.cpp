@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How calls end whose replies nobody reads, that have too many of them, or that end without a word;
 // in both forms.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -16,6 +16,8 @@
 #include <thread>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,36 +26,36 @@ enum class Form { blocking, awaited };
 
 /// What a client does with a server-streaming call: one reply is read, then it is finished.
 Status read_one_and_finish(const ClientStub& stub) {
-  auto call = stub.server_streaming<StringValue>(serve_method, text("a"), patient());
+  auto call = stub.server_streaming<Text>(serve_method, text_of("a"), patient());
   EXPECT_TRUE(call.read().has_value());
   return call.finish();
 }
 
 Task<Status> read_one_and_finish_awaited(const ClientStub& stub) {
-  auto call = stub.server_streaming_async<StringValue>(serve_method, text("a"), patient());
-  const std::optional<StringValue> first = co_await call.read();
+  auto call = stub.server_streaming_async<Text>(serve_method, text_of("a"), patient());
+  const std::optional<Text> first = co_await call.read();
   EXPECT_TRUE(first.has_value());
   co_return co_await call.finish();
 }
 
 Status chat_and_finish(const ClientStub& stub) {
-  auto call = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = stub.bidi_streaming<Text, Text>(chat_method, patient());
   return call.finish();
 }
 
 Task<Status> chat_and_finish_awaited(const ClientStub& stub) {
-  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto call = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   co_return co_await call.finish();
 }
 
 Status collect(const ClientStub& stub) {
-  auto call = stub.client_streaming<StringValue, StringValue>(collect_method, patient());
+  auto call = stub.client_streaming<Text, Text>(collect_method, patient());
   return call.finish().status();
 }
 
 Task<Status> collect_awaited(const ClientStub& stub) {
-  auto call = stub.client_streaming_async<StringValue, StringValue>(collect_method, patient());
-  const Result<StringValue> reply = co_await call.finish();
+  auto call = stub.client_streaming_async<Text, Text>(collect_method, patient());
+  const Result<Text> reply = co_await call.finish();
   co_return reply.status();
 }
 
@@ -69,7 +71,7 @@ class CallEndTest : public LogCheckedTest, public testing::WithParamInterface<Fo
   }
 };
 
-void answer_with_many_windows(ScriptedPeer& peer) {
+void answer_with_many_windows(SessionPeer& peer) {
   http2::Stream* const stream = peer.next_headers();
   ASSERT_NE(stream, nullptr);
   peer.begin(*stream);
@@ -89,7 +91,7 @@ TEST_P(CallEndTest, FinishOfABidirectionalCallDropsItToo) {
 }
 
 /// DATA with END_STREAM, and no trailers.
-void end_without_a_word(ScriptedPeer& peer) {
+void end_without_a_word(SessionPeer& peer) {
   http2::Stream* const stream = peer.next_call();
   ASSERT_NE(stream, nullptr);
   peer.begin(*stream);
@@ -110,13 +112,13 @@ TEST_P(CallEndTest, AStreamThatEndsWithoutAWordEndsACallWhoseRepliesAreDropped) 
 }
 
 TEST_P(CallEndTest, OneReplyIsOneReply) {
-  const auto script = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
+  const auto script = [](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
 
   EXPECT_TRUE(run(script, &collect, &collect_awaited).ok());
 }
 
 TEST_P(CallEndTest, TwoRepliesWhereOneIsDueAreUnimplemented) {
-  const auto script = [](ScriptedPeer& peer) {
+  const auto script = [](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -133,7 +135,7 @@ TEST_P(CallEndTest, TwoRepliesWhereOneIsDueAreUnimplemented) {
 }
 
 TEST_P(CallEndTest, NoReplyWhereOneIsDueIsUnimplemented) {
-  const auto script = [](ScriptedPeer& peer) {
+  const auto script = [](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
@@ -158,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(Forms,
 
 class CallThreadsTest : public LogCheckedTest {
  protected:
-  ScriptedServer server_{{[](ScriptedPeer& peer) { peer.answer_all("reply"); }}};
+  ScriptedServer server_{{[](SessionPeer& peer) { peer.answer_all("reply"); }}};
   const Channel channel_{"mine", server_.options()};
   const ClientStub stub_{channel_, test_methods};
 };
@@ -169,8 +171,8 @@ TEST_F(CallThreadsTest, AUnaryCallThatGivesItsPeerMayBeCancelledWhileItsReplyCom
     const std::jthread canceller([&stop] { stop.request_stop(); });
     CallInfo info;
 
-    const Result<StringValue> reply = stub_.unary<StringValue>(
-        unary_method, text("a"), patient().cancellation(stop.get_token()), &info);
+    const Result<Text> reply = stub_.unary<Text>(unary_method, text_of("a"),
+                                                 patient().cancellation(stop.get_token()), &info);
 
     EXPECT_TRUE(reply.ok() || reply.status().code() == StatusCode::cancelled)
         << reply.status().to_string();
@@ -179,10 +181,10 @@ TEST_F(CallThreadsTest, AUnaryCallThatGivesItsPeerMayBeCancelledWhileItsReplyCom
 
 /// Ends with its frame, and so both calls, on a thread of the pool.
 Task<void> end_elsewhere(const ClientStub& stub, ThreadPool& pool) {
-  auto first = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  auto second = stub.unary_async<StringValue>(unary_method, text("b"), patient());
-  const Result<StringValue> a = co_await first;
-  const Result<StringValue> b = co_await second;
+  auto first = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  auto second = stub.unary_async<Text>(unary_method, text_of("b"), patient());
+  const Result<Text> a = co_await first;
+  const Result<Text> b = co_await second;
   EXPECT_TRUE(a.ok() && b.ok());
   co_await resume_on(pool);
 }
@@ -190,8 +192,8 @@ Task<void> end_elsewhere(const ClientStub& stub, ThreadPool& pool) {
 Task<void> end_many_elsewhere(const ClientStub& stub, ThreadPool& pool) {
   for (int i = 0; i < 100; ++i) {
     JoinHandle<> other = spawn(end_elsewhere(stub, pool));
-    auto here = stub.unary_async<StringValue>(unary_method, text("c"), patient());
-    const Result<StringValue> reply = co_await here;
+    auto here = stub.unary_async<Text>(unary_method, text_of("c"), patient());
+    const Result<Text> reply = co_await here;
     EXPECT_TRUE(reply.ok());
     co_await other.join();
   }
@@ -211,7 +213,7 @@ TEST_F(CallThreadsTest, ACallThatWasOverBeforeItBeganMayBeCancelledFromAnyThread
       loop.post([] {});
   });
   for (int i = 0; i < 200; ++i) {
-    auto call = stub_.unary_async<StringValue>(unary_method, text("a"), CallOptions().timeout(0s));
+    auto call = stub_.unary_async<Text>(unary_method, text_of("a"), CallOptions().timeout(0s));
     ASSERT_TRUE(call.is_done());
     std::thread([&call] { call.cancel(); }).join();
   }
@@ -219,12 +221,11 @@ TEST_F(CallThreadsTest, ACallThatWasOverBeforeItBeganMayBeCancelledFromAnyThread
 }
 
 TEST_F(CallThreadsTest, ACallThatOutlivesItsLoopMayStillBeCancelled) {
-  std::optional<AsyncUnaryCall<StringValue>> call;
+  std::optional<AsyncUnaryCall<Text>> call;
   {
     EventLoop loop;
     const EventLoop::Binding binding(loop);
-    call.emplace(
-        stub_.unary_async<StringValue>(unary_method, text("a"), CallOptions().timeout(0s)));
+    call.emplace(stub_.unary_async<Text>(unary_method, text_of("a"), CallOptions().timeout(0s)));
   }
 
   std::thread([&call] { call->cancel(); }).join();

@@ -3,7 +3,7 @@
 #include "client/call_observer.hpp"
 
 #include "client/channel_core.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -17,6 +17,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -60,11 +62,11 @@ struct ObservedClient {
 };
 
 ScriptedServer::Script answer_calls() {
-  return [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
+  return [](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
 }
 
 ScriptedServer::Script refuse_once() {
-  return [](ScriptedPeer& peer) {
+  return [](SessionPeer& peer) {
     http2::Stream* const first = peer.next_call();
     ASSERT_NE(first, nullptr);
     peer.reset(*first, http2::ErrorCode::refused_stream);
@@ -79,8 +81,8 @@ ChannelOptions without_server() {
 }
 
 Task<Status> await_unary(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
@@ -94,8 +96,7 @@ TEST_F(CallObserverTest, HearsOfEachCallThatItBeginsAndHowItEnds) {
   EXPECT_EQ(client.observer.take(), (Lines{"Unary: begun", "Unary: OK"}));
 
   {
-    const auto dropped =
-        client.stub->bidi_streaming<StringValue, StringValue>(chat_method, patient());
+    const auto dropped = client.stub->bidi_streaming<Text, Text>(chat_method, patient());
     EXPECT_EQ(client.observer.take(), Lines{"Chat: begun"});
   }
   EXPECT_EQ(client.observer.take(), Lines{"Chat: CANCELLED"});
@@ -115,7 +116,7 @@ TEST_F(CallObserverTest, HearsOfCallsThatNeverReachAServer) {
   EXPECT_EQ(client.observer.take(), unavailable);
 
   const auto in_no_time = CallOptions().timeout(std::chrono::seconds(0));
-  EXPECT_FALSE(client.stub->unary<StringValue>(unary_method, text("a"), in_no_time).ok());
+  EXPECT_FALSE(client.stub->unary<Text>(unary_method, text_of("a"), in_no_time).ok());
   EXPECT_EQ(client.observer.take(), (Lines{"Unary: begun", "Unary: DEADLINE_EXCEEDED"}));
 }
 
@@ -154,7 +155,7 @@ TEST_F(CallObserverTest, ConnectionsAreCountedUntilTheyEnd) {
 }
 
 TEST_F(CallObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const call = peer.next_call();
     ASSERT_NE(call, nullptr);
   }});

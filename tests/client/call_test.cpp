@@ -95,12 +95,12 @@ TEST(Call, ABadFieldInTheHeadersEndsTheOneCall) {
 
   EXPECT_EQ(call.call.status().code(), StatusCode::internal);
   EXPECT_TRUE(call.call.headers().empty());
-  EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
+  EXPECT_EQ(direct.peer().heard(stream).reset, ErrorCode::cancel);
   EXPECT_TRUE(other.call.is_open());
 }
 
 /// How a call ends whose trailers are these.
-Status status_after(ScriptedPeer::Fields trailers) {
+Status status_after(SessionPeer::Fields trailers) {
   DirectClient direct;
   DirectCall call(direct);
   http2::Stream& stream = direct.open(call.call);
@@ -196,7 +196,7 @@ TEST(Call, FinishResetsTheStreamOnceAndTheFirstEndCounts) {
 
   EXPECT_EQ(one.call.status(), Status(StatusCode::cancelled, "first"));
   EXPECT_EQ(one.changes, 1);
-  EXPECT_EQ(direct.peer().reset_of(stream), ErrorCode::cancel);
+  EXPECT_EQ(direct.peer().heard(stream).reset, ErrorCode::cancel);
   EXPECT_EQ(direct.client().call_count(), 0U);
 }
 
@@ -243,19 +243,19 @@ TEST(Call, OneThatWasRefusedIsOpenedOnceMoreWithWhatIsLeftOfItsTime) {
 
 TEST(Call, ItsOneRequestIsSentWithEachAttempt) {
   DirectClient direct;
-  const StringValue request = text("request");
+  const Text request = text_of("request");
   for (const bool keeps : {true, false}) {
     DirectCall one(direct);
     if (keeps) one.call.keep_request(request);
     if (!keeps) one.call.borrow_request(request);
     http2::Stream& first = direct.open(one.call);
-    EXPECT_EQ(direct.peer().body_size(first), request.ByteSizeLong() + 5);
+    EXPECT_EQ(direct.peer().heard(first).body.size(), request.ByteSizeLong() + 5);
     direct.peer().reset(first, ErrorCode::refused_stream);
     direct.turn();
 
     http2::Stream& second = direct.open(one.call);
 
-    EXPECT_EQ(direct.peer().body_size(second), request.ByteSizeLong() + 5);
+    EXPECT_EQ(direct.peer().heard(second).body.size(), request.ByteSizeLong() + 5);
     one.call.drop();
   }
 }
@@ -264,7 +264,7 @@ TEST(Call, OneThatWroteIsNotRepeatedAndSaysSo) {
   DirectClient direct;
   DirectCall one(direct);
   http2::Stream& stream = direct.open(one.call);
-  one.call.messages().out().try_write(text("gone"));
+  one.call.messages().out().try_write(text_of("gone"));
   direct.turn();
   direct.peer().reset(stream, ErrorCode::refused_stream);
   direct.turn();

@@ -2,7 +2,7 @@
 // A channel with a picker: each call goes to the backend that it chooses, in both forms.
 #include "client/channel_core.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -17,7 +17,7 @@ namespace nearcall::test {
 namespace {
 
 ScriptedServer::Script answer_as(std::string name) {
-  return [name = std::move(name)](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all(name)); };
+  return [name = std::move(name)](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all(name)); };
 }
 
 /// One after the other.
@@ -41,8 +41,8 @@ class TurnPicker final : public detail::Picker {
 };
 
 Task<std::string> ask_awaited(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await call;
   co_return reply ? reply->value() : reply.status().to_string();
 }
 
@@ -66,11 +66,10 @@ TEST_F(PickerTest, ACallMayOutliveTheChannelAndItsPicker) {
   ScriptedServer second({answer_as("second")});
   std::optional<Channel> channel("unused");
   channel->core()->set_picker(std::make_unique<TurnPicker>(*channel->core(), first, second));
-  auto call = ClientStub(*channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = ClientStub(*channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
   channel.reset();
 
-  EXPECT_TRUE(call.write(text("a")));
+  EXPECT_TRUE(call.write(text_of("a")));
   EXPECT_TRUE(call.writes_done());
   EXPECT_EQ(call.read()->value(), "first");
 }

@@ -3,7 +3,7 @@
 #include "client/checking_connector.hpp"
 
 #include "client/connect_attempt.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <gtest/gtest.h>

@@ -3,6 +3,8 @@
 #include "client/client_connection.hpp"
 
 #include "client/direct_client.hpp"
+#include "support/io.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a stub sends, what it repeats, and what it never looks at.
 #include "base/unique_fd.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -29,33 +30,32 @@ TEST_F(ClientStubTest, SendsTheHeadersThatEveryServerAccepts) {
   std::vector<std::string> seen;
   std::size_t body = 0;
   {
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       http2::Stream* const stream = peer.next_call();
       ASSERT_NE(stream, nullptr);
       for (const char* name : {":method", ":scheme", ":path", ":authority", "te", "content-type",
                                "grpc-timeout", "me"})
         seen.push_back(peer.header(name));
       EXPECT_EQ(peer.header("user-agent").find("nearcall-cpp/"), 0U);
-      body = peer.body_size(*stream);
+      body = peer.heard(*stream).body.size();
       peer.answer(*stream, "reply");
       EXPECT_TRUE(peer.wait_for_end());
     }});
     Channel channel("mine", server.options());
     const ClientStub stub(channel, test_methods);
 
-    const Result<StringValue> reply =
-        call_unary(stub, CallOptions().timeout(20s).metadata("me", "7"));
+    const Result<Text> reply = call_unary(stub, CallOptions().timeout(20s).metadata("me", "7"));
 
     ASSERT_TRUE(reply.ok()) << reply.status().to_string();
     EXPECT_EQ(reply->value(), "reply");
   }
   EXPECT_EQ(seen, (std::vector<std::string>{"POST", "http", "/test.Script/Unary", "localhost",
                                             "trailers", "application/grpc", "20S", "7"}));
-  EXPECT_EQ(body, 5 + text("request").ByteSizeLong());
+  EXPECT_EQ(body, 5 + text_of("request").ByteSizeLong());
 }
 
 TEST_F(ClientStubTest, SendsTheAuthorityThatTheChannelSays) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.answer(*stream, peer.header(":authority"));
@@ -63,22 +63,22 @@ TEST_F(ClientStubTest, SendsTheAuthorityThatTheChannelSays) {
   }});
   Channel channel("mine", server.options().authority("printer.local"));
 
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "printer.local");
 }
 
 TEST_F(ClientStubTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
-  const auto refuse = [](ScriptedPeer& peer) {
+  const auto refuse = [](SessionPeer& peer) {
     peer.session().send_goaway(http2::ErrorCode::no_error, "restarting");
     peer.wait_for_end();
   };
-  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
+  const auto serve = [](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
   ScriptedServer server({refuse, serve});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "second");
@@ -88,7 +88,7 @@ TEST_F(ClientStubTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
 TEST_F(ClientStubTest, ACallThatIsRefusedTwiceIsUnavailable) {
   std::atomic<int> refused{0};
   {
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       while (http2::Stream* const stream = peer.next_call()) {
         ++refused;
         peer.reset(*stream, http2::ErrorCode::refused_stream);
@@ -96,7 +96,7 @@ TEST_F(ClientStubTest, ACallThatIsRefusedTwiceIsUnavailable) {
     }});
     Channel channel("mine", server.options());
 
-    const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+    const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
     ASSERT_FALSE(reply.ok());
     EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
@@ -107,12 +107,12 @@ TEST_F(ClientStubTest, ACallThatIsRefusedTwiceIsUnavailable) {
 TEST_F(ClientStubTest, ACallThatTheServerMayHaveBegunIsNotRepeated) {
   std::atomic<int> calls{0};
   {
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       if (peer.next_call() != nullptr) ++calls;
     }});
     Channel channel("mine", server.options());
 
-    const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+    const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
     ASSERT_FALSE(reply.ok());
     EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
@@ -122,7 +122,7 @@ TEST_F(ClientStubTest, ACallThatTheServerMayHaveBegunIsNotRepeated) {
 }
 
 TEST_F(ClientStubTest, CopiesOfAChannelLeadToTheSameConnections) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   auto first = std::make_unique<Channel>("mine", server.options());
   Channel copy = *first;
   ASSERT_TRUE(call_unary(ClientStub(*first, test_methods)).ok());
@@ -135,17 +135,17 @@ TEST_F(ClientStubTest, CopiesOfAChannelLeadToTheSameConnections) {
 TEST_F(ClientStubTest, ATargetThatIsWrongFailsEachCall) {
   Channel channel("nonsense:://");
 
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().code(), StatusCode::unavailable);
 }
 
 TEST_F(ClientStubTest, MetadataThatIsWrongFailsTheCallBeforeItConnects) {
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply =
+  const Result<Text> reply =
       call_unary(ClientStub(channel, test_methods), CallOptions().metadata("grpc-own", "x"));
 
   ASSERT_FALSE(reply.ok());
@@ -158,7 +158,7 @@ Task<Status> call_blocking_on_loop(const ClientStub& stub) {
 }
 
 TEST_F(ClientStubTest, ABlockingCallOnALoopsThreadIsRefusedAndNamesTheAsyncForm) {
-  ScriptedServer server({[](ScriptedPeer&) {}});
+  ScriptedServer server({[](SessionPeer&) {}});
   Channel channel("mine", server.options());
 
   const Status status = sync_wait(call_blocking_on_loop(ClientStub(channel, test_methods)));
@@ -216,12 +216,12 @@ TEST_F(ClientStubTest, ProxyVariablesAreNotRead) {
   const ScopedVariable grpc("grpc_proxy", ("http://" + proxy.address()).c_str());
   const std::jthread serving([&server] {
     ASSERT_TRUE(server.has_visitor(10'000));
-    ScriptedPeer peer(server.accept());
+    SessionPeer peer(http2::Role::server, server.accept());
     EXPECT_TRUE(peer.answer_all("straight"));
   });
   Channel channel("ipv4:" + server.address());
 
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "straight");
@@ -229,7 +229,7 @@ TEST_F(ClientStubTest, ProxyVariablesAreNotRead) {
 }
 
 /// A server whose answers have metadata.
-void answer_with_metadata(ScriptedPeer& peer) {
+void answer_with_metadata(SessionPeer& peer) {
   while (http2::Stream* const stream = peer.next_call()) {
     peer.headers(*stream,
                  {{":status", "200"}, {"content-type", "application/grpc"}, {"server-id", "7"}});
@@ -249,8 +249,7 @@ class CallInfoTest : public LogCheckedTest {
 
 TEST_F(CallInfoTest, ABlockingUnaryCallGivesMetadataAndPeerToWhoeverAsks) {
   CallInfo info;
-  const Result<StringValue> reply =
-      stub_.unary<StringValue>(unary_method, text("a"), patient(), &info);
+  const Result<Text> reply = stub_.unary<Text>(unary_method, text_of("a"), patient(), &info);
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(info.headers().get("server-id"), "7");
@@ -262,7 +261,7 @@ TEST_F(CallInfoTest, NobodyIsKnownWhereThereWasNoConnection) {
   CallInfo info;
   const ClientStub nowhere(Channel("unix:/nowhere"), test_methods);
 
-  EXPECT_FALSE(nowhere.unary<StringValue>(unary_method, text("a"), patient(), &info).ok());
+  EXPECT_FALSE(nowhere.unary<Text>(unary_method, text_of("a"), patient(), &info).ok());
 
   EXPECT_FALSE(info.peer().has_credentials());
   EXPECT_TRUE(info.headers().empty());
@@ -270,11 +269,11 @@ TEST_F(CallInfoTest, NobodyIsKnownWhereThereWasNoConnection) {
 
 TEST_F(CallInfoTest, OneThatIsUsedAgainSaysNothingOfTheCallBefore) {
   CallInfo info;
-  ASSERT_TRUE(stub_.unary<StringValue>(unary_method, text("a"), patient(), &info).ok());
+  ASSERT_TRUE(stub_.unary<Text>(unary_method, text_of("a"), patient(), &info).ok());
   ASSERT_TRUE(info.peer().has_credentials());
 
   EXPECT_FALSE(
-      stub_.unary<StringValue>(unary_method, text("a"), CallOptions().timeout(0s), &info).ok());
+      stub_.unary<Text>(unary_method, text_of("a"), CallOptions().timeout(0s), &info).ok());
 
   EXPECT_FALSE(info.peer().has_credentials());
   EXPECT_TRUE(info.headers().empty());
@@ -282,9 +281,9 @@ TEST_F(CallInfoTest, OneThatIsUsedAgainSaysNothingOfTheCallBefore) {
 }
 
 TEST_F(CallInfoTest, EveryBlockingCallObjectKnowsItsPeer) {
-  auto serve = stub_.server_streaming<StringValue>(serve_method, text("a"), patient());
-  auto collect = stub_.client_streaming<StringValue, StringValue>(collect_method, patient());
-  auto chat = stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto serve = stub_.server_streaming<Text>(serve_method, text_of("a"), patient());
+  auto collect = stub_.client_streaming<Text, Text>(collect_method, patient());
+  auto chat = stub_.bidi_streaming<Text, Text>(chat_method, patient());
 
   EXPECT_EQ(serve.peer().pid(), ::getpid());
   EXPECT_EQ(collect.peer().pid(), ::getpid());
@@ -293,12 +292,12 @@ TEST_F(CallInfoTest, EveryBlockingCallObjectKnowsItsPeer) {
 }
 
 Task<void> look_at_awaited(const ClientStub& stub) {
-  auto unary = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await unary;
+  auto unary = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await unary;
   EXPECT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(unary.trailers().get("took"), "3");
   EXPECT_EQ(unary.peer().pid(), ::getpid());
-  auto chat = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto chat = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   const Status status = co_await chat.finish();
   EXPECT_TRUE(status.ok());
   EXPECT_EQ(chat.peer().pid(), ::getpid());
@@ -310,7 +309,7 @@ TEST_F(CallInfoTest, EveryAwaitedCallObjectKnowsItsPeerBeyondItsEnd) {
 
 class CallbackTest : public LogCheckedTest {
  protected:
-  ScriptedServer server_{{[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
+  ScriptedServer server_{{[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
   const Channel channel_{"mine", server_.options()};
   const ClientStub stub_{channel_, test_methods};
   std::string heard_;
@@ -321,8 +320,8 @@ TEST_F(CallbackTest, IsCalledWithTheReplyInATurnOfTheLoop) {
   const EventLoop::Binding binding(loop);
   auto owned = std::make_unique<std::string>("heard ");
 
-  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
-      .on_done([&, owned = std::move(owned)](const Result<StringValue>& reply) {
+  stub_.unary_async<Text>(unary_method, text_of("a"), patient())
+      .on_done([&, owned = std::move(owned)](const Result<Text>& reply) {
         heard_ = *owned + reply->value();
         loop.stop();
       });
@@ -336,14 +335,13 @@ TEST_F(CallbackTest, MayMakeTheNextCall) {
   EventLoop loop;
   const EventLoop::Binding binding(loop);
 
-  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
-      .on_done([&](const Result<StringValue>&) {
-        stub_.unary_async<StringValue>(unary_method, text("b"), patient())
-            .on_done([&](const Result<StringValue>& reply) {
-              heard_ = reply->value();
-              loop.stop();
-            });
-      });
+  stub_.unary_async<Text>(unary_method, text_of("a"), patient()).on_done([&](const Result<Text>&) {
+    stub_.unary_async<Text>(unary_method, text_of("b"), patient())
+        .on_done([&](const Result<Text>& reply) {
+          heard_ = reply->value();
+          loop.stop();
+        });
+  });
   loop.run();
 
   EXPECT_EQ(heard_, "reply");
@@ -351,8 +349,8 @@ TEST_F(CallbackTest, MayMakeTheNextCall) {
 
 TEST_F(CallbackTest, IsCalledAtOnceWhereThereIsNoLoop) {
   Status status;
-  stub_.unary_async<StringValue>(unary_method, text("a"), patient())
-      .on_done([&status](const Result<StringValue>& reply) { status = reply.status(); });
+  stub_.unary_async<Text>(unary_method, text_of("a"), patient())
+      .on_done([&status](const Result<Text>& reply) { status = reply.status(); });
 
   EXPECT_EQ(status.code(), StatusCode::failed_precondition);
 }
@@ -364,10 +362,9 @@ TEST_F(CallbackTest, IsDestroyedAndNotCalledWhereTheLoopGoesFirst) {
   {
     EventLoop loop;
     const EventLoop::Binding binding(loop);
-    stub_.unary_async<StringValue>(unary_method, text("a"), patient())
-        .on_done([&was_called, owned = std::move(owned)](const Result<StringValue>&) {
-          was_called = true;
-        });
+    stub_.unary_async<Text>(unary_method, text_of("a"), patient())
+        .on_done(
+            [&was_called, owned = std::move(owned)](const Result<Text>&) { was_called = true; });
     EXPECT_FALSE(watched.expired());
   }
   EXPECT_TRUE(watched.expired());

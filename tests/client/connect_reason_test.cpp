@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a call could not be connected, for programs; whom a channel expects; how long it waits.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
+#include "support/io.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -56,7 +58,7 @@ TEST_F(ConnectReason, WhatIsNoHttp2IsNotGrpc) {
 }
 
 TEST_F(ConnectReason, AConnectionThatIsLostUnderACallSaysSo) {
-  ScriptedServer server({[](ScriptedPeer& peer) { peer.next_call(); }});
+  ScriptedServer server({[](SessionPeer& peer) { peer.next_call(); }});
   Channel channel("mine", server.options());
 
   const Status status = call_unary(ClientStub(channel, test_methods)).status();
@@ -105,7 +107,7 @@ TEST_F(ExpectedServer, IsNotSaidByThePermissionsOfAFile) {
 
 class SilentServer : public LogCheckedTest {
  protected:
-  ScriptedServer server_{{[](ScriptedPeer& peer) { peer.wait_for_end_silently(); }}};
+  ScriptedServer server_{{[](SessionPeer& peer) { peer.wait_for_end_silently(); }}};
 };
 
 TEST_F(SilentServer, HasAsLongAsTheCallWhateverServersGrantToSilentClients) {
@@ -142,8 +144,8 @@ Attempted make_nothing(ConnectContext) {
 }
 
 Task<Status> await_call(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 

@@ -5,7 +5,8 @@
 
 #include "client/call.hpp"
 #include "client/client_connection.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <string>
 
@@ -13,20 +14,20 @@ namespace nearcall::test {
 
 namespace http2 = detail::http2;
 
-/// A ClientConnection whose other end is a ScriptedPeer; nothing happens but in turn().
+/// A ClientConnection whose other end is a SessionPeer; nothing happens but in turn().
 /// Thread safety: none.
 class DirectClient final : public detail::ClientDriver {
  public:
   DirectClient() {
     Result<detail::SocketPair> pair = detail::make_socketpair();
-    peer_ = std::make_unique<ScriptedPeer>(std::move(pair->second));
+    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second));
     client_ = std::make_unique<detail::ClientConnection>(std::move(pair->first), "mine",
                                                          ConnectionLimits(), *this, counters,
                                                          detail::SteadyClock::now());
   }
 
   detail::ClientConnection& client() noexcept { return *client_; }
-  ScriptedPeer& peer() noexcept { return *peer_; }
+  SessionPeer& peer() noexcept { return *peer_; }
   const detail::BoundMethod& method() const noexcept { return method_; }
   void close_peer() noexcept { peer_.reset(); }
 
@@ -76,7 +77,7 @@ class DirectClient final : public detail::ClientDriver {
                                                     {":authority", "localhost"},
                                                     {"te", "trailers"},
                                                     {"content-type", "application/grpc"}}};
-  std::unique_ptr<ScriptedPeer> peer_;
+  std::unique_ptr<SessionPeer> peer_;
   std::unique_ptr<detail::ClientConnection> client_;
 };
 

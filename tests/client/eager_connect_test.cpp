@@ -2,7 +2,7 @@
 // Connecting before there is a call: once, or until a server is there.
 #include "client/eager_connect.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -28,7 +28,7 @@ class EagerConnectTest : public LogCheckedTest {
     }));
   }
 
-  ScriptedServer server_{{[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
+  ScriptedServer server_{{[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
   std::atomic<int> attempts_{0};
 
  private:
@@ -96,8 +96,8 @@ Task<void> connect_then_call(const Channel& channel, std::atomic<int>& attempts)
   EXPECT_TRUE(status.ok()) << status.to_string();
   EXPECT_EQ(attempts, 4);
   const ClientStub stub(channel, test_methods);
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await call;
   EXPECT_TRUE(reply.ok()) << reply.status().to_string();
   const Status again = co_await channel.connect_async();
   EXPECT_TRUE(again.ok());

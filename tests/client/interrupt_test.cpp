@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signal handler ends what blocks, whatever that waits for.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/canceller.hpp>
@@ -17,6 +17,8 @@
 #include <vector>
 
 namespace nearcall::test {
+
+namespace http2 = detail::http2;
 namespace {
 
 using http2::ErrorCode;
@@ -43,7 +45,7 @@ class InterruptTest : public LogCheckedTest {
 };
 
 /// Interrupts the first call, and sees it reset.
-void interrupt_one(ScriptedPeer& peer) {
+void interrupt_one(SessionPeer& peer) {
   http2::Stream* const stream = peer.next_headers();
   ASSERT_NE(stream, nullptr);
   ::kill(::getpid(), SIGUSR1);
@@ -73,18 +75,18 @@ TEST_F(InterruptTest, EndsAReadThatBlocks) {
   ScriptedServer server({interrupt_one});
   const Channel channel("mine", server.options());
   auto call = ClientStub(channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, until_interrupted());
+                  .bidi_streaming<Text, Text>(chat_method, until_interrupted());
 
   EXPECT_EQ(call.read(), std::nullopt);
   EXPECT_EQ(call.finish().code(), StatusCode::cancelled);
 }
 
 TEST_F(InterruptTest, EndsReadsThatNeverHaveToWait) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.begin(*stream);
-    for (int sent = 0; !peer.reset_of(*stream) && !peer.has_ended(); ++sent) {
+    for (int sent = 0; !peer.heard(*stream).reset && !peer.has_ended(); ++sent) {
       peer.message(*stream, "more");
       if (sent == 100) interrupt();
       peer.turn();
@@ -92,9 +94,8 @@ TEST_F(InterruptTest, EndsReadsThatNeverHaveToWait) {
     EXPECT_TRUE(peer.wait_for_end());
   }});
   const Channel channel("mine", server.options());
-  auto call =
-      ClientStub(channel, test_methods)
-          .server_streaming<StringValue>(serve_method, text("request"), until_interrupted());
+  auto call = ClientStub(channel, test_methods)
+                  .server_streaming<Text>(serve_method, text_of("request"), until_interrupted());
 
   while (call.read()) {
   }
@@ -134,8 +135,8 @@ TEST_F(InterruptTest, EndsTheWaitForAnotherCallsAttemptToConnect) {
 }
 
 Task<Status> await_until_interrupted(const ClientStub& stub, const CallOptions& options) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), options);
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), options);
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
@@ -151,7 +152,7 @@ TEST_F(InterruptTest, EndsACallThatIsAwaited) {
 }
 
 TEST_F(InterruptTest, EndsACallThatBeginsAfterwardsBeforeTheServerHearsOfIt) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_EQ(peer.next_headers(), nullptr); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_EQ(peer.next_headers(), nullptr); }});
   const Channel channel("mine", server.options());
   ::raise(SIGUSR1);
 
@@ -175,7 +176,7 @@ void interrupt_many(ChannelOptions options, const CallOptions& call_options) {
 }
 
 TEST_F(InterruptTest, EndsManyCallsOfOneConnection) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     for (std::size_t i = 0; i < many; ++i)
       ASSERT_NE(peer.next_headers(), nullptr);
     interrupt();
@@ -186,7 +187,7 @@ TEST_F(InterruptTest, EndsManyCallsOfOneConnection) {
 
 TEST_F(InterruptTest, EndsManyCallsOnConnectionsOfTheirOwn) {
   std::atomic<std::size_t> came{0};
-  ScriptedServer server({[&came](ScriptedPeer& peer) {
+  ScriptedServer server({[&came](SessionPeer& peer) {
     ASSERT_NE(peer.next_headers(), nullptr);
     if (++came == many) interrupt();
     EXPECT_TRUE(peer.wait_for_end());
@@ -195,7 +196,7 @@ TEST_F(InterruptTest, EndsManyCallsOnConnectionsOfTheirOwn) {
 }
 
 TEST_F(InterruptTest, LeavesCallsWithoutTheTokenAloneThoughTheyDriveTheConnection) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const first = peer.next_call();
     ASSERT_NE(first, nullptr);
     http2::Stream* const second = peer.next_call();
@@ -207,7 +208,7 @@ TEST_F(InterruptTest, LeavesCallsWithoutTheTokenAloneThoughTheyDriveTheConnectio
   }});
   const Channel channel("mine", server.options().max_connections(1));
   const ClientStub stub(channel, test_methods);
-  auto first = stub.server_streaming<StringValue>(serve_method, text("a"), patient());
+  auto first = stub.server_streaming<Text>(serve_method, text_of("a"), patient());
   std::thread drives([&first] { EXPECT_TRUE(first.read()); });
 
   EXPECT_EQ(call_unary(stub, until_interrupted()).status().code(), StatusCode::cancelled);

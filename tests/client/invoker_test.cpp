@@ -5,7 +5,7 @@
 #include "client/async_call.hpp"
 #include "client/blocking_call.hpp"
 #include "client/channel_core.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ class InvokerTest : public LogCheckedTest {
     core.wrap(std::make_unique<NotingInvoker>(core.invoker(), seen_));
   }
 
-  ScriptedServer server_{{[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
+  ScriptedServer server_{{[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
   std::vector<std::string> seen_;
   const Channel channel_{"mine", server_.options()};
   const ClientStub stub_{channel_, test_methods};
@@ -66,12 +66,9 @@ class InvokerTest : public LogCheckedTest {
 
 TEST_F(InvokerTest, BlockingCallsOfEachKindPass) {
   EXPECT_TRUE(call_unary(stub_).ok());
-  EXPECT_TRUE(
-      stub_.server_streaming<StringValue>(serve_method, text("a"), patient()).finish().ok());
-  EXPECT_TRUE(
-      (stub_.client_streaming<StringValue, StringValue>(collect_method, patient()).finish().ok()));
-  EXPECT_TRUE(
-      (stub_.bidi_streaming<StringValue, StringValue>(chat_method, patient()).finish().ok()));
+  EXPECT_TRUE(stub_.server_streaming<Text>(serve_method, text_of("a"), patient()).finish().ok());
+  EXPECT_TRUE((stub_.client_streaming<Text, Text>(collect_method, patient()).finish().ok()));
+  EXPECT_TRUE((stub_.bidi_streaming<Text, Text>(chat_method, patient()).finish().ok()));
 
   EXPECT_EQ(seen_, (std::vector<std::string>{
                        "call /test.Script/Unary", "blocking /test.Script/Serve",
@@ -79,16 +76,16 @@ TEST_F(InvokerTest, BlockingCallsOfEachKindPass) {
 }
 
 Task<void> await_each_kind(const ClientStub& stub) {
-  auto unary = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> reply = co_await unary;
+  auto unary = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> reply = co_await unary;
   EXPECT_TRUE(reply.ok()) << reply.status().to_string();
-  auto serve = stub.server_streaming_async<StringValue>(serve_method, text("a"), patient());
+  auto serve = stub.server_streaming_async<Text>(serve_method, text_of("a"), patient());
   const Status served = co_await serve.finish();
   EXPECT_TRUE(served.ok()) << served.to_string();
-  auto collect = stub.client_streaming_async<StringValue, StringValue>(collect_method, patient());
-  const Result<StringValue> collected = co_await collect.finish();
+  auto collect = stub.client_streaming_async<Text, Text>(collect_method, patient());
+  const Result<Text> collected = co_await collect.finish();
   EXPECT_TRUE(collected.ok()) << collected.status().to_string();
-  auto chat = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto chat = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   const Status chatted = co_await chat.finish();
   EXPECT_TRUE(chatted.ok()) << chatted.to_string();
 }

@@ -2,7 +2,7 @@
 // What a loop has of a backend: found without asking the backend, kept as long as it is needed.
 #include "client/loop_backend.hpp"
 
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -80,15 +80,15 @@ TEST_F(LoopBackendTest, PlacesOfBackendsThatWentAreUsedAgain) {
 Task<void> call_beyond_the_channel(std::unique_ptr<Channel> channel, bool& was_answered) {
   auto stub = std::make_unique<ClientStub>(*channel, test::test_methods);
   auto call =
-      stub->unary_async<test::StringValue>(test::unary_method, test::text("a"), test::patient());
+      stub->unary_async<test::Text>(test::unary_method, test::text_of("a"), test::patient());
   stub.reset();
   channel.reset();
-  const Result<test::StringValue> reply = co_await call;
+  const Result<test::Text> reply = co_await call;
   was_answered = reply.ok();
 }
 
 TEST_F(LoopBackendTest, ACallThatRunsGoesOnWhenItsClientAndItsChannelGo) {
-  test::ScriptedServer server({[](test::ScriptedPeer& peer) {
+  test::ScriptedServer server({[](test::SessionPeer& peer) {
     http2::Stream* const refused = peer.next_call();
     ASSERT_NE(refused, nullptr);
     peer.reset(*refused, http2::ErrorCode::refused_stream);  // and is repeated
@@ -103,17 +103,17 @@ TEST_F(LoopBackendTest, ACallThatRunsGoesOnWhenItsClientAndItsChannelGo) {
 }
 
 TEST_F(LoopBackendTest, CloseIdleClosesTheConnectionOfALoopInItsNextTurn) {
-  test::ScriptedServer server({[](test::ScriptedPeer& peer) {
+  test::ScriptedServer server({[](test::SessionPeer& peer) {
     EXPECT_TRUE(peer.answer_all("reply"));  // until the client goes
   }});
   const Channel channel("mine", server.options());
   const ClientStub stub(channel, test::test_methods);
   EventLoop loop;
   const EventLoop::Binding binding(loop);
-  const auto call = [&stub]() -> Task<Result<test::StringValue>> {
-    return [](const ClientStub& to) -> Task<Result<test::StringValue>> {
+  const auto call = [&stub]() -> Task<Result<test::Text>> {
+    return [](const ClientStub& to) -> Task<Result<test::Text>> {
       auto made =
-          to.unary_async<test::StringValue>(test::unary_method, test::text("a"), test::patient());
+          to.unary_async<test::Text>(test::unary_method, test::text_of("a"), test::patient());
       co_return co_await made;
     }(stub);
   };

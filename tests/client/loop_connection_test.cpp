@@ -3,10 +3,12 @@
 #include "client/loop_connection.hpp"
 
 #include "base/unique_fd.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/frames.hpp"
+#include "support/io.hpp"
 #include "support/log_capture.hpp"
 #include "support/manual_loop.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -33,19 +35,19 @@ class LoopConnectionTest : public LogCheckedTest {};
 
 /// Starts `count` calls at once, then awaits them.
 Task<std::vector<Status>> call_together(const ClientStub& stub, int count) {
-  std::vector<AsyncUnaryCall<StringValue>> calls;
+  std::vector<AsyncUnaryCall<Text>> calls;
   for (int i = 0; i < count; ++i)
-    calls.push_back(stub.unary_async<StringValue>(unary_method, text("request"), patient()));
+    calls.push_back(stub.unary_async<Text>(unary_method, text_of("request"), patient()));
   std::vector<Status> outcomes;
-  for (AsyncUnaryCall<StringValue>& call : calls) {
-    const Result<StringValue> reply = co_await call;
+  for (AsyncUnaryCall<Text>& call : calls) {
+    const Result<Text> reply = co_await call;
     outcomes.push_back(reply.status());
   }
   co_return outcomes;
 }
 
 TEST_F(LoopConnectionTest, CallsThatStartTogetherShareOneConnection) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     std::vector<http2::Stream*> calls;
     for (int i = 0; i < 10; ++i)
       calls.push_back(peer.next_call());
@@ -70,7 +72,7 @@ Task<std::vector<Status>> warm_up_and_call_together(const ClientStub& stub, int 
 }
 
 TEST_F(LoopConnectionTest, CallsBeyondTheServersLimitWaitForRoom) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
                           EXPECT_TRUE(peer.answer_all("reply"));
                           EXPECT_EQ(peer.session().stats().requests_refused, 0U);
                         }},
@@ -86,7 +88,7 @@ TEST_F(LoopConnectionTest, CallsBeyondTheServersLimitWaitForRoom) {
 }
 
 TEST_F(LoopConnectionTest, CallsThatAreRefusedBeforeTheLimitIsKnownAreRepeatedWhereItIs) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
                           http2::Stream* const first = peer.next_call();
                           ASSERT_NE(first, nullptr);
                           peer.turn();  // the others came with it
@@ -109,17 +111,16 @@ TEST_F(LoopConnectionTest, CallsThatAreRefusedBeforeTheLimitIsKnownAreRepeatedWh
 Task<Status> wait_for_room_until_the_deadline(const ClientStub& stub) {
   const std::vector<Status> warm = co_await call_together(stub, 1);
   EXPECT_TRUE(warm.at(0).ok());
-  auto first = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
-  auto second =
-      stub.unary_async<StringValue>(unary_method, text("late"), CallOptions().timeout(20ms));
-  const Result<StringValue> reply = co_await second;
+  auto first = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
+  auto second = stub.unary_async<Text>(unary_method, text_of("late"), CallOptions().timeout(20ms));
+  const Result<Text> reply = co_await second;
   const Status status = co_await first.finish();
   EXPECT_TRUE(status.ok()) << status.to_string();
   co_return reply.status();
 }
 
 TEST_F(LoopConnectionTest, ACallThatWaitsForRoomEndsAtItsDeadline) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
                           EXPECT_TRUE(peer.answer_all("reply"));
                           EXPECT_EQ(peer.session().stats().streams_opened, 2U);
                         }},
@@ -229,9 +230,8 @@ TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) 
 }
 
 Task<Status> call_with_deadline(const ClientStub& stub) {
-  auto call =
-      stub.unary_async<StringValue>(unary_method, text("request"), CallOptions().timeout(5ms));
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), CallOptions().timeout(5ms));
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
@@ -252,7 +252,7 @@ Task<void> call_one_after_the_other(const ClientStub& stub, int count) {
 }
 
 TEST_F(LoopConnectionTest, AConnectionThatSaidGoawayIsReplacedAndNoCallFails) {
-  const auto serve_one = [](ScriptedPeer& peer) {
+  const auto serve_one = [](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.session().send_goaway(http2::ErrorCode::no_error, "restarting");
@@ -274,7 +274,7 @@ void sync_wait_elsewhere(Task<void> task) {
 }
 
 TEST_F(LoopConnectionTest, AThreadUsesItsConnectionFromOneSyncWaitToTheNext) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
@@ -285,7 +285,7 @@ TEST_F(LoopConnectionTest, AThreadUsesItsConnectionFromOneSyncWaitToTheNext) {
 }
 
 TEST_F(LoopConnectionTest, AConnectionThatDiedBetweenTwoSyncWaitsIsReplaced) {
-  ScriptedServer server({[](ScriptedPeer& peer) { peer.answer(*peer.next_call(), "reply"); }});
+  ScriptedServer server({[](SessionPeer& peer) { peer.answer(*peer.next_call(), "reply"); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
@@ -297,7 +297,7 @@ TEST_F(LoopConnectionTest, AConnectionThatDiedBetweenTwoSyncWaitsIsReplaced) {
 }
 
 TEST_F(LoopConnectionTest, EachLoopHasAConnectionOfItsOwn) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
@@ -307,14 +307,13 @@ TEST_F(LoopConnectionTest, EachLoopHasAConnectionOfItsOwn) {
   EXPECT_EQ(server.connection_count(), 2U);
 }
 
-Task<void> leave_a_call_waiting(const ClientStub& stub,
-                                std::optional<AsyncUnaryCall<StringValue>>& kept) {
-  kept = stub.unary_async<StringValue>(unary_method, text("request"), patient());
+Task<void> leave_a_call_waiting(const ClientStub& stub, std::optional<AsyncUnaryCall<Text>>& kept) {
+  kept = stub.unary_async<Text>(unary_method, text_of("request"), patient());
   co_await sleep_for(1ms);
 }
 
 Task<void> start_and_drop(ClientStub stub) {
-  static_cast<void>(stub.unary_async<StringValue>(unary_method, text("request"), patient()));
+  static_cast<void>(stub.unary_async<Text>(unary_method, text_of("request"), patient()));
   co_return;
 }
 
@@ -346,8 +345,8 @@ TEST_F(LoopConnectionTest, ALoopAndAChannelMayGoAtTheSameTime) {
 }
 
 TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
-  std::optional<AsyncUnaryCall<StringValue>> kept;
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
+  std::optional<AsyncUnaryCall<Text>> kept;
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
@@ -358,8 +357,8 @@ TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopHasEnded) {
 }
 
 TEST_F(LoopConnectionTest, ACallThatOutlivesItsLoopMayBeCancelled) {
-  std::optional<AsyncUnaryCall<StringValue>> kept;
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
+  std::optional<AsyncUnaryCall<Text>> kept;
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.wait_for_end()); }});
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
@@ -396,11 +395,11 @@ class GivenUp : public LogCheckedTest {
 
 Task<void> drop_cancel_and_be_late(const ClientStub& stub, SlowConnector& connector) {
   {
-    auto dropped = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-    auto cancelled = stub.unary_async<StringValue>(unary_method, text("b"), patient());
-    auto late = stub.unary_async<StringValue>(unary_method, text("c"), CallOptions().timeout(5ms));
+    auto dropped = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+    auto cancelled = stub.unary_async<Text>(unary_method, text_of("b"), patient());
+    auto late = stub.unary_async<Text>(unary_method, text_of("c"), CallOptions().timeout(5ms));
     cancelled.cancel();
-    const Result<StringValue> reply = co_await late;
+    const Result<Text> reply = co_await late;
     EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
     EXPECT_FALSE(connector.was_given_up(0));  // one still waits
   }
@@ -408,8 +407,8 @@ Task<void> drop_cancel_and_be_late(const ClientStub& stub, SlowConnector& connec
   EXPECT_TRUE(connector.was_given_up(0));
   EXPECT_EQ(connector.tokens.size(), 1U);
 
-  auto next = stub.unary_async<StringValue>(unary_method, text("d"), CallOptions().timeout(5ms));
-  const Result<StringValue> reply = co_await next;
+  auto next = stub.unary_async<Text>(unary_method, text_of("d"), CallOptions().timeout(5ms));
+  const Result<Text> reply = co_await next;
   EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
   EXPECT_EQ(connector.tokens.size(), 2U);
   EXPECT_FALSE(connector.tokens.at(1) == connector.tokens.at(0));
@@ -420,7 +419,7 @@ TEST_F(GivenUp, IsAnAttemptThatNoCallWaitsForAnyMore) {
 }
 
 TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
-  std::optional<AsyncUnaryCall<StringValue>> kept;
+  std::optional<AsyncUnaryCall<Text>> kept;
 
   sync_wait_elsewhere(leave_a_call_waiting(stub_, kept));
 
@@ -431,8 +430,8 @@ TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
 Task<void> call_on_a_channel_that_goes(std::shared_ptr<SlowConnector> connector) {
   {
     Channel channel("mine", ChannelOptions().connector(connector));
-    auto call = ClientStub(channel, test_methods)
-                    .unary_async<StringValue>(unary_method, text("a"), patient());
+    auto call =
+        ClientStub(channel, test_methods).unary_async<Text>(unary_method, text_of("a"), patient());
     EXPECT_FALSE(connector->was_given_up(0));
   }
   co_await sleep_for(1ms);
@@ -459,18 +458,17 @@ Task<Result<std::unique_ptr<Transport>>> connect_when_told(int told, ScriptedSer
 Task<void> call_hasty_and_patient(const ClientStub& stub,
                                   TimePoint deadline,
                                   std::vector<Status>& outcomes) {
-  auto hasty =
-      stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().deadline(deadline));
-  auto calm = stub.unary_async<StringValue>(unary_method, text("b"), CallOptions());
-  const Result<StringValue> first = co_await hasty;
+  auto hasty = stub.unary_async<Text>(unary_method, text_of("a"), CallOptions().deadline(deadline));
+  auto calm = stub.unary_async<Text>(unary_method, text_of("b"), CallOptions());
+  const Result<Text> first = co_await hasty;
   outcomes.push_back(first.status());
-  const Result<StringValue> second = co_await calm;
+  const Result<Text> second = co_await calm;
   outcomes.push_back(second.status());
   EventLoop::current()->stop();
 }
 
 TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadline) {
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   const detail::UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   {
     Channel channel(
@@ -524,9 +522,8 @@ Task<Result<std::unique_ptr<Transport>>> connect_to_the_deaf(bool& is_over) {
 }
 
 Task<void> call_once(const ClientStub& stub, TimePoint deadline, std::vector<Status>& outcomes) {
-  auto call =
-      stub.unary_async<StringValue>(unary_method, text("a"), CallOptions().deadline(deadline));
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), CallOptions().deadline(deadline));
+  const Result<Text> reply = co_await call;
   outcomes.push_back(reply.status());
 }
 
@@ -550,8 +547,8 @@ TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForIt
 }
 
 Task<Status> call_until_cancelled(const ClientStub& stub, CallOptions options) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), options);
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), options);
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
@@ -574,7 +571,7 @@ TEST_F(LoopConnectionTest, AStopRequestEndsACallThatStillConnects) {
 }
 
 TEST_F(LoopConnectionTest, CallsThatWaitForRoomAreRepeatedWhenTheServerLeaves) {
-  const auto leave = [](ScriptedPeer& peer) {
+  const auto leave = [](SessionPeer& peer) {
     http2::Stream* const warm = peer.next_call();
     ASSERT_NE(warm, nullptr);
     peer.answer(*warm, "reply");
@@ -584,7 +581,7 @@ TEST_F(LoopConnectionTest, CallsThatWaitForRoomAreRepeatedWhenTheServerLeaves) {
     peer.answer(*stream, "reply");
     EXPECT_TRUE(peer.wait_for_end());
   };
-  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
+  const auto serve = [](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); };
   ScriptedServer server({leave, serve}, one_stream_at_a_time());
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that a program uses in a wrong way: it ends with a sentence that says what to do.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/resume_on.hpp>
@@ -26,10 +26,10 @@ class MisuseDeathTest : public testing::Test {
 };
 
 Task<void> await_twice(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
-  const Result<StringValue> first = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
+  const Result<Text> first = co_await call;
   EXPECT_FALSE(first.ok());
-  const Result<StringValue> second = co_await call;
+  const Result<Text> second = co_await call;
   EXPECT_FALSE(second.ok());
 }
 
@@ -38,8 +38,8 @@ TEST_F(MisuseDeathTest, AReplyIsAwaitedOnce) {
 }
 
 TEST_F(MisuseDeathTest, ACallThatWasMovedFromIsOfNoUse) {
-  auto awaited = stub_.unary_async<StringValue>(unary_method, text("a"), patient());
-  auto blocking = stub_.server_streaming<StringValue>(serve_method, text("a"), patient());
+  auto awaited = stub_.unary_async<Text>(unary_method, text_of("a"), patient());
+  auto blocking = stub_.server_streaming<Text>(serve_method, text_of("a"), patient());
   const auto moved = std::move(awaited);
   const auto moved_too = std::move(blocking);
 
@@ -49,13 +49,13 @@ TEST_F(MisuseDeathTest, ACallThatWasMovedFromIsOfNoUse) {
 }
 
 Task<void> read_elsewhere(const ClientStub& stub) {
-  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto call = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   std::thread([&call] { call.writes_done(); }).join();
   co_return;
 }
 
 Task<void> look_too_early(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
   static_cast<void>(call.status());
   co_return;
 }
@@ -72,7 +72,7 @@ TEST_F(MisuseDeathTest, AnAwaitedCallStaysOnItsLoop) {
 }
 
 Task<void> drop_elsewhere(const ClientStub& stub, ThreadPool& pool) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
   co_await resume_on(pool);
 }
 

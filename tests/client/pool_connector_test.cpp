@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Awaited calls of channels whose connector goes to a pool.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/resume_on.hpp>
@@ -19,8 +19,8 @@ namespace {
 class PoolConnectorTest : public LogCheckedTest {};
 
 Task<Status> call_once(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("request"), patient());
-  const Result<StringValue> reply = co_await call;
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), patient());
+  const Result<Text> reply = co_await call;
   co_return reply.status();
 }
 
@@ -32,7 +32,7 @@ Task<Result<std::unique_ptr<Transport>>> connect_on_a_pool(ScriptedServer& serve
 
 TEST_F(PoolConnectorTest, MayEndThere) {
   ThreadPool pool(1);
-  ScriptedServer server({[](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
   Channel channel("mine", ChannelOptions().connector([&](const ConnectContext&) {
     return connect_on_a_pool(server, pool);
   }));
@@ -55,11 +55,11 @@ Task<Result<std::unique_ptr<Transport>>> linger_on_a_pool(ThreadPool& pool,
 Task<void> give_up_when_begun(const ClientStub& stub,
                               std::promise<void>& begun,
                               std::promise<void>& go_on) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("a"), patient());
+  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
   begun.get_future().wait();
   call.cancel();
   std::thread later([&go_on] { go_on.set_value(); });
-  const Result<StringValue> reply = co_await call;
+  const Result<Text> reply = co_await call;
   EXPECT_EQ(reply.status().code(), StatusCode::cancelled);
   later.join();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that the server provably did not begin: which are repeated, where, and how others end.
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -31,7 +31,7 @@ Task<Result<std::unique_ptr<Transport>>> never_connects() {
 
 /// Does not take the first call, and answers those that come later with `value`.
 ScriptedServer::Script refuse_once_then_answer(std::string value) {
-  return [value = std::move(value)](ScriptedPeer& peer) {
+  return [value = std::move(value)](SessionPeer& peer) {
     http2::Stream* const first = peer.next_call();
     ASSERT_NE(first, nullptr);
     peer.reset(*first, ErrorCode::refused_stream);
@@ -40,7 +40,7 @@ ScriptedServer::Script refuse_once_then_answer(std::string value) {
 }
 
 ScriptedServer::Script answer_all(std::string value) {
-  return [value = std::move(value)](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all(value)); };
+  return [value = std::move(value)](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all(value)); };
 }
 
 TEST_F(BlockingRepeatTest, ACallThatIsRefusedIsRepeatedOnAFreshConnection) {
@@ -48,7 +48,7 @@ TEST_F(BlockingRepeatTest, ACallThatIsRefusedIsRepeatedOnAFreshConnection) {
   Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
 
-  const Result<StringValue> reply = call_unary(stub);
+  const Result<Text> reply = call_unary(stub);
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "second");
@@ -61,8 +61,8 @@ TEST_F(BlockingRepeatTest, TheConnectionThatRefusedACallServesOthers) {
   const ClientStub stub(channel, test_methods);
   ASSERT_TRUE(call_unary(stub).ok());
 
-  auto holds_one = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
-  const Result<StringValue> reply = call_unary(stub);
+  auto holds_one = stub.bidi_streaming<Text, Text>(chat_method, patient());
+  const Result<Text> reply = call_unary(stub);
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "first");
@@ -73,7 +73,7 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfThereMayBe
   ScriptedServer server({refuse_once_then_answer("at last")});
   Channel channel("mine", server.options().max_connections(1));
 
-  const Result<StringValue> reply = call_unary(ClientStub(channel, test_methods));
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "at last");
@@ -93,7 +93,7 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfNoOtherCan
   const ClientStub stub(channel, test_methods);
 
   for (int i = 0; i < 2; ++i) {
-    const Result<StringValue> reply = call_unary(stub);
+    const Result<Text> reply = call_unary(stub);
     ASSERT_TRUE(reply.ok()) << reply.status().to_string();
     EXPECT_EQ(reply->value(), "at last");
   }
@@ -101,7 +101,7 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnTheSameConnectionIfNoOtherCan
 }
 
 TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnAnIdleConnectionIfThereMayNotBeMore) {
-  const auto chat_then_refuse = [](ScriptedPeer& peer) {
+  const auto chat_then_refuse = [](SessionPeer& peer) {
     http2::Stream* const chat = peer.next_call();
     ASSERT_NE(chat, nullptr);
     peer.answer(*chat, "chat");
@@ -114,12 +114,12 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnAnIdleConnectionIfThereMayNot
   Channel channel("mine", server.options().max_connections(2));
   const ClientStub stub(channel, test_methods);
   {
-    auto chat = stub.bidi_streaming<StringValue, StringValue>(chat_method, patient());
+    auto chat = stub.bidi_streaming<Text, Text>(chat_method, patient());
     ASSERT_TRUE(call_unary(stub).ok());
     ASSERT_TRUE(chat.finish().ok());
   }
 
-  const Result<StringValue> reply = call_unary(stub);
+  const Result<Text> reply = call_unary(stub);
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "the other");
@@ -128,28 +128,28 @@ TEST_F(BlockingRepeatTest, ARefusedCallIsRepeatedOnAnIdleConnectionIfThereMayNot
 
 TEST_F(BlockingRepeatTest, AServerStreamingCallThatIsRefusedOnceIsRepeatedByItsReader) {
   for (const std::size_t size : {1U, 300'000U}) {
-    StringValue request = text(std::string(size, 'x'));
+    Text request = text_of(std::string(size, 'x'));
     const std::size_t body = request.ByteSizeLong() + 5;
-    const auto refuse = [](ScriptedPeer& peer) {
+    const auto refuse = [](SessionPeer& peer) {
       http2::Stream* const first = peer.next_call();
       ASSERT_NE(first, nullptr);
       peer.reset(*first, ErrorCode::refused_stream);
       EXPECT_TRUE(peer.wait_for_end());
     };
-    const auto serve = [body](ScriptedPeer& peer) {
+    const auto serve = [body](SessionPeer& peer) {
       http2::Stream* const second = peer.next_call();
       ASSERT_NE(second, nullptr);
-      EXPECT_EQ(peer.body_size(*second), body);
+      EXPECT_EQ(peer.heard(*second).body.size(), body);
       peer.answer(*second, "at last");
       EXPECT_TRUE(peer.wait_for_end());
     };
     ScriptedServer server({refuse, serve});
     Channel channel("mine", server.options());
 
-    auto call = ClientStub(channel, test_methods)
-                    .server_streaming<StringValue>(serve_method, request, patient());
+    auto call =
+        ClientStub(channel, test_methods).server_streaming<Text>(serve_method, request, patient());
     request.Clear();
-    const std::optional<StringValue> reply = call.read();
+    const std::optional<Text> reply = call.read();
 
     ASSERT_TRUE(reply.has_value());
     EXPECT_EQ(reply->value(), "at last");
@@ -159,7 +159,7 @@ TEST_F(BlockingRepeatTest, AServerStreamingCallThatIsRefusedOnceIsRepeatedByItsR
 
 TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
   std::promise<void> connecting;
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     peer.session().send_goaway(ErrorCode::no_error, "restarting");
@@ -173,7 +173,7 @@ TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
     return never_connects();
   }));
   auto call = ClientStub(channel, test_methods)
-                  .server_streaming<StringValue>(serve_method, text("request"), patient());
+                  .server_streaming<Text>(serve_method, text_of("request"), patient());
   const std::jthread canceller([&] {
     connecting.get_future().wait();
     call.cancel();
@@ -185,7 +185,7 @@ TEST_F(BlockingRepeatTest, CancelEndsARepeatThatStillConnects) {
 }
 
 /// Reads what was written, and does not take it.
-void refuse_the_stream(ScriptedPeer& peer) {
+void refuse_the_stream(SessionPeer& peer) {
   http2::Stream* const stream = peer.next_headers();
   ASSERT_NE(stream, nullptr);
   peer.reset(*stream, ErrorCode::refused_stream);
@@ -193,7 +193,7 @@ void refuse_the_stream(ScriptedPeer& peer) {
 }
 
 /// Leaves before the call is read.
-void leave_first(ScriptedPeer& peer) {
+void leave_first(SessionPeer& peer) {
   peer.session().send_goaway(ErrorCode::no_error, "restarting");
   EXPECT_EQ(peer.next_headers(), nullptr);
 }
@@ -204,10 +204,10 @@ TEST_F(BlockingRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
   for (const auto& script : {&refuse_the_stream, &leave_first}) {
     ScriptedServer server({script});
     Channel channel("mine", server.options());
-    auto call = ClientStub(channel, test_methods)
-                    .client_streaming<StringValue, StringValue>(collect_method, patient());
+    auto call =
+        ClientStub(channel, test_methods).client_streaming<Text, Text>(collect_method, patient());
 
-    EXPECT_TRUE(call.write(text("gone")));
+    EXPECT_TRUE(call.write(text_of("gone")));
 
     const Status status = call.finish().status();
     EXPECT_EQ(status.code(), StatusCode::unavailable);
@@ -219,8 +219,7 @@ TEST_F(BlockingRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
 TEST_F(BlockingRepeatTest, AStreamingCallIsNotRepeatedOnceItWasStarted) {
   ScriptedServer server({&leave_first});
   Channel channel("mine", server.options());
-  auto call = ClientStub(channel, test_methods)
-                  .bidi_streaming<StringValue, StringValue>(chat_method, patient());
+  auto call = ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
 
   EXPECT_FALSE(call.read().has_value());
 
@@ -230,7 +229,7 @@ TEST_F(BlockingRepeatTest, AStreamingCallIsNotRepeatedOnceItWasStarted) {
 }
 
 TEST_F(BlockingRepeatTest, ACallThatIsRefusedTwiceSaysNothingOfStreams) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     while (http2::Stream* const stream = peer.next_call())
       peer.reset(*stream, ErrorCode::refused_stream);
   }});
@@ -245,13 +244,13 @@ TEST_F(BlockingRepeatTest, ACallThatIsRefusedTwiceSaysNothingOfStreams) {
 
 class AwaitedRepeatTest : public LogCheckedTest {};
 
-Task<Result<StringValue>> await_repeated_unary(const ClientStub& stub) {
-  auto call = stub.unary_async<StringValue>(unary_method, text("request"), patient());
+Task<Result<Text>> await_repeated_unary(const ClientStub& stub) {
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), patient());
   co_return co_await call;
 }
 
 TEST_F(AwaitedRepeatTest, ACallThatIsRefusedOnceIsRepeated) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const first = peer.next_call();
     ASSERT_NE(first, nullptr);
     peer.reset(*first, ErrorCode::refused_stream);
@@ -259,46 +258,43 @@ TEST_F(AwaitedRepeatTest, ACallThatIsRefusedOnceIsRepeated) {
   }});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply =
-      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
+  const Result<Text> reply = sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "at last");
 }
 
 TEST_F(AwaitedRepeatTest, ACallThatGoawayShutOutIsRepeatedOnANewConnection) {
-  const auto refuse = [](ScriptedPeer& peer) {
+  const auto refuse = [](SessionPeer& peer) {
     peer.session().send_goaway(ErrorCode::no_error, "restarting");
     peer.wait_for_end();
   };
-  const auto serve = [](ScriptedPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
+  const auto serve = [](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("second")); };
   ScriptedServer server({refuse, serve});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply =
-      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
+  const Result<Text> reply = sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   ASSERT_TRUE(reply.ok()) << reply.status().to_string();
   EXPECT_EQ(reply->value(), "second");
 }
 
 TEST_F(AwaitedRepeatTest, ACallThatIsRefusedTwiceIsUnavailable) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     while (http2::Stream* const stream = peer.next_call())
       peer.reset(*stream, ErrorCode::refused_stream);
   }});
   Channel channel("mine", server.options());
 
-  const Result<StringValue> reply =
-      sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
+  const Result<Text> reply = sync_wait(await_repeated_unary(ClientStub(channel, test_methods)));
 
   EXPECT_EQ(reply.status().code(), StatusCode::unavailable);
 }
 
-Task<Status> serve(const ClientStub& stub, StringValue request) {
-  auto call = stub.server_streaming_async<StringValue>(serve_method, request, patient());
+Task<Status> serve(const ClientStub& stub, Text request) {
+  auto call = stub.server_streaming_async<Text>(serve_method, request, patient());
   request.Clear();
-  const std::optional<StringValue> reply = co_await call.read();
+  const std::optional<Text> reply = co_await call.read();
   EXPECT_EQ(reply.has_value() ? reply->value() : "", "at last");
   const Status status = co_await call.finish();
   co_return status;
@@ -306,15 +302,15 @@ Task<Status> serve(const ClientStub& stub, StringValue request) {
 
 TEST_F(AwaitedRepeatTest, ARequestIsKeptForTheRepeatWhateverItsSize) {
   for (const std::size_t size : {0U, 10U, 185U, 186U, 187U, 2'000U, 3'000U, 300'000U}) {
-    const StringValue request = text(std::string(size, 'x'));
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    const Text request = text_of(std::string(size, 'x'));
+    ScriptedServer server({[&](SessionPeer& peer) {
       http2::Stream* const first = peer.next_call();
       ASSERT_NE(first, nullptr);
-      EXPECT_EQ(peer.body_size(*first), request.ByteSizeLong() + 5);
+      EXPECT_EQ(peer.heard(*first).body.size(), request.ByteSizeLong() + 5);
       peer.reset(*first, ErrorCode::refused_stream);
       http2::Stream* const second = peer.next_call();
       ASSERT_NE(second, nullptr);
-      EXPECT_EQ(peer.body_size(*second), request.ByteSizeLong() + 5);
+      EXPECT_EQ(peer.heard(*second).body.size(), request.ByteSizeLong() + 5);
       peer.answer(*second, "at last");
       EXPECT_TRUE(peer.wait_for_end());
     }});
@@ -327,16 +323,16 @@ TEST_F(AwaitedRepeatTest, ARequestIsKeptForTheRepeatWhateverItsSize) {
 }
 
 Task<Status> wait_then_chat(const ClientStub& stub) {
-  auto call = stub.bidi_streaming_async<StringValue, StringValue>(chat_method, patient());
+  auto call = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
   EXPECT_TRUE(call.writes_done());
-  const std::optional<StringValue> reply = co_await call.read();
+  const std::optional<Text> reply = co_await call.read();
   EXPECT_EQ(reply.has_value() ? reply->value() : "", "at last");
   const Status status = co_await call.finish();
   co_return status;
 }
 
 TEST_F(AwaitedRepeatTest, AStreamingCallThatWroteNothingIsRepeatedAndHalfClosedAgain) {
-  ScriptedServer server({[](ScriptedPeer& peer) {
+  ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const first = peer.next_call();
     ASSERT_NE(first, nullptr);
     peer.reset(*first, ErrorCode::refused_stream);
@@ -350,11 +346,11 @@ TEST_F(AwaitedRepeatTest, AStreamingCallThatWroteNothingIsRepeatedAndHalfClosedA
 }
 
 Task<Status> write_and_finish(const ClientStub& stub) {
-  auto call = stub.client_streaming_async<StringValue, StringValue>(collect_method, patient());
-  const StringValue request = text("gone with the first attempt");
+  auto call = stub.client_streaming_async<Text, Text>(collect_method, patient());
+  const Text request = text_of("gone with the first attempt");
   const bool taken = co_await call.write(request);
   EXPECT_TRUE(taken);
-  const Result<StringValue> reply = co_await call.finish();
+  const Result<Text> reply = co_await call.finish();
   co_return reply.status();
 }
 

@@ -3,11 +3,12 @@
 #include "connection/loop_driver.hpp"
 
 #include "base/unique_fd.hpp"
-#include "connection/session_pair.hpp"
 #include "connection/test_stream.hpp"
 #include "support/fragmenting_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
+#include "support/messages.hpp"
+#include "support/session_pair.hpp"
 #include "transport/inproc_pipe.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -55,7 +56,7 @@ class End final : public PumpHandler {
     ++events;
     const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
     if (headers == nullptr) return;
-    session().send_headers(*headers->stream, test::no_stable_fields(), test::response_fields(),
+    session().send_headers(*headers->stream, test::response_head(), {},
                            /*end_stream=*/false);
     attach(*headers->stream);
   }
@@ -132,8 +133,8 @@ class LoopDriverTest : public testing::TestWithParam<TransportCase> {
     std::string answer;
     client.on_text = [&](const test::Text& text) { answer += text.value(); };
     client.on_messages_end = [&] { loop_.stop(); };
-    http2::Stream& stream = client.session().open_stream(
-        test::no_stable_fields(), test::request_fields(), /*end_stream=*/false, nullptr);
+    http2::Stream& stream =
+        client.session().open_stream(test::request_head(), {}, /*end_stream=*/false, nullptr);
     client.attach(stream);
     const test::Text text = test::text_of(message);
     EXPECT_EQ(client.messages().out().write(grpc::OutgoingMessage(text), /*keeper=*/nullptr,
@@ -258,8 +259,7 @@ TEST(LoopDriver, ReadsWhenAnyOfManyDescriptorsIsWritableIfTheTransportWaitsForTh
   EventLoop loop(SpinPolicy::off());
   auto [client, server] = make_sockets();
   http2::Session session(http2::Role::client, http2::SessionOptions(), SteadyClock::now());
-  session.open_stream(test::no_stable_fields(), test::request_fields(), /*end_stream=*/true,
-                      nullptr);
+  session.open_stream(test::request_head(), {}, /*end_stream=*/true, nullptr);
   const std::string sent = test::take_output(session);
   constexpr std::size_t descriptors = 5;
   auto gated = std::make_unique<ReadsWhenWritable>(std::move(server), descriptors);
@@ -293,8 +293,7 @@ class FloodTest : public testing::Test {
     while (!http2::is_none(client.next_event())) {
     }
     for (int i = 0; i < count; ++i) {
-      client.open_stream(test::no_stable_fields(), test::request_fields(), /*end_stream=*/true,
-                         nullptr);
+      client.open_stream(test::request_head(), {}, /*end_stream=*/true, nullptr);
     }
     return preface + test::take_output(client);
   }
@@ -438,8 +437,7 @@ TEST(LoopDriver, WritesItsShareOfATurnAndTheRestInTheNextOnes) {
       test::frames::window_update(0, 100'000'000);
   end.session().receive(as_bytes(windows), SteadyClock::now());
   test::drain_events(end.session(), [](const http2::Event&) {});
-  http2::Stream& stream =
-      end.session().open_stream(test::no_stable_fields(), test::request_fields(), false, nullptr);
+  http2::Stream& stream = end.session().open_stream(test::request_head(), {}, false, nullptr);
   const std::size_t all = 3 * LoopDriver::flush_share;
   end.session().send_data(stream, OwnedBytes(all), /*end_stream=*/false);
 

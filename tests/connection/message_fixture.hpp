@@ -3,8 +3,9 @@
 #pragma once
 
 #include "connection/message_stream.hpp"
-#include "connection/session_pair.hpp"
 #include "connection/test_stream.hpp"
+#include "support/messages.hpp"
+#include "support/session_pair.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/task.hpp>
@@ -26,10 +27,10 @@ class MessageTest : public testing::Test, public MessageOwner {
   MessageTest() { connect(http2::SessionOptions()); }
 
   void connect(const http2::SessionOptions& options) {
-    sessions_.emplace(options);
+    sessions_.emplace(http2::SessionOptions(), options);
     messages_.emplace(*this, max_size);
-    sessions_->on_server_event = [this](const http2::Event& event) { take(event); };
-    sessions_->on_client_event = [this](const http2::Event& event) {
+    sessions_->on_server = [this](const http2::Event& event) { take(event); };
+    sessions_->on_client = [this](const http2::Event& event) {
       const auto* const data = std::get_if<http2::DataEvent>(&event);
       if (data == nullptr) return;
       answered_ += as_text(data->bytes);
@@ -37,13 +38,13 @@ class MessageTest : public testing::Test, public MessageOwner {
       if (client_reads_) sessions_->client.consumed(*data->stream, data->bytes.size());
     };
     request_ = &sessions_->open();
-    sessions_->exchange();
+    sessions_->run();
     ASSERT_TRUE(messages_->is_attached());
   }
   void take(const http2::Event& event) {
     if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
-      sessions_->server.send_headers(*headers->stream, test::no_stable_fields(),
-                                     test::response_fields(), /*end_stream=*/false);
+      sessions_->server.send_headers(*headers->stream, test::response_head(), {},
+                                     /*end_stream=*/false);
       messages_->attach(sessions_->server, *headers->stream, &loop_.core());
     } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
       messages_->in().arrive(data->bytes, data->end_stream);
@@ -53,7 +54,8 @@ class MessageTest : public testing::Test, public MessageOwner {
     }
   }
   void send(std::string_view bytes, bool end_stream = false) {
-    sessions_->send(*request_, bytes, end_stream);
+    test::send_text(sessions_->client, *request_, bytes, end_stream);
+    sessions_->run();
   }
   /// The next message, if it is there.
   std::optional<std::string> read() {

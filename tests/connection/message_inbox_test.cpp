@@ -35,7 +35,7 @@ TEST_F(MessageInboxTest, ReadingWhatWasKeptAsksForTheOutputThatGivesWindowBack) 
   const std::string large = framed(text_of(std::string(100'000, 'x')));
   for (int i = 0; i < 8; ++i)
     send(large);
-  sessions_->exchange();
+  sessions_->run();
   outputs_ = 0;
 
   while (read()) {
@@ -196,7 +196,7 @@ TEST_F(MessageInboxTest, WhatADiscardDropsGivesItsWindowAndItsMemoryBack) {
     send(message.substr(0, 4'000));
 
     messages_->in().drop();
-    sessions_->exchange();
+    sessions_->run();
     send(std::string(1000 * 1000, 'x'), /*end_stream=*/true);
 
     EXPECT_EQ(sessions_->client.stats().buffered_output, 0U) << size;
@@ -247,7 +247,7 @@ TEST_F(MessageInboxTest, AReaderThatIsSlowStopsItsStreamAndThenGetsItAll) {
   int messages = 0;
   while (read()) {
     ++messages;
-    sessions_->exchange();
+    sessions_->run();
   }
 
   EXPECT_EQ(messages, 500);
@@ -307,7 +307,7 @@ TEST_F(MessageInboxTest, AMessageLargerThanTheWindowComesThrough) {
 
   send(framed(text_of(large)), /*end_stream=*/true);
   for (int round = 0; round < 100 && read_outcome() == Read::pending; ++round)
-    sessions_->exchange();
+    sessions_->run();
 
   EXPECT_TRUE(messages_->in().has_ended());
   EXPECT_TRUE(bad_message_.ok()) << bad_message_.to_string();

@@ -22,7 +22,7 @@ class MessageOutboxTest : public MessageTest {};
 
 TEST_F(MessageOutboxTest, AMessageIsWrittenBehindItsPrefix) {
   EXPECT_EQ(write(text_of("reply"), /*end_stream=*/true), Write::taken);
-  sessions_->exchange();
+  sessions_->run();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
   EXPECT_TRUE(answer_has_ended_);
@@ -34,7 +34,7 @@ TEST_F(MessageOutboxTest, WhatWasSerialisedBeforeGoesAsItIs) {
   kept.keep(grpc::OutgoingMessage(text_of("reply")));
 
   EXPECT_EQ(messages_->out().write(kept, /*may_share=*/true, /*end_stream=*/false), Write::taken);
-  sessions_->exchange();
+  sessions_->run();
 
   EXPECT_EQ(answered_, framed(text_of("reply")));
   EXPECT_FALSE(answer_has_ended_);
@@ -56,7 +56,7 @@ TEST_F(MessageOutboxTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
   EXPECT_EQ(write(large, /*end_stream=*/true, &keeper), Write::taken);
   EXPECT_TRUE(keeper.is_used());
   EXPECT_GE(sessions_->server.stats().buffered_output, 500U * 1000) << "it counts";
-  sessions_->exchange();
+  sessions_->run();
 
   EXPECT_FALSE(keeper.is_used());
   EXPECT_EQ(answered_ == framed(large), true);
@@ -80,7 +80,7 @@ TEST_F(MessageOutboxTest, ASmallMessageIsNotKept) {
 
   write(small, /*end_stream=*/false, &keeper);
   EXPECT_FALSE(keeper.is_used());
-  sessions_->exchange();
+  sessions_->run();
 
   EXPECT_EQ(answered_, framed(small));
 }
@@ -106,7 +106,7 @@ TEST_F(MessageOutboxTest, WhoeverWaitsHasItsMessageWrittenWhenThereIsAStream) {
   EXPECT_EQ(waiter.wakes, 1);
   EXPECT_TRUE(unopened.out().take_outcome());
   EXPECT_FALSE(unopened.out().is_waited_for());
-  sessions_->exchange();
+  sessions_->run();
   EXPECT_EQ(read(), "x");
 }
 
@@ -118,7 +118,7 @@ TEST_F(MessageOutboxTest, WhoeverLeftWritesNothing) {
   unopened.out().leave();
 
   unopened.attach(sessions_->client, *request_, /*loop=*/nullptr);
-  sessions_->exchange();
+  sessions_->run();
 
   EXPECT_EQ(waiter.wakes, 0);
   EXPECT_EQ(read_outcome(), MessageInbox::Read::pending);
@@ -132,15 +132,15 @@ TEST_F(MessageOutboxTest, WhoeverLeftHoldsNobodyElseUp) {
   connect(options);
   client_reads_ = false;
   http2::Stream* other = nullptr;
-  sessions_->on_server_event = [&](const http2::Event& event) {
+  sessions_->on_server = [&](const http2::Event& event) {
     if (std::holds_alternative<http2::HeadersEvent>(event)) other = http2::stream_of(event);
   };
   sessions_->open();
-  sessions_->exchange();
+  sessions_->run();
   ASSERT_NE(other, nullptr);
   const Text large = text_of(std::string(120'000, 'x'));
   while (messages_->out().try_write(large) == Write::taken)
-    sessions_->exchange();
+    sessions_->run();
   const Text larger = text_of(std::string(500'000, 'x'));
   ASSERT_EQ(messages_->out().try_write(larger), Write::full);
   CountingWaiter waiter;
@@ -160,13 +160,13 @@ TEST_F(MessageOutboxTest, FinishedBeforeThereIsAStreamEndsEachStreamThatItGets) 
   EXPECT_EQ(unopened.out().try_write(text_of("x")), Write::over);
 
   unopened.attach(sessions_->client, *request_, /*loop=*/nullptr);
-  sessions_->exchange();
+  sessions_->run();
   EXPECT_TRUE(messages_->in().has_ended());
 
   connect(http2::SessionOptions());
   unopened.detach();
   unopened.attach(sessions_->client, *request_, /*loop=*/nullptr);
-  sessions_->exchange();
+  sessions_->run();
   EXPECT_TRUE(messages_->in().has_ended());
 }
 

@@ -150,7 +150,7 @@ TEST_F(MessageStreamTest, APeerThatDoesNotReadStopsTheWriterUntilItReads) {
   std::size_t taken = 0;
   while (taken < 1000 && messages_->out().try_write(large) == Write::taken) {
     ++taken;
-    sessions_->exchange();
+    sessions_->run();
   }
   ASSERT_LT(taken, 1000U) << "nothing holds the writer back";
   bool was_taken = false;
@@ -163,7 +163,7 @@ TEST_F(MessageStreamTest, APeerThatDoesNotReadStopsTheWriterUntilItReads) {
 
   client_reads_ = true;
   sessions_->client.consumed(*request_, answered_.size());
-  sessions_->exchange();
+  sessions_->run();
   loop_.poll();
 
   EXPECT_TRUE(was_taken);

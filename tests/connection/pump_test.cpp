@@ -2,11 +2,12 @@
 // Pump: what it reads and writes, and each way in which it ends.
 #include "connection/pump.hpp"
 
-#include "connection/session_pair.hpp"
 #include "connection/test_stream.hpp"
 #include "support/failing_transport.hpp"
 #include "support/frames.hpp"
 #include "support/io.hpp"
+#include "support/messages.hpp"
+#include "support/session_pair.hpp"
 #include "transport/inproc_pipe.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -70,7 +71,7 @@ class PumpTest : public testing::Test, public PumpHandler {
     }
   }
   http2::Stream& open() {
-    return client_.open_stream(test::no_stable_fields(), test::request_fields(),
+    return client_.open_stream(test::request_head(), {},
                                /*end_stream=*/false, nullptr);
   }
 
@@ -121,7 +122,7 @@ TEST_F(PumpTest, TurnsBytesIntoEventsAndOutputIntoBytes) {
 
   read_all();
   ASSERT_NE(stream_, nullptr);
-  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+  pump_->session().send_headers(*stream_, test::response_head(), {},
                                 /*end_stream=*/true);
   EXPECT_TRUE(pump_->has_output());
   EXPECT_EQ(pump_->flush(now()), Progress::some);
@@ -374,7 +375,7 @@ TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
   send_output();
   read_all();
   ASSERT_NE(stream_, nullptr);
-  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+  pump_->session().send_headers(*stream_, test::response_head(), {},
                                 /*end_stream=*/false);
   pump_->session().send_data(*stream_, OwnedBytes::copy_of(as_bytes(std::string(500'000, 'x'))),
                              /*end_stream=*/true);
@@ -401,7 +402,7 @@ TEST_F(PumpTest, NoMoreIsWrittenAtOnceThanItMay) {
   ASSERT_NE(stream_, nullptr);
   pump_->flush(now());
   receive();
-  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+  pump_->session().send_headers(*stream_, test::response_head(), {},
                                 /*end_stream=*/false);
   pump_->session().send_data(*stream_, OwnedBytes::copy_of(as_bytes(std::string(5'000, 'x'))),
                              /*end_stream=*/false);
@@ -421,7 +422,7 @@ TEST_F(PumpTest, AWriterIsToldOfRoomThoughThePipeIsFull) {
   send_output();
   read_all();
   ASSERT_NE(stream_, nullptr);
-  pump_->session().send_headers(*stream_, test::no_stable_fields(), test::response_fields(),
+  pump_->session().send_headers(*stream_, test::response_head(), {},
                                 /*end_stream=*/false);
   const test::Text large = test::text_of(std::string(100'000, 'x'));
   while (taken_.messages.out().try_write(large) == MessageOutbox::Write::taken) {
@@ -496,9 +497,7 @@ class PumpDirectReadTest : public PumpTest {
     make();
   }
   void open_with(http2::HeaderField field) {
-    std::vector<http2::HeaderField> fields = test::request_fields();
-    fields.push_back(field);
-    client_.open_stream(test::no_stable_fields(), fields, /*end_stream=*/false, nullptr);
+    client_.open_stream(test::request_head(), std::span(&field, 1), /*end_stream=*/false, nullptr);
     send_output();
     read_all();
   }

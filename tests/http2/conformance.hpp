@@ -28,8 +28,8 @@ struct Conformance {
 
 inline std::string reaction_of(ScriptedPeer& peer) {
   std::string answer;
-  for (const ScriptedPeer::Heard& frame : peer.hears()) {
-    const std::string words = ScriptedPeer::in_words(frame);
+  for (const HeardFrame& frame : peer.hears()) {
+    const std::string words = in_words(frame);
     switch (frame.header.type) {
       case http2::FrameType::goaway:
         return "connection" + words.substr(words.rfind(' '));

@@ -187,7 +187,7 @@ struct SendWindows {
   std::int64_t initial = SessionOptions().initial_window_size;
 
   void hear(test::ScriptedPeer& peer) {
-    std::vector<test::ScriptedPeer::Heard> heard;
+    std::vector<test::HeardFrame> heard;
     while (heard = peer.hears(), !heard.empty()) {
       for (const auto& frame : heard)
         take(frame, peer);
@@ -195,7 +195,7 @@ struct SendWindows {
   }
 
  private:
-  void take(const test::ScriptedPeer::Heard& frame, test::ScriptedPeer& peer) {
+  void take(const test::HeardFrame& frame, test::ScriptedPeer& peer) {
     const auto* const payload = reinterpret_cast<const std::byte*>(frame.payload.data());
     if (frame.header.type == FrameType::window_update) {
       (frame.header.stream == 0 ? connection : stream) += load_be32(payload);

@@ -3,11 +3,12 @@
 #include "http2/inbound_window.hpp"
 
 #include "http2/scenario.hpp"
-#include "http2/session_pair.hpp"
+#include "support/session_pair.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An independent judge: our sessions against nghttp2's, both ways, with random traffic.
 #include "http2/session.hpp"
-#include "http2/session_pair.hpp"
+#include "support/session_pair.hpp"
 
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
@@ -206,7 +206,7 @@ class Judge {
 /// Carries bytes between our session and the judge in random pieces until both are silent.
 class Wire {
  public:
-  Wire(Session& ours, Judge& judge, Random& random, test::SessionPair::EventHandler handler)
+  Wire(Session& ours, Judge& judge, Random& random, test::EventHandler handler)
       : ours_(ours), judge_(judge), random_(random), handler_(std::move(handler)) {}
 
   void run() {
@@ -241,7 +241,7 @@ class Wire {
   }
 
  private:
-  using EventHandler = test::SessionPair::EventHandler;
+  using EventHandler = test::EventHandler;
 
   bool take_events() {
     bool any = false;

@@ -3,8 +3,8 @@
 // anything.
 #include "http2/session.hpp"
 #include "http2/session_exerciser.hpp"
-#include "http2/session_pair.hpp"
 #include "support/frames.hpp"
+#include "support/session_pair.hpp"
 
 #include <gtest/gtest.h>
 

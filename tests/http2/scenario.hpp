@@ -2,8 +2,8 @@
 // Scenario: what a peer says in one go, played to a session whole, byte by byte and cut anywhere.
 #pragma once
 
-#include "http2/session_pair.hpp"
 #include "support/scripted_peer.hpp"
+#include "support/session_pair.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

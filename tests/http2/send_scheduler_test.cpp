@@ -4,8 +4,8 @@
 
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
-#include "http2/session_pair.hpp"
 #include "support/scripted_peer.hpp"
+#include "support/session_pair.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,8 +40,8 @@ TEST(SendScheduler, DoesNotTouchADataFrameThatHasBegunToBeSent) {
   sent += peer.hears_bytes();
   const auto frames = ScriptedPeer::parse(sent);
   ASSERT_EQ(frames.size(), 2U);
-  EXPECT_EQ(ScriptedPeer::in_words(frames[0]), "DATA 1 one");
-  EXPECT_EQ(ScriptedPeer::in_words(frames[1]), "DATA 1 two END_STREAM");
+  EXPECT_EQ(in_words(frames[0]), "DATA 1 one");
+  EXPECT_EQ(in_words(frames[1]), "DATA 1 two END_STREAM");
 }
 
 TEST(SendScheduler, ReservedSpaceMayBeUsedInPartOrNotAtAll) {
@@ -133,7 +133,7 @@ TEST(SendScheduler, SendsAMessageInPiecesAsIfItLayInOne) {
                        OwnedBytes::copy_of(as_bytes("tail"))};
   peer.session().send_data(peer.stream(1), pieces, /*end_stream=*/true);
 
-  const std::vector<ScriptedPeer::Heard> heard = peer.hears();
+  const std::vector<test::HeardFrame> heard = peer.hears();
 
   ASSERT_EQ(heard.size(), 2U) << "no frames but those that the size asks for";
   EXPECT_EQ(heard[0].header.length, 100'000U);

@@ -2,9 +2,9 @@
 // Once warm, sessions do not allocate for exchanges or frames; every allocation of this program is
 // counted.
 #include "http2/session.hpp"
-#include "http2/session_pair.hpp"
 #include "support/allocation_count.hpp"
 #include "support/frames.hpp"
+#include "support/session_pair.hpp"
 
 #include <gtest/gtest.h>
 

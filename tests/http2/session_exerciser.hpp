@@ -5,8 +5,8 @@
 
 #include "base/check.hpp"
 #include "http2/session.hpp"
-#include "http2/session_pair.hpp"
 #include "support/frames.hpp"
+#include "support/session_pair.hpp"
 
 #include <algorithm>
 #include <array>

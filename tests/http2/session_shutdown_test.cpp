@@ -2,8 +2,8 @@
 // Session: shutting down, extension frames, visiting streams.
 #include "http2/scenario.hpp"
 #include "http2/session.hpp"
-#include "http2/session_pair.hpp"
 #include "support/scripted_peer.hpp"
+#include "support/session_pair.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What clients call a server that listens on a Unix socket: everything is served, and shown as it
 // came.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <vector>
 
@@ -34,7 +34,7 @@ class Authority : public ServerProcessTest {
     request.set_show_authority(true);
     peer_.say(frames::headers(next_, detail::as_text(block)) +
               frames::data(next_, framed(request.SerializeAsString()), flag::end_stream));
-    const Wire::Stream answer = peer_.hear(next_);
+    const HeardStream answer = peer_.hear(next_);
     next_ += 2;
     EXPECT_EQ(answer.field("grpc-status"), "0") << answer.field("grpc-message");
     EchoReply reply;
@@ -44,7 +44,7 @@ class Authority : public ServerProcessTest {
     return reply.payload();
   }
 
-  Wire peer_{server_.path()};
+  FramePeer peer_{server_.path()};
   http2::StreamId next_ = 1;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages that gRPC does not allow: the right status, which names the cause, for that call alone.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <gmock/gmock.h>
 
@@ -24,13 +24,13 @@ class BadMessage : public ServerProcessTest {
     ASSERT_TRUE(peer_.greet());
   }
   /// The answer to a request of that body; the connection must serve the next one.
-  Wire::Stream answer_to(std::string_view path, std::string_view body) {
-    return answer_to(frames::headers(next_, request_to(path)) +
+  HeardStream answer_to(std::string_view path, std::string_view body) {
+    return answer_to(frames::headers(next_, frames::request_block(path)) +
                      frames::data(next_, body, flag::end_stream));
   }
-  Wire::Stream answer_to(const std::string& frames) {
+  HeardStream answer_to(const std::string& frames) {
     peer_.say(frames);
-    const Wire::Stream answer = peer_.hear(next_);
+    const HeardStream answer = peer_.hear(next_);
     next_ += 2;
     peer_.say(whole_call(next_, unary_path, ""));
     EXPECT_EQ(peer_.hear(next_).field("grpc-status"), "0")
@@ -47,7 +47,7 @@ class BadMessage : public ServerProcessTest {
                                                  {"grpc-encoding", encoding}}));
   }
 
-  Wire peer_{server_.path()};
+  FramePeer peer_{server_.path()};
   http2::StreamId next_ = 1;
 };
 
@@ -55,16 +55,16 @@ TEST_F(BadMessage, OverTheLimitIsResourceExhaustedAndNamesTheLimit) {
   const std::string prefix = std::string(1, '\0') + frames::be32(4'194'305);
 
   // Nothing but the prefix: the limit is checked before the bytes come.
-  const Wire::Stream answer =
-      answer_to(frames::headers(next_, request_to(unary_path)) + frames::data(next_, prefix));
+  const HeardStream answer = answer_to(frames::headers(next_, frames::request_block(unary_path)) +
+                                       frames::data(next_, prefix));
 
   EXPECT_EQ(answer.field("grpc-status"), resource_exhausted);
   EXPECT_THAT(answer.field("grpc-message"), HasSubstr("4194304"));
 }
 
 TEST_F(BadMessage, OfTheLargestLengthThereIsIsRefusedTheSameWay) {
-  const Wire::Stream answer = answer_to(frames::headers(next_, request_to(chat_path)) +
-                                        frames::data(next_, std::string("\0\xff\xff\xff\xff", 5)));
+  const HeardStream answer = answer_to(frames::headers(next_, frames::request_block(chat_path)) +
+                                       frames::data(next_, std::string("\0\xff\xff\xff\xff", 5)));
 
   EXPECT_EQ(answer.field("grpc-status"), resource_exhausted);
 }
@@ -75,7 +75,7 @@ TEST_F(BadMessage, ExactlyAtTheLimitIsServed) {
   const std::string message = request.SerializeAsString();
   ASSERT_EQ(message.size(), 4'194'304U);
   const std::string body = framed(message);
-  EXPECT_TRUE(peer_.say(frames::headers(1, request_to(unary_path))));
+  EXPECT_TRUE(peer_.say(frames::headers(1, frames::request_block(unary_path))));
   for (std::size_t at = 0; at < body.size(); at += 16'384) {
     const std::string_view piece = std::string_view(body).substr(at, 16'384);
     const std::size_t end = at + piece.size();
@@ -91,7 +91,7 @@ TEST_F(BadMessage, ExactlyAtTheLimitIsServed) {
 
 TEST_F(BadMessage, ThatIsCutOffIsInternalAndSaysHowMuchCame) {
   for (const std::string_view path : {std::string_view(unary_path), std::string_view(chat_path)}) {
-    const Wire::Stream answer = answer_to(path, framed("0123456789").substr(0, 9));
+    const HeardStream answer = answer_to(path, framed("0123456789").substr(0, 9));
 
     EXPECT_EQ(answer.field("grpc-status"), internal) << path;
     EXPECT_THAT(answer.field("grpc-message"), HasSubstr("4 of 10")) << path;
@@ -100,7 +100,7 @@ TEST_F(BadMessage, ThatIsCutOffIsInternalAndSaysHowMuchCame) {
 
 TEST_F(BadMessage, ThatIsCutOffInItsPrefixIsInternal) {
   for (const std::string_view path : {std::string_view(unary_path), std::string_view(chat_path)}) {
-    const Wire::Stream answer = answer_to(path, std::string_view("\0\0\0", 3));
+    const HeardStream answer = answer_to(path, std::string_view("\0\0\0", 3));
 
     EXPECT_EQ(answer.field("grpc-status"), internal) << path;
     EXPECT_THAT(answer.field("grpc-message"), HasSubstr("inside a message")) << path;
@@ -111,7 +111,7 @@ TEST_F(BadMessage, ThatIsNoProtobufIsInternalAndNamesTheType) {
   for (const std::string_view path :
        {std::string_view(unary_path), std::string_view(expand_path), std::string_view(chat_path),
         std::string_view(collect_path)}) {
-    const Wire::Stream answer = answer_to(path, framed("\xff\xff\xff"));
+    const HeardStream answer = answer_to(path, framed("\xff\xff\xff"));
 
     EXPECT_EQ(answer.field("grpc-status"), internal) << path;
     EXPECT_THAT(answer.field("grpc-message"), HasSubstr("nearcall.test.EchoRequest")) << path;
@@ -119,7 +119,7 @@ TEST_F(BadMessage, ThatIsNoProtobufIsInternalAndNamesTheType) {
 }
 
 TEST_F(BadMessage, OfAnUnknownCompressionIsUnimplementedAndTellsWhatIsKnown) {
-  const Wire::Stream answer =
+  const HeardStream answer =
       answer_to(with_encoding("snappy") + frames::data(next_, framed("x", 1), flag::end_stream));
 
   EXPECT_EQ(answer.field("grpc-status"), unimplemented);
@@ -128,7 +128,7 @@ TEST_F(BadMessage, OfAnUnknownCompressionIsUnimplementedAndTellsWhatIsKnown) {
 }
 
 TEST_F(BadMessage, IsNoneThatIsNotCompressedWhateverTheEncoding) {
-  const Wire::Stream answer =
+  const HeardStream answer =
       answer_to(with_encoding("gzip") + frames::data(next_, framed(""), flag::end_stream));
 
   EXPECT_EQ(answer.field("grpc-status"), "0");
@@ -137,7 +137,7 @@ TEST_F(BadMessage, IsNoneThatIsNotCompressedWhateverTheEncoding) {
 
 TEST_F(BadMessage, WithTheCompressedFlagAndNoEncodingIsInternalAndSaysSo) {
   for (const std::string_view path : {std::string_view(unary_path), std::string_view(chat_path)}) {
-    const Wire::Stream answer = answer_to(path, framed("x", 1));
+    const HeardStream answer = answer_to(path, framed("x", 1));
 
     EXPECT_EQ(answer.field("grpc-status"), internal) << path;
     EXPECT_THAT(answer.field("grpc-message"), HasSubstr("compressed")) << path;
@@ -145,14 +145,14 @@ TEST_F(BadMessage, WithTheCompressedFlagAndNoEncodingIsInternalAndSaysSo) {
 }
 
 TEST_F(BadMessage, WithTheCompressedFlagUnderIdentityIsInternalToo) {
-  const Wire::Stream answer =
+  const HeardStream answer =
       answer_to(with_encoding("identity") + frames::data(next_, framed("x", 1), flag::end_stream));
 
   EXPECT_EQ(answer.field("grpc-status"), internal);
 }
 
 TEST_F(BadMessage, WithAnUndefinedFlagIsInternalAndNamesTheFlag) {
-  const Wire::Stream answer = answer_to(unary_path, framed("", 7));
+  const HeardStream answer = answer_to(unary_path, framed("", 7));
 
   EXPECT_EQ(answer.field("grpc-status"), internal);
   EXPECT_THAT(answer.field("grpc-message"), HasSubstr("7"));
@@ -165,7 +165,7 @@ TEST_F(BadMessage, NoneOrTwoForAUnaryCallIsUnimplemented) {
 }
 
 TEST_F(BadMessage, BadBase64InMetadataFailsTheCallAndNotTheConnection) {
-  const Wire::Stream answer =
+  const HeardStream answer =
       answer_to(frames::headers(next_, frames::block({{":method", "POST"},
                                                       {":scheme", "http"},
                                                       {":path", unary_path},
@@ -179,7 +179,8 @@ TEST_F(BadMessage, BadBase64InMetadataFailsTheCallAndNotTheConnection) {
 }
 
 TEST_F(BadMessage, AnEarlyEndOfACallIsTrailersAndThenAResetWithNoError) {
-  peer_.say(frames::headers(1, request_to(unary_path)) + frames::data(1, framed("x", 1)));
+  peer_.say(frames::headers(1, frames::request_block(unary_path)) +
+            frames::data(1, framed("x", 1)));
   peer_.hear_until([this] { return peer_.stream(1).reset.has_value(); });
 
   EXPECT_EQ(peer_.stream(1).field("grpc-status"), internal);

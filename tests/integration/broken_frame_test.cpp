@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames and headers that break RFC 9113: the right code, for the stream or the connection alone.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <vector>
 
@@ -41,10 +41,13 @@ std::vector<Broken> wrong_stream_ids() {
   using enum ErrorCode;
   return {
       {"DATA on stream 0", frames::data(0, "x"), protocol_error},
-      {"HEADERS on stream 0", frames::headers(0, request_to(unary_path)), protocol_error},
-      {"HEADERS on an even stream", frames::headers(2, request_to(unary_path)), protocol_error},
+      {"HEADERS on stream 0", frames::headers(0, frames::request_block(unary_path)),
+       protocol_error},
+      {"HEADERS on an even stream", frames::headers(2, frames::request_block(unary_path)),
+       protocol_error},
       {"HEADERS on a lower stream",
-       frames::headers(5, request_to(chat_path)) + frames::headers(3, request_to(chat_path)),
+       frames::headers(5, frames::request_block(chat_path)) +
+           frames::headers(3, frames::request_block(chat_path)),
        protocol_error},
       {"DATA on an idle stream", frames::data(1, "x"), protocol_error},
       {"RST_STREAM on an idle stream", frames::rst_stream(1, cancel), protocol_error},
@@ -80,7 +83,7 @@ std::vector<Broken> wrong_frames_of_the_connection() {
 
 std::vector<Broken> wrong_frames_of_streams() {
   using enum ErrorCode;
-  const std::string open = frames::headers(1, request_to(chat_path));
+  const std::string open = frames::headers(1, frames::request_block(chat_path));
   return {
       {"RST_STREAM on stream 0", frames::rst_stream(0, cancel), protocol_error},
       {"RST_STREAM of 3 bytes", open + frames::raw(FrameType::rst_stream, 0, 1, "123"),
@@ -91,9 +94,11 @@ std::vector<Broken> wrong_frames_of_streams() {
       {"PRIORITY on stream 0", frames::priority(0, 1), protocol_error},
       {"CONTINUATION without HEADERS", frames::continuation(1, "x"), protocol_error},
       {"a PING inside a header block",
-       frames::headers(1, request_to(chat_path), 0) + frames::ping("12345678"), protocol_error},
+       frames::headers(1, frames::request_block(chat_path), 0) + frames::ping("12345678"),
+       protocol_error},
       {"CONTINUATION of another stream",
-       frames::headers(1, request_to(chat_path), 0) + frames::continuation(3, ""), protocol_error},
+       frames::headers(1, frames::request_block(chat_path), 0) + frames::continuation(3, ""),
+       protocol_error},
       {"a frame above the maximum size", open + frames::raw(FrameType::data, 0, 1, "", 0xff'ffff),
        frame_size_error},
       {"padding as long as the frame",
@@ -123,7 +128,7 @@ std::vector<Broken> frames_of_closed_streams() {
   const std::string closed = whole_call(1, unary_path, "");
   return {
       {"DATA on a closed stream", closed + frames::data(1, "x"), stream_closed},
-      {"HEADERS on a closed stream", closed + frames::headers(1, request_to(unary_path)),
+      {"HEADERS on a closed stream", closed + frames::headers(1, frames::request_block(unary_path)),
        stream_closed},
   };
 }
@@ -172,7 +177,7 @@ std::vector<Broken> wrong_request_heads() {
 
 std::vector<Broken> wrong_rest_of_requests() {
   using enum ErrorCode;
-  const std::string open = frames::headers(1, request_to(chat_path));
+  const std::string open = frames::headers(1, frames::request_block(chat_path));
   return {
       {"trailers without END_STREAM", open + frames::headers(1, frames::block({{"a", "b"}})),
        protocol_error},
@@ -205,7 +210,7 @@ TEST_F(BrokenFrame, OfTheConnectionIsAnsweredWithGoawayAndTheRightCode) {
        all_of({wrong_stream_ids(), wrong_frames_of_the_connection(), wrong_frames_of_streams(),
                wrong_header_blocks(), frames_of_closed_streams()})) {
     SCOPED_TRACE(broken.name);
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     ASSERT_TRUE(peer.greet());
 
     peer.say(broken.bytes);
@@ -220,11 +225,11 @@ TEST_F(BrokenFrame, OfTheConnectionIsAnsweredWithGoawayAndTheRightCode) {
 TEST_F(BrokenFrame, OfOneStreamIsAnsweredWithResetAndTheOthersGoOn) {
   for (const Broken& broken : all_of({wrong_request_heads(), wrong_rest_of_requests()})) {
     SCOPED_TRACE(broken.name);
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     ASSERT_TRUE(peer.greet());
 
     peer.say(broken.bytes);
-    const Wire::Stream& stream = peer.hear(1);
+    const HeardStream& stream = peer.hear(1);
     peer.say(whole_call(3, unary_path, ""));
 
     ASSERT_TRUE(stream.reset) << "not reset";
@@ -245,7 +250,7 @@ TEST_F(BrokenFrame, OfOneConnectionLeavesTheCallsOfOthersAlone) {
   for (const Broken& broken :
        all_of({wrong_stream_ids(), wrong_frames_of_the_connection(), wrong_frames_of_streams(),
                wrong_header_blocks(), frames_of_closed_streams()})) {
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     ASSERT_TRUE(peer.greet());
     peer.say(broken.bytes);
     EXPECT_TRUE(peer.hear_end());

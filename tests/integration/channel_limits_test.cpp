@@ -2,12 +2,11 @@
 // ChannelOptions::limits(): a server that passes at the defaults is held to what was set, under
 // both drivers.
 #include "integration/both_drivers.hpp"
-#include "integration/hostile_server.hpp"
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
 #include "support/limit_set.hpp"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -47,26 +46,21 @@ class ChannelLimits : public testing::Test {
   Status status_of_call(ClientDriver driver,
                         const ConnectionLimits& limits,
                         const HostileServer::Script& script) {
-    const HostileServer server(path_, script);
+    HostileServer server({script});
+    // A channel's patience with a silent server is its connect_timeout().
+    Channel channel("http://localhost",
+                    server.options().limits(limits).connect_timeout(limits.handshake_timeout));
+    const Echo::Client echo(channel);
     Status status;
-    {
-      // A channel's patience with a silent server is its connect_timeout().
-      Channel channel("unix:" + path_,
-                      ChannelOptions().limits(limits).connect_timeout(limits.handshake_timeout));
-      const Echo::Client echo(channel);
-      if (driver == ClientDriver::loop) {
-        sync_wait(await_unary(echo, &status));
-      } else {
-        status = echo.Unary(request_of("x"), CallOptions().timeout(20s)).status();
-      }
+    if (driver == ClientDriver::loop) {
+      sync_wait(await_unary(echo, &status));
+    } else {
+      status = echo.Unary(request_of("x"), CallOptions().timeout(20s)).status();
     }
-    ::unlink(path_.c_str());
     return status;
   }
 
   LogCapture log_;
-  TempDir folder_;
-  std::string path_ = folder_.file("s");
 };
 
 std::string times(int count, const std::string& bytes) {
@@ -176,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(Drivers,
 TEST_P(ChannelDriverLimitsTest, OfAGoawayNoMoreIsKeptThanWasSet) {
   const std::string answer = frames::goaway(1, http2::ErrorCode::no_error, "abcdefgh");
   const Status status =
-      status_of_call(GetParam(), LimitSet{.max_goaway_debug = 4}, [&](Wire& client) {
+      status_of_call(GetParam(), LimitSet{.max_goaway_debug = 4}, [&](FramePeer& client) {
         if (!client.greet()) return;
         client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; });
         client.say(answer);
@@ -190,7 +184,7 @@ TEST_P(ChannelDriverLimitsTest, TheServerMaySendNoMoreThanTheInputThatWasSet) {
   std::atomic<std::size_t> credit = 0;
   const Status status = status_of_call(
       GetParam(), LimitSet{.max_concurrent_streams = 10, .max_buffered_input = 200 * 1024},
-      [&](Wire& client) {
+      [&](FramePeer& client) {
         if (!client.greet()) return;
         client.hear_until(
             [&] { return client.frames_heard(FrameType::headers) > 0 && client.credit(0) > 0; });
@@ -205,15 +199,15 @@ TEST_P(ChannelDriverLimitsTest, TheServerMaySendNoMoreThanTheInputThatWasSet) {
 }
 
 TEST_P(ChannelDriverLimitsTest, WritersWaitAtTheOutputThatWasSet) {
-  const HostileServer server(path_, [](Wire& client) {
+  HostileServer server({[](FramePeer& client) {
     if (!client.greet({{SettingId::initial_window_size, 0}})) return;
     client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; });
     client.say(good());
     client.hear_end();
-  });
+  }});
   for (const LimitSet& limits :
        {LimitSet{.max_buffered_output_stream = 0}, LimitSet{.max_buffered_output = 0}}) {
-    Channel channel("unix:" + path_, ChannelOptions().limits(limits));
+    Channel channel("http://localhost", server.options().limits(limits));
     const Echo::Client echo(channel);
     bool first = false;
     bool second = true;
@@ -238,12 +232,11 @@ TEST_P(ChannelDriverLimitsTest, TheServerHasTheTimeThatWasSet) {
     HostileServer::Script script;
   };
   for (const Slow& slow :
-       {Slow{"handshake_timeout", {.handshake_timeout = 50ms}, [](Wire& c) { c.hear_end(); }},
+       {Slow{"handshake_timeout", {.handshake_timeout = 50ms}, [](FramePeer& c) { c.hear_end(); }},
         Slow{"header_block_timeout",
              {.header_block_timeout = 50ms},
              answering(begin().substr(0, 12))},
-        Slow{"settings_timeout", {.settings_timeout = 50ms}, [](Wire& client) {
-               client.acknowledges = false;
+        Slow{"settings_timeout", {.settings_timeout = 50ms}, [](FramePeer& client) {
                client.say(frames::settings());
                client.hear_end();
              }}}) {

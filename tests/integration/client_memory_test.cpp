@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Servers that flood a client and never listen: what the client's process keeps for them.
 #include "integration/both_drivers.hpp"
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 #include "transport/socket_address.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -38,14 +39,15 @@ class ClientMemory : public testing::TestWithParam<ClientDriver> {
     return converse(driver, Echo::Client(channel), Conversation()).ok() ? 1 : 0;
   }
   /// The client's connection, once its call has come.
-  Wire take_call() {
+  FramePeer take_call() {
     pollfd look{listening_.get(), POLLIN, 0};
     EXPECT_EQ(::poll(&look, 1, 20'000), 1);
-    Wire wire(detail::UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC)),
-              Wire::End::server);
-    EXPECT_TRUE(wire.greet());
-    EXPECT_TRUE(wire.hear_until([&] { return wire.frames_heard(FrameType::headers) > 0; }));
-    return wire;
+    detail::UniqueFd socket(
+        ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    FramePeer peer(http2::Role::server, std::make_unique<detail::SocketTransport>(
+                                            std::move(socket), PeerIdentity("unix:")));
+    EXPECT_TRUE(awaits_call(peer));
+    return peer;
   }
   /// Floods the client with `frame`, deaf, until it takes no more; how much its process grew.
   std::size_t growth_under(const std::string& frame) {
@@ -55,11 +57,11 @@ class ClientMemory : public testing::TestWithParam<ClientDriver> {
     ChildProcess client([&] { return call_once(path_, GetParam()); });
     std::size_t growth = 0;
     {
-      Wire wire = take_call();
+      FramePeer peer = take_call();
       const std::size_t before = resident_bytes(client.pid());
       std::size_t most = before;
       for (std::size_t said = 0; said < flood_size; said += block.size()) {
-        const bool takes_all = wire.say_deaf(block) == block.size();
+        const bool takes_all = peer.say_deaf(block) == block.size();
         most = std::max(most, resident_bytes(client.pid()));
         if (!takes_all) break;
       }

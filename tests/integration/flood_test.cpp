@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Floods: the connection ends with the right code or is slowed down, memory stays, others are
 // served.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <chrono>
 
@@ -59,14 +59,15 @@ class Flood : public ServerProcessTest {
     EXPECT_TRUE(serves());
   }
 
-  Wire peer_{server_.path()};
+  FramePeer peer_{server_.path()};
   std::size_t memory_before_ = 0;
 };
 
 TEST_F(Flood, OfResetsRightAfterTheRequestsRunsNoMoreHandlersThanThereAreSlots) {
   std::string bytes;
   for (StreamId id = 1; id < 2 * many; id += 2) {
-    bytes += frames::headers(id, request_to(chat_path)) + frames::rst_stream(id, ErrorCode::cancel);
+    bytes += frames::headers(id, frames::request_block(chat_path)) +
+             frames::rst_stream(id, ErrorCode::cancel);
   }
 
   peer_.say(bytes);
@@ -107,7 +108,7 @@ TEST_F(Flood, OfResetsOfCallsWhoseHandlersDoNotListenEndsTheConnection) {
 TEST_F(Flood, OfRequestsThatMakeUsResetThemIsHeldToTheRefusals) {
   std::string bytes;  // MadeYouReset: WINDOW_UPDATE by 0 on a stream that is good so far
   for (StreamId id = 1; id < 2 * many; id += 2) {
-    bytes += frames::headers(id, request_to(chat_path)) + frames::window_update(id, 0);
+    bytes += frames::headers(id, frames::request_block(chat_path)) + frames::window_update(id, 0);
   }
 
   peer_.say(bytes);
@@ -167,7 +168,7 @@ TEST_F(Flood, OfSettingsInOneFrameEndsTheConnection) {
 }
 
 TEST_F(Flood, OfContinuationsEndsTheConnection) {
-  std::string bytes = frames::headers(1, request_to(unary_path), 0);
+  std::string bytes = frames::headers(1, frames::request_block(unary_path), 0);
   for (int i = 0; i < 100'000; ++i)
     bytes += frames::continuation(1, "", 0);
 
@@ -179,7 +180,7 @@ TEST_F(Flood, OfContinuationsEndsTheConnection) {
 
 TEST_F(Flood, OfLargeContinuationsEndsTheConnection) {
   const std::string piece(16'384, '\0');
-  std::string bytes = frames::headers(1, request_to(unary_path), 0);
+  std::string bytes = frames::headers(1, frames::request_block(unary_path), 0);
   for (int i = 0; i < 1000; ++i)
     bytes += frames::continuation(1, piece, 0);
 
@@ -191,7 +192,7 @@ TEST_F(Flood, OfLargeContinuationsEndsTheConnection) {
 
 TEST_F(Flood, OfReferencesToOneLargeHeaderIsRefusedAsTooLarge) {
   // A field of 3,900 bytes goes to the dynamic table; then one byte each refers to it.
-  std::string bomb = request_to(unary_path);
+  std::string bomb = frames::request_block(unary_path);
   bomb += std::string("\x40\x01x", 3) + std::string("\x7f\xbd\x1d", 3) + std::string(3900, 'a');
   bomb += std::string(16'000, '\xbe');
   std::string bytes;
@@ -205,7 +206,7 @@ TEST_F(Flood, OfReferencesToOneLargeHeaderIsRefusedAsTooLarge) {
 }
 
 TEST_F(Flood, OfHeadersOfNoLengthIsRefusedAsTooMany) {
-  std::string block = request_to(unary_path);
+  std::string block = frames::request_block(unary_path);
   for (int i = 0; i < 5'000; ++i)
     block += std::string("\x00\x01x\x00", 4);
 
@@ -217,7 +218,7 @@ TEST_F(Flood, OfHeadersOfNoLengthIsRefusedAsTooMany) {
 }
 
 TEST_F(Flood, OfHeadersWithEmptyNamesIsRefused) {
-  std::string block = request_to(unary_path);
+  std::string block = frames::request_block(unary_path);
   for (int i = 0; i < 100; ++i)
     block += std::string("\x00\x00\x00", 3);
 
@@ -228,7 +229,7 @@ TEST_F(Flood, OfHeadersWithEmptyNamesIsRefused) {
 }
 
 TEST_F(Flood, OfEmptyDataEndsTheConnection) {
-  peer_.say(frames::headers(1, request_to(collect_path)));
+  peer_.say(frames::headers(1, frames::request_block(collect_path)));
 
   say_often(frames::data(1, ""), many);
 
@@ -237,7 +238,7 @@ TEST_F(Flood, OfEmptyDataEndsTheConnection) {
 }
 
 TEST_F(Flood, OfPaddingAloneEndsTheConnection) {
-  peer_.say(frames::headers(1, request_to(collect_path)));
+  peer_.say(frames::headers(1, frames::request_block(collect_path)));
 
   say_often(frames::padded_data(1, "", 0), 20'000);
 
@@ -249,7 +250,7 @@ TEST_F(Flood, OfMessagesInPiecesOfOneByteEndsTheConnection) {
   EchoRequest request;
   request.set_payload(std::string(100'000, 'x'));
   const std::string body = framed(request.SerializeAsString());
-  std::string bytes = frames::headers(1, request_to(collect_path));
+  std::string bytes = frames::headers(1, frames::request_block(collect_path));
   for (const char byte : body)
     bytes += frames::data(1, std::string_view(&byte, 1));
 
@@ -275,7 +276,7 @@ TEST_F(Flood, OfUnknownFramesCostsNothing) {
 }
 
 TEST_F(Flood, OfWindowUpdatesOnAFullWindowResetsTheStream) {
-  peer_.say(frames::headers(1, request_to(collect_path)));
+  peer_.say(frames::headers(1, frames::request_block(collect_path)));
 
   say_often(frames::window_update(1, 1), many);  // its window is full already
 
@@ -285,7 +286,7 @@ TEST_F(Flood, OfWindowUpdatesOnAFullWindowResetsTheStream) {
 
 TEST_F(Flood, OfConnectionsLeavesRoomForTheNextOne) {
   for (int i = 0; i < (is_sanitized ? 200 : 2'000); ++i) {
-    Wire other(server_.path());
+    FramePeer other(server_.path());
     other.say(frames::preface());
   }
 

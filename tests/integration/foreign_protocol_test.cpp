@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers that speak something else than HTTP/2: closed, named in the log, and nobody else is
 // disturbed.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 #include "support/rounds.hpp"
 
 #include <random>
@@ -14,7 +14,7 @@ class ForeignProtocol : public ServerProcessTest {
  protected:
   /// What the server answers to these bytes before it closes.
   std::size_t bytes_of_answer_to(std::string_view bytes) {
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     peer.say(bytes);
     EXPECT_TRUE(peer.hear_end());
     return peer.bytes_heard();
@@ -56,9 +56,9 @@ TEST_F(ForeignProtocol, RandomBytesBehindARightPrefaceAreAnsweredWithGoaway) {
     std::string bytes = frames::preface() + frames::settings();
     for (int i = 0; i < 2000; ++i)
       bytes += static_cast<char>(random());
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     peer.say(bytes);
-    if (peer.has_closed()) continue;
+    if (peer.has_ended()) continue;
     // What came may be the beginning of a long frame of a type that nobody knows.
     peer.say(std::string(17'000'000, '\xff'));
     EXPECT_TRUE(peer.hear_end()) << round;
@@ -80,7 +80,7 @@ TEST_F(ForeignProtocol, APeerThatLeavesInTheMiddleOfThePrefaceIsForgotten) {
   ASSERT_TRUE(serves()) << "after this the server has what it needs itself";
   const std::size_t before = open_descriptors(server_.pid());
   for (const std::size_t cut : {0U, 1U, 10U, 23U, 24U, 30U}) {
-    Wire peer(server_.path());
+    FramePeer peer(server_.path());
     EXPECT_TRUE(peer.say((frames::preface() + frames::settings()).substr(0, cut)));
   }
 

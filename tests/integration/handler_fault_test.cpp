@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers that throw, that are late, and that occupy their thread.
+#include "integration/echo_frames.hpp"
 #include "integration/echo_server.hpp"
-#include "integration/wire.hpp"
 
 #include <chrono>
 #include <thread>
@@ -57,12 +57,12 @@ TEST_F(HandlerFault, ThatIsLateWhileItWaitsIsAnsweredOnTimeByTheServer) {
   waiting.set_wait_for_cancel(true);
   for (const std::string_view path :
        {std::string_view(unary_path), std::string_view(expand_path)}) {
-    Wire peer(folder_.file("echo.sock"));
+    FramePeer peer(folder_.file("echo.sock"));
     ASSERT_TRUE(peer.greet());
     const auto begin = Clock::now();
 
     peer.say(with_timeout(path, "50m", waiting));
-    const Wire::Stream& answer = peer.hear(1);
+    const HeardStream& answer = peer.hear(1);
 
     const auto took = Clock::now() - begin;
     EXPECT_EQ(answer.field("grpc-status"), "4") << path;

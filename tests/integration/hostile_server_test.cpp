@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Servers that break the rules or the budgets, against our client: under both of its drivers.
-#include "integration/hostile_server.hpp"
-
 #include "integration/both_drivers.hpp"
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
 
 #include <gmock/gmock.h>
@@ -25,11 +24,9 @@ class HostileServerTest : public testing::TestWithParam<ClientDriver> {
  protected:
   /// The status of one call to a server that does this, and how long it took.
   Status status_of_call(HostileServer::Script script, std::chrono::milliseconds timeout = 20s) {
-    const HostileServer server(path_, std::move(script));
-    Channel channel("unix:" + path_);
-    const Status status = status_of_call(channel, timeout);
-    ::unlink(path_.c_str());
-    return status;
+    HostileServer server({std::move(script)});
+    Channel channel("http://localhost", server.options());
+    return status_of_call(channel, timeout);
   }
   Status status_of_call(Channel& channel, std::chrono::milliseconds timeout) {
     const Echo::Client echo(channel);
@@ -41,8 +38,6 @@ class HostileServerTest : public testing::TestWithParam<ClientDriver> {
   }
 
   LogCapture log_;
-  TempDir folder_;
-  std::string path_ = folder_.file("hostile.sock");
   std::chrono::nanoseconds took_{};
 
  private:
@@ -73,18 +68,18 @@ TEST_P(HostileServerTest, ThatIsHonestIsServedHere) {
 }
 
 TEST_P(HostileServerTest, ThatSpeaksHttp1IsNamed) {
-  const Status status = status_of_call([](Wire& client) {
+  const Status status = status_of_call([](FramePeer& client) {
     client.say("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     client.hear_end();
   });
 
   EXPECT_EQ(status.code(), StatusCode::unavailable);
   EXPECT_THAT(status.message(), HasSubstr("HTTP/1.1 response"));
-  EXPECT_THAT(status.message(), HasSubstr(path_));
+  EXPECT_THAT(status.message(), HasSubstr("http://localhost"));
 }
 
 TEST_P(HostileServerTest, ThatSaysRubbishIsUnavailable) {
-  const Status status = status_of_call([](Wire& client) {
+  const Status status = status_of_call([](FramePeer& client) {
     client.say(std::string(1000, '\xaa'));
     client.hear_end();
   });
@@ -94,11 +89,11 @@ TEST_P(HostileServerTest, ThatSaysRubbishIsUnavailable) {
 }
 
 TEST_P(HostileServerTest, ThatClosesAtOnceIsUnavailable) {
-  EXPECT_EQ(status_of_call([](Wire&) {}).code(), StatusCode::unavailable);
+  EXPECT_EQ(status_of_call([](FramePeer&) {}).code(), StatusCode::unavailable);
 }
 
 TEST_P(HostileServerTest, ThatNeverAnswersIsLateAtTheDeadline) {
-  const Status status = status_of_call([](Wire& client) { client.hear_end(); }, 100ms);
+  const Status status = status_of_call([](FramePeer& client) { client.hear_end(); }, 100ms);
 
   EXPECT_EQ(status.code(), StatusCode::deadline_exceeded);
   EXPECT_LT(took_, 3s);
@@ -225,9 +220,8 @@ TEST_P(HostileServerTest, WhoseGoawayIsRubbishIsLeft) {
 }
 
 TEST_P(HostileServerTest, WhoseGoawayCarriesAMegabyteIsQuotedInShort) {
-  const Status status = status_of_call([](Wire& client) {
-    if (!client.greet()) return;
-    if (!client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; })) return;
+  const Status status = status_of_call([](FramePeer& client) {
+    if (!awaits_call(client)) return;
     client.say(frames::goaway(1, ErrorCode::internal_error, std::string(1'000'000, 'x')));
   });
 
@@ -241,7 +235,7 @@ TEST_P(HostileServerTest, ThatFloodsSettingsDoesNotHoldACallBeyondItsDeadline) {
     flood += frames::settings({{http2::SettingId::initial_window_size, 65'535}});
 
   const Status status = status_of_call(
-      [&](Wire& client) {
+      [&](FramePeer& client) {
         if (!client.greet()) return;
         client.say_deaf(flood);
         client.hear_end();
@@ -258,7 +252,7 @@ TEST_P(HostileServerTest, ThatFloodsPingsDoesNotHoldACallBeyondItsDeadline) {
     flood += frames::ping("flooding");
 
   const Status status = status_of_call(
-      [&](Wire& client) {
+      [&](FramePeer& client) {
         if (!client.greet()) return;
         client.say(flood);
         client.hear_end();
@@ -284,10 +278,9 @@ TEST_P(HostileServerTest, WhoseTrailersComeWithoutAReplyIsUnimplemented) {
 }
 
 TEST_P(HostileServerTest, WhoseDataGoesOnAfterTheTrailersHarmsNoCall) {
-  const HostileServer server(path_,
-                             answering(begin() + frames::data(1, framed("")) + ok() +
-                                       frames::data(1, std::string(1000, 'x')) + begin() + ok()));
-  Channel channel("unix:" + path_);
+  HostileServer server({answering(begin() + frames::data(1, framed("")) + ok() +
+                                  frames::data(1, std::string(1000, 'x')) + begin() + ok())});
+  Channel channel("http://localhost", server.options());
 
   for (int i = 0; i < 5; ++i) {
     const Status status = status_of_call(channel, 20s);
@@ -299,8 +292,8 @@ TEST_P(HostileServerTest, ThatResetsAgainAndAgainHarmsNoOtherCall) {
   std::string answer = begin() + frames::data(1, framed("")) + ok();
   for (int i = 0; i < 10'000; ++i)
     answer += frames::rst_stream(1, ErrorCode::cancel);
-  const HostileServer server(path_, answering(answer));
-  Channel channel("unix:" + path_);
+  HostileServer server({answering(answer)});
+  Channel channel("http://localhost", server.options());
 
   const Status status = status_of_call(channel, 20s);
 
@@ -318,12 +311,11 @@ TEST_P(HostileServerTest, ThatResetsEveryCallIsWhatTheCodeMeans) {
                           Case{ErrorCode::inadequate_security, StatusCode::permission_denied},
                           Case{ErrorCode::no_error, StatusCode::internal},
                           Case{static_cast<ErrorCode>(0xdead'beef), StatusCode::internal}}) {
-    const Status status = status_of_call([&](Wire& client) {
+    const Status status = status_of_call([&](FramePeer& client) {
       if (!client.greet()) return;
       // A call that was refused comes a second time.
-      for (http2::StreamId id = 1; !client.has_closed(); id += 2) {
-        if (!client.hear_until(
-                [&] { return client.streams().contains(id) || client.has_closed(); }))
+      for (http2::StreamId id = 1; !client.has_ended(); id += 2) {
+        if (!client.hear_until([&] { return client.streams().contains(id) || client.has_ended(); }))
           return;
         client.say(frames::rst_stream(id, one.code));
       }
@@ -354,9 +346,8 @@ TEST_P(HostileServerTest, WhoseStatusIsNoNumberIsUnknown) {
 TEST_P(HostileServerTest, WithoutAnEndOfItsRepliesKeepsNoMoreThanAWindow) {
   const std::size_t before = resident_bytes(::getpid());
   const Status status = status_of_call(
-      [](Wire& client) {
-        if (!client.greet()) return;
-        if (!client.hear_until([&] { return client.frames_heard(FrameType::headers) > 0; })) return;
+      [](FramePeer& client) {
+        if (!awaits_call(client)) return;
         std::string replies = begin();
         for (int i = 0; i < 1000; ++i)
           replies +=

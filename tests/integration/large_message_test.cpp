@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Large messages are sent from where they lie, and are not used once they may be gone.
 #include "base/unique_fd.hpp"
-#include "client/scripted_server.hpp"
+#include "client/script_methods.hpp"
 #include "integration/echo_server.hpp"
 #include "support/failing_transport.hpp"
+#include "support/io.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -116,23 +117,17 @@ ChannelOptions dammed(ScriptedServer& server, Dam& dam) {
 
 /// Calls with a request of 1 MiB, which is gone when this returns.
 Status call_large(Channel& channel, const CallOptions& options = patient()) {
-  const auto request = std::make_unique<StringValue>(text(std::string(mebibyte, 'x')));
-  return ClientStub(channel, test_methods)
-      .unary<StringValue>(unary_method, *request, options)
-      .status();
+  const auto request = std::make_unique<Text>(text_of(std::string(mebibyte, 'x')));
+  return ClientStub(channel, test_methods).unary<Text>(unary_method, *request, options).status();
 }
 
 /// Whether what was sent of the request on stream 1 is what it is serialised as; and what was
 /// begun is finished.
 void expect_begin_of_request(const Dam& dam) {
-  const std::string body = text(std::string(mebibyte, 'x')).SerializeAsString();
-  std::string framed(5, '\0');
-  detail::store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
-                     static_cast<std::uint32_t>(body.size()));
-  framed += body;
+  const std::string whole = framed(text_of(std::string(mebibyte, 'x')));
   const std::string sent = dam.data_of(1);
   EXPECT_GT(sent.size(), 60'000U) << "a frame was begun";
-  EXPECT_EQ(framed.starts_with(sent), true);
+  EXPECT_TRUE(whole.starts_with(sent));
 }
 
 constexpr std::array dams = {std::size_t{300}, std::size_t{5'000}, std::size_t{100'000},
@@ -140,13 +135,13 @@ constexpr std::array dams = {std::size_t{300}, std::size_t{5'000}, std::size_t{1
 
 /// A call of 1 MiB that ends while the dam holds its request up, as the server's `script` or the
 /// call's `options` say; then another call on the same connection, which is good.
-void call_and_call_again(const std::function<void(ScriptedPeer&, http2::Stream&)>& script,
+void call_and_call_again(const std::function<void(SessionPeer&, http2::Stream&)>& script,
                          StatusCode expected,
                          const CallOptions& options = patient()) {
   for (const std::size_t passing : dams) {
     SCOPED_TRACE(passing);
     Dam dam(passing);
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       http2::Stream* const stream = peer.next_headers();
       ASSERT_NE(stream, nullptr);
       script(peer, *stream);
@@ -158,7 +153,7 @@ void call_and_call_again(const std::function<void(ScriptedPeer&, http2::Stream&)
     const Status status = call_large(channel, options);
     EXPECT_EQ(status.code(), expected) << status.to_string();
     dam.open();
-    const Result<StringValue> next = call_unary(ClientStub(channel, test_methods));
+    const Result<Text> next = call_unary(ClientStub(channel, test_methods));
 
     ASSERT_TRUE(next.ok()) << next.status().to_string();
     EXPECT_EQ(next->value(), "good");
@@ -171,7 +166,7 @@ class RequestInFlight : public LogCheckedTest {};
 
 TEST_F(RequestInFlight, MayGoWhenTheServerRefusesTheCall) {
   call_and_call_again(
-      [](ScriptedPeer& peer, http2::Stream& stream) {
+      [](SessionPeer& peer, http2::Stream& stream) {
         peer.headers(
             stream,
             {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}},
@@ -183,19 +178,19 @@ TEST_F(RequestInFlight, MayGoWhenTheServerRefusesTheCall) {
 
 TEST_F(RequestInFlight, MayGoWhenTheServerAnswersBeforeItHasReadIt) {
   call_and_call_again(
-      [](ScriptedPeer& peer, http2::Stream& stream) { peer.answer(stream, "early"); },
+      [](SessionPeer& peer, http2::Stream& stream) { peer.answer(stream, "early"); },
       StatusCode::ok);
 }
 
 TEST_F(RequestInFlight, MayGoWhenTheServerResetsTheCall) {
-  call_and_call_again([](ScriptedPeer& peer,
+  call_and_call_again([](SessionPeer& peer,
                          http2::Stream& stream) { peer.reset(stream, http2::ErrorCode::cancel); },
                       StatusCode::cancelled);
 }
 
 TEST_F(RequestInFlight, MayGoWhenTheReplyIsBad) {
   call_and_call_again(
-      [](ScriptedPeer& peer, http2::Stream& stream) {
+      [](SessionPeer& peer, http2::Stream& stream) {
         peer.begin(stream);
         peer.bytes(stream, std::string_view("\0\0\0\0\x02\xff\xff", 7));
       },
@@ -203,7 +198,7 @@ TEST_F(RequestInFlight, MayGoWhenTheReplyIsBad) {
 }
 
 TEST_F(RequestInFlight, MayGoWhenTheDeadlinePasses) {
-  call_and_call_again([](ScriptedPeer&, http2::Stream&) {}, StatusCode::deadline_exceeded,
+  call_and_call_again([](SessionPeer&, http2::Stream&) {}, StatusCode::deadline_exceeded,
                       CallOptions().timeout(30ms));
 }
 
@@ -212,7 +207,7 @@ TEST_F(RequestInFlight, MayGoWhenAnotherThreadCancels) {
     SCOPED_TRACE(passing);
     std::stop_source stop;
     Dam dam(passing);
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       ASSERT_NE(peer.next_headers(), nullptr);
       stop.request_stop();
       EXPECT_TRUE(peer.answer_all("good"));
@@ -234,7 +229,7 @@ TEST_F(RequestInFlight, MayGoWhileAnotherThreadDrivesTheConnection) {
     std::stop_source stop;
     std::promise<void> first_is_there;
     Dam dam(passing + 300);
-    ScriptedServer server({[&](ScriptedPeer& peer) {
+    ScriptedServer server({[&](SessionPeer& peer) {
       http2::Stream* const first = peer.next_call();
       ASSERT_NE(first, nullptr);
       first_is_there.set_value();
@@ -246,7 +241,7 @@ TEST_F(RequestInFlight, MayGoWhileAnotherThreadDrivesTheConnection) {
       EXPECT_TRUE(peer.wait_for_end());
     }});
     Channel channel("mine", dammed(server, dam));
-    Result<StringValue> first(Failure{Status(StatusCode::unknown, "")});
+    Result<Text> first(Failure{Status(StatusCode::unknown, "")});
     std::jthread driver([&] { first = call_unary(ClientStub(channel, test_methods)); });
     first_is_there.get_future().wait();
 
@@ -263,7 +258,7 @@ TEST_F(RequestInFlight, IsSentAgainOnAnotherConnection) {
   for (const std::size_t passing : dams) {
     SCOPED_TRACE(passing);
     Dam dam(passing);
-    const auto refuse = [](ScriptedPeer& peer) {
+    const auto refuse = [](SessionPeer& peer) {
       http2::Stream* const stream = peer.next_headers();
       ASSERT_NE(stream, nullptr);
       peer.session().send_goaway(http2::ErrorCode::no_error, "elsewhere");
@@ -271,10 +266,10 @@ TEST_F(RequestInFlight, IsSentAgainOnAnotherConnection) {
       peer.wait_for_end();
     };
     std::size_t body_size = 0;
-    const auto answer = [&](ScriptedPeer& peer) {
+    const auto answer = [&](SessionPeer& peer) {
       http2::Stream* const stream = peer.next_call();
       ASSERT_NE(stream, nullptr);
-      body_size = peer.body_size(*stream);
+      body_size = peer.heard(*stream).body.size();
       peer.answer(*stream, "there");
       EXPECT_TRUE(peer.wait_for_end());
     };
@@ -300,7 +295,7 @@ TEST_F(RequestInFlight, MayGoWithTheChannel) {
   for (const std::size_t passing : dams) {
     SCOPED_TRACE(passing);
     Dam dam(passing);
-    ScriptedServer server({[](ScriptedPeer& peer) { peer.wait_for_end(); }});
+    ScriptedServer server({[](SessionPeer& peer) { peer.wait_for_end(); }});
     Channel channel("mine", dammed(server, dam));
 
     EXPECT_EQ(call_large(channel, CallOptions().timeout(30ms)).code(),
@@ -316,7 +311,7 @@ Task<Result<std::unique_ptr<Transport>>> make_failing(ScriptedServer& server, st
 TEST_F(RequestInFlight, MayGoWhereverTheConnectionBreaks) {
   std::size_t good = 0;
   for (bool is_good = false; !is_good && good < 100; ++good) {
-    ScriptedServer server({[](ScriptedPeer& peer) { peer.answer_all("good"); }});
+    ScriptedServer server({[](SessionPeer& peer) { peer.answer_all("good"); }});
     Channel channel("mine", ChannelOptions().connector(
                                 [&](const ConnectContext&) { return make_failing(server, good); }));
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers that make a server keep bytes: within the budgets, while others are served at full speed.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <chrono>
 
@@ -59,7 +59,7 @@ std::string asking_for(unsigned replies, unsigned size) {
 
 TEST_F(MemoryBudget, OfAPeerThatStopsReadingHoldsItsStreamsAndNobodyElse) {
   const auto alone = time_of_honest_calls();
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet());
   std::string calls;
   for (StreamId id = 1; id < 200; id += 2)
@@ -73,7 +73,7 @@ TEST_F(MemoryBudget, OfAPeerThatStopsReadingHoldsItsStreamsAndNobodyElse) {
 }
 
 TEST_F(MemoryBudget, OfOneHundredCallsAndAWindowOfZeroIsThatOfTheOutput) {
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet({{SettingId::initial_window_size, 0}}));
   std::string calls;
   for (StreamId id = 1; id < 200; id += 2)
@@ -87,7 +87,7 @@ TEST_F(MemoryBudget, OfOneHundredCallsAndAWindowOfZeroIsThatOfTheOutput) {
 }
 
 TEST_F(MemoryBudget, OfOneHundredLargeRepliesAndAWindowOfZeroIsThatOfTheOutput) {
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet({{SettingId::initial_window_size, 0}}));
   std::string calls;
   for (StreamId id = 1; id < 200; id += 2)
@@ -100,7 +100,7 @@ TEST_F(MemoryBudget, OfOneHundredLargeRepliesAndAWindowOfZeroIsThatOfTheOutput) 
 }
 
 TEST_F(MemoryBudget, OfAThousandMessagesWithoutTheirLastByteIsThatOfTheInput) {
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet());
   EchoRequest request;
   request.set_payload(std::string(60'000, 'x'));
@@ -108,7 +108,7 @@ TEST_F(MemoryBudget, OfAThousandMessagesWithoutTheirLastByteIsThatOfTheInput) {
   const std::string_view most = std::string_view(body).substr(0, body.size() - 1);
   std::string calls;
   for (StreamId id = 1; id < 2'000; id += 2) {
-    calls += frames::headers(id, request_to(unary_path));
+    calls += frames::headers(id, frames::request_block(unary_path));
     for (std::size_t at = 0; at < most.size(); at += 16'384)
       calls += frames::data(id, most.substr(at, 16'384));
   }
@@ -124,11 +124,11 @@ TEST_F(MemoryBudget, OfAThousandMessagesWithoutTheirLastByteIsThatOfTheInput) {
 }
 
 TEST_F(MemoryBudget, OfAThousandAnnouncedMessagesIsNotWhatWasAnnounced) {
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet());
   std::string calls;
   for (StreamId id = 1; id < 2'000; id += 2) {
-    calls += frames::headers(id, request_to(unary_path)) +
+    calls += frames::headers(id, frames::request_block(unary_path)) +
              frames::data(id, std::string(1, '\0') + frames::be32(4'000'000) + "x");
   }
 
@@ -139,11 +139,11 @@ TEST_F(MemoryBudget, OfAThousandAnnouncedMessagesIsNotWhatWasAnnounced) {
 }
 
 TEST_F(MemoryBudget, OfAThousandCallsThatNeverSayAnythingIsSmall) {
-  Wire peer(server_.path());
+  FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet());
   std::string calls;
   for (StreamId id = 1; id < 2'000; id += 2)
-    calls += frames::headers(id, request_to(chat_path));
+    calls += frames::headers(id, frames::request_block(chat_path));
 
   EXPECT_TRUE(peer.say(calls));
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers that connect and say nothing, or stop in the middle of what must be quick: closed after 5
 // s.
+#include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
-#include "integration/wire.hpp"
 
 #include <chrono>
 #include <memory>
@@ -33,20 +33,20 @@ TEST_F(SilentPeer, ThreeHundredOfThemCostLittleAndAreClosedAfterFiveSeconds) {
   ASSERT_TRUE(serves());
   const std::size_t memory_before = resident_bytes(server_.pid());
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<std::unique_ptr<Wire>> silent;
+  std::vector<std::unique_ptr<FramePeer>> silent;
   for (std::size_t i = 0; i < silent_ones; ++i)
-    silent.push_back(std::make_unique<Wire>(server_.path()));
-  Wire half_a_preface(server_.path());
+    silent.push_back(std::make_unique<FramePeer>(server_.path()));
+  FramePeer half_a_preface(server_.path());
   half_a_preface.say(frames::preface().substr(0, 20));
-  Wire no_settings(server_.path());
+  FramePeer no_settings(server_.path());
   no_settings.say(frames::preface());
-  Wire open_block(server_.path());
+  FramePeer open_block(server_.path());
   ASSERT_TRUE(open_block.greet());
-  open_block.say(frames::headers(1, request_to(unary_path), 0));
-  Wire half_a_frame(server_.path());
+  open_block.say(frames::headers(1, frames::request_block(unary_path), 0));
+  FramePeer half_a_frame(server_.path());
   ASSERT_TRUE(half_a_frame.greet());
-  half_a_frame.say(frames::headers(1, request_to(unary_path)).substr(0, 20));
-  Wire idle(server_.path());
+  half_a_frame.say(frames::headers(1, frames::request_block(unary_path)).substr(0, 20));
+  FramePeer idle(server_.path());
   ASSERT_TRUE(idle.greet());
 
   EXPECT_TRUE(serves()) << "beside them";
@@ -76,18 +76,18 @@ TEST_F(SilentPeer, ThreeHundredOfThemCostLittleAndAreClosedAfterFiveSeconds) {
 class DefaultPlaces : public ServerProcessTest {};
 
 TEST_F(DefaultPlaces, BeyondTwoHundredAndFiftySixOfOneUserTheOneIdleForLongestGivesWay) {
-  std::vector<std::unique_ptr<Wire>> peers;
+  std::vector<std::unique_ptr<FramePeer>> peers;
   for (int i = 0; i < 256; ++i) {
-    peers.push_back(std::make_unique<Wire>(server_.path()));
+    peers.push_back(std::make_unique<FramePeer>(server_.path()));
     ASSERT_TRUE(peers.back()->greet()) << i;
   }
 
-  Wire one_more(server_.path());
+  FramePeer one_more(server_.path());
   ASSERT_TRUE(one_more.greet());
 
   EXPECT_TRUE(peers.front()->hear_end());
   EXPECT_EQ(peers.front()->goaway(), http2::ErrorCode::no_error);
-  for (Wire* const peer : {peers[1].get(), &one_more}) {
+  for (FramePeer* const peer : {peers[1].get(), &one_more}) {
     EXPECT_TRUE(peer->say(whole_call(1, unary_path, "")));
     EXPECT_EQ(peer->hear(1).field("grpc-status"), "0");
   }

@@ -69,7 +69,7 @@ class CallStageTest : public LogCheckedTest, protected ManualLoop {
     EXPECT_TRUE(core_->listen(*std::move(listener), PeerPolicy::same_user_or_root()));
     EXPECT_TRUE(core_->start());
     settle();
-    peer_.emplace(path_);
+    peer_.emplace(path_, FramePeer::passive);
     peer_->say_hello();
     settle();
   }
@@ -79,11 +79,8 @@ class CallStageTest : public LogCheckedTest, protected ManualLoop {
     settle();
   }
   std::string status_of(http2::StreamId id) {
-    const std::vector<SentFrame> frames = peer_->heard_on(id);
-    if (frames.empty()) return "no answer";
-    const std::string& block = frames.back().payload;
-    const std::size_t at = block.find("grpc-status");
-    return at == std::string::npos ? "no status" : block.substr(at + 12, 1);
+    peer_->listen();
+    return peer_->stream(id).field("grpc-status");
   }
 
   TempDir folder_;

@@ -19,7 +19,7 @@ using http2::StreamId;
 class FairTurnsTest : public ManualServerTest {
  protected:
   FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
-    FramePeer& peer = peers_.emplace_back(path());
+    FramePeer& peer = peers_.emplace_back(path(), FramePeer::passive);
     peer.say_hello(settings);
     settle();
     return peer;

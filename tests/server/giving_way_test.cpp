@@ -24,7 +24,7 @@ using http2::StreamId;
 class ConnectionsGivingWayTest : public ManualServerTest {
  protected:
   FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
-    FramePeer& peer = peers_.emplace_back(path());
+    FramePeer& peer = peers_.emplace_back(path(), FramePeer::passive);
     peer.say_hello(settings);
     settle();
     advance(1s);
@@ -35,15 +35,11 @@ class ConnectionsGivingWayTest : public ManualServerTest {
     settle();
     return !peer.heard_on(stream).empty();
   }
-  static std::vector<std::uint32_t> goaways(FramePeer& peer) {
-    std::vector<std::uint32_t> codes;
-    for (const SentFrame& frame : peer.heard(FrameType::goaway))
-      codes.push_back(
-          detail::load_be32(reinterpret_cast<const std::byte*>(frame.payload.data()) + 4));
+  static std::vector<ErrorCode> goaways(FramePeer& peer) {
+    std::vector<ErrorCode> codes;
+    for (const HeardFrame& frame : peer.heard(FrameType::goaway))
+      codes.push_back(frame.code());
     return codes;
-  }
-  static std::vector<std::uint32_t> one(ErrorCode code) {
-    return {static_cast<std::uint32_t>(code)};
   }
 
   std::list<FramePeer> peers_;
@@ -57,7 +53,7 @@ TEST_F(ConnectionsGivingWayTest, TheOneWithoutCallsForLongestIsToldToGo) {
   FramePeer& newcomer = comes();
 
   EXPECT_TRUE(idle.has_ended());
-  EXPECT_EQ(goaways(idle), one(ErrorCode::no_error));
+  EXPECT_EQ(goaways(idle), std::vector{ErrorCode::no_error});
   EXPECT_TRUE(log_capture().take("idle for longest"));
   EXPECT_FALSE(used.has_ended());
   EXPECT_TRUE(is_served(newcomer));
@@ -118,7 +114,7 @@ TEST_F(ConnectionsGivingWayTest, WhoHoldsMostOutputGoesWhenAllHoldTooMuch) {
   settle();
 
   EXPECT_TRUE(more.has_ended());
-  EXPECT_EQ(goaways(more), one(ErrorCode::enhance_your_calm));
+  EXPECT_EQ(goaways(more), std::vector{ErrorCode::enhance_your_calm});
   EXPECT_FALSE(less.has_ended());
   EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
 }
@@ -179,7 +175,7 @@ TEST_F(HandlersThatSleepTest, TheirMessagesCountToTheTotal) {
   FramePeer& peer = wake_all_that_slept(/*max_total=*/1024 * 1024);
 
   EXPECT_TRUE(peer.has_ended());
-  EXPECT_EQ(goaways(peer), one(ErrorCode::enhance_your_calm));
+  EXPECT_EQ(goaways(peer), std::vector{ErrorCode::enhance_your_calm});
   const std::string why = peer.heard(FrameType::goaway).at(0).payload;
   EXPECT_NE(why.find("max_total_buffered_output"), std::string::npos) << why;
 }
@@ -198,7 +194,7 @@ TEST_F(HandlersThatSleepTest, BelowTheTotalTheyWaitAndAllAreAnswered) {
   }
 
   std::size_t bytes = 0;
-  for (const SentFrame& frame : peer.heard(FrameType::data))
+  for (const HeardFrame& frame : peer.heard(FrameType::data))
     bytes += frame.payload.size();
   EXPECT_EQ(bytes, 15 * framed(text_of(std::string(100'000, 'x'))).size());
 }
@@ -222,7 +218,7 @@ TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {
   send(less, 3, 128);
 
   EXPECT_TRUE(more.has_ended());
-  EXPECT_EQ(goaways(more), one(ErrorCode::enhance_your_calm));
+  EXPECT_EQ(goaways(more), std::vector{ErrorCode::enhance_your_calm});
   EXPECT_FALSE(less.has_ended());
   EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers that throw, that do not listen, that are elsewhere when their call or server goes.
 #include "server/manual_server.hpp"
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/session_peer.hpp"
 
 #include <nearcall/thread_pool.hpp>
 
@@ -222,9 +222,9 @@ TEST_F(HandlerTest, OneThatWritesOnAnotherThreadIsToldWhatToDo) {
     }).join();
     co_return Status();
   };
-  RawClient client(path());
+  SessionPeer client(path());
 
-  const auto answer = client.call(RawClient::request_to("/test.Scripted/Chat"), framed(Text()));
+  const auto answer = client.call(SessionPeer::request_to("/test.Scripted/Chat"), framed(Text()));
 
   EXPECT_TRUE(answer);
 }
@@ -256,8 +256,8 @@ TEST_F(HandlerTest, OneThatGoesOnAfterItsCancellationHarmsNobody) {
     return body(call, requests, replies, has_ended);
   };
   {
-    RawClient client(path());
-    client.open(RawClient::request_to("/test.Scripted/Chat"));
+    SessionPeer client(path());
+    client.open(SessionPeer::request_to("/test.Scripted/Chat"));
     ASSERT_TRUE(is_serving()) << "its call was begun before this one";
   }
 
@@ -283,8 +283,8 @@ TEST_F(HandlerTest, OneThatIsElsewhereOutlivesItsConnection) {
   start();
   service_.on_unary = on_the_pool();
   {
-    RawClient client(path());
-    http2::Stream& stream = client.open(RawClient::request_to("/test.Scripted/Unary"));
+    SessionPeer client(path());
+    http2::Stream& stream = client.open(SessionPeer::request_to("/test.Scripted/Unary"));
     client.send(stream, framed(text_of("x")), /*end_stream=*/true);
     ASSERT_TRUE(arrived_.wait_for(1));
   }
@@ -359,23 +359,16 @@ class HandlerAnswerTest : public ManualServerTest {
     server_->listen(target());
     EXPECT_TRUE(server_->start());
     settle();
-    peer_.emplace(path());
+    peer_.emplace(path(), FramePeer::passive);
   }
   void hello(std::initializer_list<http2::Setting> settings = {}) {
     peer_->say_hello(settings);
     settle();
   }
   /// All header fields that came, of headers and trailers.
-  std::map<std::string, std::string> fields() {
-    std::map<std::string, std::string> all;
-    http2::HpackDecoder decoder;
-    for (const SentFrame& frame : peer_->heard(http2::FrameType::headers)) {
-      http2::HeaderList list;
-      EXPECT_TRUE(decoder.decode(detail::as_bytes(frame.payload), list));
-      for (const detail::HeaderView& field : list.fields())
-        all[std::string(field.name)] = field.value;
-    }
-    return all;
+  auto fields() {
+    peer_->listen();
+    return peer_->stream(1).fields;
   }
 
   ScriptedService scripted_;
@@ -392,7 +385,7 @@ TEST_F(HandlerAnswerTest, OneThatLeavesRequestsUnreadSendsTrailersAndThenNoError
   peer_->say(frames::data(1, framed(text_of("unread"))));
   settle();
 
-  const std::vector<SentFrame> frames = peer_->heard_on(1);
+  const std::vector<HeardFrame> frames = peer_->heard_on(1);
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_EQ(frames[0].header.type, http2::FrameType::headers);
   EXPECT_TRUE(frames[0].header.has(frames::flag::end_stream));
@@ -432,7 +425,7 @@ class LargeMetadataTest : public HandlerAnswerTest {
 TEST_F(LargeMetadataTest, TrailersUpToThePeersLimitGoAndOneByteMoreDoesNotButTheCallStaysOk) {
   constexpr std::uint32_t size = 300;
   for (const bool fits : {true, false}) {
-    peer_.emplace(path());
+    peer_.emplace(path(), FramePeer::passive);
     scripted_.on_unary = [](ServerContext& call, Text request) -> Task<Result<Text>> {
       call.add_trailer("key", std::string(size, 'v'));
       co_return request;

@@ -50,7 +50,7 @@ class IdleMemoryTest : public test::ManualServerTest {
   /// Connections that have said hello and made that many calls each, which the server has not seen.
   void connect(int calls) {
     for (int i = 0; i < connections; ++i) {
-      peers_.push_back(std::make_unique<test::FramePeer>(path()));
+      peers_.push_back(std::make_unique<test::FramePeer>(path(), test::FramePeer::passive));
       peers_.back()->say_hello();
       for (int call = 0; call < calls; ++call) {
         peers_.back()->ask_whole(static_cast<http2::StreamId>(2 * call + 1), "/test.Wrapper/Echo");
@@ -101,7 +101,7 @@ TEST_F(IdleMemoryTest, OneMoreIdleConnectionCostsLessThanFourKibibytes) {
 
 TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
   start();
-  test::FramePeer peer(path());
+  test::FramePeer peer(path(), test::FramePeer::passive);
   peer.say_hello();
   for (int round = 0; round < 6; ++round) {
     const auto id = static_cast<http2::StreamId>(2 * round + 1);
@@ -117,7 +117,7 @@ class CutFrameTest : public test::ManualServerTest {
  protected:
   std::ptrdiff_t kept_of(const std::string& frame, const test::LimitSet& limits) {
     start(ServerOptions().limits(limits));
-    test::FramePeer peer(path());
+    test::FramePeer peer(path(), test::FramePeer::passive);
     peer.say_hello();
     settle();
     const std::ptrdiff_t before = allocated;

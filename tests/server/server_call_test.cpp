@@ -3,8 +3,8 @@
 #include "server/server_call.hpp"
 
 #include "server/manual_server.hpp"
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/session_peer.hpp"
 
 #include <gmock/gmock.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const RawClient::Fields echo_request = RawClient::request_to("/test.Wrapper/Echo");
+const SessionPeer::Fields echo_request = SessionPeer::request_to("/test.Wrapper/Echo");
 
 class ServerCallTest : public WrapperServerTest {
  protected:
@@ -114,7 +114,7 @@ class BusyServerTest : public ManualServerTest {
  protected:
   BusyServerTest() {
     start(ServerOptions().busy_handler_warning(50ms));
-    peer_.emplace(path());
+    peer_.emplace(path(), FramePeer::passive);
     peer_->say_hello();
     settle();
   }
@@ -152,7 +152,7 @@ TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopLaterOnIsLoggedToo) {
 }
 
 TEST_F(ServerCallTest, ACallWithoutARequestIsUnimplemented) {
-  RawClient client(path());
+  SessionPeer client(path());
 
   const auto answer = client.answer_to(client.open(echo_request, /*end_stream=*/true));
 
@@ -161,7 +161,7 @@ TEST_F(ServerCallTest, ACallWithoutARequestIsUnimplemented) {
 }
 
 TEST_F(ServerCallTest, ACallWithTwoRequestsIsUnimplemented) {
-  RawClient client(path());
+  SessionPeer client(path());
   const std::string one = framed(text_of("one"));
 
   const auto answer = client.call(echo_request, one + one);
@@ -171,7 +171,7 @@ TEST_F(ServerCallTest, ACallWithTwoRequestsIsUnimplemented) {
 }
 
 TEST_F(ServerCallTest, ACallWithTwoRequestsIsUnimplementedIfTheEndComesLater) {
-  RawClient client(path());
+  SessionPeer client(path());
   const std::string one = framed(text_of("one"));
   http2::Stream& stream = client.open(echo_request);
   client.send(stream, one + one, /*end_stream=*/false);
@@ -185,7 +185,7 @@ TEST_F(ServerCallTest, ACallWithTwoRequestsIsUnimplementedIfTheEndComesLater) {
 }
 
 TEST_F(ServerCallTest, ARequestThatComesByteByByteIsOneRequest) {
-  RawClient client(path());
+  SessionPeer client(path());
   http2::Stream& stream = client.open(echo_request);
   for (const char byte : framed(text_of("slowly")))
     client.send(stream, std::string_view(&byte, 1), /*end_stream=*/false);
@@ -198,7 +198,7 @@ TEST_F(ServerCallTest, ARequestThatComesByteByByteIsOneRequest) {
 }
 
 TEST_F(ServerCallTest, ARequestThatIsCutOffIsInternal) {
-  RawClient client(path());
+  SessionPeer client(path());
 
   const auto answer = client.call(echo_request, framed(text_of("cut off")).substr(0, 8));
 
@@ -207,7 +207,7 @@ TEST_F(ServerCallTest, ARequestThatIsCutOffIsInternal) {
 }
 
 TEST_F(ServerCallTest, BytesThatAreNoMessageAreInternal) {
-  RawClient client(path());
+  SessionPeer client(path());
 
   const auto answer = client.call(echo_request, std::string("\0\0\0\0\2\x0a\x7f", 7));
 
@@ -217,7 +217,7 @@ TEST_F(ServerCallTest, BytesThatAreNoMessageAreInternal) {
 }
 
 TEST_F(ServerCallTest, ARequestOverTheLimitIsRefusedByItsLengthAlone) {
-  RawClient client(path());
+  SessionPeer client(path());
   http2::Stream& stream = client.open(echo_request);
 
   client.send(stream, std::string("\0\0\0\x03\xe9", 5), /*end_stream=*/false);  // 1001 bytes
@@ -238,8 +238,8 @@ TEST_F(ServerCallTest, ARequestAtTheLimitIsTaken) {
 }
 
 TEST_F(ServerCallTest, ItsDeadlineEndsItAtTheServerToo) {
-  RawClient client(path());
-  RawClient::Fields hold = RawClient::request_to("/test.Wrapper/Hold");
+  SessionPeer client(path());
+  SessionPeer::Fields hold = SessionPeer::request_to("/test.Wrapper/Hold");
   hold.push_back({"grpc-timeout", "1m"});
 
   const auto answer = client.call(hold, framed(Text()));
@@ -250,8 +250,8 @@ TEST_F(ServerCallTest, ItsDeadlineEndsItAtTheServerToo) {
 }
 
 TEST_F(ServerCallTest, ATimeoutThatCannotBeReadIsInternal) {
-  RawClient client(path());
-  RawClient::Fields fields = echo_request;
+  SessionPeer client(path());
+  SessionPeer::Fields fields = echo_request;
   fields.push_back({"grpc-timeout", "soon"});
 
   const auto answer = client.call(fields, framed(Text()));
@@ -290,9 +290,9 @@ TEST_F(ServerCallTest, RepliesOfAStreamKeepTheirOrder) {
 }
 
 TEST_F(ServerCallTest, AStreamThatReadsABadMessageEndsInternal) {
-  RawClient client(path());
+  SessionPeer client(path());
 
-  const auto answer = client.call(RawClient::request_to("/test.Wrapper/Chat"),
+  const auto answer = client.call(SessionPeer::request_to("/test.Wrapper/Chat"),
                                   framed(text_of("good")) + std::string("\0\0\0\0\2\x0a\x7f", 7));
 
   ASSERT_TRUE(answer);

@@ -3,8 +3,9 @@
 #include "server/server_connection.hpp"
 
 #include "server/manual_server.hpp"
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/io.hpp"
+#include "support/session_peer.hpp"
 
 #include <gmock/gmock.h>
 
@@ -31,10 +32,10 @@ class ServerConnectionTest : public WrapperServerTest {
 };
 
 TEST_F(ServerConnectionTest, ARequestIsAnswered) {
-  RawClient client(path());
+  SessionPeer client(path());
 
   const auto answer =
-      client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(text_of("a")));
+      client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(text_of("a")));
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at(":status"), "200");
@@ -44,9 +45,9 @@ TEST_F(ServerConnectionTest, ARequestIsAnswered) {
 }
 
 TEST_F(ServerConnectionTest, AnUnknownServiceIsNamed) {
-  RawClient client(path());
+  SessionPeer client(path());
 
-  const auto answer = client.call(RawClient::request_to("/test.Nothing/Echo"), framed(Text()));
+  const auto answer = client.call(SessionPeer::request_to("/test.Nothing/Echo"), framed(Text()));
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at(":status"), "200");
@@ -55,9 +56,9 @@ TEST_F(ServerConnectionTest, AnUnknownServiceIsNamed) {
 }
 
 TEST_F(ServerConnectionTest, AnUnknownMethodIsNamed) {
-  RawClient client(path());
+  SessionPeer client(path());
 
-  const auto answer = client.call(RawClient::request_to("/test.Wrapper/Nothing"), framed(Text()));
+  const auto answer = client.call(SessionPeer::request_to("/test.Wrapper/Nothing"), framed(Text()));
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at("grpc-status"), unimplemented);
@@ -65,9 +66,9 @@ TEST_F(ServerConnectionTest, AnUnknownMethodIsNamed) {
 }
 
 TEST_F(ServerConnectionTest, APathThatIsNoneIsUnimplementedToo) {
-  RawClient client(path());
+  SessionPeer client(path());
   for (const char* bad_path : {"/", "/Echo", "//", "/test.Wrapper/", "/a/b/c"}) {
-    const auto answer = client.call(RawClient::request_to(bad_path), framed(Text()));
+    const auto answer = client.call(SessionPeer::request_to(bad_path), framed(Text()));
 
     ASSERT_TRUE(answer) << bad_path;
     EXPECT_EQ(answer->fields.at("grpc-status"), unimplemented) << bad_path;
@@ -76,10 +77,10 @@ TEST_F(ServerConnectionTest, APathThatIsNoneIsUnimplementedToo) {
 }
 
 TEST_F(ServerConnectionTest, WhatIsNoCallOfGrpcGetsAnHttpStatus) {
-  RawClient client(path());
-  RawClient::Fields get = RawClient::request_to("/test.Wrapper/Echo");
+  SessionPeer client(path());
+  SessionPeer::Fields get = SessionPeer::request_to("/test.Wrapper/Echo");
   get[0].value = "GET";
-  RawClient::Fields json = RawClient::request_to("/test.Wrapper/Echo");
+  SessionPeer::Fields json = SessionPeer::request_to("/test.Wrapper/Echo");
   json.back().value = "application/json";
 
   const auto to_get = client.call(get, "");
@@ -91,11 +92,11 @@ TEST_F(ServerConnectionTest, WhatIsNoCallOfGrpcGetsAnHttpStatus) {
 }
 
 TEST_F(ServerConnectionTest, TheSameConnectionServesOnAfterARejection) {
-  RawClient client(path());
-  ASSERT_TRUE(client.call(RawClient::request_to("/no/such"), framed(Text())));
+  SessionPeer client(path());
+  ASSERT_TRUE(client.call(SessionPeer::request_to("/no/such"), framed(Text())));
 
   const auto answer =
-      client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(text_of("b")));
+      client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(text_of("b")));
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->body, framed(text_of("b")));
@@ -137,8 +138,8 @@ TEST_F(ServerConnectionTest, AFrameThatBreaksTheRulesIsAnsweredWithGoaway) {
 
 TEST_F(ServerConnectionTest, APeerThatLeavesInTheMiddleOfAMessageCancelsItsCall) {
   {
-    RawClient client(path());
-    http2::Stream& call = client.open(RawClient::request_to("/test.Wrapper/Chat"));
+    SessionPeer client(path());
+    http2::Stream& call = client.open(SessionPeer::request_to("/test.Wrapper/Chat"));
     client.send(call, framed(text_of("half")).substr(0, 7), /*end_stream=*/false);
     ASSERT_TRUE(service_.started.wait_for(1));
   }
@@ -147,9 +148,9 @@ TEST_F(ServerConnectionTest, APeerThatLeavesInTheMiddleOfAMessageCancelsItsCall)
 }
 
 TEST_F(ServerConnectionTest, AResetCancelsItsCallAndNoOther) {
-  RawClient client(path());
-  http2::Stream& dropped = client.open(RawClient::request_to("/test.Wrapper/Chat"));
-  http2::Stream& kept = client.open(RawClient::request_to("/test.Wrapper/Chat"));
+  SessionPeer client(path());
+  http2::Stream& dropped = client.open(SessionPeer::request_to("/test.Wrapper/Chat"));
+  http2::Stream& kept = client.open(SessionPeer::request_to("/test.Wrapper/Chat"));
   ASSERT_TRUE(service_.started.wait_for(2));
 
   client.reset(dropped);
@@ -162,8 +163,8 @@ TEST_F(ServerConnectionTest, AResetCancelsItsCallAndNoOther) {
 }
 
 TEST_F(ServerConnectionTest, AnIdleConnectionIsToldAndClosedAtStop) {
-  RawClient client(path());
-  ASSERT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+  SessionPeer client(path());
+  ASSERT_TRUE(client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
 
   server_->stop();
 
@@ -199,13 +200,13 @@ class ServerConnectionTimeTest : public ManualServerTest {
   }
   std::vector<http2::StreamId> goaways(FramePeer& peer) {
     std::vector<http2::StreamId> last_ids;
-    for (const SentFrame& frame : peer.heard(http2::FrameType::goaway))
-      last_ids.push_back(frame.last_id());
+    for (const HeardFrame& frame : peer.heard(http2::FrameType::goaway))
+      last_ids.push_back(frame.number_at(0));
     return last_ids;
   }
   /// The PING that the server wants an answer to.
   std::string drain_ping(FramePeer& peer) {
-    const std::vector<SentFrame> pings = peer.heard(http2::FrameType::ping);
+    const std::vector<HeardFrame> pings = peer.heard(http2::FrameType::ping);
     EXPECT_EQ(pings.size(), 1U);
     return pings.empty() ? std::string() : pings.front().payload;
   }
@@ -213,8 +214,8 @@ class ServerConnectionTimeTest : public ManualServerTest {
 
 TEST_F(ServerConnectionTimeTest, APeerThatSaysNothingIsClosedAfterFiveSeconds) {
   start();
-  FramePeer silent(path());
-  FramePeer half(path());
+  FramePeer silent(path(), FramePeer::passive);
+  FramePeer half(path(), FramePeer::passive);
   half.say(frames::preface());
   settle();
 
@@ -230,7 +231,7 @@ TEST_F(ServerConnectionTimeTest, APeerThatSaysNothingIsClosedAfterFiveSeconds) {
 
 TEST_F(ServerConnectionTimeTest, APeerThatHasSaidHelloMayBeSilent) {
   start();
-  FramePeer idle(path());
+  FramePeer idle(path(), FramePeer::passive);
   idle.say_hello();
   settle();
 
@@ -241,7 +242,7 @@ TEST_F(ServerConnectionTimeTest, APeerThatHasSaidHelloMayBeSilent) {
 
 TEST_F(ServerConnectionTimeTest, AHeaderBlockThatStaysOpenIsClosedAfterFiveSeconds) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello();
   peer.say(frames::headers(1, frames::request_block(), /*flags=*/0));
   settle();
@@ -256,7 +257,7 @@ TEST_F(ServerConnectionTimeTest, AHeaderBlockThatStaysOpenIsClosedAfterFiveSecon
 
 TEST_F(ServerConnectionTimeTest, AHeaderBlockThatCameWhileTheLoopWasBusyCameInTime) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello();
   const std::string block = frames::headers(1, frames::request_block());
   peer.say(block.substr(0, block.size() - 1));
@@ -271,7 +272,7 @@ TEST_F(ServerConnectionTimeTest, AHeaderBlockThatCameWhileTheLoopWasBusyCameInTi
 
 TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   begin_chat(peer);
 
   stop();
@@ -286,7 +287,7 @@ TEST_F(ServerConnectionTimeTest, AStopIsToldInTwoPhasesAHundredMillisecondsApart
 
 TEST_F(ServerConnectionTimeTest, AnAnswerToThePingBringsTheSecondPhaseAtOnce) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   begin_chat(peer);
   stop();
 
@@ -301,7 +302,7 @@ TEST_F(ServerConnectionTimeTest, AnAnswerToThePingBringsTheSecondPhaseAtOnce) {
 
 TEST_F(ServerConnectionTimeTest, ACallThatWasOnItsWayWhenTheStopBeganIsServed) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello();
   settle();
   stop();
@@ -319,7 +320,7 @@ TEST_F(ServerConnectionTimeTest, ACallThatWasOnItsWayWhenTheStopBeganIsServed) {
 
 TEST_F(ServerConnectionTimeTest, AConnectionThatNobodyHasAcceptedWhenTheStopBeganIsServed) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello();
   peer.ask_whole(1, "/test.Wrapper/Echo");
 
@@ -335,7 +336,7 @@ TEST_F(ServerConnectionTimeTest, AConnectionThatNobodyHasAcceptedWhenTheStopBega
 
 TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   begin_chat(peer);
   stop();
   advance(100ms);
@@ -349,7 +350,7 @@ TEST_F(ServerConnectionTimeTest, ACallAfterTheSecondPhaseIsNotBegun) {
 
 TEST_F(ServerConnectionTimeTest, TheNameGoesAtOnceAndTheServerWithTheLastCall) {
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   begin_chat(peer);
   stop();
   EXPECT_NE(::access(path().c_str(), F_OK), 0);
@@ -369,7 +370,7 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThir
     return text_of(std::string(3'500'000, 'x'));
   };
   start(ServerOptions().drain_timeout(1h));
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello({{http2::SettingId::initial_window_size, window}});
   peer.say(frames::window_update(0, window));
   peer.ask_whole(1, "/test.Wrapper/Echo");
@@ -381,7 +382,7 @@ TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpByNotReadingEndsAfterThir
 
 TEST_F(ServerConnectionTimeTest, ADrainThatAPeerHoldsUpWithAClosedWindowEndsAfterThirtySeconds) {
   start(ServerOptions().drain_timeout(1h));
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello({{http2::SettingId::initial_window_size, 0}});
   peer.ask_whole(1, "/test.Wrapper/Echo", text_of("hello"));
   settle();
@@ -398,7 +399,7 @@ class ClosedWindowTest : public ServerConnectionTimeTest {
     ConnectionLimits limits;
     limits.max_concurrent_streams = 1;
     start(ServerOptions().limits(limits));
-    peer_.emplace(path());
+    peer_.emplace(path(), FramePeer::passive);
     peer_->say_hello({{http2::SettingId::initial_window_size, 0}});
   }
   /// It is alive all the time.
@@ -410,12 +411,8 @@ class ClosedWindowTest : public ServerConnectionTimeTest {
     EXPECT_FALSE(peer_->has_ended());
   }
   std::optional<http2::ErrorCode> reset_of(http2::StreamId id) {
-    for (const SentFrame& frame : peer_->heard_on(id)) {
-      if (frame.header.type != http2::FrameType::rst_stream) continue;
-      return static_cast<http2::ErrorCode>(
-          detail::load_be32(reinterpret_cast<const std::byte*>(frame.payload.data())));
-    }
-    return std::nullopt;
+    peer_->listen();
+    return peer_->stream(id).reset;
   }
 
   std::optional<FramePeer> peer_;
@@ -473,7 +470,7 @@ TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsA
     return text_of(std::string(size, 'x'));
   };
   start();
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   peer.say_hello({{http2::SettingId::initial_window_size, window}});
   peer.say(frames::window_update(0, window));
   peer.ask_whole(1, "/test.Wrapper/Echo");
@@ -484,7 +481,7 @@ TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsA
   for (int round = 0; round < 1000 && came < size && !peer.has_ended(); ++round) {
     settle();
     came = 0;
-    for (const SentFrame& data : peer.heard(http2::FrameType::data))
+    for (const HeardFrame& data : peer.heard(http2::FrameType::data))
       came += data.payload.size();
   }
 
@@ -494,7 +491,7 @@ TEST_F(ServerConnectionTimeTest, AReaderThatPausesWhenTheHandlerIsDoneStillGetsA
 
 TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsWhatIsLeft) {
   start(ServerOptions().drain_timeout(10s));
-  FramePeer peer(path());
+  FramePeer peer(path(), FramePeer::passive);
   begin_chat(peer);
   stop();
   advance(9999ms);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ServerContext: what a handler learns of its call, and what it can say besides its reply.
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
 #include "support/fake_server_call.hpp"
+#include "support/session_peer.hpp"
 
 #include <nearcall/server_context.hpp>
 
@@ -91,9 +91,9 @@ TEST_F(ServerContextTest, HeadersAndTrailersReachTheClient) {
     context.add_header("early", "1").add_trailer("late", "2");
     return request;
   };
-  RawClient client(path());
+  SessionPeer client(path());
 
-  const auto answer = client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text()));
+  const auto answer = client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text()));
 
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->fields.at("early"), "1");
@@ -134,8 +134,8 @@ TEST_F(ServerContextTest, HeadersThatComeTooLateAreAMistakeAndTrailersAreNot) {
 }
 
 TEST_F(ServerContextTest, UntilEndingEndsWithTheServersStop) {
-  RawClient client(path());
-  http2::Stream& held = client.open(RawClient::request_to("/test.Wrapper/Hold"));
+  SessionPeer client(path());
+  http2::Stream& held = client.open(SessionPeer::request_to("/test.Wrapper/Hold"));
   client.send(held, framed(text_of("either")), /*end_stream=*/true);
   ASSERT_TRUE(service_.started.wait_for(1));
 
@@ -148,8 +148,8 @@ TEST_F(ServerContextTest, UntilEndingEndsWithTheServersStop) {
 }
 
 TEST_F(ServerContextTest, UntilEndingEndsWithTheClientsCancellation) {
-  RawClient client(path());
-  http2::Stream& held = client.open(RawClient::request_to("/test.Wrapper/Hold"));
+  SessionPeer client(path());
+  http2::Stream& held = client.open(SessionPeer::request_to("/test.Wrapper/Hold"));
   client.send(held, framed(text_of("either")), /*end_stream=*/true);
   ASSERT_TRUE(service_.started.wait_for(1));
 

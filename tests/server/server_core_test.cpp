@@ -2,8 +2,9 @@
 // ServerCore: connections are spread over the loops, and all loops drain before it is over.
 #include "server/server_core.hpp"
 
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/io.hpp"
+#include "support/session_peer.hpp"
 
 #include <pthread.h>
 
@@ -42,10 +43,10 @@ class ServerCoreTest : public WrapperServerTest {
 TEST_F(ServerCoreTest, SpreadsConnectionsEvenlyOverItsLoops) {
   note_threads();
   start(ServerOptions().threads(3));
-  std::list<RawClient> clients;
+  std::list<SessionPeer> clients;
   for (int i = 0; i < 6; ++i) {
-    RawClient& client = clients.emplace_back(path());
-    ASSERT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+    SessionPeer& client = clients.emplace_back(path());
+    ASSERT_TRUE(client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
   }
 
   EXPECT_EQ(calls_on_.size(), 3U);
@@ -56,17 +57,17 @@ TEST_F(ServerCoreTest, SpreadsConnectionsEvenlyOverItsLoops) {
 TEST_F(ServerCoreTest, AConnectionStaysOnItsLoop) {
   note_threads();
   start(ServerOptions().threads(4));
-  RawClient client(path());
+  SessionPeer client(path());
   for (int i = 0; i < 5; ++i)
-    ASSERT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+    ASSERT_TRUE(client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
 
   EXPECT_EQ(calls_on_.size(), 1U);
 }
 
 TEST_F(ServerCoreTest, IdleLoopsDoNotHoldUpTheStop) {
   start(ServerOptions().threads(4));
-  RawClient only(path());
-  ASSERT_TRUE(only.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+  SessionPeer only(path());
+  ASSERT_TRUE(only.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
 
   server_->stop();
   server_->wait();
@@ -81,12 +82,12 @@ TEST_F(ServerCoreTest, CallsOfThoseThatWaitToBeAcceptedWhenTheStopBeginsAreServe
     return request;
   };
   start(ServerOptions().threads(2).busy_handler_warning(std::chrono::hours(1)));
-  RawClient holder(path());
-  const RawClient::Fields echo = RawClient::request_to("/test.Wrapper/Echo");
+  SessionPeer holder(path());
+  const SessionPeer::Fields echo = SessionPeer::request_to("/test.Wrapper/Echo");
   http2::Stream& held = holder.open(echo);
   holder.send(held, framed(text_of("hold")), /*end_stream=*/true);
   ASSERT_TRUE(service_.started.wait_for(1)) << "on the first loop, which accepts nobody now";
-  std::list<std::pair<RawClient, http2::Stream*>> waiting;
+  std::list<std::pair<SessionPeer, http2::Stream*>> waiting;
   for (int i = 0; i < 6; ++i) {
     auto& [client, stream] = waiting.emplace_back(path(), nullptr);
     stream = &client.open(echo);
@@ -109,8 +110,8 @@ TEST_F(ServerCoreTest, CallsOfThoseThatWaitToBeAcceptedWhenTheStopBeginsAreServe
 TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
   start(ServerOptions().max_connections(1));
   {
-    RawClient first(path());
-    http2::Stream& call = first.open(RawClient::request_to("/test.Wrapper/Hold"));
+    SessionPeer first(path());
+    http2::Stream& call = first.open(SessionPeer::request_to("/test.Wrapper/Hold"));
     first.send(call, framed(Text()), /*end_stream=*/true);
     ASSERT_TRUE(service_.started.wait_for(1));
     const std::unique_ptr<Transport> second = connect_raw(path());
@@ -159,10 +160,10 @@ TEST_F(ServerCoreTest, KeepsAServiceThatItIsGivenAndNamesIt) {
   server.add_service(std::make_unique<WrapperService>());
   server.listen(target());
   ASSERT_TRUE(server.start());
-  RawClient client(path());
+  SessionPeer client(path());
 
   EXPECT_EQ(server.services(), std::vector<std::string>{"test.Wrapper"});
-  EXPECT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+  EXPECT_TRUE(client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
 }
 
 /// While it lives the process gets no thread: each would need a stack that nobody has.
@@ -204,8 +205,8 @@ TEST_F(ServerCoreTest, WithoutThreadsItDoesNotStartAndMayBeStartedLater) {
 
   ASSERT_TRUE(server.start());
 
-  RawClient client(path());
-  EXPECT_TRUE(client.call(RawClient::request_to("/test.Wrapper/Echo"), framed(Text())));
+  SessionPeer client(path());
+  EXPECT_TRUE(client.call(SessionPeer::request_to("/test.Wrapper/Echo"), framed(Text())));
 }
 
 TEST_F(ServerCoreTest, MayBeDestroyedWhileItsLoopsAreThroughWithTheirDrain) {

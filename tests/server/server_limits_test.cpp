@@ -35,7 +35,7 @@ class ServerLimitsTest : public ManualServerTest {
 
   void start_with(const LimitSet& limits) {
     start(ServerOptions().limits(limits).drain_timeout(1h));
-    peer_.emplace(path());
+    peer_.emplace(path(), FramePeer::passive);
   }
   /// And past the handshake.
   void greet(const LimitSet& limits, std::initializer_list<http2::Setting> settings = {}) {
@@ -73,8 +73,8 @@ class ServerLimitsTest : public ManualServerTest {
   /// The streams that were reset, with that code.
   std::size_t resets(ErrorCode code) {
     std::size_t count = 0;
-    for (const SentFrame& frame : peer_->heard(FrameType::rst_stream))
-      count += frame.last_id() == static_cast<std::uint32_t>(code) ? 1U : 0U;
+    for (const HeardFrame& frame : peer_->heard(FrameType::rst_stream))
+      count += frame.code() == code ? 1U : 0U;
     return count;
   }
 
@@ -305,8 +305,8 @@ TEST_F(ServerLimitsTest, MaxBufferedInput) {
   greet({.max_concurrent_streams = 10, .max_buffered_input = budget});
 
   std::size_t window = http2::default_setting::initial_window_size;
-  for (const SentFrame& frame : peer_->heard(FrameType::window_update))
-    window += frame.header.stream == 0 ? frame.last_id() : 0;
+  for (const HeardFrame& frame : peer_->heard(FrameType::window_update))
+    window += frame.header.stream == 0 ? frame.number_at(0) : 0;
 
   EXPECT_LE(window, budget);
   EXPECT_GT(window, budget / 2);
@@ -465,7 +465,7 @@ TEST_F(ServerOutputLimitsTest, MaxSentHeaderListSize) {
   peer_->ask_whole(1, echo);
   settle();
 
-  const std::vector<SentFrame> answer = peer_->heard_on(1);
+  const std::vector<HeardFrame> answer = peer_->heard_on(1);
   ASSERT_EQ(answer.size(), 1U);
   EXPECT_LT(answer[0].payload.size(), 2048U);
   EXPECT_TRUE(log_capture().take("max_sent_header_list_size"));

@@ -2,8 +2,10 @@
 // ServerLoop: a drain that is waited for, one that is forced, and handlers that do not listen.
 #include "server/server_loop.hpp"
 
-#include "server/raw_client.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/io.hpp"
+#include "support/session_peer.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <future>
 
@@ -63,8 +65,8 @@ TEST_F(ServerLoopTest, AHandlerThatDoesNotListenIsDestroyedAndTheLogSaysSo) {
 
 TEST_F(ServerLoopTest, TheConnectionClosesWhenItsLastCallIsOver) {
   start();
-  RawClient client(path());
-  http2::Stream& under_way = client.open(RawClient::request_to("/test.Wrapper/Chat"));
+  SessionPeer client(path());
+  http2::Stream& under_way = client.open(SessionPeer::request_to("/test.Wrapper/Chat"));
   ASSERT_TRUE(service_.started.wait_for(1));
 
   server_->stop();

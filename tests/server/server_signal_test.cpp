@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server::run() and the signals that end it.
-#include "server/raw_client.hpp"
 #include "server/server_fixture.hpp"
 #include "support/child_process.hpp"
+#include "support/session_peer.hpp"
 
 #include <nearcall/server.hpp>
 
@@ -83,8 +83,8 @@ TEST_P(ServerSignalTest, ASecondOneCancelsTheCallsThatAreLeft) {
   });
   listening.leave_raising_to_others();
   ASSERT_TRUE(listening.wait());
-  RawClient client(folder_.file("s"));
-  http2::Stream& call = client.open(RawClient::request_to("/test.Wrapper/Chat"));
+  SessionPeer client(folder_.file("s"));
+  http2::Stream& call = client.open(SessionPeer::request_to("/test.Wrapper/Chat"));
   client.send(call, framed(text_of("begun")), /*end_stream=*/false);
 
   ASSERT_EQ(::kill(child.pid(), GetParam()), 0);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: where it listens and where it refuses to, how it runs and how it stops.
-#include "server/raw_client.hpp"
 #include "server/server_fixture.hpp"
 #include "support/child_process.hpp"
+#include "support/io.hpp"
 #include "support/sanitized.hpp"
+#include "support/session_peer.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>

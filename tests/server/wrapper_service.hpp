@@ -3,6 +3,7 @@
 #pragma once
 
 #include "support/log_capture.hpp"
+#include "support/messages.hpp"
 #include "support/temp_dir.hpp"
 
 #include <nearcall/async_event.hpp>
@@ -11,7 +12,6 @@
 #include <nearcall/server.hpp>
 #include <nearcall/service.hpp>
 
-#include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -25,14 +25,6 @@
 #include <utility>
 
 namespace nearcall::test {
-
-using Text = google::protobuf::StringValue;
-
-inline Text text_of(std::string value) {
-  Text text;
-  text.set_value(std::move(value));
-  return text;
-}
 
 /// Counts what happens on other threads.
 class Occasions {

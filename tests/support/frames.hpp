@@ -107,10 +107,10 @@ inline std::string block(std::initializer_list<http2::HeaderField> fields) {
   encoder.encode(literal, bytes);
   return std::string(detail::as_text(bytes));
 }
-inline std::string request_block() {
+inline std::string request_block(std::string_view path = "/a.B/C") {
   return block({{":method", "POST"},
                 {":scheme", "http"},
-                {":path", "/a.B/C"},
+                {":path", path},
                 {":authority", "localhost"},
                 {"te", "trailers"},
                 {"content-type", "application/grpc"}});

@@ -3,21 +3,41 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/unique_fd.hpp"
+#include "transport/socket_address.hpp"
+#include "transport/socket_transport.hpp"
 
 #include <nearcall/transport.hpp>
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace nearcall::test {
 
 inline iovec piece(std::string_view text) {
   return {const_cast<char*>(text.data()), text.size()};
+}
+
+/// A socket connected to that of a server, if need be once its backlog has room.
+inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
+  detail::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
+  EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
+  ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) | O_NONBLOCK);
+  return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
 }
 
 /// One try_write() of one piece.
@@ -41,20 +61,26 @@ inline IoResult::Kind read_kind(Transport& connection) {
   return kind;
 }
 
-/// Parks as a driver does: until the direction is ready. False after 10 s: the test has failed.
+/// Parks as a driver does: until one of the directions is ready, or so many milliseconds are over.
+inline bool park(Transport& connection,
+                 std::initializer_list<Interest> directions,
+                 int milliseconds) {
+  std::vector<pollfd> watched;
+  for (const Interest interest : directions) {
+    const WaitAdvice advice = connection.prepare_wait(interest);
+    if (advice.is_ready()) return true;
+    watched.push_back({advice.fd(), advice.events(), 0});
+  }
+  return ::poll(watched.data(), watched.size(), milliseconds) > 0;
+}
+/// False after 10 s: the test has failed.
 inline bool park(Transport& connection, Interest interest) {
-  const WaitAdvice advice = connection.prepare_wait(interest);
-  if (advice.is_ready()) return true;
-  pollfd watched{advice.fd(), advice.events(), 0};
-  return ::poll(&watched, 1, 10'000) == 1;
+  return park(connection, {interest}, 10'000);
 }
 
 /// Whether the descriptor of that direction says "ready" at this moment. Does not wait.
 inline bool is_ready(Transport& connection, Interest interest) {
-  const WaitAdvice advice = connection.prepare_wait(interest);
-  if (advice.is_ready()) return true;
-  pollfd watched{advice.fd(), advice.events(), 0};
-  return ::poll(&watched, 1, 0) == 1;
+  return park(connection, {interest}, 0);
 }
 
 /// Writes all of it, parking in between; false if the connection broke.

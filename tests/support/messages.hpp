@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace nearcall::test {
@@ -22,12 +23,14 @@ inline Text text_of(std::string value) {
 }
 
 /// A message with its prefix, as it goes into a DATA frame.
-inline std::string framed(const google::protobuf::MessageLite& message) {
-  const std::string bytes = message.SerializeAsString();
-  std::string framed(5, '\0');
+inline std::string framed(std::string_view bytes, char flag = 0) {
+  std::string framed(5, flag);
   detail::store_be32(reinterpret_cast<std::byte*>(framed.data()) + 1,
                      static_cast<std::uint32_t>(bytes.size()));
-  return framed + bytes;
+  return framed.append(bytes);
+}
+inline std::string framed(const google::protobuf::MessageLite& message) {
+  return framed(message.SerializeAsString());
 }
 
 }  // namespace nearcall::test

@@ -4,13 +4,15 @@
 
 #include "http2/session.hpp"
 #include "support/frames.hpp"
+#include "support/heard.hpp"
+#include "support/session_pair.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -151,34 +153,16 @@ class ScriptedPeer {
   }
 
   /// What the session has to say now, as frames.
-  struct Heard {
-    http2::FrameHeader header;
-    std::string payload;
-  };
-  std::vector<Heard> hears() { return parse(hears_bytes()); }
+  std::vector<HeardFrame> hears() { return parse(hears_bytes()); }
   /// The same in words, for comparisons: "SETTINGS ACK", "DATA 1 hello END_STREAM".
   std::vector<std::string> hears_words() {
     std::vector<std::string> words;
-    for (const Heard& frame : hears()) {
+    for (const HeardFrame& frame : hears()) {
       words.push_back(in_words(frame));
     }
     return words;
   }
-  std::string hears_bytes() {
-    std::string bytes;
-    while (session_.has_output()) {
-      std::array<iovec, 4> pieces;
-      const std::size_t count = session_.output(pieces);
-      if (count == 0) break;
-      std::size_t size = 0;
-      for (const iovec& piece : std::span(pieces).first(count)) {
-        bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-        size += piece.iov_len;
-      }
-      session_.output_sent(size, now_);
-    }
-    return bytes;
-  }
+  std::string hears_bytes() { return take_output(session_, now_); }
 
   /// The events since the last call. DATA that came in pieces is put together.
   std::vector<std::string> events() { return std::exchange(events_, {}); }
@@ -197,47 +181,12 @@ class ScriptedPeer {
   /// Called instead of consuming, if set.
   std::function<void(const http2::Event&)> on_event;
 
-  static std::vector<Heard> parse(std::string_view bytes) {
-    std::vector<Heard> heard;
+  static std::vector<HeardFrame> parse(std::string_view bytes) {
+    std::vector<HeardFrame> heard;
     if (bytes.starts_with(http2::client_preface)) bytes.remove_prefix(http2::client_preface.size());
-    while (bytes.size() >= http2::frame_header_size) {
-      const auto header =
-          http2::load_frame_header(reinterpret_cast<const std::byte*>(bytes.data()));
-      heard.push_back({header, std::string(bytes.substr(http2::frame_header_size, header.length))});
-      bytes.remove_prefix(http2::frame_header_size + header.length);
-    }
+    while (std::optional<HeardFrame> frame = take_frame(bytes))
+      heard.push_back(*std::move(frame));
     return heard;
-  }
-  static std::string in_words(const Heard& frame) {
-    const http2::FrameHeader& header = frame.header;
-    const auto* const payload = reinterpret_cast<const std::byte*>(frame.payload.data());
-    std::string text(to_string(header.type));
-    if (header.stream != 0) text += " " + std::to_string(header.stream);
-    switch (header.type) {
-      case http2::FrameType::data:
-        if (!frame.payload.empty()) text += " " + frame.payload;
-        break;
-      case http2::FrameType::rst_stream:
-        text.append(" ").append(
-            to_string(static_cast<http2::ErrorCode>(detail::load_be32(payload))));
-        break;
-      case http2::FrameType::goaway:
-        text += " " + std::to_string(detail::load_be32(payload)) + " ";
-        text.append(to_string(static_cast<http2::ErrorCode>(detail::load_be32(payload + 4))));
-        break;
-      case http2::FrameType::window_update:
-        text += " " + std::to_string(detail::load_be32(payload));
-        break;
-      case http2::FrameType::ping:
-        text += " " + frame.payload;
-        break;
-      default:
-        break;
-    }
-    const bool is_acked =
-        header.type == http2::FrameType::settings || header.type == http2::FrameType::ping;
-    if (header.has(1)) text += is_acked ? " ACK" : " END_STREAM";
-    return text;
   }
 
  private:

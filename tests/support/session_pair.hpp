@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// SessionPair: a client's and a server's session, joined by memory.
+// SessionPair: a client's and a server's session, joined by memory; and how to use one by hand.
 #pragma once
 
+#include "base/clock.hpp"
 #include "http2/session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
-#include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +35,46 @@ inline const http2::HeaderTemplate& ok_trailers() {
   return fields;
 }
 
+inline void send_text(http2::Session& session,
+                      http2::Stream& stream,
+                      std::string_view text,
+                      bool end_stream) {
+  session.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(text)), end_stream);
+}
+
+/// All output of a session, taken out of it.
+inline std::string take_output(http2::Session& session,
+                               detail::TimePoint now = detail::SteadyClock::now()) {
+  std::string bytes;
+  std::array<iovec, 8> pieces{};
+  while (session.has_output()) {
+    const std::size_t count = session.output(pieces);
+    if (count == 0) break;
+    std::size_t size = 0;
+    for (const iovec& piece : std::span(pieces).first(count)) {
+      bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      size += piece.iov_len;
+    }
+    session.output_sent(size, now);
+  }
+  return bytes;
+}
+
+using EventHandler = std::function<void(const http2::Event&)>;
+
+/// Whether there was any.
+inline bool drain_events(http2::Session& session, const EventHandler& handler) {
+  bool any = false;
+  for (http2::Event event = session.next_event(); !http2::is_none(event);
+       event = session.next_event()) {
+    any = true;
+    if (handler) handler(event);
+  }
+  return any;
+}
+
 /// Two sessions whose bytes cross in chunks of at most `chunk` bytes.
 struct SessionPair {
-  using EventHandler = std::function<void(const http2::Event&)>;
-
   explicit SessionPair(const http2::SessionOptions& client_options = {},
                        const http2::SessionOptions& server_options = {})
       : client(http2::Role::client, client_options, now),
@@ -54,7 +92,7 @@ struct SessionPair {
     return to_server || to_client;
   }
   bool carry(http2::Session& from, http2::Session& to, const EventHandler& handler) {
-    if (!from.has_output()) return drain(to, handler);
+    if (!from.has_output()) return drain_events(to, handler);
     std::array<iovec, 8> pieces;
     const std::size_t count = from.output(pieces);
     std::size_t left = chunk();
@@ -64,21 +102,15 @@ struct SessionPair {
       const auto* const begin = static_cast<const std::byte*>(pieces[i].iov_base);
       const std::vector<std::byte> copy(begin, begin + size);
       to.receive(copy, now);
-      drain(to, handler);
+      drain_events(to, handler);
       left -= size;
       moved += size;
     }
     from.output_sent(moved, now);
     return moved > 0;
   }
-  bool drain(http2::Session& session, const EventHandler& handler) {
-    bool any = false;
-    for (http2::Event event = session.next_event(); !http2::is_none(event);
-         event = session.next_event()) {
-      any = true;
-      if (handler) handler(event);
-    }
-    return any;
+  http2::Stream& open() {
+    return client.open_stream(request_head(), {}, /*end_stream=*/false, nullptr);
   }
 
   detail::TimePoint now{std::chrono::hours(1)};
@@ -88,12 +120,5 @@ struct SessionPair {
   EventHandler on_server;
   std::function<std::size_t()> chunk = [] { return std::string::npos; };
 };
-
-inline void send_text(http2::Session& session,
-                      http2::Stream& stream,
-                      std::string_view text,
-                      bool end_stream) {
-  session.send_data(stream, detail::OwnedBytes::copy_of(detail::as_bytes(text)), end_stream);
-}
 
 }  // namespace nearcall::test
