@@ -15,7 +15,11 @@ ClientConnection::ClientConnection(std::unique_ptr<Transport> transport,
     : target_(std::move(target)),
       driver_(&driver),
       observer_(&observer),
-      pump_(std::move(transport), http2::Role::client, {.limits = limits}, *this, now) {
+      pump_(std::move(transport),
+            http2::Role::client,
+            {.limits = std::make_shared<ConnectionLimits>(limits)},
+            *this,
+            now) {
   observer.on_connection_begun(pump_.peer());
 }
 

@@ -48,7 +48,7 @@ Pump::Pump(std::unique_ptr<Transport> transport,
     : handler_(&handler),
       transport_(std::move(transport)),
       session_(role, options, now),
-      max_new_streams_(role == http2::Role::server ? options.limits.max_new_streams_per_turn
+      max_new_streams_(role == http2::Role::server ? options.limits->max_new_streams_per_turn
                                                    : std::numeric_limits<std::uint32_t>::max()) {
 }
 

@@ -21,15 +21,15 @@ Session::Session(Role role, const SessionOptions& options, TimePoint now)
     : role_(role),
       phase_(role == Role::client ? Phase::open : Phase::preface),
       options_(options),
-      reader_(options_.limits, options_.max_frame_size),
+      reader_(*options_.limits, options_.max_frame_size),
       settings_(role),
       ids_(role),
-      block_(options_.limits),
-      decoder_({options_.limits.max_header_list_size, options_.limits.max_header_fields,
-                std::uint64_t{4} * options_.limits.max_header_block_size}),
-      scheduler_(output_, segments_, options_.limits),
-      inbound_(streams_, options_.limits, options_.initial_window_size),
-      budget_(options_.limits, now),
+      block_(*options_.limits),
+      decoder_({limits().max_header_list_size, limits().max_header_fields,
+                std::uint64_t{4} * limits().max_header_block_size}),
+      scheduler_(output_, segments_, *options_.limits),
+      inbound_(streams_, *options_.limits, options_.initial_window_size),
+      budget_(*options_.limits, now),
       started_(now),
       now_(now),
       progress_at_(now) {
@@ -323,7 +323,7 @@ bool Session::is_stalled_output() const noexcept {
 
 TimePoint Session::next_deadline() const noexcept {
   if (is_broken()) return no_deadline;
-  const ConnectionLimits& limits = options_.limits;
+  const ConnectionLimits& limits = this->limits();
   TimePoint next = orphans_until_;
   const auto consider = [&next](TimePoint since, Duration timeout) {
     next = std::min(next, deadline_after(since, timeout));
@@ -340,7 +340,7 @@ void Session::on_time(TimePoint now) {
   if (is_broken() || failure_) return;
   if (now_ >= orphans_until_) drop_late_orphans();
   if (failure_ || now_ < next_deadline()) return;
-  const ConnectionLimits& limits = options_.limits;
+  const ConnectionLimits& limits = this->limits();
   const auto is_over = [this](TimePoint since, Duration timeout) {
     return now_ >= deadline_after(since, timeout);
   };

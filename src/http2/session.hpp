@@ -177,11 +177,11 @@ class Session {
   std::size_t peer_max_header_list_size() const noexcept {
     return settings_.theirs().max_header_list_size;
   }
-  const ConnectionLimits& limits() const noexcept { return options_.limits; }
+  const ConnectionLimits& limits() const noexcept { return *options_.limits; }
   /// How large a header list we send at most (ConnectionLimits), or that if it is less.
   std::size_t max_sent_header_list_size() const noexcept {
     return std::min<std::size_t>(settings_.theirs().max_header_list_size,
-                                 options_.limits.max_sent_header_list_size);
+                                 limits().max_sent_header_list_size);
   }
   /// Streams that take a slot: not released, or released and not yet sent.
   /// Bytes that were received and not consumed, and that wait to be sent.
@@ -270,10 +270,10 @@ class Session {
   bool may_keep_headers() const noexcept {
     constexpr std::size_t calls_within = 1000;
     constexpr std::size_t of_a_further_call = 1024;
-    if (kept_headers_ < options_.limits.max_buffered_headers) [[likely]]
+    if (kept_headers_ < limits().max_buffered_headers) [[likely]]
       return true;
     const std::size_t further = std::max(streams_.size(), calls_within) - calls_within;
-    return kept_headers_ < options_.limits.max_buffered_headers + further * of_a_further_call;
+    return kept_headers_ < limits().max_buffered_headers + further * of_a_further_call;
   }
   void keep_headers(Stream& stream, std::size_t size) noexcept {
     stream.receive_.kept_headers += static_cast<std::uint32_t>(size);
@@ -318,15 +318,15 @@ class Session {
   bool is_stalled_output() const noexcept;
   /// DATA stops long before that. A client puts out what its own side asks for.
   bool is_output_full() const noexcept {
-    return role_ == Role::server && output_.size() >= std::max(options_.limits.max_buffered_output,
-                                                               2 * SendScheduler::high_water);
+    return role_ == Role::server &&
+           output_.size() >= std::max(limits().max_buffered_output, 2 * SendScheduler::high_water);
   }
   bool has_many_induced() const noexcept {
     return budget_.induced_frames(output_.sent(), output_.appended()) >=
-           options_.limits.max_induced_frames;
+           limits().max_induced_frames;
   }
   bool has_room() const noexcept {
-    return scheduler_.buffered() < options_.limits.max_buffered_output_of_new_calls;
+    return scheduler_.buffered() < limits().max_buffered_output_of_new_calls;
   }
 
   const Role role_;

@@ -42,7 +42,7 @@ Event Session::on_request(StreamId id, bool end_stream) {
     if (!end_stream) budget_.input_dropped(options_.initial_window_size);
     return {};
   }
-  if (streams_.size() >= options_.limits.max_concurrent_streams || !may_keep_headers()) {
+  if (streams_.size() >= limits().max_concurrent_streams || !may_keep_headers()) {
     refuse(id, end_stream, ErrorCode::refused_stream);
     return {};
   }
@@ -120,7 +120,7 @@ Result<HeadersEvent::Part, Violation> Session::take_headers(Stream& stream, bool
     return Failure{moved.error()};
   }
   if (is_informational) {
-    if (++receive.informational <= options_.limits.max_informational) return Part::informational;
+    if (++receive.informational <= limits().max_informational) return Part::informational;
     return stream_error(ErrorCode::enhance_your_calm, "too many 1xx responses (max_informational)");
   }
   if (!is_trailers) {

@@ -7,6 +7,7 @@
 #include <nearcall/connection_limits.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace nearcall::inline v0::detail::http2 {
@@ -20,7 +21,8 @@ struct SessionOptions {
   std::uint32_t max_frame_size = (1024 + 64) * 1024;
   /// Settings of extensions, announced behind the others. REQUIRES: no id of SettingId.
   std::vector<Setting> extra_settings = {};
-  ConnectionLimits limits;
+  /// Never null. Sessions share them; they are not changed once a session has them.
+  std::shared_ptr<ConnectionLimits> limits = std::make_shared<ConnectionLimits>();
 };
 
 }  // namespace nearcall::inline v0::detail::http2

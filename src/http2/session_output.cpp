@@ -79,10 +79,10 @@ void Session::write_opening() {
   std::vector<Setting> settings = {
       role_ == Role::client
           ? Setting{SettingId::enable_push, 0}
-          : Setting{SettingId::max_concurrent_streams, options_.limits.max_concurrent_streams},
+          : Setting{SettingId::max_concurrent_streams, limits().max_concurrent_streams},
       {SettingId::initial_window_size, options_.initial_window_size},
       {SettingId::max_frame_size, options_.max_frame_size},
-      {SettingId::max_header_list_size, options_.limits.max_header_list_size}};
+      {SettingId::max_header_list_size, limits().max_header_list_size}};
   settings.insert(settings.end(), options_.extra_settings.begin(), options_.extra_settings.end());
   options_.extra_settings = std::vector<Setting>();
   write_settings(settings);

@@ -9,6 +9,7 @@
 
 #include <nearcall/server.hpp>
 
+#include <memory>
 #include <stop_token>
 
 namespace nearcall::inline v0::detail {
@@ -21,10 +22,13 @@ class ServerShared {
  public:
   explicit ServerShared(const ServerOptions& options)
       : options_(options),
+        limits_(std::make_shared<ConnectionLimits>(options.limits())),
         quota_({options.max_connections(), options.max_connections_per_uid(),
                 options.max_total_buffered_input(), options.max_total_buffered_output()}) {}
 
   const ServerOptions& options() const noexcept { return options_; }
+  /// Its connections' limits, of which they keep no copies.
+  const std::shared_ptr<ConnectionLimits>& limits() const noexcept { return limits_; }
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
@@ -43,6 +47,7 @@ class ServerShared {
 
  private:
   const ServerOptions options_;
+  const std::shared_ptr<ConnectionLimits> limits_;
   ServiceRegistry registry_;
   ConnectionQuota quota_;
   ConnectionCounters counters_;

@@ -24,7 +24,7 @@ inline constexpr std::size_t chat_method = 3;
 
 inline http2::SessionOptions one_stream_at_a_time() {
   http2::SessionOptions options;
-  options.limits.max_concurrent_streams = 1;
+  options.limits->max_concurrent_streams = 1;
   return options;
 }
 

@@ -187,7 +187,7 @@ TEST_P(LoopDriverTest, APeerThatGoesEndsIt) {
 TEST_P(LoopDriverTest, ASilentPeerEndsItWhenItsTimeIsUp) {
   auto [a, b] = GetParam().make();
   http2::SessionOptions impatient;
-  impatient.limits.handshake_timeout = std::chrono::milliseconds(1);
+  impatient.limits->handshake_timeout = std::chrono::milliseconds(1);
   End server(loop_, std::move(b), http2::Role::server, impatient);
   server.driver().start();
 

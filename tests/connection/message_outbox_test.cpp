@@ -126,9 +126,9 @@ TEST_F(MessageOutboxTest, WhoeverLeftWritesNothing) {
 
 TEST_F(MessageOutboxTest, WhoeverLeftHoldsNobodyElseUp) {
   http2::SessionOptions options;
-  options.limits.max_buffered_output_stream = 100'000;
-  options.limits.max_buffered_output = 300'000;
-  options.limits.max_buffered_output_of_new_calls = 300'000;
+  options.limits->max_buffered_output_stream = 100'000;
+  options.limits->max_buffered_output = 300'000;
+  options.limits->max_buffered_output_of_new_calls = 300'000;
   connect(options);
   client_reads_ = false;
   http2::Stream* other = nullptr;

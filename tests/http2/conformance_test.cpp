@@ -214,7 +214,7 @@ TEST(Conformance, Section511To54StreamIds) {
 
 TEST(Conformance, Section51ConcurrentStreams) {
   SessionOptions options;
-  options.limits.max_concurrent_streams = 2;
+  options.limits->max_concurrent_streams = 2;
   test::ScriptedPeer peer(Role::server, options);
   test::ScriptedPeer::shake_hands(peer, Role::server);
   peer.says(request(1) + whole_request(3));

@@ -215,7 +215,7 @@ void expect_exchange(const ConnectionLimits& limits) {
   using namespace test::frames;
   constexpr std::size_t message = 3 * std::size_t{mebi};
   SessionOptions options;
-  options.limits = limits;
+  *options.limits = limits;
   test::ScriptedPeer peer(Role::server, options);
   std::size_t came = 0;
   peer.on_event = [&](const Event& event) {

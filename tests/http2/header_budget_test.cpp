@@ -37,7 +37,7 @@ std::string padded_request(StreamId id) {
 }
 SessionOptions with_room_for_headers(std::uint32_t bytes) {
   SessionOptions options;
-  options.limits.max_buffered_headers = bytes;
+  options.limits->max_buffered_headers = bytes;
   return options;
 }
 

@@ -122,7 +122,7 @@ TEST(InboundWindow, AMessageThatTheWindowJustFailsToCoverNeedsNoStopToEnd) {
 
 TEST(InboundWindow, AMessageLargerThanTheBudgetCompletes) {
   SessionOptions options;
-  options.limits.max_buffered_input = 256 * 1024;
+  options.limits->max_buffered_input = 256 * 1024;
   SessionPair pair({}, options);
   MessageServer server(pair.server, 3 * mebibyte);
   pair.on_server = [&](const Event& event) { server.on_event(event); };
@@ -204,8 +204,8 @@ TEST(InboundWindow, RandomSendersAllCompleteUnderATightBudget) {
       return std::uniform_int_distribution<std::size_t>(low, high)(random);
     };
     SessionOptions options;
-    options.limits.max_buffered_input = 300'000;
-    options.limits.max_concurrent_streams = 50;
+    options.limits->max_buffered_input = 300'000;
+    options.limits->max_concurrent_streams = 50;
     options.initial_window_size = 100'000;
     SessionPair pair({}, options);
     pair.chunk = [&] { return pick(1, 30'000); };
@@ -301,7 +301,7 @@ TEST(InboundWindow, GivesNoCreditToAStreamThatHasEnded) {
 
 TEST(InboundWindow, GivesTheConnectionsCreditBackForWhatNobodyGets) {
   SessionOptions options;
-  options.limits.max_buffered_input = 4 * 65'536;
+  options.limits->max_buffered_input = 4 * 65'536;
   Receiving peer(options);
   peer.session().reset_stream(peer.stream(1), ErrorCode::cancel);
   peer.session().release(peer.stream(1));

@@ -72,7 +72,7 @@ TEST(Limits, ConcurrentStreams) {
 
 SessionOptions many_slots() {
   SessionOptions options;
-  options.limits.max_concurrent_streams = 10'000;
+  options.limits->max_concurrent_streams = 10'000;
   return options;
 }
 

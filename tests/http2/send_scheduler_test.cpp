@@ -248,7 +248,7 @@ TEST(SendScheduler, TellsWhenAStreamIsWritableAgain) {
 struct Crowded : Answering {
   static SessionOptions options() {
     SessionOptions options;
-    options.limits.max_buffered_output = 1000;
+    options.limits->max_buffered_output = 1000;
     return options;
   }
   explicit Crowded(std::uint32_t window = 0)
@@ -349,8 +349,8 @@ TEST(SendScheduler, AWindowThatOpensLetsAMessageOvertakeThoseThatWaitForTheBudge
 
 TEST(SendScheduler, AMessageOfAnySizeGoesWhenNothingElseIsQueuedWhateverTheBudget) {
   SessionOptions options;
-  options.limits.max_buffered_output = 0;
-  options.limits.max_buffered_output_stream = 0;
+  options.limits->max_buffered_output = 0;
+  options.limits->max_buffered_output_stream = 0;
   Answering peer({{SettingId::initial_window_size, 0}}, options);
 
   EXPECT_TRUE(peer.session().is_writable(peer.stream(1), 1'000'000));
@@ -404,7 +404,7 @@ TEST(SendScheduler, WhoseMessageWaitsMakesNoSecondOneAndIsNotHeldBack) {
 
 TEST(SendScheduler, AStreamWithAnOpenWindowMayAddToALongerBacklog) {
   SessionOptions options = Crowded::options();
-  options.limits.max_buffered_output_of_new_calls = 2'000;
+  options.limits->max_buffered_output_of_new_calls = 2'000;
   Answering peer({{SettingId::initial_window_size, 0}}, options);
   peer.says(frames::headers(3, frames::request_block(), 0x5));
   test::send_text(peer.session(), peer.stream(1), std::string(1'999, 'x'), /*end_stream=*/false);

@@ -46,7 +46,7 @@ TEST(SessionBudget, WhatWasOnItsWayForCancelledStreamsIsNoAbuse) {
 TEST(SessionBudget, WhatCouldNotHaveBeenOnItsWayIsAbuse) {
   SessionOptions options;
   options.initial_window_size = 65'535;
-  options.limits.max_overhead_frames = 100;
+  options.limits->max_overhead_frames = 100;
   ScriptedPeer peer(Role::client, options);
   ScriptedPeer::shake_hands(peer, Role::client);
   test::with_open_request(peer);
@@ -61,7 +61,7 @@ TEST(SessionBudget, WhatCouldNotHaveBeenOnItsWayIsAbuse) {
 
 TEST(SessionBudget, NewCallsWaitWhileTheOutputIsFullAndAreTold) {
   SessionOptions options;
-  options.limits.max_buffered_output_of_new_calls = 1000;
+  options.limits->max_buffered_output_of_new_calls = 1000;
   ScriptedPeer peer(Role::server, options);
   ScriptedPeer::shake_hands(peer, Role::server, {{SettingId::initial_window_size, 0}});
   peer.says(frames::headers(1, frames::request_block(), 0x5));

@@ -28,7 +28,7 @@ class SessionExerciser {
     http2::SessionOptions options;
     options.initial_window_size = 1000;
     options.max_frame_size = 16'384;
-    ConnectionLimits& limits = options.limits;
+    ConnectionLimits& limits = *options.limits;
     limits.max_concurrent_streams = 6;
     limits.max_resets_outstanding = 5;
     limits.max_refusals = 8;
@@ -246,7 +246,7 @@ class SessionExerciser {
   }
   void check() {
     const http2::SessionStats stats = session_.stats();
-    const ConnectionLimits limits = options().limits;
+    const ConnectionLimits limits = *options().limits;
     CHECK(has_failed_ == session_.is_broken());
     CHECK(role_ == http2::Role::client || session_.stream_count() <= limits.max_concurrent_streams);
     CHECK(streams_.size() <= session_.stream_count());

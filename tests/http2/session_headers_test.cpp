@@ -94,7 +94,7 @@ TEST(SessionHeaders, RefusesAHeaderListBeyondTheLimitForThatStreamOnly) {
   Scenario scenario{
       server, headers(1, request_block() + block({{"x", std::string(300, 'x')}})) + request(3),
       ElementsAre(StartsWith("headers 3")), ElementsAre("RST_STREAM 1 ENHANCE_YOUR_CALM")};
-  scenario.options.limits.max_header_list_size = 400;
+  scenario.options.limits->max_header_list_size = 400;
   scenario.play_all();
 }
 
@@ -102,7 +102,7 @@ TEST(SessionHeaders, ResetsAResponseWithAHeaderListBeyondTheLimit) {
   Scenario scenario{client, headers(1, response_block() + block({{"x", std::string(300, 'x')}})),
                     ElementsAre(StartsWith("reset 1 ENHANCE_YOUR_CALM local")),
                     ElementsAre("RST_STREAM 1 ENHANCE_YOUR_CALM"), test::with_request};
-  scenario.options.limits.max_header_list_size = 200;
+  scenario.options.limits->max_header_list_size = 200;
   scenario.play_all();
 }
 
@@ -139,7 +139,7 @@ TEST(SessionHeaders, DecodesTheBlocksOfStreamsThatItDoesNotTake) {
     std::string bytes;
   };
   SessionOptions one_slot;
-  one_slot.limits.max_concurrent_streams = 1;
+  one_slot.limits->max_concurrent_streams = 1;
   const std::string inserting = request_block() + insertion;
   const std::vector<Case> cases = {
       {"no slot", [](ScriptedPeer& peer) { peer.says(request(1)); }, headers(3, inserting)},
@@ -173,7 +173,7 @@ TEST(SessionHeaders, DecodesABlockThatIsTooLargeToKeep) {
           headers(3, request_block() + reference),
       ElementsAre(testing::EndsWith("x-kept=value")),
       ElementsAre("RST_STREAM 1 ENHANCE_YOUR_CALM")};
-  scenario.options.limits.max_header_list_size = 400;
+  scenario.options.limits->max_header_list_size = 400;
   scenario.play_all();
 }
 
@@ -183,7 +183,7 @@ TEST(SessionHeaders, ALateBlockAfterEndStreamIsStreamClosedWhateverItHolds) {
     Scenario scenario{server, request(1, flag::end_headers | flag::end_stream) + headers(1, late),
                       ElementsAre(request_words + " end", StartsWith("reset 1 STREAM_CLOSED")),
                       ElementsAre("RST_STREAM 1 STREAM_CLOSED")};
-    scenario.options.limits.max_header_list_size = 400;
+    scenario.options.limits->max_header_list_size = 400;
     scenario.play(test::whole);
     scenario.play(test::byte_by_byte);
   }

@@ -92,7 +92,7 @@ TEST(SessionInput, SkipsUnknownFramesBeyondTheLimit) {
   Scenario scenario{
       server, raw(static_cast<FrameType>(0xee), 0, 0, std::string(20, 'x')) + ping("12345678"),
       IsEmpty(), ElementsAre("PING 12345678 ACK")};
-  scenario.options.limits.max_unknown_payload = 19;
+  scenario.options.limits->max_unknown_payload = 19;
   scenario.play_all();
 }
 
@@ -223,7 +223,7 @@ TEST(SessionInput, RefusesSettingsThatOverflowAStreamsWindow) {
 TEST(SessionInput, RefusesDataBeyondTheConnectionsWindow) {
   Scenario scenario = broken(server, request(1) + raw(FrameType::data, 0, 1, "", 100'000),
                              "FLOW_CONTROL_ERROR", "connection's window");
-  scenario.options.limits.max_buffered_input = 80'000;
+  scenario.options.limits->max_buffered_input = 80'000;
   scenario.options.initial_window_size = 200'000;
   scenario.play_all();
 }

@@ -230,7 +230,7 @@ TEST(Session, ClientKeepsToThePeersStreamLimit) {
 
 TEST(Session, ServerRefusesStreamsBeyondItsSlotsUntilOneIsReleased) {
   SessionOptions options;
-  options.limits.max_concurrent_streams = 1;
+  options.limits->max_concurrent_streams = 1;
   ScriptedPeer peer(Role::server, options);
   ScriptedPeer::shake_hands(peer, Role::server);
   peer.says(frames::headers(1, frames::request_block()) + frames::rst_stream(1, ErrorCode::cancel));
