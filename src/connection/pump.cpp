@@ -122,7 +122,7 @@ std::size_t Pump::take_work() noexcept {
 }
 
 void Pump::dispatch_events(TimePoint now) {
-  for (;;) {
+  while (session_.may_have_event()) {
     const http2::Event event = session_.next_event();
     if (http2::is_none(event)) break;
     dispatch(event);

@@ -79,6 +79,12 @@ class Session {
   /// be asked after output_sent() (WritableEvent) and on_time(). When the turn is over it takes no
   /// further frame: then there may be unread() bytes behind a NoEvent.
   Event next_event();
+  /// Whether next_event() has anything to look at; if not, it answers NoEvent and does nothing.
+  bool may_have_event() const noexcept {
+    return !reader_.unread().empty() || reader_.is_in_block() || room_is_awaited_ ||
+           scheduler_.has_waiting() || failure_.has_value() || !lost_.empty() ||
+           settings_.is_reading() || phase_ == Phase::preface;
+  }
   /// Allows the peer's frames that much work from now on (WorkMeter says what a unit is). A driver
   /// with other connections calls it before it comes to this one.
   void begin_turn(WorkMeter::Units work = WorkMeter::turn) noexcept { work_.begin_turn(work); }
