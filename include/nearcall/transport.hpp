@@ -34,6 +34,10 @@ class IoResult {
 
   /// `count` bytes were moved. REQUIRES: count > 0.
   static IoResult bytes(std::size_t count) noexcept { return {Kind::bytes, count, {}}; }
+  /// Reads only: the same, and there was no more. A hint that spares a read which would block.
+  /// REQUIRES: what comes later makes the descriptor of prepare_wait() ready anew, also where it is
+  /// registered edge-triggered. Of the end of the stream it may have told before, by EPOLLRDHUP.
+  static IoResult all_bytes(std::size_t count) noexcept { return {Kind::bytes, count, {}, true}; }
   /// Nothing now; prepare_wait() says how to learn of more.
   static IoResult would_block() noexcept { return {Kind::would_block, 0, {}}; }
   /// Reads only: the peer will send no more.
@@ -54,14 +58,17 @@ class IoResult {
   std::size_t count() const noexcept { return count_; }
   /// What failed: no error for all kinds but `failed`.
   std::error_code error() const noexcept { return error_; }
+  /// Whether a read took all that there was, as far as is known.
+  bool is_all() const noexcept { return is_all_; }
 
  private:
-  IoResult(Kind kind, std::size_t count, std::error_code error) noexcept
-      : count_(count), error_(error), kind_(kind) {}
+  IoResult(Kind kind, std::size_t count, std::error_code error, bool is_all = false) noexcept
+      : count_(count), error_(error), kind_(kind), is_all_(is_all) {}
 
   std::size_t count_;
   std::error_code error_;
   Kind kind_;
+  bool is_all_;
 };
 
 /// One direction of a connection, for waiting.

@@ -38,7 +38,8 @@ void LoopDriver::stop() noexcept {
   go_on_.unlink();
 }
 
-void LoopDriver::on_fd_events(std::uint32_t /*epoll_events*/) {
+void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
+  if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) was_end_told_ = true;
   if (pump_->is_write_blocked()) request_flush();
   if (go_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
   read_all();
@@ -48,21 +49,18 @@ void LoopDriver::read_all() {
   pump_->begin_turn();
   std::size_t share = TurnBudget::share;
   do {
-    switch (pump_->read(read_scratch(), core_->now())) {
-      case Pump::Progress::some:
-        note_use();
-        request_flush();
-        break;
-      case Pump::Progress::ended:
-        core_->budget().spend(pump_->take_work());
-        return;
-      case Pump::Progress::none:
-        if (core_->mark_hot(*this) || park_reads()) return;
-        break;
-    }
+    const Pump::Progress progress = pump_->read(read_scratch(), core_->now());
     const std::size_t work = pump_->take_work();
     core_->budget().spend(work);
     share -= std::min(share, work);
+    if (progress == Pump::Progress::ended) return;
+    bool has_more = false;
+    if (progress == Pump::Progress::some) {
+      note_use();
+      request_flush();
+      has_more = was_end_told_ || !pump_->has_read_all();
+    }
+    if (!has_more && (core_->mark_hot(*this) || park_reads())) return;
   } while (share > 0 && !pump_->is_turn_over() && !core_->budget().is_spent());
   read_on();
 }

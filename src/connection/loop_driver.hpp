@@ -90,6 +90,9 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   TimePoint timer_at_ = no_deadline;
   TimePoint idle_at_ = no_deadline;
   Use use_ = Use::trimmed;
+  /// The descriptor has shown the end of the stream, or a failure, which it may do only once: what
+  /// a read says of having taken all does not count any more.
+  bool was_end_told_ = false;
   GoOn go_on_{*this};
 };
 

@@ -62,6 +62,7 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   if (is_turn_over()) return Progress::some;
   work_ += work_of::read;
   if (has_unread()) {
+    has_read_all_ = false;  // what the descriptor told of meanwhile was not read
     const std::size_t before = session_.unread().size();
     dispatch_events(now);
     work_ += before - std::min(before, session_.unread().size());
@@ -84,6 +85,7 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
 Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now) {
   const IoResult result = transport_->try_read(tail);
   if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
+  has_read_all_ = result.is_all();
   work_ += result.count() / work_of::direct_bytes;
   const http2::Event event = session_.direct_received(result.count(), now);
   if (std::holds_alternative<http2::ResetEvent>(event)) {  // the stream ended, but too early
@@ -97,6 +99,7 @@ Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, T
 
 Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now) {
   if (has_ended()) return Progress::ended;
+  has_read_all_ = result.is_all();
   switch (result.kind()) {
     case IoResult::Kind::would_block:
       return Progress::none;

@@ -70,6 +70,9 @@ class Pump {
   /// Whether the next read() goes into a message, and so must not be done without the driver's
   /// lock.
   bool reads_into_message();
+  /// Whether the last read from the transport took all that there was, as far as is known: there is
+  /// nothing to read before the transport's descriptor tells of more, or of the end of the stream.
+  bool has_read_all() const noexcept { return has_read_all_ && !has_unread(); }
   /// Whether read() has something to do without a read from the transport.
   bool has_unread() const noexcept { return !session_.unread().empty(); }
   /// The events of bytes that the driver read itself. REQUIRES: nothing is unread.
@@ -120,6 +123,7 @@ class Pump {
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
   EndReason end_reason_ = EndReason::none;
+  bool has_read_all_ = false;
   /// Our GOAWAY is not the last word of a drain: close() comes right after it.
   bool is_ending_ = false;
   bool is_write_blocked_ = false;

@@ -74,12 +74,16 @@ IoResult Ring::read(std::span<std::byte> into) noexcept {
     count = readable_bytes();
     if (count == 0) return has_writer_ended ? IoResult::end_of_stream() : IoResult::would_block();
   }
+  const bool may_be_all = count < into.size();
   count = std::min(count, into.size());
   const std::size_t position = read_.load();
   copy_out(position, into.first(count));
   read_.store(position + count);
   writable_.signal();
-  return IoResult::bytes(count);
+  if (!may_be_all) return IoResult::bytes(count);
+  readable_.consume();
+  const bool is_all = !write_ended_.load() && readable_bytes() == 0;
+  return is_all ? IoResult::all_bytes(count) : IoResult::bytes(count);
 }
 
 IoResult Ring::write(std::span<const iovec> from) noexcept {
@@ -122,7 +126,9 @@ std::size_t Ring::copy_in(std::size_t position, std::span<const std::byte> piece
   const std::size_t offset = position & (capacity_ - 1);
   const std::size_t until_wrap = std::min(piece.size(), capacity_ - offset);
   std::memcpy(buffer_.get() + offset, piece.data(), until_wrap);
-  std::memcpy(buffer_.get(), piece.data() + until_wrap, piece.size() - until_wrap);
+  if (until_wrap < piece.size()) {
+    std::memcpy(buffer_.get(), piece.data() + until_wrap, piece.size() - until_wrap);
+  }
   return piece.size();
 }
 
@@ -130,7 +136,9 @@ void Ring::copy_out(std::size_t position, std::span<std::byte> into) const noexc
   const std::size_t offset = position & (capacity_ - 1);
   const std::size_t until_wrap = std::min(into.size(), capacity_ - offset);
   std::memcpy(into.data(), buffer_.get() + offset, until_wrap);
-  std::memcpy(into.data() + until_wrap, buffer_.get(), into.size() - until_wrap);
+  if (until_wrap < into.size()) {
+    std::memcpy(into.data() + until_wrap, buffer_.get(), into.size() - until_wrap);
+  }
 }
 
 /// One end: reads from one ring and writes to the other. The rings live as long as either end.

@@ -69,6 +69,9 @@ IoResult SocketTransport::try_read(std::span<std::byte> into) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
   for (;;) {
     const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
+    // So much was there (epoll(7)); the end of the stream shows as EPOLLRDHUP.
+    const bool is_all = count > 0 && static_cast<std::size_t>(count) < into.size();
+    if (is_all) return IoResult::all_bytes(static_cast<std::size_t>(count));
     if (count >= 0 || errno != EINTR) return IoResult::of_call(count);
   }
 }
