@@ -22,6 +22,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -176,6 +177,25 @@ class AsyncCallBase {
 
 Status status_of(AsyncCall& call);
 
+/// Deletes what lies in a coroutine frame's memory (allocate_frame()).
+struct FrameDeleter {
+  template <class T>
+  void operator()(T* held) const noexcept {
+    std::destroy_at(held);
+    free_frame(held, sizeof(T));
+  }
+};
+
+/// Where a reply is parsed, whatever moves meanwhile.
+template <class Reply>
+using ReplyPlace = std::unique_ptr<Reply, FrameDeleter>;
+
+template <class Reply>
+ReplyPlace<Reply> make_reply_place() {
+  static_assert(alignof(Reply) <= alignof(std::max_align_t));
+  return ReplyPlace<Reply>(::new (allocate_frame(sizeof(Reply))) Reply());
+}
+
 /// Waits for the end of a call that has one reply.
 template <class Reply>
 class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
@@ -251,11 +271,11 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
     done(std::move(reply));
   }
   explicit AsyncUnaryCall(std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
-      : AsyncCallBase(std::move(started)), reply_(std::make_unique<Reply>()) {
+      : AsyncCallBase(std::move(started)), reply_(detail::make_reply_place<Reply>()) {
     expect_reply(*reply_);
   }
 
-  std::unique_ptr<Reply> reply_;
+  detail::ReplyPlace<Reply> reply_;
 };
 
 /// An awaited server-streaming call: read until there is nothing more, then finish().
@@ -295,11 +315,11 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
   friend ClientStub;
   explicit AsyncClientStreamingCall(
       std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
-      : AsyncCallBase(std::move(started)), reply_(std::make_unique<Reply>()) {
+      : AsyncCallBase(std::move(started)), reply_(detail::make_reply_place<Reply>()) {
     expect_reply(*reply_);
   }
 
-  std::unique_ptr<Reply> reply_;
+  detail::ReplyPlace<Reply> reply_;
 };
 
 /// An awaited bidirectional call. One coroutine may read while another one writes.

@@ -49,7 +49,8 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = E;
 
-  Result(T value) noexcept : has_value_(true) { std::construct_at(&value_, std::move(value)); }
+  Result(T&& value) noexcept : has_value_(true) { std::construct_at(&value_, std::move(value)); }
+  Result(const T& value) requires std::is_copy_constructible_v<T> : Result(T(value)) {}
   template <class F>
   requires std::is_constructible_v<E, F&&> Result(Failure<F> failure)
   noexcept : has_value_(false) { std::construct_at(&error_, std::move(failure).error()); }

@@ -128,9 +128,9 @@ class RunningHandler {
     if (detail::has_thrown(self.task_)) {
       self.answer_exception(call);
     } else {
-      Outcome outcome = detail::take_result(self.task_);
+      Outcome&& outcome = TaskAccess::handle(self.task_).promise().take();
+      answer(call, outcome);  // where it lies
       self.~RunningHandler();
-      answer(call, outcome);
     }
     call.handler_returned();
   }

@@ -138,7 +138,8 @@ class TaskPromise final : public TaskPromiseBase {
     std::construct_at(std::addressof(value_), std::forward<U>(value));
     state_ = State::returned;
   }
-  T take() {
+  /// Where it lies, to be moved from.
+  T&& take() {
     rethrow_if_thrown();
     return std::move(value_);
   }

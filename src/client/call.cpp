@@ -69,16 +69,19 @@ void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
 // ---- the attempt --------------------------------------------------------------------------------
 
 void Call::open(ClientConnection& connection, LoopCore* loop) {
-  OutgoingFields& outgoing = OutgoingFields::fresh();
   std::optional<Duration> timeout = timeout_;
   if (!timeout && deadline_ != no_deadline) timeout = deadline_ - now();
+  std::size_t list_size = method_->head.list_size();
+  std::span<const http2::HeaderField> fields;
   if (timeout || !metadata_.empty()) {
+    OutgoingFields& outgoing = OutgoingFields::fresh();
     grpc::append_request_call(outgoing.block(), timeout, metadata_);
+    list_size += outgoing.list_size();
+    fields = outgoing.fields();
   }
-  const std::size_t list_size = method_->head.list_size() + outgoing.list_size();
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return finish(too_large(list_size, most));
-  attempt_.open(connection, method_->head, outgoing.fields(), loop);
+  attempt_.open(connection, method_->head, fields, loop);
   if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }
 

@@ -259,16 +259,18 @@ void ServerCall::send_headers() {
 
 /// False, and they are left out from now on, if they are too large.
 bool ServerCall::try_send_headers() {
-  OutgoingFields& outgoing = OutgoingFields::fresh();
+  std::span<const http2::HeaderField> fields;
   if (!headers_.empty()) {
+    OutgoingFields& outgoing = OutgoingFields::fresh();
     grpc::append_metadata(outgoing.block(), headers_);
     if (response_head().list_size() + outgoing.block().list_size() > most_metadata()) {
       headers_ = Metadata();
       return false;
     }
+    fields = outgoing.fields();
   }
   answer_ = Answer::begun;
-  host_->session().send_headers(messages_.stream(), response_head(), outgoing.fields(),
+  host_->session().send_headers(messages_.stream(), response_head(), fields,
                                 /*end_stream=*/false);
   on_output();
   return true;
@@ -325,28 +327,30 @@ void ServerCall::answer(const Status& status) {
 }
 
 void ServerCall::send_trailers(const Status& status) {
+  if (answer_ == Answer::begun && status.ok() && trailers_.empty()) {
+    return host_->session().send_headers(messages_.stream(), ok_trailers(), {},
+                                         /*end_stream=*/true);
+  }
   OutgoingFields& outgoing = OutgoingFields::fresh();
   const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
   if (answer_ == Answer::open) {
     grpc::append_trailers_only(outgoing.block(), status, trailers_);
   } else if (status.ok()) {
     head = &ok_trailers();
-    if (!trailers_.empty()) grpc::append_metadata(outgoing.block(), trailers_);
+    grpc::append_metadata(outgoing.block(), trailers_);
   } else {
     grpc::append_trailers(outgoing.block(), status, trailers_);
   }
-  if (!outgoing.block().fields().empty()) {
-    const std::size_t most = most_metadata() - std::min(most_metadata(), head->list_size());
-    switch (grpc::limit_trailers(outgoing.block(), most)) {
-      case grpc::LeftOut::nothing:
-        break;
-      case grpc::LeftOut::text:
-        host_->log_left_out(method(), "a part of the message was");
-        break;
-      case grpc::LeftOut::metadata:
-        host_->log_left_out(method(), "trailers were");
-        break;
-    }
+  const std::size_t most = most_metadata() - std::min(most_metadata(), head->list_size());
+  switch (grpc::limit_trailers(outgoing.block(), most)) {
+    case grpc::LeftOut::nothing:
+      break;
+    case grpc::LeftOut::text:
+      host_->log_left_out(method(), "a part of the message was");
+      break;
+    case grpc::LeftOut::metadata:
+      host_->log_left_out(method(), "trailers were");
+      break;
   }
   host_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
                                 /*end_stream=*/true);

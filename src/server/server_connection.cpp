@@ -122,7 +122,7 @@ void ServerConnection::release(ServerCall& call) {
   note_load();
   call.ListHook::unlink();
   over_.push_back(call);
-  if (!sweep_.is_linked()) loop_core().schedule(sweep_);
+  loop_core().request_turn_end(sweep_);
   if (!has_calls()) place_.set_idle(loop_core().now());
   leave_if_done();
 }

@@ -58,10 +58,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
 
  private:
   /// Deletes calls that are over, later in the turn.
-  class Sweep final : public Runnable {
+  class Sweep final : public TurnEndHook {
    public:
     explicit Sweep(ServerConnection& connection) noexcept : connection_(&connection) {}
-    void run() noexcept override { connection_->sweep(); }
+    void on_turn_end() override { connection_->sweep(); }
 
    private:
     ServerConnection* connection_;
