@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <ostream>
 #include <stop_token>
 #include <thread>
 
@@ -23,6 +24,10 @@ namespace {
 using namespace std::chrono_literals;
 
 enum class Form { blocking, awaited };
+
+void PrintTo(Form form, std::ostream* to) {
+  *to << (form == Form::blocking ? "blocking" : "awaited");
+}
 
 /// What a client does with a server-streaming call: one reply is read, then it is finished.
 Status read_one_and_finish(const ClientStub& stub) {

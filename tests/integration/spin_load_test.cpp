@@ -85,7 +85,7 @@ class OneProcessor {
     EXPECT_EQ(::sched_getaffinity(0, sizeof before_, &before_), 0);
     cpu_set_t here;
     CPU_ZERO(&here);
-    CPU_SET(::sched_getcpu(), &here);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
     for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task"))
       EXPECT_EQ(::sched_setaffinity(std::stoi(thread.path().filename()), sizeof here, &here), 0);
   }
