@@ -48,6 +48,7 @@ Status check_replies(bool has_one, bool has_more);
 struct BlockingCallDeleter {
   void operator()(BlockingCall* call) const noexcept;
 };
+using BlockingCallPtr = std::unique_ptr<BlockingCall, BlockingCallDeleter>;
 
 /// What every blocking call object can do. It was started when it was made, and may outlive its
 /// client and its channel. Dropping it cancels the call; one that was moved from can only be
@@ -69,8 +70,7 @@ class BlockingCallBase {
   void cancel() noexcept;
 
  protected:
-  explicit BlockingCallBase(std::unique_ptr<BlockingCall, BlockingCallDeleter> call) noexcept
-      : call_(std::move(call)) {}
+  explicit BlockingCallBase(BlockingCallPtr call) noexcept : call_(std::move(call)) {}
   bool read_message(google::protobuf::MessageLite& into);
   template <class Reply>
   std::optional<Reply> read_new_message() {
@@ -88,12 +88,13 @@ class BlockingCallBase {
     return *call_;
   }
 
-  std::unique_ptr<BlockingCall, BlockingCallDeleter> call_;
+  BlockingCallPtr call_;
 };
 
 struct AsyncCallDeleter {
   void operator()(AsyncCall* call) const noexcept;
 };
+using AsyncCallPtr = std::unique_ptr<AsyncCall, AsyncCallDeleter>;
 
 /// Waits for the headers or the end of a call.
 class [[nodiscard]] CallAwaiter {
@@ -158,8 +159,7 @@ class AsyncCallBase {
   void cancel() noexcept;
 
  protected:
-  explicit AsyncCallBase(std::unique_ptr<AsyncCall, AsyncCallDeleter> call) noexcept
-      : call_(std::move(call)) {}
+  explicit AsyncCallBase(AsyncCallPtr call) noexcept : call_(std::move(call)) {}
   AsyncCall& call() const noexcept {
     if (!call_) fail_moved_from();
     return *call_;
@@ -170,9 +170,12 @@ class AsyncCallBase {
   bool half_close() noexcept;
   /// Waits for the end; messages that nobody has read are dropped, and so are those to come.
   StatusAwaiter finish_call() noexcept;
+  /// Whether it failed because it was made on a thread without a loop. REQUIRES: else this is that
+  /// of its loop.
+  bool failed_without_loop() const;
 
  private:
-  std::unique_ptr<AsyncCall, AsyncCallDeleter> call_;
+  AsyncCallPtr call_;
 };
 
 Status status_of(AsyncCall& call);
@@ -191,7 +194,7 @@ template <class Reply>
 using ReplyPlace = std::unique_ptr<Reply, FrameDeleter>;
 
 template <class Reply>
-ReplyPlace<Reply> make_reply_place() {
+auto make_reply_place() {
   static_assert(alignof(Reply) <= alignof(std::max_align_t));
   return ReplyPlace<Reply>(::new (allocate_frame(sizeof(Reply))) Reply());
 }
@@ -254,13 +257,7 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   ///
   ///     client.SayHelloAsync(request).on_done([](Result<HelloReply> reply) { … });
   void on_done(UniqueFunction<void(Result<Reply>)> done) && {
-    if (EventLoop::current() == nullptr) {
-      if (!this->is_done() || this->status().ok()) {
-        detail::fail_precondition(
-            "on_done(): on a thread without the EventLoop that the call was made on");
-      }
-      return done(Result<Reply>(this->status()));
-    }
+    if (failed_without_loop()) return done(Result<Reply>(this->status()));
     static_cast<void>(spawn(tell(std::move(*this), std::move(done))));
   }
 
@@ -270,7 +267,7 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
     Result<Reply> reply = co_await call;
     done(std::move(reply));
   }
-  explicit AsyncUnaryCall(std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
+  explicit AsyncUnaryCall(detail::AsyncCallPtr started)
       : AsyncCallBase(std::move(started)), reply_(detail::make_reply_place<Reply>()) {
     expect_reply(*reply_);
   }
@@ -313,8 +310,7 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
 
  private:
   friend ClientStub;
-  explicit AsyncClientStreamingCall(
-      std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> started)
+  explicit AsyncClientStreamingCall(detail::AsyncCallPtr started)
       : AsyncCallBase(std::move(started)), reply_(detail::make_reply_place<Reply>()) {
     expect_reply(*reply_);
   }
@@ -377,8 +373,7 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
     const bool has_more = has_reply && read_new_message<Reply>().has_value();
     Status status = finish_call();
     if (status.ok()) status = detail::check_replies(has_reply, has_more);
-    if (!status.ok()) return Result<Reply>(std::move(status));
-    return Result<Reply>(std::move(reply));
+    return status.ok() ? Result<Reply>(std::move(reply)) : Result<Reply>(std::move(status));
   }
 
  private:
@@ -424,8 +419,7 @@ class ClientStub {
                       CallInfo* info = nullptr) const {
     Reply reply;
     Status status = call_blocking(method, request, options, reply, info);
-    if (!status.ok()) return Result<Reply>(std::move(status));
-    return Result<Reply>(std::move(reply));
+    return status.ok() ? Result<Reply>(std::move(reply)) : Result<Reply>(std::move(status));
   }
   /// The same, awaited.
   template <class Reply>
@@ -475,21 +469,18 @@ class ClientStub {
   }
 
  private:
-  using BlockingPtr = std::unique_ptr<detail::BlockingCall, detail::BlockingCallDeleter>;
-  using AsyncPtr = std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter>;
-
   Status call_blocking(std::size_t method,
                        const google::protobuf::MessageLite& request,
                        const CallOptions& options,
                        google::protobuf::MessageLite& reply,
                        CallInfo* info) const;
   /// `request` is null where the call streams its requests.
-  BlockingPtr start_blocking(std::size_t method,
-                             const google::protobuf::MessageLite* request,
-                             const CallOptions& options) const;
-  AsyncPtr start_async(std::size_t method,
-                       const google::protobuf::MessageLite* request,
-                       const CallOptions& options) const;
+  detail::BlockingCallPtr start_blocking(std::size_t method,
+                                         const google::protobuf::MessageLite* request,
+                                         const CallOptions& options) const;
+  detail::AsyncCallPtr start_async(std::size_t method,
+                                   const google::protobuf::MessageLite* request,
+                                   const CallOptions& options) const;
 
   std::shared_ptr<detail::ChannelCore> channel_;
   /// As long as the channel's.

@@ -185,6 +185,11 @@ bool AsyncCallBase::half_close() noexcept {
   call().require_loop();
   return call().call().half_close();
 }
+bool AsyncCallBase::failed_without_loop() const {
+  if (EventLoop::current() != nullptr) return false;
+  if (is_done() && !status().ok()) return true;
+  fail_precondition("on_done(): on a thread without the EventLoop that the call was made on");
+}
 StatusAwaiter AsyncCallBase::finish_call() noexcept {
   call().require_loop();
   if (!is_done()) call().call().messages().in().drop();

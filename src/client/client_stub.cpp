@@ -72,13 +72,13 @@ Status ClientStub::call_blocking(std::size_t method,
                                   info);
 }
 
-ClientStub::BlockingPtr ClientStub::start_blocking(std::size_t method,
+detail::BlockingCallPtr ClientStub::start_blocking(std::size_t method,
                                                    const google::protobuf::MessageLite* request,
                                                    const CallOptions& options) const {
   return channel_->invoker().start_blocking({channel_->pick(), methods_[method], request, options});
 }
 
-ClientStub::AsyncPtr ClientStub::start_async(std::size_t method,
+detail::AsyncCallPtr ClientStub::start_async(std::size_t method,
                                              const google::protobuf::MessageLite* request,
                                              const CallOptions& options) const {
   return channel_->invoker().start_async({channel_->pick(), methods_[method], request, options});

@@ -147,8 +147,9 @@ TEST_F(Exchange, AStreamOfMessagesAllocatesNothing) {
 }
 
 TEST_F(Exchange, AnUnusedSessionOwnsNothing) {
+  const SessionOptions options;  // whose limits its sessions share
   const std::size_t before = allocation_count;
-  { const Session session(Role::server, {}, now_); }
+  { const Session session(Role::server, options, now_); }
   EXPECT_EQ(allocation_count, before);
 }
 
