@@ -200,7 +200,8 @@ Task<void> end_many_elsewhere(const ClientStub& stub, ThreadPool& pool) {
     auto here = stub.unary_async<Text>(unary_method, text_of("c"), patient());
     const Result<Text> reply = co_await here;
     EXPECT_TRUE(reply.ok());
-    co_await other.join();
+    const Result<void> ended = co_await other.join();
+    EXPECT_TRUE(ended.ok());
   }
 }
 
