@@ -341,9 +341,8 @@ void LoopCore::nap_without_descriptors(const std::error_code& why) {
 }
 
 void LoopCore::run_ready() {
-  if (ready_.empty() && waiting_.empty()) return;
   TimePoint before = clocks_.coarse();
-  if (before > now_) {
+  if (before > now_) {  // what kept the loop is named before its output leaves
     refresh_now();
     report_busy(busy_meter_.look(now_));
   }
