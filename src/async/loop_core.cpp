@@ -104,7 +104,7 @@ LoopCore::~LoopCore() {
   return thread_loops.bound == owner_ || thread_loops.kept == owner_;
 }
 
-bool LoopCore::is_run_elsewhere() const noexcept {
+[[gnu::noinline]] bool LoopCore::is_run_elsewhere() const noexcept {
   return is_running() && thread_loops.running != owner_;
 }
 

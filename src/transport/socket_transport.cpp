@@ -67,10 +67,16 @@ SocketTransport::~SocketTransport() {
 
 IoResult SocketTransport::try_read(std::span<std::byte> into) {
   if (const auto* reason = abort_reason_.get()) return IoResult::failed(*reason);
+  iovec piece{into.data(), into.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
   for (;;) {
-    const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
-    // So much was there (epoll(7)); the end of the stream shows as EPOLLRDHUP.
-    const bool is_all = count > 0 && static_cast<std::size_t>(count) < into.size();
+    const ssize_t count = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
+    // So much was there (epoll(7)); the end of the stream shows as EPOLLRDHUP. But a read stops
+    // behind bytes that descriptors came with, which are closed (unix(7)).
+    const bool is_all = count > 0 && static_cast<std::size_t>(count) < into.size() &&
+                        (message.msg_flags & MSG_CTRUNC) == 0;
     if (is_all) return IoResult::all_bytes(static_cast<std::size_t>(count));
     if (count >= 0 || errno != EINTR) return IoResult::of_call(count);
   }

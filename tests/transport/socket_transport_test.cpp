@@ -85,6 +85,19 @@ IoResult write_bytes(Transport& connection, std::size_t count) {
   return connection.try_write({&piece, 1});
 }
 
+TEST_F(SocketTransportTest, AReadThatADescriptorCutsShortDoesNotSayThatItTookAll) {
+  send_descriptor(there_->prepare_wait(Interest::read).fd());
+  ASSERT_EQ(test::write_once(*there_, "the rest").kind(), Kind::bytes);
+  std::array<std::byte, 64> buffer{};
+
+  const IoResult first = here_->try_read(buffer);
+
+  ASSERT_EQ(first.kind(), Kind::bytes);
+  EXPECT_EQ(first.count(), 1U);
+  EXPECT_FALSE(first.is_all());
+  EXPECT_EQ(test::read_once(*here_), "the rest");
+}
+
 TEST_F(SocketTransportTest, TheFirstLargeWriteEnlargesTheSendBuffer) {
   constexpr std::size_t mebibyte = std::size_t{1} << 20U;
   int most = 0;
