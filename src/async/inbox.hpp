@@ -41,7 +41,7 @@ class Inbox {
   bool is_stop_requested() const noexcept {
     return stop_requested_.load(std::memory_order_relaxed);
   }
-  /// Forgets the stop request, as run() ends.
+  /// Clears the stop request, as run() ends.
   void clear_stop() noexcept;
   /// From now on, news signal the poller; false if there are some now. REQUIRES: the poller is
   /// open.

@@ -25,7 +25,7 @@ bool Spinner::begin(TimePoint now) noexcept {
     return false;
   }
   last_poll_ = now;
-  give_up_ = now + budget_;
+  until_ = now + budget_;
   return true;
 }
 
@@ -36,7 +36,7 @@ bool Spinner::keep_on(TimePoint now) noexcept {
     back_off(now);
     return false;
   }
-  if (now < give_up_) return true;
+  if (now < until_) return true;
   budget_ = std::max(budget_ / 2, max_ / 8);
   if (++fruitless_ >= max_fruitless) collapse();
   return false;

@@ -96,7 +96,7 @@ class Spinner {
   Duration budget_;
   Duration poll_took_{};
   TimePoint last_poll_{};
-  TimePoint give_up_{};
+  TimePoint until_{};
   /// Until when waits sleep because threads are more than processors, and for how long that is.
   TimePoint pause_end_{};
   Duration pause_{};

@@ -63,7 +63,7 @@ AsyncCall::~AsyncCall() {
 }
 
 void AsyncCall::on_deadline(void* self) noexcept {
-  static_cast<AsyncCall*>(self)->call_.expire();
+  static_cast<AsyncCall*>(self)->call_.fail_late();
 }
 
 void AsyncCall::cancel() noexcept {
@@ -77,7 +77,7 @@ void AsyncCall::cancel() noexcept {
 }
 
 /// From now on cancel() does not touch the loop, which may go before the call does.
-void AsyncCall::end_cancelling() noexcept {
+void AsyncCall::stop_cancelling() noexcept {
   Cancelling before = Cancelling::no;
   if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
   if (before == Cancelling::over) return;
@@ -114,7 +114,7 @@ void AsyncCall::on_change() {
   if (call_.is_over()) {
     WaitingCall::unlink();
     if (timer_) timer_->clear();
-    if (loop_ != nullptr) end_cancelling();
+    if (loop_ != nullptr) stop_cancelling();
     if (backend_ != nullptr) std::exchange(backend_, nullptr)->on_call_over();
   }
   for (std::size_t i = 0; i < 2; ++i) {

@@ -82,7 +82,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
 
   void cancel_here() { call_.cancel(); }
-  void end_cancelling() noexcept;
+  void stop_cancelling() noexcept;
 
   EventLoop* loop_;
   /// Null before it begins, and once it is over.

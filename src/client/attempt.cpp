@@ -74,9 +74,9 @@ void Attempt::on_response() {
 
 /// OK only counts with metadata that can be read.
 void Attempt::on_trailers(Status status, const http2::HeaderList& list) {
-  if (!status.ok()) return end(Seen::answered, std::move(status));
+  if (!status.ok()) return finish(Seen::answered, std::move(status));
   Result<Metadata> trailers = grpc::parse_metadata(list.fields(), limits());
-  if (!trailers) return end(Seen::answered, std::move(trailers).error());
+  if (!trailers) return finish(Seen::answered, std::move(trailers).error());
   trailers_ = *std::move(trailers);
   if (headers_came_ && trailers_.empty()) {
     connection_->note_plain_block(list, PlainBlock::ok_trailers);
@@ -90,7 +90,7 @@ grpc::MetadataLimits Attempt::limits() const noexcept {
 
 void Attempt::on_ok() {
   messages_.in().finish();  // which finds a message that was cut off, if somebody reads
-  if (state_ == State::open) end(Seen::answered, Status());
+  if (state_ == State::open) finish(Seen::answered, Status());
 }
 
 void Attempt::on_data(ByteSpan bytes, bool end_stream) {
@@ -107,32 +107,33 @@ void Attempt::on_direct_data(std::size_t count, bool end_stream) {
 
 void Attempt::on_end_stream() {
   if (state_ == State::open) {
-    end(Seen::perhaps,
-        Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
+    finish(Seen::perhaps,
+           Status(StatusCode::unknown, "the server ended the call without a grpc-status"));
   }
 }
 
 void Attempt::on_reset(const http2::ResetEvent& event) {
   using Cause = http2::ResetEvent::Cause;
   if (state_ != State::open) return;
-  if (connection_->is_refused()) return end(Seen::perhaps, connection_->lost_status());
+  if (connection_->is_refused()) return finish(Seen::perhaps, connection_->lost_status());
   if (event.cause == Cause::unprocessed && !headers_came_) {
-    return end(Seen::refused, Status(StatusCode::unavailable, "the server did not take the call"));
+    return finish(Seen::refused,
+                  Status(StatusCode::unavailable, "the server did not take the call"));
   }
   if (event.cause != Cause::violation) {
-    return end(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
+    return finish(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
   }
   const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;
-  end(Seen::perhaps,
-      is_over_a_limit
-          ? Status(StatusCode::resource_exhausted,
-                   "the server went over a limit: " + std::string(event.what))
-                .with_reason(StatusReason::limit)
-          : Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
+  finish(Seen::perhaps,
+         is_over_a_limit
+             ? Status(StatusCode::resource_exhausted,
+                      "the server went over a limit: " + std::string(event.what))
+                   .with_reason(StatusReason::limit)
+             : Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
 }
 
 void Attempt::on_connection_end(const Status& why, bool is_ours) {
-  if (state_ == State::open) end(!is_ours && is_unsent() ? Seen::nothing : Seen::perhaps, why);
+  if (state_ == State::open) finish(!is_ours && is_unsent() ? Seen::nothing : Seen::perhaps, why);
 }
 
 bool Attempt::is_unsent() const noexcept {
@@ -144,16 +145,16 @@ bool Attempt::is_unsent() const noexcept {
 /// What the server says is of no use, and so is what still comes.
 void Attempt::reject(Status why) {
   messages_.in().drop();
-  end(Seen::perhaps, std::move(why));
+  finish(Seen::perhaps, std::move(why));
 }
 
-void Attempt::end(Seen seen, Status status) {
+void Attempt::finish(Seen seen, Status status) {
   if (seen == Seen::nothing || seen == Seen::refused) {
     state_ = State::idle;
     release_stream();
   } else {
     has_failed_ = !status.ok();
-    end_messages();
+    finish_messages();
   }
   observer_->on_outcome({seen, std::move(status)});
 }
@@ -161,16 +162,16 @@ void Attempt::end(Seen seen, Status status) {
 void Attempt::cancel() {
   has_failed_ = true;
   messages_.in().drop();
-  end_messages();
+  finish_messages();
 }
 
 void Attempt::close() {
   if (state_ != State::idle) return;
   has_failed_ = true;
-  end_messages();
+  finish_messages();
 }
 
-void Attempt::end_messages() {
+void Attempt::finish_messages() {
   state_ = State::ended;
   messages_.out().close();
   messages_.in().finish();

@@ -66,7 +66,7 @@ class Attempt final : private StreamHandler, private MessageOwner {
             LoopCore* loop);
   /// Ends the requests, now or as soon as it is open.
   void half_close() { messages_.out().finish(); }
-  /// Gives it up: the stream is reset, and there is no outcome.
+  /// The stream is reset, and there is no outcome.
   void cancel();
   /// It is not opened again: whoever waits for its messages is told.
   void close();
@@ -99,8 +99,8 @@ class Attempt final : private StreamHandler, private MessageOwner {
   grpc::MetadataLimits limits() const noexcept;
   void on_ok();
   void reject(Status why);
-  void end(Seen seen, Status status);
-  void end_messages();
+  void finish(Seen seen, Status status);
+  void finish_messages();
   void release_stream();
 
   AttemptObserver* observer_;

@@ -69,14 +69,14 @@ std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     turn = idle->begin_turn();
     if (idle->is_fit(turn, want == Want::any)) return idle;
-    turn.end();
-    give_up(here, *idle->place());
+    turn.finish();
+    release_closed(here, *idle->place());
   }
   while (std::shared_ptr<BlockingConnection> shared = share(here)) {
     turn = shared->begin_turn();
     if (shared->client().open_state() != http2::Session::OpenState::closed) return shared;
-    turn.end();  // calls that are over, or have not noticed, keep it
-    give_up(here, *shared->place());
+    turn.finish();  // calls that are over, or have not noticed, keep it
+    release_closed(here, *shared->place());
   }
   return nullptr;
 }
@@ -87,20 +87,20 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
   Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop);
-  const bool is_given_up = stop.stop_requested() || clock_.now() >= deadline;
-  if (!made && !is_given_up) counters_.on_connect_failed(made.error());
+  const bool is_cancelled = stop.stop_requested() || clock_.now() >= deadline;
+  if (!made && !is_cancelled) counters_.on_connect_failed(made.error());
   const std::lock_guard lock(here.mutex);
   using Event = Connectivity::Event;
-  note(here, made ? Event::connected : is_given_up ? Event::given_up : Event::failed);
+  note(here, made ? Event::connected : is_cancelled ? Event::cancelled : Event::failed);
   --here.connecting;
   here.has_connected.notify_all();
   if (made) {
     PooledConnection& place = vacancy(here);
     (*made)->set_place(place);
     place.connection = *made;
-    place.is_going = false;
+    place.is_draining = false;
     place.users.store(1, std::memory_order_release);
-  } else if (!is_given_up) {
+  } else if (!is_cancelled) {
     ++here.failures;
     here.failure = made.error();
     const Pool::Live live = here.live();
@@ -163,7 +163,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool
 Backend::Pool::Live Backend::Pool::live() const noexcept {
   Live live;
   for (const auto& place : places) {
-    if (place->is_vacant() || place->is_going) continue;
+    if (place->is_vacant() || place->is_draining) continue;
     ++live.count;
     PooledConnection*& least = live.least_used;
     if (least == nullptr || place->users.load() < least->users.load()) least = place.get();
@@ -213,10 +213,10 @@ PooledConnection& Backend::vacancy(Pool& pool) {
   return *pool.places.emplace_back(std::make_unique<PooledConnection>());
 }
 
-void Backend::give_up(Pool& pool, PooledConnection& place) {
+void Backend::release_closed(Pool& pool, PooledConnection& place) {
   std::shared_ptr<BlockingConnection> gone;  // goes after the lock
   const std::lock_guard lock(pool.mutex);
-  place.is_going = true;
+  place.is_draining = true;
   place.users.fetch_sub(1, std::memory_order_acq_rel);
   if (!place.try_vacate()) return;
   gone = std::move(place.connection);
@@ -229,7 +229,7 @@ void Backend::put_back(std::shared_ptr<BlockingConnection> connection,
   if (!connection->is_in_maker()) return;
   Pool& here = pool();
   PooledConnection& place = *connection->place();
-  if (state == http2::Session::OpenState::closed) return give_up(here, place);
+  if (state == http2::Session::OpenState::closed) return release_closed(here, place);
   std::atomic<PooledConnection*>& last = here.last_used_here();
   if (last.load(std::memory_order_relaxed) != &place) last.store(&place, std::memory_order_release);
   place.idle_since.store(now, std::memory_order_relaxed);
@@ -305,7 +305,7 @@ Status Backend::ensure_connection() {
     turn = connection->begin_turn();
   }
   const http2::Session::OpenState state = connection->client().open_state();
-  turn.end();
+  turn.finish();
   put_back(std::move(connection), state, clock_.now());
   return Status();
 }
@@ -325,8 +325,8 @@ void Backend::remove(LoopPlace& loop) {
   loop.unlink();
 }
 
-void Backend::retire() {
-  tell_loops(LoopPlace::Wish::retire);
+void Backend::drain() {
+  tell_loops(LoopPlace::Wish::drain);
 }
 
 void Backend::tell_loops(LoopPlace::Wish wish) {

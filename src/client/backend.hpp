@@ -28,8 +28,8 @@ namespace nearcall::inline v0::detail {
 /// What one loop has of a backend: its place among the backend's loops.
 class LoopPlace : public ListHook {
  public:
-  enum class Wish : unsigned { close_idle = 1, retire = 2 };
-  /// What carries no call is to be closed, on the loop's thread; `retire`: and goes, since nobody
+  enum class Wish : unsigned { close_idle = 1, drain = 2 };
+  /// What carries no call is to be closed, on the loop's thread; `drain`: and goes, since nobody
   /// makes new ones. From any thread, under the lock of the backend's loops.
   virtual void ask(Wish wish) = 0;
 
@@ -49,7 +49,7 @@ struct alignas(64) PooledConnection {
   /// Changes when it becomes vacant, and when it no longer is.
   std::shared_ptr<BlockingConnection> connection;
   /// Takes no more calls, and goes with its last user. For who has the mutex.
-  bool is_going = false;
+  bool is_draining = false;
 
   bool is_vacant() const noexcept { return users.load(std::memory_order_relaxed) == vacant; }
   /// Whether it was idle, and is the caller's now.
@@ -135,7 +135,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
   void add(LoopPlace& loop);
   void remove(LoopPlace& loop);
   /// Nobody makes new calls: its loops are told.
-  void retire();
+  void drain();
 
  private:
   struct alignas(64) LastUsed {
@@ -152,7 +152,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
     std::vector<std::unique_ptr<PooledConnection>> places;
     /// Those that are being made: they count.
     std::size_t connecting = 0;
-    /// Attempts that failed, and why the last one did; not those whose call gave them up.
+    /// Attempts that failed, and why the last one did; not those whose call cancelled them.
     std::size_t failures = 0;
     Status failure;
     /// An attempt has ended, well or not.
@@ -188,8 +188,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
                                                    const std::stop_token& stop);
   void note(Pool& pool, Connectivity::Event event);
   static PooledConnection& vacancy(Pool& pool);
-  /// Its user goes, and it takes no calls any more.
-  void give_up(Pool& pool, PooledConnection& place);
+  /// Its user gives it back, and it takes no calls any more.
+  void release_closed(Pool& pool, PooledConnection& place);
   void sweep(Pool& pool, TimePoint now);
   /// Closes those that were idle since `since`, as long as more than `kept` are idle.
   void close_idle(Pool& pool, std::size_t kept, TimePoint since);

@@ -46,7 +46,7 @@ void BlockingCall::leave(Turn turn) {
   call_.drop();
   const http2::Session::OpenState state = connection_->client().open_state();
   const TimePoint now = connection_->last_look();
-  backend_->put_back(let_go(turn), state, now);
+  backend_->put_back(release_connection(turn), state, now);
 }
 
 // ---- beginning ----------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ void BlockingCall::begin(Turn& turn) {
 void BlockingCall::begin_once_more(Turn& turn) {
   wants_repeat_ = false;
   const http2::Session::OpenState state = connection_->client().open_state();
-  std::shared_ptr<BlockingConnection> first = let_go(turn);
+  std::shared_ptr<BlockingConnection> first = release_connection(turn);
   if (state == http2::Session::OpenState::closed) {
     backend_->put_back(std::move(first), state, call_.now());
   }
@@ -98,7 +98,7 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
     return false;
   }
   bool is_cancelled = false;
-  if (is_shared()) turn.end();  // place_ comes first
+  if (is_shared()) turn.finish();  // place_ comes first
   {
     const auto guard = lock_place();
     connection_ = *std::move(taken);
@@ -107,7 +107,7 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
   if (!turn) turn = connection_->begin_turn();
   if (is_cancelled) call_.cancel();
   const auto is_over = [this] { return call_.is_over(); };
-  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), is_over)) call_.expire();
+  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), is_over)) call_.fail_late();
   if (!call_.is_over()) send();
   if (wants_repeat_) return !call_.is_over();
   if (!call_.has_one_request()) call_.requests_are_gone();
@@ -155,9 +155,9 @@ void BlockingCall::on_repeat() {
   on_change();
 }
 
-std::shared_ptr<BlockingConnection> BlockingCall::let_go(Turn& turn) {
+std::shared_ptr<BlockingConnection> BlockingCall::release_connection(Turn& turn) {
   call_.stop_borrowing(connection_->client());
-  turn.end();
+  turn.finish();
   const auto guard = lock_place();
   return std::move(connection_);
 }
@@ -165,7 +165,7 @@ std::shared_ptr<BlockingConnection> BlockingCall::let_go(Turn& turn) {
 bool BlockingCall::has_connection() {
   if (connection_ == nullptr) return false;
   if (connection_->is_in_maker()) return true;
-  call_.finish(Status(StatusCode::unavailable, "the call is that of the parent process"));
+  call_.fail(Status(StatusCode::unavailable, "the call is that of the parent process"));
   return false;
 }
 
@@ -177,7 +177,7 @@ void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) 
     const bool in_time = connection_->wait(turn, thread, call_.deadline(), [&] {
       return is_done() || call_.is_over() || wants_repeat_;
     });
-    if (!in_time) call_.expire();
+    if (!in_time) call_.fail_late();
     if (call_.is_over() || !wants_repeat_) return;
     begin_once_more(turn);
     if (connection_ == nullptr) return;  // it is over

@@ -97,7 +97,7 @@ class BlockingCall final : private CallWaiter {
   /// Leaves the connection, the call being over.
   void leave(Turn turn);
   /// The connection, which the call no longer has, nor its turn.
-  std::shared_ptr<BlockingConnection> let_go(Turn& turn);
+  std::shared_ptr<BlockingConnection> release_connection(Turn& turn);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept { return kept_backend_ != nullptr || cancellation_.has_value(); }
   /// Empty if nobody else can have it.

@@ -56,7 +56,7 @@ BlockingConnection::Turn::Turn(BlockingConnection& connection)
   connection.contenders_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void BlockingConnection::Turn::end() noexcept {
+void BlockingConnection::Turn::finish() noexcept {
   if (!lock_) return;
   connection_->end_turn();
   lock_.unlock();

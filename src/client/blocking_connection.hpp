@@ -48,15 +48,15 @@ class BlockingConnection final : public ClientDriver {
     Turn() noexcept = default;
     Turn(Turn&&) noexcept = default;
     Turn& operator=(Turn&& other) noexcept {
-      end();
+      finish();
       connection_ = other.connection_;
       lock_ = std::move(other.lock_);
       return *this;
     }
-    ~Turn() { end(); }
+    ~Turn() { finish(); }
 
     explicit operator bool() const noexcept { return lock_.owns_lock(); }
-    void end() noexcept;
+    void finish() noexcept;
 
    private:
     friend BlockingConnection;

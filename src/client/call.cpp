@@ -51,13 +51,13 @@ bool Call::check(const CallOptions& options, Status obstacle) {
     obstacle = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
   }
   if (obstacle.ok()) return true;
-  finish(std::move(obstacle));
+  fail(std::move(obstacle));
   return false;
 }
 
 void Call::keep_request(const google::protobuf::MessageLite& message) {
   const grpc::OutgoingMessage outgoing(message);
-  if (Status refused = outgoing.check(); !refused.ok()) return finish(std::move(refused));
+  if (Status refused = outgoing.check(); !refused.ok()) return fail(std::move(refused));
   kept_request_.keep(outgoing);
 }
 
@@ -80,7 +80,7 @@ void Call::open(ClientConnection& connection, LoopCore* loop) {
     fields = outgoing.fields();
   }
   const std::size_t most = connection.session().peer_max_header_list_size();
-  if (list_size > most) return finish(too_large(list_size, most));
+  if (list_size > most) return fail(too_large(list_size, most));
   attempt_.open(connection, method_->head, fields, loop);
   if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }
@@ -125,12 +125,12 @@ void Call::on_outcome(Outcome outcome) {
       timeout_.reset();  // what is left of it is sent the next time
       if (observer() != nullptr) observer()->on_call_repeated(method_->method);
       return waiter_->on_repeat();
-    case RetryPolicy::Action::end_without_request:
-      return end(Status(status.code(), status.message() +
-                                           "; it cannot be repeated: requests that are streamed "
-                                           "are not kept")
-                     .with_reason(status.reason()));
-    case RetryPolicy::Action::end:
+    case RetryPolicy::Action::finish_without_request:
+      return finish(Status(status.code(), status.message() +
+                                              "; it cannot be repeated: requests that are streamed "
+                                              "are not kept")
+                        .with_reason(status.reason()));
+    case RetryPolicy::Action::finish:
       break;
   }
   // The server's clock may be the faster one.
@@ -138,7 +138,7 @@ void Call::on_outcome(Outcome outcome) {
       now() >= deadline_) {
     status = Status(StatusCode::deadline_exceeded, "the deadline passed");
   }
-  end(std::move(status));
+  finish(std::move(status));
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -147,17 +147,17 @@ void Call::on_bad_message(Status why) {
   if (is_over_ && status_.ok()) {
     status_ = std::move(why);  // the server said OK behind what cannot be read
   } else {
-    finish(std::move(why));
+    fail(std::move(why));
   }
 }
 
-void Call::finish(Status status) {
+void Call::fail(Status status) {
   if (is_over_) return;
   attempt_.cancel();
-  end(std::move(status));
+  finish(std::move(status));
 }
 
-void Call::end(Status status) {
+void Call::finish(Status status) {
   if (is_over_) return;
   is_over_ = true;
   status_ = std::move(status);

@@ -65,7 +65,7 @@ class Call final : private AttemptObserver {
   /// There is no way to open it: the connection has gone, and has seen nothing of it.
   void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
   /// It ends because it cannot be connected.
-  void on_failed(Status why) { end(std::move(why)); }
+  void on_failed(Status why) { finish(std::move(why)); }
   /// Requests cannot be sent a second time from now on, other than one message.
   void requests_are_gone() noexcept { has_written_ = true; }
   bool has_one_request() const noexcept {
@@ -81,10 +81,10 @@ class Call final : private AttemptObserver {
   // The end.
 
   /// Ends it from this side. The stream is reset.
-  void finish(Status status);
-  void cancel() { end_with(StatusCode::cancelled, "the call was cancelled"); }
-  void expire() { end_with(StatusCode::deadline_exceeded, "the deadline passed"); }
-  void drop() { end_with(StatusCode::cancelled, "the call was dropped"); }
+  void fail(Status status);
+  void cancel() { fail_with(StatusCode::cancelled, "the call was cancelled"); }
+  void fail_late() { fail_with(StatusCode::deadline_exceeded, "the deadline passed"); }
+  void drop() { fail_with(StatusCode::cancelled, "the call was dropped"); }
 
   bool is_open() const noexcept { return attempt_.is_open(); }
   bool is_over() const noexcept { return is_over_; }
@@ -121,10 +121,10 @@ class Call final : private AttemptObserver {
   RequestLeft request_left() const noexcept;
   void send_request(bool may_share);
   /// Costs nothing, not even the status, if it is over.
-  void end_with(StatusCode code, const char* message) {
-    if (!is_over_) finish(Status(code, message));
+  void fail_with(StatusCode code, const char* message) {
+    if (!is_over_) fail(Status(code, message));
   }
-  void end(Status status);
+  void finish(Status status);
 
   CallWaiter* waiter_;
   const BoundMethod* method_;

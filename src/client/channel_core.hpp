@@ -13,7 +13,7 @@
 namespace nearcall::inline v0::detail {
 
 /// Chooses, for a channel with several backends, the one that a call goes to. It owns those that it
-/// chooses from: it gives them the channel's methods (Backend::keep()), and retires them when it
+/// chooses from: it gives them the channel's methods (Backend::keep()), and drains them when it
 /// goes.
 ///
 /// Thread safety: any thread.
@@ -38,7 +38,7 @@ class ChannelCore {
   }
   ChannelCore(const ChannelCore&) = delete;
   ChannelCore& operator=(const ChannelCore&) = delete;
-  ~ChannelCore() { backend_->retire(); }
+  ~ChannelCore() { backend_->drain(); }
 
   void close_idle() { backend_->close_idle(); }
   /// What calls go through.

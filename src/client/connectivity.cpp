@@ -29,7 +29,7 @@ void Connectivity::resume(Event event, TimePoint now, double chance) noexcept {
     case Event::failed:
       count_down(attempts_);
       return fail(now, chance);
-    case Event::given_up:
+    case Event::cancelled:
       return count_down(attempts_);
     case Event::lost:
       return count_down(connections_);

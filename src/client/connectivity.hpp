@@ -29,7 +29,7 @@ class Connectivity {
     attempt,    // to connect has begun
     connected,  // it ended with a connection
     failed,     // it ended without
-    given_up,   // nobody wanted it any more
+    cancelled,  // nobody wanted it any more
     lost,       // a connection was closed, by whomever
   };
   struct Backoff {

@@ -24,9 +24,9 @@ LoopBackend::~LoopBackend() {
   core_->cancel_posted(place_);
   core_->slot(backend_->slot()) = nullptr;
   const Status gone(StatusCode::cancelled, "the EventLoop of the call went");
-  if (current_ != nullptr) current_->abandon(gone);
+  if (current_ != nullptr) current_->close(gone);
   for (const std::unique_ptr<LoopConnection>& connection : closing_)
-    connection->abandon(gone);
+    connection->close(gone);
   while (WaitingCall* const call = repeated_.pop_front())
     call->on_failed(gone);
 }
@@ -51,7 +51,7 @@ void LoopBackend::repeat(WaitingCall& call) {
 
 void LoopBackend::on_call_over() {
   --calls_;
-  const bool is_last = calls_ == 0 && is_retired_;
+  const bool is_last = calls_ == 0 && is_draining_;
   if (is_last || !closing_.empty() || current_ == nullptr || !current_->is_connected()) {
     ask_to_go_on();
   }
@@ -66,7 +66,7 @@ void LoopBackend::go_on() {
     submit(*call);
   if (current_ != nullptr) current_->go_on();
   close_unused();
-  if (is_retired_ && calls_ == 0) delete this;
+  if (is_draining_ && calls_ == 0) delete this;
 }
 
 void LoopBackend::close_unused() {
@@ -76,8 +76,8 @@ void LoopBackend::close_unused() {
 
 void LoopBackend::grant(unsigned wishes) {
   if (current_ != nullptr && current_->is_unused()) current_.reset();
-  if ((wishes & static_cast<unsigned>(LoopPlace::Wish::retire)) != 0) is_retired_ = true;
-  if (is_retired_ && calls_ == 0) delete this;
+  if ((wishes & static_cast<unsigned>(LoopPlace::Wish::drain)) != 0) is_draining_ = true;
+  if (is_draining_ && calls_ == 0) delete this;
 }
 
 }  // namespace nearcall::inline v0::detail

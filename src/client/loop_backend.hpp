@@ -18,7 +18,7 @@ namespace nearcall::inline v0::detail {
 /// What one loop has of a backend: the connection that takes calls, and those that are closing but
 /// still carry some. The loop owns it, under the backend's slot: a call finds it without a lock.
 ///
-/// Goes with the loop, or when the backend is retired and no call is left. Until then it keeps the
+/// Goes with the loop, or when the backend drains and no call is left. Until then it keeps the
 /// backend, and so calls need not.
 ///
 /// Thread safety: the loop's thread.
@@ -80,7 +80,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   const std::shared_ptr<Backend> backend_;
   LoopCore* core_;
   std::size_t calls_ = 0;
-  bool is_retired_ = false;
+  bool is_draining_ = false;
   IntrusiveList<WaitingCall> repeated_;
   std::unique_ptr<LoopConnection> current_;
   std::vector<std::unique_ptr<LoopConnection>> closing_;

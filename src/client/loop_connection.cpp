@@ -17,13 +17,13 @@ LoopConnection::LoopConnection(Backend& backend, LoopCore& loop, LoopConnectionO
 }
 
 LoopConnection::~LoopConnection() {
-  give_up_attempt();
+  cancel_attempt();
   begin_closing();
   if (client_) client_->pump().close(EndReason::cancelled, "the channel closed it");
 }
 
-void LoopConnection::abandon(const Status& why) {
-  give_up_attempt();
+void LoopConnection::close(const Status& why) {
+  cancel_attempt();
   begin_closing();
   fail_waiting(why);
   if (client_) client_->pump().close(EndReason::cancelled, why.message());
@@ -35,11 +35,11 @@ void LoopConnection::abandon(const Status& why) {
 void LoopConnection::connect() {
   phase_ = Phase::connecting;
   backend_->note(Connectivity::Event::attempt);
-  abandon_ = std::stop_source();
+  attempt_ = std::stop_source();
   const TimePoint deadline = backend_->connect_deadline(loop_->clock().now(), no_deadline);
   connect_timer_.set(deadline);
   connecting_ = try_connect(backend_->connector(),
-                            ConnectContext(backend_->target(), deadline, abandon_.get_token()));
+                            ConnectContext(backend_->target(), deadline, attempt_.get_token()));
   start(connecting_, &LoopConnection::on_connect_done, this, &home_);
 }
 
@@ -48,7 +48,7 @@ void LoopConnection::on_connect_late(void* self) noexcept {
   const Status late = Status(StatusCode::unavailable, connection.backend_->target() +
                                                           ": the attempt to connect took too long")
                           .with_reason(StatusReason::no_answer);
-  connection.end_attempt(Connectivity::Event::failed);
+  connection.drop_attempt(Connectivity::Event::failed);
   connection.backend_->observer().on_connect_failed(late);
   connection.begin_closing();
   connection.fail_waiting(late);
@@ -59,7 +59,7 @@ void LoopConnection::on_connect_done(void* self) noexcept {
 }
 
 void LoopConnection::finish_connect() {
-  if (phase_ != Phase::connecting) return;  // it ended because it was given up
+  if (phase_ != Phase::connecting) return;  // it was cancelled
   connect_timer_.clear();
   Result<std::unique_ptr<Transport>> transport = take_result(connecting_);
   backend_->note(transport ? Connectivity::Event::connected : Connectivity::Event::failed);
@@ -76,17 +76,17 @@ void LoopConnection::finish_connect() {
   open_waiting();
 }
 
-/// Nobody wants it, or it is late: the connector is told, then its task is destroyed where it
-/// waits, and with it what it holds.
-void LoopConnection::give_up_attempt() {
-  if (phase_ == Phase::connecting) end_attempt(Connectivity::Event::given_up);
+void LoopConnection::cancel_attempt() {
+  if (phase_ == Phase::connecting) drop_attempt(Connectivity::Event::cancelled);
 }
 
-void LoopConnection::end_attempt(Connectivity::Event how) {
+/// Nobody wants it, or it is late: the connector is told, then its task is destroyed where it
+/// waits, and with it what it holds.
+void LoopConnection::drop_attempt(Connectivity::Event how) {
   backend_->note(how);
   phase_ = Phase::idle;
   connect_timer_.clear();
-  abandon_.request_stop();
+  attempt_.request_stop();
   home_.await_return();
   connecting_ = {};
 }
@@ -100,7 +100,7 @@ void LoopConnection::submit(WaitingCall& call) {
 }
 
 void LoopConnection::go_on() {
-  if (phase_ == Phase::connecting && waiting_.empty()) return give_up_attempt();
+  if (phase_ == Phase::connecting && waiting_.empty()) return cancel_attempt();
   open_waiting();
 }
 

@@ -57,10 +57,10 @@ class LoopConnection final : public ClientDriver {
 
   /// Opens `call` now, or when it is connected and there is room.
   void submit(WaitingCall& call);
-  /// Opens those that have room. An attempt to connect that nobody waits for is given up.
+  /// Opens those that have room. An attempt to connect that nobody waits for is cancelled.
   void go_on();
   /// Ends it, and the calls on it and those that wait for it with `why`.
-  void abandon(const Status& why);
+  void close(const Status& why);
   bool is_connected() const noexcept { return phase_ == Phase::connected; }
   /// Takes no calls any more.
   bool is_closing() const noexcept { return phase_ == Phase::closing; }
@@ -80,8 +80,8 @@ class LoopConnection final : public ClientDriver {
   static void on_connect_late(void* self) noexcept;
   void connect();
   void finish_connect();
-  void give_up_attempt();
-  void end_attempt(Connectivity::Event how);
+  void cancel_attempt();
+  void drop_attempt(Connectivity::Event how);
   void fail_waiting(const Status& why);
   /// Takes no calls any more.
   void begin_closing();
@@ -96,7 +96,7 @@ class LoopConnection final : public ClientDriver {
   std::optional<ClientConnection> client_;
   std::optional<LoopDriver> driver_;
   IntrusiveList<WaitingCall> waiting_;
-  std::stop_source abandon_;
+  std::stop_source attempt_;
   TaskHome home_;
   Task<Result<std::unique_ptr<Transport>>> connecting_;
   Timer connect_timer_;

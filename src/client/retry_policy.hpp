@@ -37,16 +37,16 @@ enum class RequestLeft : std::uint8_t {
 class RetryPolicy {
  public:
   enum class Action : std::uint8_t {
-    end,                  // with the outcome's status
-    end_without_request,  // the same, but for its request it would be repeated
-    repeat,               // now
+    finish,                  // with the outcome's status
+    finish_without_request,  // the same, but for its request it would be repeated
+    repeat,                  // now
   };
 
   Action resume(const Outcome& outcome, RequestLeft left) noexcept {
     const bool is_unprocessed = outcome.seen == Seen::nothing || outcome.seen == Seen::refused;
     const bool is_hopeless = outcome.status.reason() == StatusReason::refused;
-    if (!is_unprocessed || is_hopeless || has_repeated_) return Action::end;
-    if (left == RequestLeft::gone) return Action::end_without_request;
+    if (!is_unprocessed || is_hopeless || has_repeated_) return Action::finish;
+    if (left == RequestLeft::gone) return Action::finish_without_request;
     has_repeated_ = true;
     return Action::repeat;
   }

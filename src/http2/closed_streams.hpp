@@ -32,14 +32,14 @@ class ClosedStreams {
     if (words_.empty()) words_.resize(window / bits);
     if (word >= end_) move_to(word + 1);
     if (word + words_.size() < end_) {
-      forgotten_ = std::max(forgotten_, id);
+      ignored_up_to_ = std::max(ignored_up_to_, id);
     } else {
       words_[word % words_.size()] |= bit_of(number);
     }
   }
   /// REQUIRES: the stream is closed.
   bool is_ignored(StreamId id) const noexcept {
-    if (id <= forgotten_) return true;
+    if (id <= ignored_up_to_) return true;
     const std::uint32_t number = id / 2;
     const std::uint32_t word = number / bits;
     if (word >= end_ || word + words_.size() < end_) return false;
@@ -60,7 +60,7 @@ class ClosedStreams {
       std::uint64_t& ids = words_[word % size];
       if (ids != 0) {
         const auto highest = static_cast<std::uint32_t>(std::bit_width(ids)) - 1;
-        forgotten_ = std::max(forgotten_, 2 * (word * bits + highest) + 1);
+        ignored_up_to_ = std::max(ignored_up_to_, 2 * (word * bits + highest) + 1);
       }
       ids = 0;
     }
@@ -69,7 +69,7 @@ class ClosedStreams {
 
   std::vector<std::uint64_t> words_;  // a ring: word w has the ids from 128 w + 1 on
   std::uint32_t end_ = 0;             // the words before it are there
-  StreamId forgotten_ = 0;
+  StreamId ignored_up_to_ = 0;
 };
 
 }  // namespace nearcall::inline v0::detail::http2

@@ -254,7 +254,7 @@ bool ServerCall::answer_mistake() {
 }
 
 void ServerCall::send_headers() {
-  if (answer_ == Answer::open && !try_send_headers()) cut_short(headers_too_large());
+  if (answer_ == Answer::open && !try_send_headers()) fail(headers_too_large());
 }
 
 /// False, and they are left out from now on, if they are too large.
@@ -323,7 +323,7 @@ void ServerCall::answer(const Status& status) {
   }
   send_trailers(status);
   on_output();
-  end_answer();
+  close_answer();
 }
 
 void ServerCall::send_trailers(const Status& status) {
@@ -356,7 +356,7 @@ void ServerCall::send_trailers(const Status& status) {
                                 /*end_stream=*/true);
 }
 
-void ServerCall::end_answer() {
+void ServerCall::close_answer() {
   answer_ = Answer::over;
   timer_.clear();
   messages_.out().close();
@@ -365,7 +365,7 @@ void ServerCall::end_answer() {
 
 // ---- the end ------------------------------------------------------------------------------------
 
-void ServerCall::cut_short(const Status& status) {
+void ServerCall::fail(const Status& status) {
   if (answer_ == Answer::over) return;
   answer(status);
   cancel();
@@ -374,18 +374,18 @@ void ServerCall::cut_short(const Status& status) {
 
 void ServerCall::on_reset(const http2::ResetEvent& event) {
   host_->note_reset(event);
-  abandon();
+  drop_answer();
 }
 
 void ServerCall::on_connection_end(const Status& /*why*/, bool /*is_ours*/) {
   host_->session().release(messages_.stream());
   messages_.detach();
-  abandon();
+  drop_answer();
 }
 
-void ServerCall::abandon() {
+void ServerCall::drop_answer() {
   if (answer_ != Answer::over) {
-    end_answer();
+    close_answer();
     cancel();
   }
   go_if_done();
@@ -399,7 +399,7 @@ void ServerCall::cancel() {
 }
 
 void ServerCall::on_deadline(void* self) noexcept {
-  static_cast<ServerCall*>(self)->cut_short(
+  static_cast<ServerCall*>(self)->fail(
       Status(StatusCode::deadline_exceeded, "the deadline passed at the server"));
 }
 

@@ -51,9 +51,9 @@ class ServerCall final : public HandlerCall,
   void on_room();
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May release
   /// the call.
-  void abandon();
+  void drop_answer();
   /// Answers with `status`, while the handler may go on to run. May release the call.
-  void cut_short(const Status& status);
+  void fail(const Status& status);
 
   // ServerCallView
 
@@ -112,7 +112,7 @@ class ServerCall final : public HandlerCall,
 
   // MessageOwner
 
-  void on_bad_message(Status why) override { cut_short(why); }
+  void on_bad_message(Status why) override { fail(why); }
   void before_message() override {
     send_headers();
     if (!has_one_reply()) host_->note_load();
@@ -173,7 +173,7 @@ class ServerCall final : public HandlerCall,
   std::size_t most_metadata() const noexcept;
   Status headers_too_large() const;
   /// No answer can be given any more.
-  void end_answer();
+  void close_answer();
   void cancel();
   void go_if_done();
 

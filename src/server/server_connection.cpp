@@ -174,14 +174,14 @@ void ServerConnection::finish_drain() {
   request_flush();
 }
 
-void ServerConnection::cut_short() {
+void ServerConnection::close() {
   if (!pump_.has_ended()) {
     const Status why(StatusCode::unavailable, "the server stops");
     for (IntrusiveList<ServerCall>* const calls : {&held_, &calls_}) {
       IntrusiveList<ServerCall> told;
       while (ServerCall* const call = calls->pop_front()) {
         told.push_back(*call);
-        call->cut_short(why);
+        call->fail(why);
       }
       while (ServerCall* const call = told.pop_front())
         calls->push_back(*call);

@@ -45,7 +45,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   /// Tells the client to go elsewhere; ends when the calls are over.
   void begin_drain();
   /// Answers every call with UNAVAILABLE, and ends.
-  void cut_short();
+  void close();
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 

@@ -58,7 +58,7 @@ void ServerLoop::cancel_calls() {
   if (drain_ != Drain::begun) return;
   drain_ = Drain::forced;
   drain_timer_.set(core().now() + last_patience);
-  for_each_connection([](ServerConnection& connection) { connection.cut_short(); });
+  for_each_connection([](ServerConnection& connection) { connection.close(); });
 }
 
 void ServerLoop::on_drain_timer(void* self) noexcept {

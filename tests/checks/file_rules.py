@@ -28,6 +28,15 @@ OPEN_END_EXEMPT = {"tests/checks/file_rules.py", "tests/checks/file_rules_test.p
 UNVERSIONED = re.compile(r"namespace nearcall(::(detail|http2|grpc)\b.*)? \{")
 # A private header declares nothing beside the API. (The plugin is a program of its own.)
 BESIDE_API = re.compile(r"namespace nearcall\b(?!::inline v0::detail\b|::codegen\b)")
+# The verbs that CONTRIBUTING.md ("How things end") has another one for, in names of any spelling.
+UNUSED_VERBS = re.compile(
+    r"(?:^|_)(abandon(?:ed|s)?|cut_short|discard(?:ed|s)?|dispose[ds]?|expire[ds]?|forg[eo]t(?:s|ten)?"
+    r"|g[ia]ven?_up|gives_up|interrupt(?:ed|s)?|lets?_go|quits?|retire[ds]?|shut_down|terminate[ds]?)(?:_|$)")
+# Not ours: the standard library's own, and a weak_ptr's question.
+STANDARD_VERBS = re.compile(r"\bstd::[\w:]+|\.expired\(\)")
+NOT_CODE = re.compile(r'"(?:\\.|[^"\\])*"|//.*')
+NAME = re.compile(r"[A-Za-z_]\w*")
+INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
@@ -107,8 +116,17 @@ def _line_findings(path, lines):
             yield f"{path}:{number}: not in the versioned namespace: 'namespace nearcall::inline v0…'"
         if BESIDE_API.match(line) and path.parts[0] == "src" and path.suffix == ".hpp":
             yield f"{path}:{number}: private, so 'namespace nearcall::inline v0::detail…'"
+        if path.parts[0] in ("include", "src") and path.suffix in (".hpp", ".cpp"):
+            for name in _names_of_unused_verbs(line):
+                yield f"{path}:{number}: '{name}': CONTRIBUTING.md, How things end, has another verb"
         if MACHINE_PATH.search(line):
             yield f"{path}:{number}: a path of somebody's machine"
+
+
+def _names_of_unused_verbs(line):
+    code = STANDARD_VERBS.sub("", NOT_CODE.sub("", line))
+    return [name for name in NAME.findall(code)
+            if UNUSED_VERBS.search(INNER_CAPITAL.sub("_", name).lower())]
 
 
 if __name__ == "__main__":

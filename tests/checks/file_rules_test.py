@@ -56,6 +56,18 @@ class FileRules(unittest.TestCase):
         self.assert_one({"src/a.cpp": HEAD + "namespace nearcall {\n"}, "versioned namespace")
         self.assertEqual(findings({"tests/a_test.cpp": HEAD + "namespace nearcall {\n"}), [])
 
+    def test_a_name_made_of_an_unused_verb_is_found(self):
+        for name in ("let_go", "try_give_up", "is_given_up_", "GiveUp", "cut_short", "abandon_all",
+                     "discard", "Discarded", "forget_labels", "forgotten", "expire", "retire",
+                     "shut_down", "ShutDown", "terminate", "quit", "dispose", "interrupt"):
+            for file in ("src/a.cpp", "include/nearcall/a.hpp"):
+                head, tail = (HEAD, "") if file.endswith(".cpp") else (API_HEAD, API_TAIL)
+                self.assert_one({file: head + f"void {name}();\n" + tail}, f"'{name}'")
+        for code in ("[[nodiscard]] int x();", "std::terminate();", "if (alive.expired()) return;",
+                     '{"expires", ""},', "int x;  // given up, so let_go()", "void shutdown_write();"):
+            self.assertEqual(findings({"src/a.cpp": HEAD + code + "\n"}), [])
+        self.assertEqual(findings({"tests/a.cpp": HEAD + "void let_go();\n"}), [])
+
     def test_a_private_header_that_declares_beside_the_api_is_found(self):
         head = HEAD + "#pragma once\n"
         for name in ("nearcall::inline v0", "nearcall::tools"):

@@ -189,8 +189,8 @@ TEST(Call, FinishResetsTheStreamOnceAndTheFirstEndCounts) {
   DirectClient direct;
   DirectCall one(direct);
   http2::Stream& stream = direct.open(one.call);
-  one.call.finish(Status(StatusCode::cancelled, "first"));
-  one.call.finish(Status(StatusCode::deadline_exceeded, "second"));
+  one.call.fail(Status(StatusCode::cancelled, "first"));
+  one.call.fail(Status(StatusCode::deadline_exceeded, "second"));
   one.call.on_failed(Status(StatusCode::unavailable, "third"));
   direct.turn();
 
@@ -279,7 +279,7 @@ TEST(Call, OneThatIsOverIsNotRepeated) {
   DirectCall one(direct);
   http2::Stream& stream = direct.open(one.call);
   direct.peer().reset(stream, ErrorCode::refused_stream);
-  one.call.finish(Status(StatusCode::cancelled, "the user did"));
+  one.call.fail(Status(StatusCode::cancelled, "the user did"));
   direct.turn();
 
   EXPECT_EQ(one.repeats, 0);

@@ -31,7 +31,7 @@ class TurnPicker final : public detail::Picker {
   }
   ~TurnPicker() override {
     for (const auto& backend : backends_)
-      backend->retire();
+      backend->drain();
   }
   detail::Backend& pick() noexcept override { return *backends_[turn_++ % backends_.size()]; }
 

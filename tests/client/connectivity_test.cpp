@@ -32,10 +32,10 @@ TEST(Connectivity, FollowsTheStatesOfGrpc) {
       {{Event::attempt}, State::connecting},
       {{Event::attempt, Event::connected}, State::ready},
       {{Event::attempt, Event::failed}, State::failing},
-      {{Event::attempt, Event::given_up}, State::idle},
+      {{Event::attempt, Event::cancelled}, State::idle},
       {{Event::attempt, Event::connected, Event::lost}, State::idle},
       {{Event::attempt, Event::failed, Event::attempt}, State::connecting},
-      {{Event::attempt, Event::failed, Event::attempt, Event::given_up}, State::failing},
+      {{Event::attempt, Event::failed, Event::attempt, Event::cancelled}, State::failing},
       {{Event::attempt, Event::failed, Event::attempt, Event::connected}, State::ready},
   };
   for (const Row& row : rows)
@@ -55,7 +55,7 @@ TEST(Connectivity, IsReadyAsLongAsOneConnectionLivesWhateverElseHappens) {
 
 TEST(Connectivity, AForkedChildMaySeeTheEndOfWhatItsParentBegan) {
   EXPECT_EQ(state_after({Event::lost}), State::idle);
-  EXPECT_EQ(state_after({Event::given_up, Event::attempt}), State::connecting);
+  EXPECT_EQ(state_after({Event::cancelled, Event::attempt}), State::connecting);
   EXPECT_EQ(state_after({Event::lost, Event::attempt, Event::connected}), State::ready);
 }
 

@@ -41,7 +41,7 @@ TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsRetiredAndTheLoopTurned) {
   const std::weak_ptr<Backend> watched = backend;
   LoopBackend::of(*backend, loop.core());
 
-  backend->retire();
+  backend->drain();
   backend.reset();
   EXPECT_FALSE(watched.expired());
   loop.poll();
@@ -50,12 +50,12 @@ TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsRetiredAndTheLoopTurned) {
 }
 
 TEST_F(LoopBackendTest, GoesWithItsLoopWhetherItsBackendWasRetiredOrNot) {
-  for (const bool is_retired : {false, true}) {
+  for (const bool is_draining : {false, true}) {
     auto loop = std::make_unique<EventLoop>();
     std::shared_ptr<Backend> backend = make();
     const std::weak_ptr<Backend> watched = backend;
     LoopBackend::of(*backend, loop->core());
-    if (is_retired) backend->retire();
+    if (is_draining) backend->drain();
     backend.reset();
 
     loop.reset();
@@ -71,7 +71,7 @@ TEST_F(LoopBackendTest, PlacesOfBackendsThatWentAreUsedAgain) {
     std::shared_ptr<Backend> backend = make();
     EXPECT_LE(backend->slot(), before);
     LoopBackend::of(*backend, loop.core());
-    backend->retire();
+    backend->drain();
     backend.reset();
     loop.poll();
   }

@@ -377,7 +377,7 @@ class SlowConnector final : public Connector {
     ends.push_back(std::move(pair->second));
     return never_connecting(std::move(pair->first));
   }
-  bool was_given_up(std::size_t attempt) {
+  bool was_cancelled(std::size_t attempt) {
     return tokens.at(attempt).stop_requested() &&
            read_kind(*ends.at(attempt)) == IoResult::Kind::end_of_stream;
   }
@@ -401,10 +401,10 @@ Task<void> drop_cancel_and_be_late(const ClientStub& stub, SlowConnector& connec
     cancelled.cancel();
     const Result<Text> reply = co_await late;
     EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
-    EXPECT_FALSE(connector.was_given_up(0));  // one still waits
+    EXPECT_FALSE(connector.was_cancelled(0));  // one still waits
   }
   co_await sleep_for(1ms);
-  EXPECT_TRUE(connector.was_given_up(0));
+  EXPECT_TRUE(connector.was_cancelled(0));
   EXPECT_EQ(connector.tokens.size(), 1U);
 
   auto next = stub.unary_async<Text>(unary_method, text_of("d"), CallOptions().timeout(5ms));
@@ -423,7 +423,7 @@ TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
 
   sync_wait_elsewhere(leave_a_call_waiting(stub_, kept));
 
-  EXPECT_TRUE(connector_->was_given_up(0));
+  EXPECT_TRUE(connector_->was_cancelled(0));
   EXPECT_TRUE(kept->is_done());
 }
 
@@ -432,10 +432,10 @@ Task<void> call_on_a_channel_that_goes(std::shared_ptr<SlowConnector> connector)
     Channel channel("mine", ChannelOptions().connector(connector));
     auto call =
         ClientStub(channel, test_methods).unary_async<Text>(unary_method, text_of("a"), patient());
-    EXPECT_FALSE(connector->was_given_up(0));
+    EXPECT_FALSE(connector->was_cancelled(0));
   }
   co_await sleep_for(1ms);
-  EXPECT_TRUE(connector->was_given_up(0));
+  EXPECT_TRUE(connector->was_cancelled(0));
 }
 
 TEST_F(GivenUp, IsAnAttemptWhoseChannelGoes) {

@@ -52,9 +52,9 @@ Task<Result<std::unique_ptr<Transport>>> linger_on_a_pool(ThreadPool& pool,
   co_return Status::unavailable("too late");
 }
 
-Task<void> give_up_when_begun(const ClientStub& stub,
-                              std::promise<void>& begun,
-                              std::promise<void>& go_on) {
+Task<void> cancel_when_begun(const ClientStub& stub,
+                             std::promise<void>& begun,
+                             std::promise<void>& go_on) {
   auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
   begun.get_future().wait();
   call.cancel();
@@ -72,7 +72,7 @@ TEST_F(PoolConnectorTest, IsWaitedForWhenItIsGivenUpThere) {
     return linger_on_a_pool(pool, begun, go_on.get_future().share());
   }));
 
-  sync_wait(give_up_when_begun(ClientStub(channel, test_methods), begun, go_on));
+  sync_wait(cancel_when_begun(ClientStub(channel, test_methods), begun, go_on));
 }
 
 }  // namespace

@@ -10,10 +10,10 @@ namespace nearcall::inline v0::detail {
 
 std::ostream& operator<<(std::ostream& out, RetryPolicy::Action action) {
   switch (action) {
-    case RetryPolicy::Action::end:
-      return out << "end";
-    case RetryPolicy::Action::end_without_request:
-      return out << "end_without_request";
+    case RetryPolicy::Action::finish:
+      return out << "finish";
+    case RetryPolicy::Action::finish_without_request:
+      return out << "finish_without_request";
     case RetryPolicy::Action::repeat:
       return out << "repeat";
   }
@@ -36,16 +36,16 @@ TEST(RetryPolicy, RepeatsOnlyWhatTheServerProvablyDidNotProcessAndWhatIsAtHand) 
   } const table[] = {
       {Seen::nothing, RequestLeft::whole, repeat},
       {Seen::nothing, RequestLeft::unwritten, repeat},
-      {Seen::nothing, RequestLeft::gone, end_without_request},
+      {Seen::nothing, RequestLeft::gone, finish_without_request},
       {Seen::refused, RequestLeft::whole, repeat},
       {Seen::refused, RequestLeft::unwritten, repeat},
-      {Seen::refused, RequestLeft::gone, end_without_request},
-      {Seen::perhaps, RequestLeft::whole, end},
-      {Seen::perhaps, RequestLeft::unwritten, end},
-      {Seen::perhaps, RequestLeft::gone, end},
-      {Seen::answered, RequestLeft::whole, end},
-      {Seen::answered, RequestLeft::unwritten, end},
-      {Seen::answered, RequestLeft::gone, end},
+      {Seen::refused, RequestLeft::gone, finish_without_request},
+      {Seen::perhaps, RequestLeft::whole, finish},
+      {Seen::perhaps, RequestLeft::unwritten, finish},
+      {Seen::perhaps, RequestLeft::gone, finish},
+      {Seen::answered, RequestLeft::whole, finish},
+      {Seen::answered, RequestLeft::unwritten, finish},
+      {Seen::answered, RequestLeft::gone, finish},
   };
   for (const auto& row : table) {
     RetryPolicy policy;
@@ -61,7 +61,7 @@ TEST(RetryPolicy, DoesNotAskAServerAgainThatServesOthersOnly) {
   RetryPolicy policy;
   const Status refused = Status::permission_denied("root only").with_reason(StatusReason::refused);
 
-  EXPECT_EQ(policy.resume({Seen::refused, refused}, RequestLeft::whole), end);
+  EXPECT_EQ(policy.resume({Seen::refused, refused}, RequestLeft::whole), finish);
 }
 
 TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
@@ -70,7 +70,7 @@ TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
       RetryPolicy policy;
       ASSERT_EQ(policy.resume(outcome(Seen::refused), RequestLeft::whole), repeat);
 
-      EXPECT_EQ(policy.resume(outcome(second), left), end);
+      EXPECT_EQ(policy.resume(outcome(second), left), finish);
     }
   }
 }

@@ -49,14 +49,14 @@ class EchoService final : public Echo::Service {
  public:
   Counter started;
   Counter cancelled;
-  /// Lets go of handlers that hold their thread.
-  Counter let_go;
+  /// Ends the wait of handlers that hold their thread.
+  Counter released;
 
  private:
   Task<Result<EchoReply>> Unary(ServerContext& call, EchoRequest request) override {
     started.add();
     if (request.throw_exception()) throw std::runtime_error("as the test asked");
-    if (request.hold_thread()) let_go.reaches(1);
+    if (request.hold_thread()) released.reaches(1);
     echo_metadata(call);
     if (request.wait_for_cancel()) {
       co_await detail::StopAwaiter(call.cancellation());

@@ -17,13 +17,14 @@ namespace flag = http2::frame_flag;
 
 class HandlerFault : public EchoServerTest {
  protected:
-  /// Lets go of a handler, which has then held its thread for longer than goes unnoticed.
-  void let_go() {
+  /// Releases the thread of a handler, which has then held its thread for longer than goes
+  /// unnoticed.
+  void release_thread() {
     EXPECT_TRUE(service_.started.reaches(1));
     const auto until = Clock::now() + 150ms;
     while (Clock::now() < until)
       std::this_thread::yield();
-    service_.let_go.add();
+    service_.released.add();
   }
   /// A request as a peer with a deadline and no clock of its own sends it.
   static std::string with_timeout(std::string_view path,
@@ -80,7 +81,7 @@ TEST_F(HandlerFault, ThatOccupiesItsThreadIsLateForTheServerButNotForTheClient) 
   const Result<EchoReply> reply = echo_.Unary(request, CallOptions().timeout(300ms));
 
   const auto took = Clock::now() - begin;
-  let_go();
+  release_thread();
   EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
   EXPECT_GE(took, 300ms);
   EXPECT_LT(took, 5s);
@@ -102,7 +103,7 @@ TEST_F(HandlerFault, ThatOccupiesItsThreadIsNotLateForALoopOfTheClient) {
 
   sync_wait(await_late(echo_, &took));
 
-  let_go();
+  release_thread();
   EXPECT_GE(took, 300ms);
   EXPECT_LT(took, 5s);
   EXPECT_TRUE(echo_.Unary(request_of("next"), CallOptions().timeout(20s)).ok());

@@ -106,8 +106,8 @@ TEST_F(SocketTakeover, AServerWhoseNameSomebodyDeletedTakesItBack) {
   ASSERT_EQ(::unlink(path_.c_str()), 0);
   ::unlink((path_ + ".lock").c_str());
 
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (inode() == 0 && std::chrono::steady_clock::now() < give_up)
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (inode() == 0 && std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
 
   EXPECT_TRUE(is_served());

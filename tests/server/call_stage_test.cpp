@@ -24,7 +24,7 @@ using http2::FrameType;
 /// Answers when the test lets it.
 class TestStage final : public detail::CallStage {
  public:
-  void let_go() { go_.request_stop(); }
+  void go_on() { go_.request_stop(); }
 
   Status answer;
   bool throws = false;
@@ -75,7 +75,7 @@ class CallStageTest : public LogCheckedTest, protected ManualLoop {
   }
 
   void lets_go() {
-    stage_.let_go();
+    stage_.go_on();
     settle();
   }
   std::string status_of(http2::StreamId id) {
@@ -107,7 +107,7 @@ TEST_F(CallStageTest, TheHandlerBeginsOnceTheStageLetsIt) {
 }
 
 TEST_F(CallStageTest, AStageThatDoesNotWaitHoldsNothingUp) {
-  stage_.let_go();
+  stage_.go_on();
   peer_->ask(1, echo);
   settle();
   EXPECT_EQ(begun_, 0) << "the request is not whole";

@@ -100,7 +100,7 @@ class HeadCache {
   /// Keeps the fields of `key`, unless they are too long.
   /// REQUIRES: the last find() was of this key and found it `repeated` without a head.
   void store(const HeadKey& key, std::span<const HeaderView> fields);
-  /// Forgets all heads. Their tokens are not given out again.
+  /// Drops all heads. Their tokens are not given out again.
   void trim() noexcept {
     slots_ = std::vector<Slot>();
     last_found_ = next_victim_ = 0;
