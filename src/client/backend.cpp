@@ -245,7 +245,7 @@ void Backend::sweep(Pool& pool, TimePoint now) {
 
 void Backend::close_idle() {
   close_idle(pool(), 0, TimePoint::max());
-  tell_loops(LoopPlace::Wish::close_idle);
+  tell_loops(LoopPlace::Request::close_idle);
 }
 
 void Backend::close_idle(Pool& pool, std::size_t kept, TimePoint since) {
@@ -326,16 +326,16 @@ void Backend::remove(LoopPlace& loop) {
 }
 
 void Backend::drain() {
-  tell_loops(LoopPlace::Wish::drain);
+  tell_loops(LoopPlace::Request::drain);
 }
 
-void Backend::tell_loops(LoopPlace::Wish wish) {
+void Backend::tell_loops(LoopPlace::Request request) {
   Pool& here = pool();
   IntrusiveList<LoopPlace> told;
   {
     const std::lock_guard lock(here.mutex);
     while (LoopPlace* const loop = here.loops.pop_front()) {
-      loop->ask(wish);
+      loop->post(request);
       told.push_back(*loop);
     }
     while (LoopPlace* const loop = told.pop_front())

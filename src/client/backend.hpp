@@ -28,10 +28,10 @@ namespace nearcall::inline v0::detail {
 /// What one loop has of a backend: its place among the backend's loops.
 class LoopPlace : public ListHook {
  public:
-  enum class Wish : unsigned { close_idle = 1, drain = 2 };
-  /// What carries no call is to be closed, on the loop's thread; `drain`: and goes, since nobody
-  /// makes new ones. From any thread, under the lock of the backend's loops.
-  virtual void ask(Wish wish) = 0;
+  enum class Request : unsigned { close_idle = 1, drain = 2 };
+  /// What carries no call is to be closed, on the loop's thread; `drain`: and it goes, since nobody
+  /// makes new calls. From any thread, under the lock of the backend's loops.
+  virtual void post(Request request) = 0;
 
  protected:
   ~LoopPlace() = default;
@@ -193,7 +193,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
   void sweep(Pool& pool, TimePoint now);
   /// Closes those that were idle since `since`, as long as more than `kept` are idle.
   void close_idle(Pool& pool, std::size_t kept, TimePoint since);
-  void tell_loops(LoopPlace::Wish wish);
+  void tell_loops(LoopPlace::Request request);
 
   const std::string target_;
   const ChannelOptions options_;

@@ -74,8 +74,8 @@ void BlockingCall::begin(Turn& turn) {
   if (open(turn, none)) begin_once_more(turn);
 }
 
-/// The connection that did not take it, if it lives, is put back only when there is another one: it
-/// would be the first to be taken, and it is the last resort.
+/// The connection that did not take the call, if it is not closed, is put back only after another
+/// one was looked for: take() would find it first. It is used again if there is no other.
 void BlockingCall::begin_once_more(Turn& turn) {
   wants_repeat_ = false;
   const http2::Session::OpenState state = connection_->client().open_state();

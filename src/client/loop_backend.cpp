@@ -74,9 +74,9 @@ void LoopBackend::close_unused() {
   if (current_ != nullptr && current_->is_closing() && current_->is_unused()) current_.reset();
 }
 
-void LoopBackend::grant(unsigned wishes) {
+void LoopBackend::carry_out(unsigned requests) {
   if (current_ != nullptr && current_->is_unused()) current_.reset();
-  if ((wishes & static_cast<unsigned>(LoopPlace::Wish::drain)) != 0) is_draining_ = true;
+  if ((requests & static_cast<unsigned>(LoopPlace::Request::drain)) != 0) is_draining_ = true;
   if (is_draining_ && calls_ == 0) delete this;
 }
 

@@ -50,18 +50,18 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
    private:
     LoopBackend* backend_;
   };
-  /// Its place among the backend's loops, and what was asked of it.
+  /// Its place among the backend's loops, and what they requested of it.
   class Place final : public LoopPlace, public Runnable {
    public:
     explicit Place(LoopBackend& backend) noexcept : backend_(&backend) {}
-    void ask(Wish wish) override {
-      if (wishes_.fetch_or(static_cast<unsigned>(wish)) == 0) backend_->core_->post(*this);
+    void post(Request request) override {
+      if (requests_.fetch_or(static_cast<unsigned>(request)) == 0) backend_->core_->post(*this);
     }
-    void run() noexcept override { backend_->grant(wishes_.exchange(0)); }
+    void run() noexcept override { backend_->carry_out(requests_.exchange(0)); }
 
    private:
     LoopBackend* backend_;
-    std::atomic<unsigned> wishes_{0};
+    std::atomic<unsigned> requests_{0};
   };
 
   LoopBackend(Backend& backend, LoopCore& loop);
@@ -74,7 +74,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void submit(WaitingCall& call);
   /// What has to wait until nothing of a connection is on the stack.
   void go_on();
-  void grant(unsigned wishes);
+  void carry_out(unsigned requests);
   void close_unused();
 
   const std::shared_ptr<Backend> backend_;

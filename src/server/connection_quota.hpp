@@ -44,7 +44,7 @@ class ConnectionQuota {
   static constexpr std::size_t most_looked_at = 1024;
 
  private:
-  struct Tenant;
+  struct Entry;
 
  public:
   /// One connection's place; gives it back when it goes.
@@ -72,12 +72,12 @@ class ConnectionQuota {
 
    private:
     friend ConnectionQuota;
-    struct GiveBack {
-      void operator()(Tenant* tenant) const noexcept;
+    struct Release {
+      void operator()(Entry* entry) const noexcept;
     };
-    explicit Place(Tenant& tenant) noexcept : tenant_(&tenant) {}
+    explicit Place(Entry& entry) noexcept : entry_(&entry) {}
 
-    std::unique_ptr<Tenant, GiveBack> tenant_;
+    std::unique_ptr<Entry, Release> entry_;
   };
 
   explicit ConnectionQuota(const Limits& limits) noexcept;
@@ -101,17 +101,17 @@ class ConnectionQuota {
     ConnectionQuota* const quota;  // read without the mutex
     const uid_t uid;
     std::size_t staying = 0;  // places, without those that were asked
-    std::size_t tenants = 0;  // all of them
+    std::size_t entries = 0;  // all of them
     Bytes bytes{};
   };
 
   bool make_room(const User& newcomer) noexcept;
   template <class IsBetter>
-  Tenant* find(IsBetter&& is_better) noexcept;
-  void ask(Tenant& tenant, Ask what) noexcept;
-  void stay(Tenant& tenant) noexcept;
-  void give_back(Tenant& tenant) noexcept;
-  void note(Tenant& tenant, std::size_t kind, std::size_t now) noexcept;
+  Entry* find(IsBetter&& is_better) noexcept;
+  void ask(Entry& entry, Ask what) noexcept;
+  void stay(Entry& entry) noexcept;
+  void release(Entry& entry) noexcept;
+  void note(Entry& entry, std::size_t kind, std::size_t now) noexcept;
   /// REQUIRES: the mutex is held, as for what is above but note().
   void relieve(std::size_t kind) noexcept;
   bool is_over(std::size_t kind) const noexcept {
@@ -123,9 +123,9 @@ class ConnectionQuota {
 
   const Limits limits_;
   Bytes bytes_{};
-  std::mutex mutex_;  // guards what follows, and what the tenants say of themselves
+  std::mutex mutex_;  // guards what follows, and what the entries say of themselves
   std::unordered_map<uid_t, User> users_;
-  IntrusiveList<Tenant> tenants_;
+  IntrusiveList<Entry> entries_;
   std::size_t size_ = 0;
   std::size_t staying_ = 0;
   std::size_t asked_ = 0;

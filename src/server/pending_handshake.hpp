@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PendingHandshake: a transport at a server's door whose handshake is under way.
+// PendingHandshake: an accepted transport whose handshake is under way.
 #pragma once
 
 #include "async/intrusive_list.hpp"

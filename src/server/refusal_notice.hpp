@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling a peer that is turned away at the door why.
+// Telling a peer that is refused at accept why.
 #pragma once
 
 #include <nearcall/transport.hpp>

@@ -76,7 +76,7 @@ ServerCall::ServerCall(CallHost& host)
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
   home().await_return();
-  if (homecoming_.go_on != nullptr) host_->loop_core().cancel_posted(homecoming_);
+  if (continuation_.go_on != nullptr) host_->loop_core().cancel_posted(continuation_);
   const BusyLabel label(method());
   if (handler_ == Handler::asking) {
     RunningStage::destroy(*this);
@@ -130,7 +130,7 @@ void ServerCall::ask_stage(CallStage& stage) {
   go_if_done();
 }
 
-/// Inside ask_stage() that goes on.
+/// Is called inside ask_stage(), which then goes on itself, or later.
 void ServerCall::on_stage_done() {
   const Status answered = RunningStage::take(*this);
   handler_ = Handler::waiting;
@@ -223,7 +223,7 @@ void ServerCall::on_output() {
 // ---- the answer ---------------------------------------------------------------------------------
 
 void ServerCall::add_header(std::string_view key, std::string_view value) {
-  require_home();
+  require_loop();
   if (answer_ == Answer::over) return;  // cancelled: nobody sees it
   if (answer_ == Answer::begun) {
     return note_mistake("add_header", key,
@@ -235,7 +235,7 @@ void ServerCall::add_header(std::string_view key, std::string_view value) {
 }
 
 void ServerCall::add_trailer(std::string_view key, std::string_view value) {
-  require_home();
+  require_loop();
   const Result<void> added = trailers_.add(key, value);
   if (!added) note_mistake("add_trailer", key, added.error());
 }
@@ -409,8 +409,8 @@ void ServerCall::handler_returned() noexcept {
 }
 
 void ServerCall::go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept {
-  homecoming_.go_on = go_on;
-  home().bring_home(homecoming_);
+  continuation_.go_on = go_on;
+  home().bring_home(continuation_);
 }
 
 void ServerCall::go_if_done() {
@@ -418,7 +418,7 @@ void ServerCall::go_if_done() {
   host_->release(*this);
 }
 
-void ServerCall::require_home() const noexcept {
+void ServerCall::require_loop() const noexcept {
   if (host_->loop_core().is_in_this_thread()) [[likely]]
     return;
   fail_precondition(
@@ -427,12 +427,12 @@ void ServerCall::require_home() const noexcept {
 }
 
 bool ServerCall::is_cancelled() const noexcept {
-  require_home();
+  require_loop();
   return is_cancelled_;
 }
 
 std::stop_token ServerCall::cancellation() {
-  require_home();
+  require_loop();
   if (!cancellation_.stop_possible()) {
     cancellation_ = std::stop_source();
     if (is_cancelled_) cancellation_.request_stop();
@@ -441,7 +441,7 @@ std::stop_token ServerCall::cancellation() {
 }
 
 std::stop_token ServerCall::ending() {
-  require_home();
+  require_loop();
   if (ending_ == nullptr) ending_ = std::make_unique<Ending>(cancellation(), server_stopping());
   return ending_->token();
 }

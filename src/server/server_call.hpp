@@ -85,10 +85,10 @@ class ServerCall final : public HandlerCall,
   enum class Handler : std::uint8_t { asking, waiting, ready, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
-  /// A handler that ended on another thread.
-  class Homecoming final : public Runnable {
+  /// What a handler that ended on another thread still has to do on the loop.
+  class LoopContinuation final : public Runnable {
    public:
-    explicit Homecoming(ServerCall& call) noexcept : call_(&call) {}
+    explicit LoopContinuation(ServerCall& call) noexcept : call_(&call) {}
     void run() noexcept override { std::exchange(go_on, nullptr)(*call_); }
 
     void (*go_on)(HandlerCall&) noexcept = nullptr;
@@ -149,7 +149,7 @@ class ServerCall final : public HandlerCall,
 
   static void on_deadline(void* self) noexcept;
   /// REQUIRES: on the loop's thread; ends the program elsewhere, with a message for users.
-  void require_home() const noexcept;
+  void require_loop() const noexcept;
   void ask_stage(CallStage& stage);
   /// The stage has answered. May release the call.
   void on_stage_done();
@@ -188,7 +188,7 @@ class ServerCall final : public HandlerCall,
   bool is_held_ = false;
   TimePoint deadline_ = no_deadline;
   Timer timer_;
-  Homecoming homecoming_{*this};
+  LoopContinuation continuation_{*this};
   std::string authority_;
   Metadata metadata_;
   Metadata headers_;

@@ -171,13 +171,13 @@ void ServerCore::take(std::unique_ptr<Transport> connection, ConnectionQuota::Pl
     slot.server_loop().add(std::move(connection), std::move(place));
     return;
   }
-  struct Parcel {
+  struct Accepted {
     std::unique_ptr<Transport> connection;
     ConnectionQuota::Place place;
   };
-  auto parcel = std::make_shared<Parcel>(Parcel{std::move(connection), std::move(place)});
-  slot.event_loop().post([&slot, parcel] {
-    slot.server_loop().add(std::move(parcel->connection), std::move(parcel->place));
+  auto accepted = std::make_shared<Accepted>(Accepted{std::move(connection), std::move(place)});
+  slot.event_loop().post([&slot, accepted] {
+    slot.server_loop().add(std::move(accepted->connection), std::move(accepted->place));
   });
 }
 

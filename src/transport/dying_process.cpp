@@ -72,7 +72,7 @@ ProcessFate fate_of(pid_t process) noexcept {
   return dies ? ProcessFate::dies : ProcessFate::lives;
 }
 
-bool PatienceWithTheDead::wait_for(pid_t holder) noexcept {
+bool DyingHolderWait::wait_for(pid_t holder) noexcept {
   const ProcessFate fate = fate_of(holder);
   if (fate == ProcessFate::lives) return false;
   // Once it has gone it holds nothing: if the next try fails too, somebody else is in the way.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a process that holds something is on its way out, and a patience for that.
+// Whether a process that holds something is exiting, and a wait for what it holds.
 #pragma once
 
 #include "base/clock.hpp"
@@ -14,11 +14,11 @@ namespace nearcall::inline v0::detail {
 enum class ProcessFate : std::uint8_t { lives, dies, gone };
 
 /// A process that was killed or exits, but is still there, dies: the kernel frees its memory before
-/// it closes its descriptors, and that takes its time. Without /proc nobody dies.
+/// it closes its descriptors, and that takes its time. Without /proc none is seen to die.
 ProcessFate fate_of(pid_t process) noexcept;
 
-/// Waits for what a dead process still holds, and for no living one.
-class PatienceWithTheDead {
+/// Waits for what an exiting process still holds, and for no other one.
+class DyingHolderWait {
  public:
   /// Whether to try again what `holder` was in the way of, after a pause of 1 ms: it dies, or has
   /// gone this moment. False once 2 s have passed.

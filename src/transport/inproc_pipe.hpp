@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pair of Connections in memory: a transport inside one process.
+// A pair of Transports in memory: a transport inside one process.
 #pragma once
 
 #include <nearcall/transport.hpp>
@@ -12,7 +12,7 @@ namespace nearcall::inline v0::detail {
 
 using InprocPipe = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
-/// Two connections, each the peer of the other, with `capacity` bytes of buffer in each direction
+/// Two transports, each the peer of the other, with `capacity` bytes of buffer in each direction
 /// (rounded up to a power of 2). Neither locks nor makes a system call while both sides are awake.
 ///
 /// The peer is this very process, and peer() says so: "inproc:" with our own credentials.

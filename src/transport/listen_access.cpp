@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two doors of a Unix socket, and the open house of all others.
+// A Unix socket has a policy and a file mode, which must agree; elsewhere nobody is checked.
 #include "transport/listen_access.hpp"
 
 #include <sys/stat.h>
@@ -55,16 +55,16 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
   if (endpoint.kind() != Endpoint::Kind::unix_path) {
     return check_peers_without_credentials(address, policy);
   }
-  const std::string door = "mode " + octal(options.mode());
+  const std::string mode = "mode " + octal(options.mode());
   const std::string names = " \"" + policy.to_string() + "\"";
   if ((options.mode() & (S_IWGRP | S_IWOTH)) != 0 && policy.is_private()) {
-    return refused(address, door + " lets others connect, and the policy" + names +
+    return refused(address, mode + " lets others connect, and the policy" + names +
                                 " refuses them all; pass PeerPolicy::by_file_mode(), or "
                                 "PeerPolicy::group() with those who may");
   }
   if (const gid_t* const group = excluded_group(options)) {
     const std::string number = std::to_string(*group);
-    return refused(address, "the policy" + names + " admits group " + number + ", which " + door +
+    return refused(address, "the policy" + names + " admits group " + number + ", which " + mode +
                                 " keeps out; pass ListenOptions::mode(0660).group(" + number + ")");
   }
   return {};

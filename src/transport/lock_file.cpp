@@ -93,7 +93,7 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
                                                     std::string name,
                                                     const std::string& subject,
                                                     const std::string& path) {
-  detail::PatienceWithTheDead patience;
+  detail::DyingHolderWait wait;
   for (int round = 0; round < max_rounds;) {
     UniqueFd fd = open_or_create(directory, name);
     if (!fd) return cannot_open(directory, name, subject, path);
@@ -105,7 +105,7 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
       if (errno != EWOULDBLOCK) {
         return listen_status(subject, "flock " + path, errno);
       }
-      if (!patience.wait_for(holder_of(fd.get()))) return busy(subject, path);
+      if (!wait.wait_for(holder_of(fd.get()))) return busy(subject, path);
       continue;
     }
     const FileId locked = file_id(status);

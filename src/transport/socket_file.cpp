@@ -166,7 +166,7 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
 
 Result<void> SocketFile::probe() const {
   const SocketAddress address = SocketAddress::unix_path(path_);
-  detail::PatienceWithTheDead patience;
+  detail::DyingHolderWait wait;
   pid_t server = 0;
   int reason = 0;
   do {
@@ -174,7 +174,7 @@ Result<void> SocketFile::probe() const {
     if (!client) return failure(errno, "socket");
     reason = ::connect(client.get(), address.get(), address.size()) == 0 ? 0 : errno;
     server = peer_identity(client.get(), {}).pid();
-  } while (reason == 0 && patience.wait_for(server));
+  } while (reason == 0 && wait.wait_for(server));
   if (reason == 0 || reason == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
     return Failure{Status::unavailable(subject_ + ": address in use: a server listens there")
                        .with_reason(StatusReason::address_in_use)};

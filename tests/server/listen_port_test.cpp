@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ListenPort: who is handed on, who is closed at the door, and how failures to accept are retried.
+// ListenPort: who is handed on, who is closed at accept, and how failures to accept are retried.
 #include "server/listen_port.hpp"
 
 #include "base/unique_fd.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handshakes at a server's door: who comes through, who is asked when, and how long it may take.
+// Handshakes of accepted transports: who is admitted, who is asked when, and how long it takes.
 #include "server/pending_handshake.hpp"
 
 #include "server/listen_port.hpp"

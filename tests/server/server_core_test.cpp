@@ -115,7 +115,7 @@ TEST_F(ServerCoreTest, APlaceInTheQuotaComesBackWhenItsClientGoes) {
     first.send(call, framed(Text()), /*end_stream=*/true);
     ASSERT_TRUE(service_.started.wait_for(1));
     const std::unique_ptr<Transport> second = connect_raw(path());
-    EXPECT_EQ(read_exactly(*second, 1), "") << "closed at the door";
+    EXPECT_EQ(read_exactly(*second, 1), "") << "closed at accept";
     EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
   }
   log_capture().allow("beyond the limit of connections");  // the server may see the end of it late

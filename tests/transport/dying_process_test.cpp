@@ -58,23 +58,23 @@ TEST(ProcessFate, OfOneThatWasKilledIsNotToLiveFromThatMomentOn) {
   }
 }
 
-TEST(PatienceWithTheDead, IsNoneForTheLiving) {
-  PatienceWithTheDead patience;
+TEST(DyingHolderWait, IsNoneForOneThatLives) {
+  DyingHolderWait wait;
 
-  EXPECT_FALSE(patience.wait_for(::getpid()));
-  EXPECT_FALSE(patience.wait_for(0));
+  EXPECT_FALSE(wait.wait_for(::getpid()));
+  EXPECT_FALSE(wait.wait_for(0));
 }
 
-TEST(PatienceWithTheDead, LastsWhileSomebodyDiesAndOneTryLonger) {
+TEST(DyingHolderWait, LastsWhileTheHolderDiesAndOneTryLonger) {
   Zombie zombie;
   const pid_t pid = zombie.pid();
-  PatienceWithTheDead patience;
-  EXPECT_TRUE(patience.wait_for(pid));
-  EXPECT_TRUE(patience.wait_for(pid));
+  DyingHolderWait wait;
+  EXPECT_TRUE(wait.wait_for(pid));
+  EXPECT_TRUE(wait.wait_for(pid));
   zombie.reap();
 
-  EXPECT_TRUE(patience.wait_for(pid));
-  EXPECT_FALSE(patience.wait_for(pid));
+  EXPECT_TRUE(wait.wait_for(pid));
+  EXPECT_FALSE(wait.wait_for(pid));
 }
 
 }  // namespace
