@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configures, builds and runs one consumer in a fresh folder.
 #   cmake -DCONSUMER=find_package -DWORK=… -DGENERATOR=Ninja -DARGUMENTS=-DX=1,-DY=2 [-DIMPORTED=…]
-#     [-DAPP=…] -P consume.cmake
+#     [-DAPP=…] [-DAGAIN=…] -P consume.cmake
 # IMPORTED names a .proto of the consumer that greet.proto imports: once it has changed, the code of
 # greet.proto is made again, and only then. APP names a folder of the consumer: a project of its own,
-# which has the program and uses the consumer as it is installed.
+# which has the program and uses the consumer as it is installed. AGAIN names an option with which all
+# is configured, built and run once more: what it changes nothing about is not compiled again.
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/program" "${CMAKE_CURRENT_LIST_DIR}/${CONSUMER}"
@@ -37,6 +38,12 @@ if(APP)
   set(program "${WORK}/app/program")
 endif()
 run("the program" "${program}")
+
+if(AGAIN)
+  list(APPEND ARGUMENTS "-D${AGAIN}=ON")
+  configure_and_build("${WORK}/${CONSUMER}" "${build}")
+  run("the program with ${AGAIN}" "${program}")
+endif()
 
 if(IMPORTED)
   run("building again" "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
