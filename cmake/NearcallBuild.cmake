@@ -43,12 +43,16 @@ endfunction()
 # nearcall_test_flags(TARGET): how tests, and what they share, are compiled.
 #
 # What costs time in a test is the compiler's way through GoogleTest, protobuf and our own headers: so
-# eight files share it, and what is measured or sanitized is the library, not the test: no optimization.
+# eight files share it, and what is measured or sanitized is the library, not the test: no optimization,
+# and no check of each pointer for null and alignment, which is a fifth of the time (null is a fault in any case).
 function(nearcall_test_flags target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF
     UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
     NEARCALL_TEST ON)  # a local name may be another file's global: no -Wshadow
   target_compile_options(${target} PRIVATE -O0)
+  if(NEARCALL_SANITIZE MATCHES "undefined")
+    target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment)
+  endif()
 endfunction()
 
 # nearcall_test(NAME SOURCES … [LIBRARIES …] [ALONE]): one GoogleTest binary; each test is a ctest test,
