@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server and a client in the main loop of Qt, with a dialog that blocks and one that does not.
+#include "greet.nearcall.hpp"
+
+#include <nearcall/async_event.hpp>
+#include <nearcall/channel.hpp>
+#include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
+#include <nearcall/spawn.hpp>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <QApplication>
+#include <QDialog>
+#include <QSocketNotifier>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
+
+using nearcall::Task;
+
+class GreeterService final : public greet::Greeter::Service {
+  Task<Result<greet::HelloReply>> SayHello(ServerContext&, greet::HelloRequest request) override {
+    greet::HelloReply reply;
+    reply.set_message("hello " + request.name());
+    co_return reply;
+  }
+};
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "this does not hold: %s\n", what);
+  std::exit(1);
+}
+
+/// Somebody who connects to the server's socket, without a word.
+class Visitor {
+ public:
+  explicit Visitor(const std::string& path)
+      : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    require(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+            "the server listens");
+  }
+  ~Visitor() { ::close(fd_); }
+  Visitor(const Visitor&) = delete;
+  Visitor& operator=(const Visitor&) = delete;
+
+ private:
+  int fd_;
+};
+
+/// Closes `dialog` after `rounds` rounds of the loop that runs.
+class Closer : public QTimer {
+ public:
+  Closer(QDialog& dialog, int rounds) {
+    callOnTimeout([this, &dialog, rounds] {
+      if (++seen_ == rounds) dialog.accept();
+    });
+    start(0);  // which is due in each round
+  }
+
+ private:
+  int seen_ = 0;
+};
+
+class Window {
+ public:
+  Window(nearcall::EventLoop& loop, std::string path)
+      : loop_(loop),
+        path_(std::move(path)),
+        greeter_(nearcall::Channel("unix:" + path_)),
+        notifier_(loop.fd(), QSocketNotifier::Read) {
+    QObject::connect(&notifier_, &QSocketNotifier::activated, [this] {
+      ++wakeups_;
+      loop_.poll();
+    });
+  }
+
+  Task<> show() {
+    co_await greet("before");
+    co_await open_a_dialog_that_blocks();
+    co_await greet("between");
+    co_await open_a_dialog_that_does_not();
+    co_await greet("after");
+    QApplication::quit();
+  }
+
+ private:
+  Task<> greet(std::string name) {
+    greet::HelloRequest request;
+    request.set_name(name);
+    const auto reply = co_await greeter_.SayHelloAsync(request);
+    require(reply && reply->message() == "hello " + name, "the server greets");
+  }
+
+  /// Its loop runs inside of a poll(): what the loop has to do waits, and wakes nobody meanwhile.
+  Task<> open_a_dialog_that_blocks() {
+    const int before = std::exchange(wakeups_, 0);
+    require(before > 0, "the loop of Qt drives ours");
+    bool was_posted_work_done = false;
+    loop_.post([&was_posted_work_done] { was_posted_work_done = true; });
+    const Visitor visitor(path_);
+    QDialog dialog;
+    const Closer closer(dialog, 1000);
+    dialog.exec();
+    require(!was_posted_work_done, "nothing of ours runs inside of a dialog that blocks");
+    require(wakeups_ == 1, "a loop that waits for the outer poll() is readable no more");
+    co_await greet("behind the dialog");
+    require(was_posted_work_done, "what waited for the end of the dialog is done");
+  }
+
+  /// The task waits for its answer, and calls go on.
+  Task<> open_a_dialog_that_does_not() {
+    nearcall::AsyncEvent answered;
+    QDialog dialog;
+    QObject::connect(&dialog, &QDialog::finished, [&answered] { answered.set(); });
+    dialog.open();
+    co_await greet("beside the dialog");
+    require(dialog.isVisible(), "the dialog is open while the call is made");
+    const Closer closer(dialog, 1);
+    co_await answered.wait();
+    require(dialog.result() == QDialog::Accepted, "the dialog was answered");
+  }
+
+  nearcall::EventLoop& loop_;
+  std::string path_;
+  greet::Greeter::Client greeter_;
+  QSocketNotifier notifier_;
+  int wakeups_ = 0;
+};
+
+int main(int argc, char** argv) {
+  ::setenv("QT_QPA_PLATFORM", "offscreen", 1);
+  ::setenv("QT_NO_GLIB", "1", 1);  // whose loop would not call a callback inside of itself
+  const QApplication application(argc, argv);
+  nearcall::EventLoop loop;
+  const nearcall::EventLoop::Binding binding(loop);
+
+  const QTemporaryDir folder;
+  const std::string path = folder.filePath("socket").toStdString();
+  GreeterService service;
+  nearcall::Server server(loop);
+  server.add_service(service).listen("unix:" + path);
+  if (!server.start()) return 1;
+
+  Window window(loop, path);
+  nearcall::spawn(window.show());
+  return QApplication::exec();
+}
