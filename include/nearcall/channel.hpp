@@ -21,16 +21,13 @@
 
 namespace nearcall::inline v0 {
 
-namespace detail {
-class ChannelCore;
-}  // namespace detail
-
 /// Makes a connection of the user's own: SocketsHttpHandler.ConnectCallback of .NET. It is run as a
 /// task on an EventLoop (EventLoop::current()), from several threads at once; see
 /// Connector::connect().
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 namespace detail {
+class ChannelCore;
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
 }  // namespace detail
 
@@ -167,10 +164,9 @@ class Channel {
   /// server closes that.
   void close_idle() const;
 
-  /// For generated code.
-  const std::shared_ptr<detail::ChannelCore>& core() const noexcept { return core_; }
-
  private:
+  friend detail::Access;
+
   std::shared_ptr<detail::ChannelCore> core_;
 };
 

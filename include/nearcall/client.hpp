@@ -31,8 +31,6 @@
 
 namespace nearcall::inline v0 {
 
-class ClientStub;
-
 namespace detail {
 
 struct BoundMethod;
@@ -45,10 +43,12 @@ class AsyncCall;
 /// What is wrong with the replies of a call that ended with OK and is to have exactly one.
 Status check_replies(bool has_one, bool has_more);
 
-struct BlockingCallDeleter {
+struct CallDeleter {
   void operator()(BlockingCall* call) const noexcept;
+  void operator()(AsyncCall* call) const noexcept;
 };
-using BlockingCallPtr = std::unique_ptr<BlockingCall, BlockingCallDeleter>;
+using BlockingCallPtr = std::unique_ptr<BlockingCall, CallDeleter>;
+using AsyncCallPtr = std::unique_ptr<AsyncCall, CallDeleter>;
 
 /// What every blocking call object can do. It was started when it was made, and may outlive its
 /// client and its channel. Dropping it cancels the call; one that was moved from can only be
@@ -83,6 +83,7 @@ class BlockingCallBase {
   Status finish_call();
 
  private:
+  friend Access;
   BlockingCall& call() const noexcept {
     if (!call_) fail_moved_from();
     return *call_;
@@ -90,11 +91,6 @@ class BlockingCallBase {
 
   BlockingCallPtr call_;
 };
-
-struct AsyncCallDeleter {
-  void operator()(AsyncCall* call) const noexcept;
-};
-using AsyncCallPtr = std::unique_ptr<AsyncCall, AsyncCallDeleter>;
 
 /// Waits for the headers or the end of a call.
 class [[nodiscard]] CallAwaiter {
@@ -115,7 +111,6 @@ class [[nodiscard]] CallAwaiter {
   void settle() noexcept { is_waiting_ = false; }
 
  private:
-  friend AsyncCall;
   void leave() noexcept;
 
   AsyncCall* call_;
@@ -175,6 +170,8 @@ class AsyncCallBase {
   bool failed_without_loop() const;
 
  private:
+  friend Access;
+
   AsyncCallPtr call_;
 };
 
@@ -235,7 +232,9 @@ class CallInfo {
   const PeerIdentity& peer() const noexcept { return peer_; }
 
  private:
-  friend detail::BlockingCall;
+  friend detail::Access;
+  CallInfo(Metadata headers, Metadata trailers, PeerIdentity peer)
+      : headers_(std::move(headers)), trailers_(std::move(trailers)), peer_(std::move(peer)) {}
 
   Metadata headers_;
   Metadata trailers_;
@@ -262,7 +261,7 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   }
 
  private:
-  friend ClientStub;
+  friend detail::Access;
   static Task<void> tell(AsyncUnaryCall call, UniqueFunction<void(Result<Reply>)> done) {
     Result<Reply> reply = co_await call;
     done(std::move(reply));
@@ -279,6 +278,8 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
 template <class Reply>
 class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBase {
  public:
+  using AsyncCallBase::AsyncCallBase;
+
   /// `while (std::optional<Reply> reply = co_await call.read())`; nothing at the end of the call,
   /// however it ended.
   detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
@@ -286,10 +287,6 @@ class [[nodiscard]] AsyncServerStreamingCall final : public detail::AsyncCallBas
   detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
   /// `Status status = co_await call.finish();` messages that were not read are dropped.
   detail::StatusAwaiter finish() noexcept { return finish_call(); }
-
- private:
-  friend ClientStub;
-  using AsyncCallBase::AsyncCallBase;
 };
 
 /// An awaited client-streaming call: write, then finish().
@@ -309,7 +306,7 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
   }
 
  private:
-  friend ClientStub;
+  friend detail::Access;
   explicit AsyncClientStreamingCall(detail::AsyncCallPtr started)
       : AsyncCallBase(std::move(started)), reply_(detail::make_reply_place<Reply>()) {
     expect_reply(*reply_);
@@ -322,6 +319,8 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
 template <class Request, class Reply>
 class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase {
  public:
+  using AsyncCallBase::AsyncCallBase;
+
   /// As AsyncServerStreamingCall::read() and AsyncClientStreamingCall::write().
   detail::ReadNewAwaiter<Reply> read() noexcept { return detail::ReadNewAwaiter<Reply>(stream()); }
   detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
@@ -335,16 +334,14 @@ class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase 
     half_close();
     return finish_call();
   }
-
- private:
-  friend ClientStub;
-  using AsyncCallBase::AsyncCallBase;
 };
 
 /// A blocking server-streaming call: read until there is nothing more, then finish().
 template <class Reply>
 class [[nodiscard]] ServerStreamingCall final : public detail::BlockingCallBase {
  public:
+  using BlockingCallBase::BlockingCallBase;
+
   /// `while (std::optional<Reply> reply = call.read())`: waits for the next reply; nothing at the
   /// end of the call, however it ended.
   std::optional<Reply> read() { return read_new_message<Reply>(); }
@@ -352,16 +349,14 @@ class [[nodiscard]] ServerStreamingCall final : public detail::BlockingCallBase 
   bool read(Reply& into) { return read_message(into); }
   /// How the call ended; waits for it. Replies that were not read are dropped.
   Status finish() { return finish_call(); }
-
- private:
-  friend ClientStub;
-  using BlockingCallBase::BlockingCallBase;
 };
 
 /// A blocking client-streaming call: write, then finish().
 template <class Request, class Reply>
 class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase {
  public:
+  using BlockingCallBase::BlockingCallBase;
+
   /// Hands one request over, and waits while too much is under way; false if the call is over:
   /// finish() says how.
   bool write(const Request& request) { return write_message(request); }
@@ -375,16 +370,14 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
     if (status.ok()) status = detail::check_replies(has_reply, has_more);
     return status.ok() ? Result<Reply>(std::move(reply)) : Result<Reply>(std::move(status));
   }
-
- private:
-  friend ClientStub;
-  using BlockingCallBase::BlockingCallBase;
 };
 
 /// A blocking bidirectional call. One thread may read while another one writes.
 template <class Request, class Reply>
 class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
  public:
+  using BlockingCallBase::BlockingCallBase;
+
   /// As ServerStreamingCall::read() and ClientStreamingCall::write().
   std::optional<Reply> read() { return read_new_message<Reply>(); }
   bool read(Reply& into) { return read_message(into); }
@@ -396,10 +389,6 @@ class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
     half_close();
     return finish_call();
   }
-
- private:
-  friend ClientStub;
-  using BlockingCallBase::BlockingCallBase;
 };
 
 /// The methods of one service on one channel: what generated clients are made of. A method is named
@@ -426,14 +415,14 @@ class ClientStub {
   AsyncUnaryCall<Reply> unary_async(std::size_t method,
                                     const google::protobuf::MessageLite& request,
                                     const CallOptions& options) const {
-    return AsyncUnaryCall<Reply>(start_async(method, &request, options));
+    return Access::make<AsyncUnaryCall<Reply>>(start_async(method, &request, options));
   }
   /// Starts a server-streaming call.
   template <class Reply>
   ServerStreamingCall<Reply> server_streaming(std::size_t method,
                                               const google::protobuf::MessageLite& request,
                                               const CallOptions& options) const {
-    return ServerStreamingCall<Reply>(start_blocking(method, &request, options));
+    return Access::make<ServerStreamingCall<Reply>>(start_blocking(method, &request, options));
   }
   /// The same, awaited.
   template <class Reply>
@@ -441,34 +430,40 @@ class ClientStub {
       std::size_t method,
       const google::protobuf::MessageLite& request,
       const CallOptions& options) const {
-    return AsyncServerStreamingCall<Reply>(start_async(method, &request, options));
+    return Access::make<AsyncServerStreamingCall<Reply>>(start_async(method, &request, options));
   }
   /// Starts a client-streaming call.
   template <class Request, class Reply>
   ClientStreamingCall<Request, Reply> client_streaming(std::size_t method,
                                                        const CallOptions& options) const {
-    return ClientStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
+    return Access::make<ClientStreamingCall<Request, Reply>>(
+        start_blocking(method, nullptr, options));
   }
   /// The same, awaited.
   template <class Request, class Reply>
   AsyncClientStreamingCall<Request, Reply> client_streaming_async(
       std::size_t method, const CallOptions& options) const {
-    return AsyncClientStreamingCall<Request, Reply>(start_async(method, nullptr, options));
+    return Access::make<AsyncClientStreamingCall<Request, Reply>>(
+        start_async(method, nullptr, options));
   }
   /// Starts a bidirectional call.
   template <class Request, class Reply>
   BidiStreamingCall<Request, Reply> bidi_streaming(std::size_t method,
                                                    const CallOptions& options) const {
-    return BidiStreamingCall<Request, Reply>(start_blocking(method, nullptr, options));
+    return Access::make<BidiStreamingCall<Request, Reply>>(
+        start_blocking(method, nullptr, options));
   }
   /// The same, awaited.
   template <class Request, class Reply>
   AsyncBidiStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
                                                               const CallOptions& options) const {
-    return AsyncBidiStreamingCall<Request, Reply>(start_async(method, nullptr, options));
+    return Access::make<AsyncBidiStreamingCall<Request, Reply>>(
+        start_async(method, nullptr, options));
   }
 
  private:
+  using Access = detail::Access;
+
   Status call_blocking(std::size_t method,
                        const google::protobuf::MessageLite& request,
                        const CallOptions& options,

@@ -83,10 +83,9 @@ class EventLoop {
   /// runs no loop, where it is bound.
   [[nodiscard]] bool is_in_this_thread() const noexcept;
 
-  /// For the library's own layers.
-  detail::LoopCore& core() noexcept { return *core_; }
-
  private:
+  friend detail::Access;
+
   std::unique_ptr<detail::LoopCore> core_;
 };
 

@@ -15,8 +15,8 @@ namespace nearcall::inline v0 {
 
 /// How one listener behaves. A value; fluent.
 ///
-/// The policy and the permissions of a socket's file are two doors, and who connects passes both.
-/// Options of which one can never let in whom the other is open for are refused.
+/// Who connects has to pass both the policy and the permissions of the socket's file. Options of
+/// which one can never admit whom the other admits are refused.
 class ListenOptions {
  public:
   ListenOptions() = default;

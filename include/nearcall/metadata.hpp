@@ -46,12 +46,6 @@ class Metadata {
   /// INVALID_ARGUMENT and names what is wrong with it; nothing is added then.
   Result<void> add(std::string_view key, std::string_view value);
 
-  /// For the library's own layers: appends what was checked already. Anything else belongs into
-  /// add(): what breaks its rules would break the protocol.
-  void append_unchecked(std::string key, std::string value) {
-    entries_.emplace_back(std::move(key), std::move(value));
-  }
-
   /// The first value of `key`, which is lowered first, or nothing. Valid until the metadata
   /// changes.
   std::optional<std::string_view> get(std::string_view key) const noexcept;
@@ -69,6 +63,8 @@ class Metadata {
   friend bool operator==(const Metadata&, const Metadata&) = default;
 
  private:
+  friend detail::Access;
+
   std::vector<Entry> entries_;
 };
 

@@ -13,6 +13,8 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
+
+struct Access;  // nearcall/access.hpp
 /// Prints `what` and aborts: the program broke a REQUIRES.
 [[noreturn]] void fail_precondition(const char* what) noexcept;
 /// INTERNAL, and a log line, where an error was due and `status` is OK; else `status`.

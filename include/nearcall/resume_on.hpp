@@ -26,7 +26,7 @@ class Runnable;
 ///
 ///     at home ──resume_on(elsewhere)──► away ──resume_on(its loop), or its end──► at home
 ///
-/// Thread safety: is_here() and bring_home() from any thread that runs the tree; await_return() and
+/// Thread safety: is_here() and post_back() from any thread that runs the tree; await_return() and
 /// the destructor from the loop's, or while nobody runs the loop.
 class TaskHome {
  public:
@@ -40,18 +40,18 @@ class TaskHome {
   bool is_here() const noexcept;
   bool is(const EventLoop& loop) const noexcept;
   /// Runs `work` on the loop; from now on nobody but the loop has a part in the tree.
-  void bring_home(Runnable& work) noexcept;
+  void post_back(Runnable& work) noexcept;
   /// Returns when the tree is at home; takes it back from a queue, if it waits in one. Says so in
   /// the log if that takes longer than `quiet_wait`.
   void await_return(std::chrono::nanoseconds quiet_wait = std::chrono::seconds(1)) noexcept;
 
- private:
-  friend PostedResume;
-  struct Away;
-
+  // Of a PostedResume: the tree goes with it, is elsewhere, has not gone after all.
   void leave(PostedResume& on) noexcept;
   void arrive() noexcept;
   void cancel_leave() noexcept;
+
+ private:
+  struct Away;
   void free_away() noexcept;
 
   LoopCore* loop_;

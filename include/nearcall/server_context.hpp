@@ -18,6 +18,12 @@
 
 namespace nearcall::inline v0 {
 
+/// Why a handler that has no end of its own should end.
+enum class CallEnding : std::uint8_t {
+  cancelled,       // ServerContext::is_cancelled(): nobody waits for the answer any more
+  server_stopping  // the client still waits: end in good order, as with an OK status
+};
+
 namespace detail {
 
 /// What a ServerContext stands for: a call of a server, or of a test. Private: it grows.
@@ -41,21 +47,11 @@ class ServerCallView {
   ~ServerCallView() = default;
 };
 
-}  // namespace detail
-
-/// Why a handler that has no end of its own should end.
-enum class CallEnding : std::uint8_t {
-  cancelled,       // ServerContext::is_cancelled(): nobody waits for the answer any more
-  server_stopping  // the client still waits: end in good order, as with an OK status
-};
-
-namespace detail {
-
 /// Waits until a call should end, and says why.
 class [[nodiscard]] EndingAwaiter final : public WaitAwaiter {
  public:
   explicit EndingAwaiter(ServerCallView& call)
-      : WaitAwaiter(TimePoint::max(), call.ending()), call_(&call) {}
+      : WaitAwaiter({TimePoint::max(), call.ending()}), call_(&call) {}
   CallEnding await_resume() noexcept {
     settle();
     return call_->is_cancelled() ? CallEnding::cancelled : CallEnding::server_stopping;
@@ -75,8 +71,6 @@ class [[nodiscard]] EndingAwaiter final : public WaitAwaiter {
 /// them before.
 class ServerContext {
  public:
-  /// For the library's own layers.
-  explicit ServerContext(detail::ServerCallView& call) noexcept : call_(&call) {}
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
 
@@ -112,6 +106,9 @@ class ServerContext {
   ServerContext& send_headers();
 
  private:
+  friend detail::Access;
+  explicit ServerContext(detail::ServerCallView& call) noexcept : call_(&call) {}
+
   detail::ServerCallView* call_;
 };
 
@@ -120,8 +117,6 @@ class ServerContext {
 template <class Request>
 class ServerReader {
  public:
-  /// For the library's own layers.
-  explicit ServerReader(detail::MessageStream& stream) noexcept : stream_(&stream) {}
   ServerReader(const ServerReader&) = delete;
   ServerReader& operator=(const ServerReader&) = delete;
 
@@ -134,6 +129,9 @@ class ServerReader {
   detail::ReadAwaiter read(Request& into) noexcept { return detail::ReadAwaiter(*stream_, into); }
 
  private:
+  friend detail::Access;
+  explicit ServerReader(detail::MessageStream& stream) noexcept : stream_(&stream) {}
+
   detail::MessageStream* stream_;
 };
 
@@ -142,8 +140,6 @@ class ServerReader {
 template <class Reply>
 class ServerWriter {
  public:
-  /// For the library's own layers.
-  explicit ServerWriter(detail::MessageStream& stream) noexcept : stream_(&stream) {}
   ServerWriter(const ServerWriter&) = delete;
   ServerWriter& operator=(const ServerWriter&) = delete;
 
@@ -154,6 +150,9 @@ class ServerWriter {
   }
 
  private:
+  friend detail::Access;
+  explicit ServerWriter(detail::MessageStream& stream) noexcept : stream_(&stream) {}
+
   detail::MessageStream* stream_;
 };
 

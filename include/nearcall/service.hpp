@@ -50,7 +50,7 @@ class HandlerCall {
   /// The handler has returned: the call may go once it was answered. Last use of the call.
   virtual void handler_returned() noexcept = 0;
   /// Runs `go_on` on the call's loop. Last use of the call on another thread.
-  virtual void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept = 0;
+  virtual void continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept = 0;
   /// Where the handler belongs.
   TaskHome& home() noexcept { return home_; }
 
@@ -109,7 +109,7 @@ class RunningHandler {
  private:
   template <class End>
   struct Holder {
-    explicit Holder(MessageStream& stream) noexcept : end(stream) {}
+    explicit Holder(MessageStream& stream) noexcept : end(Access::make<End>(stream)) {}
     End end;
   };
   struct EndSet : Holder<Ends>... {
@@ -120,7 +120,7 @@ class RunningHandler {
 
   static void on_done(void* argument) noexcept {
     auto& call = *static_cast<HandlerCall*>(argument);
-    if (!call.home().is_here()) return call.go_on_at_home(&RunningHandler::complete);
+    if (!call.home().is_here()) return call.continue_on_loop(&RunningHandler::complete);
     complete(call);
   }
   static void complete(HandlerCall& call) noexcept {
@@ -128,7 +128,7 @@ class RunningHandler {
     if (detail::has_thrown(self.task_)) {
       self.answer_exception(call);
     } else {
-      Outcome&& outcome = TaskAccess::handle(self.task_).promise().take();
+      Outcome&& outcome = Access::handle(self.task_).promise().take();
       answer(call, outcome);  // where it lies
       self.~RunningHandler();
     }

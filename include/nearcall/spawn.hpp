@@ -75,7 +75,7 @@ class [[nodiscard]] JoinAwaiter final : public SemaphoreAwaiter {
 
   typename Joined<T>::type await_resume() {
     settle();
-    Task<T> task = TaskAccess::adopt<T>(share_->take_frame());
+    Task<T> task = adopt_frame<T>(share_->take_frame());
     if (!task)
       return Status::cancelled("the spawned task was cancelled, or its EventLoop has gone");
     if constexpr (std::is_void_v<T>) {
@@ -132,12 +132,12 @@ class JoinHandle {
 /// goes before it has finished. Call it from any thread.
 template <class T>
 JoinHandle<T> spawn(EventLoop& loop, Task<T> task) {
-  return JoinHandle<T>(detail::spawn_frame(&loop, detail::TaskAccess::release(std::move(task))));
+  return JoinHandle<T>(detail::spawn_frame(&loop, detail::release_frame(std::move(task))));
 }
 /// spawn() on EventLoop::current(). REQUIRES: there is one.
 template <class T>
 JoinHandle<T> spawn(Task<T> task) {
-  return JoinHandle<T>(detail::spawn_frame(nullptr, detail::TaskAccess::release(std::move(task))));
+  return JoinHandle<T>(detail::spawn_frame(nullptr, detail::release_frame(std::move(task))));
 }
 
 }  // namespace nearcall::inline v0

@@ -45,7 +45,7 @@ template <class T>
 T sync_wait(Task<T> task) {
   detail::SyncWaitLoop loop;
   Task<T> mine = std::move(task);  // goes before the spawned tasks do
-  const auto handle = detail::TaskAccess::handle(mine);
+  const auto handle = detail::Access::handle(mine);
   loop.drive(handle, handle.promise());
   return detail::take_result(mine);
 }

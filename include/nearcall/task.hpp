@@ -2,6 +2,7 @@
 // Task<T>: a coroutine that yields one T.
 #pragma once
 
+#include <nearcall/access.hpp>
 #include <nearcall/result.hpp>
 
 #include <concepts>
@@ -158,8 +159,6 @@ class TaskPromise<void> final : public TaskPromiseBase {
   void take() const { rethrow_if_thrown(); }
 };
 
-struct TaskAccess;
-
 }  // namespace detail
 
 /// A coroutine that has not started, or runs, and yields one T. Awaiting it starts it:
@@ -212,11 +211,10 @@ class [[nodiscard]] Task {
   Awaiter operator co_await() && noexcept { return Awaiter(require()); }
 
  private:
-  friend promise_type;
-  friend detail::TaskAccess;
+  friend detail::Access;
 
   explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
-  std::coroutine_handle<promise_type> require() const noexcept {
+  std::coroutine_handle<promise_type>& require() noexcept {
     if (!handle_) detail::fail_precondition("Task: there is none (moved from?)");
     return handle_;
   }
@@ -231,10 +229,10 @@ namespace detail {
 
 template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
-  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+  return Access::make<Task<T>>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+  return Access::make<Task<void>>(std::coroutine_handle<TaskPromise>::from_promise(*this));
 }
 
 /// The coroutine of a task without the type of what it yields. Whoever has it destroys it.
@@ -243,24 +241,18 @@ struct TaskFrame {
   TaskPromiseBase* promise = nullptr;
 };
 
-struct TaskAccess {
-  template <class T>
-  static std::coroutine_handle<TaskPromise<T>> handle(const Task<T>& task) noexcept {
-    return task.require();
-  }
-  template <class T>
-  static TaskFrame release(Task<T> task) noexcept {
-    const auto handle = task.require();
-    task.handle_ = {};
-    return {handle, &handle.promise()};
-  }
-  /// The task that `frame` was released from, or none.
-  template <class T>
-  static Task<T> adopt(TaskFrame frame) noexcept {
-    if (!frame.coroutine) return Task<T>();
-    return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_address(frame.coroutine.address()));
-  }
-};
+template <class T>
+TaskFrame release_frame(Task<T> task) noexcept {
+  const auto handle = std::exchange(Access::handle(task), {});
+  return {handle, &handle.promise()};
+}
+/// The task that `frame` was released from, or none.
+template <class T>
+Task<T> adopt_frame(TaskFrame frame) noexcept {
+  if (!frame.coroutine) return Task<T>();
+  return Access::make<Task<T>>(
+      std::coroutine_handle<TaskPromise<T>>::from_address(frame.coroutine.address()));
+}
 
 /// Runs `task` without a coroutine that awaits it: calls on_done(argument) where and when it ends,
 /// perhaps before this returns. on_done may destroy the task, or take_result() first.
@@ -269,18 +261,18 @@ void start(Task<T>& task,
            void (*on_done)(void*) noexcept,
            void* argument,
            TaskHome* home = nullptr) noexcept {
-  const auto handle = TaskAccess::handle(task);
+  const auto handle = Access::handle(task);
   TaskPromiseBase::start(handle, handle.promise(), on_done, argument, home);
 }
 /// What a task that is done returned, once; throws what it threw.
 template <class T>
 T take_result(Task<T>& task) {
-  return TaskAccess::handle(task).promise().take();
+  return Access::handle(task).promise().take();
 }
 /// Whether a task that is done ended with an exception.
 template <class T>
-bool has_thrown(const Task<T>& task) noexcept {
-  return TaskAccess::handle(task).promise().has_thrown();
+bool has_thrown(Task<T>& task) noexcept {
+  return Access::handle(task).promise().has_thrown();
 }
 
 }  // namespace detail

@@ -46,7 +46,7 @@ class TaskScope {
   /// drops the handle leaves the task to the scope.
   template <class T>
   JoinHandle<T> spawn(Task<T> task) {
-    return JoinHandle<T>(spawn_frame(detail::TaskAccess::release(std::move(task))));
+    return JoinHandle<T>(spawn_frame(detail::release_frame(std::move(task))));
   }
   /// Destroys the tasks that have not finished, started or not, where they wait; waits for those
   /// that resume_on() took to another thread. REQUIRES: not called by one of them.

@@ -12,8 +12,8 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
+struct Access;  // nearcall/access.hpp
 class PoolCore;
-class Runnable;
 }  // namespace detail
 
 /// A bounded number of threads, each started when there is work and no other is idle.
@@ -39,12 +39,9 @@ class ThreadPool {
   /// Whether the caller is on one of the pool's threads.
   [[nodiscard]] bool is_in_this_thread() const noexcept;
 
-  /// For the library's own layers. Throws std::system_error if no thread can be started.
-  void post(detail::Runnable& work);
-  /// For the library's own layers. Takes `work` back if it has not begun to run; whether it did.
-  bool cancel(detail::Runnable& work) noexcept;
-
  private:
+  friend detail::Access;
+
   std::unique_ptr<detail::PoolCore> core_;
 };
 

@@ -19,10 +19,22 @@ namespace detail {
 
 class Waiter;
 
+/// What is waited for, and what came of it.
+struct WaitState {
+  enum class Outcome : std::uint8_t { none, deadline, ready, stopped };
+
+  std::chrono::steady_clock::time_point deadline;
+  std::stop_token stop;
+  int fd = -1;
+  std::uint32_t events = 0;
+  Outcome outcome = Outcome::none;
+};
+
 /// Suspends until a deadline, a descriptor or a stop request, whichever is first; resumes on the
 /// loop that it was awaited on. Holds the private Waiter, so that waiting allocates nothing.
 class WaitAwaiter {
  public:
+  explicit WaitAwaiter(WaitState state) noexcept : state_(std::move(state)) {}
   WaitAwaiter(const WaitAwaiter&) = delete;
   WaitAwaiter& operator=(const WaitAwaiter&) = delete;
   ~WaitAwaiter();
@@ -32,60 +44,44 @@ class WaitAwaiter {
 
  protected:
   using TimePoint = std::chrono::steady_clock::time_point;
-  enum class Outcome : std::uint8_t { none, deadline, ready, stopped };
-  friend class Waiter;
+  using Outcome = WaitState::Outcome;
 
-  WaitAwaiter(TimePoint deadline, std::stop_token stop) noexcept
-      : deadline_(deadline), stop_(std::move(stop)) {}
-  WaitAwaiter(int fd, std::uint32_t events, TimePoint deadline, std::stop_token stop) noexcept
-      : deadline_(deadline), stop_(std::move(stop)), fd_(fd), events_(events) {}
-  Outcome outcome() const noexcept { return outcome_; }
+  Outcome outcome() const noexcept { return state_.outcome; }
   /// Takes the waiter down.
   void settle() noexcept;
 
   static constexpr std::size_t storage_size = 320;
 
  private:
-  TimePoint deadline_;
-  std::stop_token stop_;
+  WaitState state_;
   Waiter* waiter_ = nullptr;
-  int fd_ = -1;
-  std::uint32_t events_ = 0;
-  Outcome outcome_ = Outcome::none;
   alignas(std::max_align_t) std::byte storage_[storage_size];
 };
 
 class [[nodiscard]] SleepAwaiter final : public WaitAwaiter {
  public:
-  explicit SleepAwaiter(TimePoint deadline) noexcept : WaitAwaiter(deadline, {}) {}
+  using WaitAwaiter::WaitAwaiter;
   void await_resume() noexcept { settle(); }
 };
 
-class [[nodiscard]] StoppableSleepAwaiter final : public WaitAwaiter {
+/// Says whether it was `wanted` that came first.
+template <WaitState::Outcome wanted>
+class [[nodiscard]] OutcomeAwaiter final : public WaitAwaiter {
  public:
-  StoppableSleepAwaiter(TimePoint deadline, std::stop_token stop) noexcept
-      : WaitAwaiter(deadline, std::move(stop)) {}
+  using WaitAwaiter::WaitAwaiter;
   bool await_resume() noexcept {
     settle();
-    return outcome() == Outcome::deadline;
+    return outcome() == wanted;
   }
 };
+using StoppableSleepAwaiter = OutcomeAwaiter<WaitState::Outcome::deadline>;
+using FdAwaiter = OutcomeAwaiter<WaitState::Outcome::ready>;
 
 class [[nodiscard]] StopAwaiter final : public WaitAwaiter {
  public:
   explicit StopAwaiter(std::stop_token stop) noexcept
-      : WaitAwaiter(TimePoint::max(), std::move(stop)) {}
+      : WaitAwaiter({TimePoint::max(), std::move(stop)}) {}
   void await_resume() noexcept { settle(); }
-};
-
-class [[nodiscard]] FdAwaiter final : public WaitAwaiter {
- public:
-  FdAwaiter(int fd, std::uint32_t events, TimePoint deadline, std::stop_token stop) noexcept
-      : WaitAwaiter(fd, events, deadline, std::move(stop)) {}
-  bool await_resume() noexcept {
-    settle();
-    return outcome() == Outcome::ready;
-  }
 };
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 
+#include <nearcall/access.hpp>
 #include <nearcall/event_loop.hpp>
 
 #include <atomic>

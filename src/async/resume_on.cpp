@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a coroutine gets to another thread.
 #include "async/loop_core.hpp"
+#include "async/pool_core.hpp"
 #include "async/posted_resume.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -25,11 +26,11 @@ PostedResume::~PostedResume() {
 }
 
 void PostedResume::post() {
-  if (goes_home()) return home_->bring_home(*this);
+  if (goes_home()) return home_->post_back(*this);
   if (home_ != nullptr) home_->leave(*this);
-  if (loop_ != nullptr) return loop_->core().post(*this);
+  if (loop_ != nullptr) return Access::core(*loop_).post(*this);
   try {
-    pool_->post(*this);
+    Access::core(*pool_).post(*this);
   } catch (...) {
     is_pending_ = false;
     if (home_ != nullptr) home_->cancel_leave();
@@ -38,8 +39,8 @@ void PostedResume::post() {
 }
 
 bool PostedResume::take_back() noexcept {
-  const bool was_queued =
-      loop_ != nullptr ? loop_->core().cancel_posted(*this) : pool_->cancel(*this);
+  const bool was_queued = loop_ != nullptr ? Access::core(*loop_).cancel_posted(*this)
+                                           : Access::core(*pool_).cancel(*this);
   if (was_queued) is_pending_ = false;
   return was_queued;
 }

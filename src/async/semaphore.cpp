@@ -110,7 +110,7 @@ bool SemaphoreAwaiter::await_ready() const noexcept {
 
 bool SemaphoreAwaiter::await_suspend(std::coroutine_handle<> waiting) noexcept {
   static_assert(sizeof(SemaphoreWaiter) <= storage_size);
-  LoopCore& loop = EventLoop::current()->core();
+  LoopCore& loop = Access::core(*EventLoop::current());
   waiter_ = ::new (static_cast<void*>(storage_)) SemaphoreWaiter(*semaphore_, loop, waiting);
   return waiter_->start();
 }

@@ -42,7 +42,7 @@ void SpawnedTask::on_done() noexcept {
   if (home_.is_here()) {
     finish();
   } else {
-    home_.bring_home(finish_);
+    home_.post_back(finish_);
   }
 }
 
@@ -112,7 +112,7 @@ JoinShare spawn_frame(EventLoop* loop, TaskFrame frame) {
   if (loop == nullptr) {
     fail_precondition("spawn: this thread has no EventLoop; spawn in a task, or pass the loop");
   }
-  return JoinShare(*new SpawnedTask(loop->core(), frame));  // the loop's and the handle's
+  return JoinShare(*new SpawnedTask(Access::core(*loop), frame));  // the loop's and the handle's
 }
 
 bool JoinShare::has_ended() const noexcept {

@@ -88,8 +88,8 @@ constinit thread_local KeptLoop::State KeptLoop::state = State::none;
 void turn_kept_loop() {
   EventLoop* const loop = EventLoop::running() == nullptr ? KeptLoop::find() : nullptr;
   if (loop == nullptr) return;
-  const LoopCore::Entry entry(loop->core());
-  loop->core().catch_up();
+  const LoopCore::Entry entry(Access::core(*loop));
+  Access::core(*loop).catch_up();
 }
 
 SyncWaitLoop::SyncWaitLoop() {
@@ -105,23 +105,23 @@ SyncWaitLoop::SyncWaitLoop() {
     loop_ = own_.get();
   }
   ends_tasks_ = true;
-  const LoopCore::Entry entry(loop_->core());
-  loop_->core().catch_up();
+  const LoopCore::Entry entry(Access::core(*loop_));
+  Access::core(*loop_).catch_up();
 }
 
 SyncWaitLoop::~SyncWaitLoop() {
   if (!ends_tasks_) return;
-  const LoopCore::Entry entry(loop_->core());
-  loop_->core().destroy_tasks();
+  const LoopCore::Entry entry(Access::core(*loop_));
+  Access::core(*loop_).destroy_tasks();
 }
 
 void SyncWaitLoop::drive(std::coroutine_handle<> task, TaskPromiseBase& promise) {
-  Finish finish(loop_->core());
+  Finish finish(Access::core(*loop_));
   {
-    const LoopCore::Entry entry(loop_->core());
+    const LoopCore::Entry entry(Access::core(*loop_));
     TaskPromiseBase::start(task, promise, Finish::on_done, &finish);
   }
-  if (!finish.is_done()) loop_->core().run_until(finish.is_done());
+  if (!finish.is_done()) Access::core(*loop_).run_until(finish.is_done());
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -50,7 +50,7 @@ void TaskHome::cancel_leave() noexcept {
 }
 
 /// The owner, who waits, takes the mutex before it destroys anything: so it is free by then.
-void TaskHome::bring_home(Runnable& work) noexcept {
+void TaskHome::post_back(Runnable& work) noexcept {
   if (away_ == nullptr) return loop_->post(work);
   const std::lock_guard lock(away_->mutex);
   away_->is_away = false;
@@ -73,7 +73,7 @@ void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
 }
 
 void TaskHome::free_away() noexcept {
-  away_->mutex.lock();  // whoever brought the tree home is out of it
+  away_->mutex.lock();  // whoever is in post_back() is out of it
   away_->mutex.unlock();
   delete away_;
 }

@@ -9,7 +9,8 @@
 
 namespace nearcall::inline v0 {
 
-TaskScope::TaskScope(EventLoop& loop) : core_(std::make_unique<detail::ScopeCore>(loop.core())) {
+TaskScope::TaskScope(EventLoop& loop)
+    : core_(std::make_unique<detail::ScopeCore>(detail::Access::core(loop))) {
 }
 
 TaskScope::TaskScope() {
@@ -18,7 +19,7 @@ TaskScope::TaskScope() {
     detail::fail_precondition(
         "TaskScope: this thread has no EventLoop; make it in a task, or pass the loop");
   }
-  core_ = std::make_unique<detail::ScopeCore>(loop->core());
+  core_ = std::make_unique<detail::ScopeCore>(detail::Access::core(*loop));
 }
 
 TaskScope::~TaskScope() = default;

@@ -32,8 +32,8 @@ bool is_fd_ready(int fd, std::uint32_t epoll_events) noexcept {
 
 }  // namespace
 
-Waiter::Waiter(WaitAwaiter& awaiter, LoopCore& core, std::coroutine_handle<> waiting) noexcept
-    : awaiter_(&awaiter),
+Waiter::Waiter(WaitState& state, LoopCore& core, std::coroutine_handle<> waiting) noexcept
+    : state_(&state),
       core_(&core),
       timer_(core, &Waiter::on_timer, this),
       resume_(waiting),
@@ -45,24 +45,24 @@ Waiter::~Waiter() {
     on_stop_.reset();  // waits for the callback, if another thread is in it
     core_->cancel_posted(stopped_);
   }
-  if (watch_ == Watch::yes) core_->remove(duplicate_ ? duplicate_.get() : awaiter_->fd_, *this);
+  if (watch_ == Watch::yes) core_->remove(duplicate_ ? duplicate_.get() : state_->fd, *this);
 }
 
 bool Waiter::start() {
-  if (awaiter_->fd_ >= 0 && !watch()) {
-    awaiter_->outcome_ = Outcome::ready;
+  if (state_->fd >= 0 && !watch()) {
+    state_->outcome = Outcome::ready;
     return false;
   }
   set_timer();
-  if (awaiter_->stop_.stop_possible()) on_stop_.emplace(awaiter_->stop_, OnStop(*this));
+  if (state_->stop.stop_possible()) on_stop_.emplace(state_->stop, OnStop(*this));
   return true;
 }
 
 bool Waiter::watch() {
-  std::error_code error = core_->add(awaiter_->fd_, awaiter_->events_, *this);
+  std::error_code error = core_->add(state_->fd, state_->events, *this);
   if (error == std::errc::file_exists) {
-    duplicate_ = UniqueFd(::fcntl(awaiter_->fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    error = duplicate_ ? core_->add(duplicate_.get(), awaiter_->events_, *this)
+    duplicate_ = UniqueFd(::fcntl(state_->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    error = duplicate_ ? core_->add(duplicate_.get(), state_->events, *this)
                        : std::error_code(errno, std::system_category());
   }
   watch_ = !error ? Watch::yes : is_shortage(error) ? Watch::refused : Watch::no;
@@ -71,19 +71,19 @@ bool Waiter::watch() {
 
 void Waiter::set_timer() {
   const bool looks_again = watch_ == Watch::refused;
-  timer_.set(looks_again ? std::min(awaiter_->deadline_, core_->now() + between_looks)
-                         : awaiter_->deadline_);
+  timer_.set(looks_again ? std::min(state_->deadline, core_->now() + between_looks)
+                         : state_->deadline);
 }
 
 void Waiter::on_timer(void* self) noexcept {
   auto& waiter = *static_cast<Waiter*>(self);
-  const WaitAwaiter& awaiter = *waiter.awaiter_;
+  const WaitState& state = *waiter.state_;
   if (waiter.watch_ == Watch::refused) {
-    if (is_fd_ready(awaiter.fd_, awaiter.events_) || !waiter.watch()) {
+    if (is_fd_ready(state.fd, state.events) || !waiter.watch()) {
       return waiter.settle(Outcome::ready);
     }
   }
-  if (awaiter.deadline_ <= waiter.core_->now()) return waiter.settle(Outcome::deadline);
+  if (state.deadline <= waiter.core_->now()) return waiter.settle(Outcome::deadline);
   waiter.set_timer();
 }
 
@@ -92,8 +92,8 @@ void Waiter::on_fd_events(std::uint32_t /*epoll_events*/) {
 }
 
 void Waiter::settle(Outcome outcome) noexcept {
-  if (awaiter_->outcome_ != Outcome::none) return;
-  awaiter_->outcome_ = outcome;
+  if (state_->outcome != Outcome::none) return;
+  state_->outcome = outcome;
   core_->schedule(resume_);
 }
 
@@ -102,13 +102,14 @@ WaitAwaiter::~WaitAwaiter() {
 }
 
 bool WaitAwaiter::await_ready() noexcept {
-  if (stop_.stop_requested()) {
-    outcome_ = Outcome::stopped;
-  } else if (fd_ >= 0 && is_fd_ready(fd_, events_)) {
-    outcome_ = Outcome::ready;
+  if (state_.stop.stop_requested()) {
+    state_.outcome = Outcome::stopped;
+  } else if (state_.fd >= 0 && is_fd_ready(state_.fd, state_.events)) {
+    state_.outcome = Outcome::ready;
   }
-  if (outcome_ == Outcome::none && deadline_ <= SteadyClock::now()) outcome_ = Outcome::deadline;
-  return outcome_ != Outcome::none;
+  if (state_.outcome == Outcome::none && state_.deadline <= SteadyClock::now())
+    state_.outcome = Outcome::deadline;
+  return state_.outcome != Outcome::none;
 }
 
 bool WaitAwaiter::await_suspend(std::coroutine_handle<> waiting) {
@@ -118,7 +119,7 @@ bool WaitAwaiter::await_suspend(std::coroutine_handle<> waiting) {
     fail_precondition(
         "sleep_for or wait_…: no EventLoop runs on this thread; resume_on(loop) first");
   }
-  waiter_ = ::new (static_cast<void*>(storage_)) Waiter(*this, loop->core(), waiting);
+  waiter_ = ::new (static_cast<void*>(storage_)) Waiter(state_, Access::core(*loop), waiting);
   return waiter_->start();
 }
 
@@ -129,19 +130,20 @@ void WaitAwaiter::settle() noexcept {
 }  // namespace detail
 
 detail::SleepAwaiter sleep_for(std::chrono::nanoseconds duration) {
-  return detail::SleepAwaiter(detail::deadline_after(detail::SteadyClock::now(), duration));
+  return detail::SleepAwaiter({detail::deadline_after(detail::SteadyClock::now(), duration), {}});
 }
 
 detail::StoppableSleepAwaiter sleep_for(std::chrono::nanoseconds duration, std::stop_token stop) {
-  return {detail::deadline_after(detail::SteadyClock::now(), duration), std::move(stop)};
+  return detail::StoppableSleepAwaiter(
+      {detail::deadline_after(detail::SteadyClock::now(), duration), std::move(stop)});
 }
 
 detail::FdAwaiter wait_readable(int fd, detail::TimePoint deadline, std::stop_token stop) {
-  return {fd, EPOLLIN, deadline, std::move(stop)};
+  return detail::FdAwaiter({deadline, std::move(stop), fd, EPOLLIN});
 }
 
 detail::FdAwaiter wait_writable(int fd, detail::TimePoint deadline, std::stop_token stop) {
-  return {fd, EPOLLOUT, deadline, std::move(stop)};
+  return detail::FdAwaiter({deadline, std::move(stop), fd, EPOLLOUT});
 }
 
 }  // namespace nearcall::inline v0

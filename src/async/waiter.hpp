@@ -22,7 +22,7 @@ namespace nearcall::inline v0::detail {
 /// Thread safety: the loop's thread, but for the stop callback, which only posts.
 class Waiter final : public FdWatcher {
  public:
-  Waiter(WaitAwaiter& awaiter, LoopCore& core, std::coroutine_handle<> waiting) noexcept;
+  Waiter(WaitState& state, LoopCore& core, std::coroutine_handle<> waiting) noexcept;
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter();
@@ -32,7 +32,7 @@ class Waiter final : public FdWatcher {
   void on_fd_events(std::uint32_t epoll_events) override;
 
  private:
-  using Outcome = WaitAwaiter::Outcome;
+  using Outcome = WaitState::Outcome;
 
   class Resume final : public Runnable {
    public:
@@ -70,7 +70,7 @@ class Waiter final : public FdWatcher {
   /// The first outcome counts.
   void settle(Outcome outcome) noexcept;
 
-  WaitAwaiter* awaiter_;
+  WaitState* state_;
   LoopCore* core_;
   Timer timer_;
   Resume resume_;

@@ -38,14 +38,14 @@ AsyncCall::AsyncCall(Backend& backend,
             method,
             options,
             backend.options().max_receive_message_size(),
-            loop != nullptr ? loop->core().clock() : backend.clock()) {
+            loop != nullptr ? Access::core(*loop).clock() : backend.clock()) {
   if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
   if (request != nullptr) call_.keep_request(*request);
   if (call_.is_over()) return;
-  call_.messages().set_loop(loop->core());
-  timer_.emplace(loop->core(), &AsyncCall::on_deadline, this);
+  call_.messages().set_loop(Access::core(*loop));
+  timer_.emplace(Access::core(*loop), &AsyncCall::on_deadline, this);
   timer_->set(call_.deadline());
-  backend_ = &LoopBackend::of(backend, loop->core());
+  backend_ = &LoopBackend::of(backend, Access::core(*loop));
   backend_->begin(*this);
   if (options.cancellation().stop_possible()) {
     CancelEvent::catch_up();
@@ -54,7 +54,7 @@ AsyncCall::AsyncCall(Backend& backend,
 }
 
 AsyncCall::~AsyncCall() {
-  if (!call_.is_over() && loop_->core().is_run_elsewhere()) fail_elsewhere();
+  if (!call_.is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
   cancellation_.reset();
   WaitingCall::unlink();
   for (Resume& resume : waiting_)
@@ -71,7 +71,7 @@ void AsyncCall::cancel() noexcept {
   if (EventLoop::current() == loop_) return cancel_here();
   Cancelling before = Cancelling::no;
   if (!cancelling_.compare_exchange_strong(before, Cancelling::posting)) return;
-  loop_->core().post(cancel_here_);
+  Access::core(*loop_).post(cancel_here_);
   cancelling_.store(Cancelling::posted);
   cancelling_.notify_all();
 }
@@ -82,7 +82,7 @@ void AsyncCall::stop_cancelling() noexcept {
   if (cancelling_.compare_exchange_strong(before, Cancelling::over)) return;
   if (before == Cancelling::over) return;
   cancelling_.wait(Cancelling::posting);
-  loop_->core().cancel_posted(cancel_here_);
+  Access::core(*loop_).cancel_posted(cancel_here_);
   cancelling_.store(Cancelling::over);
 }
 
@@ -120,13 +120,13 @@ void AsyncCall::on_change() {
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;
     waiting_[i].awaiter = nullptr;
-    loop_->core().schedule(waiting_[i]);
+    Access::core(*loop_).schedule(waiting_[i]);
   }
 }
 
 // ---- the public face ----------------------------------------------------------------------------
 
-void AsyncCallDeleter::operator()(AsyncCall* call) const noexcept {
+void CallDeleter::operator()(AsyncCall* call) const noexcept {
   delete call;
 }
 

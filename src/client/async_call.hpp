@@ -76,7 +76,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
 
   void open_on(ClientConnection& connection) override {
     peer_ = connection.shared_peer();
-    call_.open(connection, &loop_->core());
+    call_.open(connection, &Access::core(*loop_));
   }
   void on_failed(const Status& why) override { call_.on_failed(why); }
   void on_unsent(const Status& why) override { call_.on_unsent(why); }

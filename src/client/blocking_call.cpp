@@ -271,9 +271,9 @@ PeerIdentity BlockingCall::peer() {
 
 /// Under the connection's lock, which comes after place_; only this thread moves the connection.
 void BlockingCall::fill(CallInfo& info) {
-  info.headers_ = call_.headers();
-  info.trailers_ = call_.trailers();
-  info.peer_ = connection_ != nullptr ? connection_->client().pump().peer() : PeerIdentity();
+  info = Access::make<CallInfo>(
+      call_.headers(), call_.trailers(),
+      connection_ != nullptr ? connection_->client().pump().peer() : PeerIdentity());
 }
 
 void BlockingCall::cancel() noexcept {

@@ -29,7 +29,7 @@ class Picker {
 /// there are more.
 ///
 /// Thread safety: any thread.
-class ChannelCore {
+class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
  public:
   ChannelCore(std::string target, ChannelOptions options)
       : methods_(std::make_shared<MethodTable>(options.authority())),

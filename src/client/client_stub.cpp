@@ -10,7 +10,7 @@
 
 namespace nearcall::inline v0 {
 namespace detail {
-void BlockingCallDeleter::operator()(BlockingCall* call) const noexcept {
+void CallDeleter::operator()(BlockingCall* call) const noexcept {
   delete call;
 }
 
@@ -60,7 +60,8 @@ void Channel::close_idle() const {
 }
 
 ClientStub::ClientStub(const Channel& channel, std::span<const Method> methods)
-    : channel_(channel.core()), methods_(channel_->methods()->bind(methods).data()) {
+    : channel_(detail::Access::core(channel).shared_from_this()),
+      methods_(channel_->methods()->bind(methods).data()) {
 }
 
 Status ClientStub::call_blocking(std::size_t method,

@@ -71,10 +71,10 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
   const std::string target = context.target();
   EventLoop loop(SpinPolicy::off());
   Done done{&loop};
-  TaskHome home(loop.core());
+  TaskHome home(Access::core(loop));
   Task<Result<std::unique_ptr<Transport>>> task;
   {
-    const LoopCore::Entry entry(loop.core());
+    const LoopCore::Entry entry(Access::core(loop));
     task = try_connect(std::move(connector), std::move(context));
     start(
         task,
@@ -87,7 +87,7 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
   }
   if (!done.is_done) {
     // Whoever waits here needs descriptors; one that never waits does not.
-    if (const std::error_code error = loop.core().open()) {
+    if (const std::error_code error = Access::core(loop).open()) {
       home.await_return();
       return Failure{Status(StatusCode::unavailable,
                             target +
@@ -96,7 +96,7 @@ Result<std::unique_ptr<Transport>> connect_blocking(std::shared_ptr<Connector> c
                                 error.message())
                          .with_reason(StatusReason::system_limit)};
     }
-    Timer timer(loop.core(), &stop_loop, &loop);
+    Timer timer(Access::core(loop), &stop_loop, &loop);
     timer.set(deadline);
     const std::stop_callback<StopLoop> on_stop(stop, StopLoop{&loop});
     loop.run();

@@ -99,10 +99,10 @@ Task<Status> connect_eagerly_on_loop(std::shared_ptr<ChannelCore> channel, Durat
   }
   Backend& backend = channel->pick();
   if (!backend.misuse().ok()) co_return backend.misuse();
-  const Clock clock = loop->core().clock();
+  const Clock clock = Access::core(*loop).clock();
   const TimePoint until = deadline_after(clock.now(), patience);
   for (;;) {
-    LoopConnectAwaiter attempt(backend, loop->core());
+    LoopConnectAwaiter attempt(backend, Access::core(*loop));
     Status status = co_await attempt;
     if (status.ok() || !may_pass(status)) co_return status;
     const TimePoint next = backend.next_attempt();

@@ -18,16 +18,14 @@ class DirectInvoker final : public Invoker {
     BlockingCall made(wanted.backend, wanted.method, wanted.options);
     return made.run_unary(*wanted.request, wanted.options, reply, info);
   }
-  std::unique_ptr<BlockingCall, BlockingCallDeleter> start_blocking(
-      const Invocation& wanted) override {
-    std::unique_ptr<BlockingCall, BlockingCallDeleter> made(
-        new BlockingCall(wanted.backend, wanted.method, wanted.options));
+  BlockingCallPtr start_blocking(const Invocation& wanted) override {
+    BlockingCallPtr made(new BlockingCall(wanted.backend, wanted.method, wanted.options));
     made->start(wanted.request, wanted.options);
     return made;
   }
-  std::unique_ptr<AsyncCall, AsyncCallDeleter> start_async(const Invocation& wanted) override {
-    return std::unique_ptr<AsyncCall, AsyncCallDeleter>(new AsyncCall(
-        wanted.backend, wanted.method, wanted.request, wanted.options, EventLoop::current()));
+  AsyncCallPtr start_async(const Invocation& wanted) override {
+    return AsyncCallPtr(new AsyncCall(wanted.backend, wanted.method, wanted.request, wanted.options,
+                                      EventLoop::current()));
   }
 };
 

@@ -35,11 +35,9 @@ class Invoker {
                       google::protobuf::MessageLite& reply,
                       CallInfo* info) = 0;
   /// A call that streams, for threads.
-  virtual std::unique_ptr<BlockingCall, BlockingCallDeleter> start_blocking(
-      const Invocation& invocation) = 0;
+  virtual BlockingCallPtr start_blocking(const Invocation& invocation) = 0;
   /// A call of any kind, for coroutines on EventLoop::current().
-  virtual std::unique_ptr<AsyncCall, AsyncCallDeleter> start_async(
-      const Invocation& invocation) = 0;
+  virtual AsyncCallPtr start_async(const Invocation& invocation) = 0;
 };
 
 /// The innermost one. Has no state, and lives for ever.

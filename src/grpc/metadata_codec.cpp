@@ -7,6 +7,8 @@
 #include "grpc/header_name.hpp"
 #include "grpc/quote.hpp"
 
+#include <nearcall/access.hpp>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -60,7 +62,7 @@ class Collector {
     if (size_ > limits_.max_list_size) {
       return too_much(limits_.max_list_size, " bytes (max_header_list_size)");
     }
-    metadata_.append_unchecked(std::string(key), std::move(value));
+    Access::append(metadata_, std::string(key), std::move(value));
     return {};
   }
   static Failure<Status> too_much(std::size_t most, std::string_view of_what) {

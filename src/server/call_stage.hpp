@@ -54,7 +54,7 @@ class RunningStage {
   }
   static void on_done(void* argument) noexcept {
     auto& call = *static_cast<HandlerCall*>(argument);
-    if (!call.home().is_here()) return call.go_on_at_home(&RunningStage::complete);
+    if (!call.home().is_here()) return call.continue_on_loop(&RunningStage::complete);
     complete(call);
   }
   static void complete(HandlerCall& call) noexcept { of(call).done_(call); }

@@ -113,7 +113,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
 /// The answer says what it could have been, whether it fails or not: the client may heed it.
 void ServerCall::refuse_compressed(std::string_view encoding) {
   messages_.in().refuse_compressed(grpc::unknown_request_encoding(encoding));
-  headers_.append_unchecked("grpc-accept-encoding", std::string(grpc::accepted_encodings));
+  Access::append(headers_, "grpc-accept-encoding", std::string(grpc::accepted_encodings));
 }
 
 // ---- the stage before the handler ---------------------------------------------------------------
@@ -408,9 +408,9 @@ void ServerCall::handler_returned() noexcept {
   go_if_done();
 }
 
-void ServerCall::go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept {
+void ServerCall::continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept {
   continuation_.go_on = go_on;
-  home().bring_home(continuation_);
+  home().post_back(continuation_);
 }
 
 void ServerCall::go_if_done() {

@@ -79,7 +79,7 @@ class ServerCall final : public HandlerCall,
   void finish(const Status& status) override;
   void finish_thrown() noexcept override;
   void handler_returned() noexcept override;
-  void go_on_at_home(void (*go_on)(HandlerCall&) noexcept) noexcept override;
+  void continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept override;
 
  private:
   enum class Handler : std::uint8_t { asking, waiting, ready, running, returned };
@@ -180,7 +180,7 @@ class ServerCall final : public HandlerCall,
   CallHost* host_;
   ServedMethod method_;
   MessageStream messages_;
-  ServerContext context_{*this};
+  ServerContext context_ = Access::make<ServerContext>(*this);
   Handler handler_ = Handler::waiting;
   Answer answer_ = Answer::open;
   bool is_cancelled_ = false;

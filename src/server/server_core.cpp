@@ -17,7 +17,7 @@ ServerCore::Slot::Slot(ServerCore& core, EventLoop* given)
       loop_(given == nullptr ? own_.get() : given),
       server_loop_(
           std::make_unique<ServerLoop>(core.shared_, *loop_, [&core] { core.on_loop_drained(); })) {
-  loop_->core().set_busy_threshold(core.shared().options().busy_handler_warning());
+  Access::core(*loop_).set_busy_threshold(core.shared().options().busy_handler_warning());
 }
 
 ServerCore::ServerCore(EventLoop* loop, const ServerOptions& options)
@@ -59,7 +59,7 @@ Result<void> ServerCore::start() {
 Result<void> ServerCore::run() {
   if (Result<void> begun = begin(/*first_with_thread=*/1); !begun) return begun;
   if (!signals_) signals_.emplace();
-  signals_->attach(first_loop().core(), [this] { on_signal(); });
+  signals_->attach(Access::core(first_loop()), [this] { on_signal(); });
   first_loop().run();
   join();
   signals_.reset();
@@ -150,8 +150,9 @@ void ServerCore::begin_course() {
 /// The ports are on the first loop; they begin there.
 void ServerCore::open_ports() {
   for (Listening& listening : std::exchange(listening_, {})) {
-    ports_.push_back(std::make_unique<ListenPort>(
-        shared_, first_loop().core(), std::move(listening.listener), listening.policy, *this));
+    ports_.push_back(std::make_unique<ListenPort>(shared_, Access::core(first_loop()),
+                                                  std::move(listening.listener), listening.policy,
+                                                  *this));
   }
   first_loop().post([this, alive = std::weak_ptr<char>(alive_)] {
     if (alive.expired()) return;

@@ -16,7 +16,7 @@ ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, UniqueFunction<voi
     : shared_(&shared),
       loop_(&loop),
       on_drained_(std::move(on_drained)),
-      drain_timer_(loop.core(), &ServerLoop::on_drain_timer, this) {
+      drain_timer_(Access::core(loop), &ServerLoop::on_drain_timer, this) {
 }
 
 ServerLoop::~ServerLoop() {

@@ -28,7 +28,7 @@ class ServerLoop final : public ServerConnection::Owner {
   void cancel_calls();
 
   EventLoop& loop() const noexcept { return *loop_; }
-  LoopCore& core() const noexcept { return loop_->core(); }
+  LoopCore& core() const noexcept { return Access::core(*loop_); }
   void reap(ServerConnection& connection) override;
 
  private:

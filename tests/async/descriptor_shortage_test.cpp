@@ -159,11 +159,11 @@ TEST(EventLoopDeathTest, ALoopThatGoesBeforeWhatWaitsOnItStopsTheProgram) {
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const UniqueFd kept(ends[0]);
   const UniqueFd written(ends[1]);
-  ASSERT_FALSE(loop->core().add(kept.get(), EPOLLIN, watcher));
+  ASSERT_FALSE(Access::core(*loop).add(kept.get(), EPOLLIN, watcher));
 
   EXPECT_DEATH(loop.reset(), "destroyed before a server, a connection or a task");
 
-  loop->core().remove(kept.get(), watcher);
+  Access::core(*loop).remove(kept.get(), watcher);
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ class LoopCoreTest : public testing::Test {
   }
 
   EventLoop loop_;
-  LoopCore& core_ = loop_.core();
+  LoopCore& core_ = Access::core(loop_);
   std::vector<std::string> events_;
 };
 

@@ -279,7 +279,7 @@ class RingSource final : public SpinSource, public FdWatcher {
 void run_ring(SpinPolicy policy) {
   constexpr int target = 2000;
   EventLoop loop(policy);
-  RingSource source(loop.core(), target);
+  RingSource source(Access::core(loop), target);
   std::jthread writer([&] {
     for (int count = 0; count < target; ++count) {
       source.put();
@@ -302,7 +302,7 @@ TEST(LoopCoreSpin, NoNewsIsMissedBetweenSpinningAndSleeping) {
 
 TEST(LoopCoreSpin, HotSourceIsParkedWhenTheLoopLeavesAndTheDescriptorTellsOfIt) {
   EventLoop loop;
-  RingSource source(loop.core(), 1000);
+  RingSource source(Access::core(loop), 1000);
   source.put();
   loop.poll();
   ASSERT_EQ(source.taken(), 1);
@@ -329,10 +329,11 @@ class ThreadTime {
 
 TEST(LoopCoreSpin, IdleLoopBurnsNoProcessorTime) {
   EventLoop loop;
-  RingSource source(loop.core(), 1000);
+  RingSource source(Access::core(loop), 1000);
   source.put();
   Timer timer(
-      loop.core(), [](void* target) noexcept { static_cast<EventLoop*>(target)->stop(); }, &loop);
+      Access::core(loop), [](void* target) noexcept { static_cast<EventLoop*>(target)->stop(); },
+      &loop);
   timer.set(SteadyClock::now() + 100ms);
   const auto before = ThreadTime::now();
 

@@ -55,7 +55,7 @@ class SignalWatchTest : public testing::Test {
 
 TEST_F(SignalWatchTest, EitherSignalIsAnEventOfTheLoop) {
   SignalWatch watch;
-  watch.attach(loop_.core(), [this] { ++calls_; });
+  watch.attach(Access::core(loop_), [this] { ++calls_; });
   for (const int signal : {SIGINT, SIGTERM}) {
     calls_ = 0;
 
@@ -69,7 +69,7 @@ TEST_F(SignalWatchTest, EitherSignalIsAnEventOfTheLoop) {
 
 TEST_F(SignalWatchTest, ASignalWakesALoopThatSleeps) {
   SignalWatch watch;
-  watch.attach(loop_.core(), [this] {
+  watch.attach(Access::core(loop_), [this] {
     ++calls_;
     loop_.stop();
   });
@@ -85,7 +85,7 @@ TEST_F(SignalWatchTest, ASignalThatCameFirstWaitsForWhoeverAttaches) {
   SignalWatch watch;
   ::raise(SIGTERM);
 
-  watch.attach(loop_.core(), [this] { ++calls_; });
+  watch.attach(Access::core(loop_), [this] { ++calls_; });
   EXPECT_EQ(calls_, 0);
   loop_.poll();
 
@@ -119,7 +119,7 @@ TEST_F(SignalWatchTest, ASignalAfterItHasGoneEndsTheProgram) {
     EventLoop loop;
     {
       SignalWatch watch;
-      watch.attach(loop.core(), [] {});
+      watch.attach(Access::core(loop), [] {});
       ::raise(SIGTERM);
       loop.poll();
     }
@@ -132,7 +132,7 @@ TEST_F(SignalWatchTest, ASignalAfterItHasGoneEndsTheProgram) {
 
 TEST_F(SignalWatchTest, AProcessThatWasForkedFromItIsNotWatched) {
   SignalWatch watch;
-  watch.attach(loop_.core(), [this] { ++calls_; });
+  watch.attach(Access::core(loop_), [this] { ++calls_; });
 
   test::ChildProcess child([] {
     ::raise(SIGTERM);
@@ -147,7 +147,7 @@ TEST_F(SignalWatchTest, AProcessThatWasForkedFromItIsNotWatched) {
 TEST_F(SignalWatchTest, AHandlerThatTheProgramSetMeanwhileStays) {
   {
     SignalWatch watch;
-    watch.attach(loop_.core(), [] {});
+    watch.attach(Access::core(loop_), [] {});
     ::signal(SIGTERM, &count_signal);
   }
 
@@ -168,7 +168,7 @@ TEST_F(SignalWatchTest, PutsTheDefaultBackWhenItGoes) {
 TEST_F(SignalWatchTest, ASignalThatTheProgramHandlesIsLeftToIt) {
   const ScopedHandler own(SIGTERM, &count_signal);
   SignalWatch watch;
-  watch.attach(loop_.core(), [this] { ++calls_; });
+  watch.attach(Access::core(loop_), [this] { ++calls_; });
   signals_of_the_program = 0;
 
   ::raise(SIGTERM);
@@ -181,7 +181,7 @@ TEST_F(SignalWatchTest, ASignalThatTheProgramHandlesIsLeftToIt) {
 TEST_F(SignalWatchTest, ASignalThatTheProgramIgnoresStaysIgnored) {
   const ScopedHandler own(SIGINT, SIG_IGN);
   SignalWatch watch;
-  watch.attach(loop_.core(), [this] { ++calls_; });
+  watch.attach(Access::core(loop_), [this] { ++calls_; });
 
   ::raise(SIGINT);
   loop_.poll();
@@ -193,10 +193,10 @@ TEST_F(SignalWatchTest, ASignalThatTheProgramIgnoresStaysIgnored) {
 TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
   int second_calls = 0;
   std::optional<SignalWatch> first(std::in_place);
-  first->attach(loop_.core(), [this] { ++calls_; });
+  first->attach(Access::core(loop_), [this] { ++calls_; });
   {
     SignalWatch second;
-    second.attach(loop_.core(), [&] { ++second_calls; });
+    second.attach(Access::core(loop_), [&] { ++second_calls; });
     ::raise(SIGTERM);
     loop_.poll();
     EXPECT_EQ(calls_, 1);
@@ -206,7 +206,7 @@ TEST_F(SignalWatchTest, ASecondOneWatchesNothingUntilTheFirstIsGone) {
 
   first.reset();
   SignalWatch third;
-  third.attach(loop_.core(), [&] { ++second_calls; });
+  third.attach(Access::core(loop_), [&] { ++second_calls; });
   ::raise(SIGTERM);
   loop_.poll();
 

@@ -39,13 +39,13 @@ class TaskHomeTest : public testing::Test {
   /// Starts `task` on the loop.
   void start(Task<void> task) {
     task_ = std::move(task);
-    const LoopCore::Entry entry(loop_.core());
+    const LoopCore::Entry entry(Access::core(loop_));
     detail::start(task_, &TaskHomeTest::on_done, this, &home_);
   }
   static void on_done(void* self) noexcept {
     auto& test = *static_cast<TaskHomeTest*>(self);
     if (test.home_.is_here()) return test.ended_.run();
-    test.home_.bring_home(test.ended_);
+    test.home_.post_back(test.ended_);
   }
   /// What an owner does that does not want to wait for the end.
   void destroy(std::chrono::nanoseconds quiet_wait = std::chrono::minutes(1)) {
@@ -71,7 +71,7 @@ class TaskHomeTest : public testing::Test {
   std::atomic<bool> has_returned_{false};
   EventLoop loop_;
   ThreadPool pool_{1};
-  TaskHome home_{loop_.core()};
+  TaskHome home_{Access::core(loop_)};
   Ended ended_;
   Task<void> task_;
 };

@@ -37,6 +37,9 @@ STANDARD_VERBS = re.compile(r"\bstd::[\w:]+|\.expired\(\)")
 NOT_CODE = re.compile(r'"(?:\\.|[^"\\])*"|//.*')
 NAME = re.compile(r"[A-Za-z_]\w*")
 INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# The library's own layers come into the API by one way, detail::Access: no other class is a friend.
+OWN_LAYERS = "For the library's own layers"
+OTHER_FRIEND = re.compile(r"^\s*friend (?!(?:detail::)?Access;)[^(]*;", re.MULTILINE)
 MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
@@ -70,12 +73,18 @@ def _api_findings(root):
         yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
     if len(headers) > MAX_API_HEADERS:
         yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
+    doors = 0
     for path in headers:
         text = (root / path).read_text(encoding="utf-8")
+        doors += text.count(OWN_LAYERS)
+        if friend := OTHER_FRIEND.search(text):
+            yield f"{path}: '{friend.group().strip()}': only detail::Access is a friend of the API"
         opens, closes = (text.count(f"#pragma GCC visibility {mark}") for mark in ("push(default)", "pop"))
         if path.name not in WITHOUT_SYMBOLS and (opens, closes) != (1, 1):
             yield (f"{path}: what it declares would be hidden in a shared library: it needs "
                    "'#pragma GCC visibility push(default)' after its includes, and 'pop' at its end")
+    if doors > 1:
+        yield f"include/ says '{OWN_LAYERS}' {doors} times: they have one way in, detail::Access"
 
 
 def _example_findings(root):

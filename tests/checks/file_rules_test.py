@@ -85,6 +85,19 @@ class FileRules(unittest.TestCase):
         self.assert_one({"include/nearcall/a.hpp": HEAD + "#pragma once\n"}, "would be hidden")
         self.assert_one({"include/nearcall/a.hpp": API_HEAD}, "would be hidden")
 
+    def test_a_second_way_into_the_api_is_found(self):
+        def header(text):
+            return API_HEAD + text + API_TAIL
+
+        layers = header("/// For the library's own layers.\n")
+        self.assertEqual(findings({"include/nearcall/a.hpp": layers}), [])
+        self.assert_one({"include/nearcall/a.hpp": layers, "include/nearcall/b.hpp": layers}, "2 times")
+        for friend in ("friend ClientStub;", "friend class Waiter;", "friend detail::AsyncCall;"):
+            self.assert_one({"include/nearcall/a.hpp": header(f"  {friend}\n")}, friend)
+        for friend in ("friend detail::Access;", "friend Access;", "friend X untrusted::anyone();",
+                       "friend bool operator==(const X&, const X&) = default;"):
+            self.assertEqual(findings({"include/nearcall/a.hpp": header(f"  {friend}\n")}), [])
+
     def test_a_long_example_of_a_transport_is_found(self):
         folder = "examples/custom_transport"
         half = HEAD + "\nint x;\n" + "  // why\n" + "int y;\n" * 49

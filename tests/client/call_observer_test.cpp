@@ -50,10 +50,10 @@ class NotingObserver final : public detail::CallObserver {
 /// A channel that tells the observer, and a client on it.
 struct ObservedClient {
   explicit ObservedClient(ChannelOptions options) : channel("mine", std::move(options)) {
-    channel.core()->methods()->set_observer(&observer);
+    detail::Access::core(channel).methods()->set_observer(&observer);
     stub.emplace(channel, test_methods);
   }
-  detail::Backend& backend() const { return channel.core()->pick(); }
+  detail::Backend& backend() const { return detail::Access::core(channel).pick(); }
   const detail::ConnectionCounters& counters() const { return backend().counters(); }
 
   NotingObserver observer;

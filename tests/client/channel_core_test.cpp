@@ -52,7 +52,8 @@ TEST_F(PickerTest, EachCallGoesToTheBackendThatItChooses) {
   ScriptedServer first({answer_as("first")});
   ScriptedServer second({answer_as("second")});
   const Channel channel("unused");
-  channel.core()->set_picker(std::make_unique<TurnPicker>(*channel.core(), first, second));
+  detail::Access::core(channel).set_picker(
+      std::make_unique<TurnPicker>(detail::Access::core(channel), first, second));
   const ClientStub stub(channel, test_methods);
 
   EXPECT_EQ(call_unary(stub)->value(), "first");
@@ -65,7 +66,8 @@ TEST_F(PickerTest, ACallMayOutliveTheChannelAndItsPicker) {
   ScriptedServer first({answer_as("first")});
   ScriptedServer second({answer_as("second")});
   std::optional<Channel> channel("unused");
-  channel->core()->set_picker(std::make_unique<TurnPicker>(*channel->core(), first, second));
+  detail::Access::core(*channel).set_picker(
+      std::make_unique<TurnPicker>(detail::Access::core(*channel), first, second));
   auto call = ClientStub(*channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
   channel.reset();
 

@@ -31,13 +31,11 @@ class NotingInvoker final : public Invoker {
     note("call", invocation);
     return next_->call(invocation, reply, info);
   }
-  std::unique_ptr<detail::BlockingCall, detail::BlockingCallDeleter> start_blocking(
-      const Invocation& invocation) override {
+  detail::BlockingCallPtr start_blocking(const Invocation& invocation) override {
     note("blocking", invocation);
     return next_->start_blocking(invocation);
   }
-  std::unique_ptr<detail::AsyncCall, detail::AsyncCallDeleter> start_async(
-      const Invocation& invocation) override {
+  detail::AsyncCallPtr start_async(const Invocation& invocation) override {
     note("awaited", invocation);
     return next_->start_async(invocation);
   }
@@ -54,7 +52,7 @@ class NotingInvoker final : public Invoker {
 class InvokerTest : public LogCheckedTest {
  protected:
   InvokerTest() {
-    detail::ChannelCore& core = *channel_.core();
+    detail::ChannelCore& core = detail::Access::core(channel_);
     core.wrap(std::make_unique<NotingInvoker>(core.invoker(), seen_));
   }
 
@@ -100,7 +98,7 @@ TEST_F(InvokerTest, AwaitedCallsOfEachKindPass) {
 
 TEST_F(InvokerTest, TheOneThatWasWrappedLastComesFirst) {
   std::vector<std::string> outer;
-  detail::ChannelCore& core = *channel_.core();
+  detail::ChannelCore& core = detail::Access::core(channel_);
   core.wrap(std::make_unique<NotingInvoker>(core.invoker(), outer));
 
   EXPECT_TRUE(call_unary(stub_).ok());

@@ -28,18 +28,18 @@ TEST_F(LoopBackendTest, IsTheSameOneEachTimeAndAnotherOneForEachLoopAndBackend) 
   const std::shared_ptr<Backend> backend = make();
   const std::shared_ptr<Backend> other_backend = make();
 
-  LoopBackend& first = LoopBackend::of(*backend, loop.core());
+  LoopBackend& first = LoopBackend::of(*backend, Access::core(loop));
 
-  EXPECT_EQ(&LoopBackend::of(*backend, loop.core()), &first);
-  EXPECT_NE(&LoopBackend::of(*other_backend, loop.core()), &first);
-  EXPECT_NE(&LoopBackend::of(*backend, other_loop.core()), &first);
+  EXPECT_EQ(&LoopBackend::of(*backend, Access::core(loop)), &first);
+  EXPECT_NE(&LoopBackend::of(*other_backend, Access::core(loop)), &first);
+  EXPECT_NE(&LoopBackend::of(*backend, Access::core(other_loop)), &first);
 }
 
 TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsRetiredAndTheLoopTurned) {
   EventLoop loop;
   std::shared_ptr<Backend> backend = make();
   const std::weak_ptr<Backend> watched = backend;
-  LoopBackend::of(*backend, loop.core());
+  LoopBackend::of(*backend, Access::core(loop));
 
   backend->drain();
   backend.reset();
@@ -54,7 +54,7 @@ TEST_F(LoopBackendTest, GoesWithItsLoopWhetherItsBackendWasRetiredOrNot) {
     auto loop = std::make_unique<EventLoop>();
     std::shared_ptr<Backend> backend = make();
     const std::weak_ptr<Backend> watched = backend;
-    LoopBackend::of(*backend, loop->core());
+    LoopBackend::of(*backend, Access::core(*loop));
     if (is_draining) backend->drain();
     backend.reset();
 
@@ -70,7 +70,7 @@ TEST_F(LoopBackendTest, PlacesOfBackendsThatWentAreUsedAgain) {
   for (int i = 0; i < 100; ++i) {
     std::shared_ptr<Backend> backend = make();
     EXPECT_LE(backend->slot(), before);
-    LoopBackend::of(*backend, loop.core());
+    LoopBackend::of(*backend, Access::core(loop));
     backend->drain();
     backend.reset();
     loop.poll();

@@ -63,7 +63,7 @@ class ReadsTest : public testing::TestWithParam<EndsCase>, public PumpHandler {
     reads_ = &counted->reads;
     pump_.emplace(std::move(counted), http2::Role::server, http2::SessionOptions(), *this,
                   SteadyClock::now());
-    driver_.emplace(loop_.core(), *pump_);
+    driver_.emplace(Access::core(loop_), *pump_);
     driver_->start();
     loop_.poll();
   }

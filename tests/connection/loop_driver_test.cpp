@@ -39,7 +39,7 @@ class End final : public PumpHandler {
       const http2::SessionOptions& options = http2::SessionOptions())
       : loop_(&loop),
         pump_(std::move(transport), role, options, *this, SteadyClock::now()),
-        driver_(loop.core(), pump_) {}
+        driver_(Access::core(loop), pump_) {}
 
   http2::Session& session() { return pump_.session(); }
   Pump& pump() { return pump_; }
@@ -49,7 +49,7 @@ class End final : public PumpHandler {
     stream_.emplace();
     stream_->when_input = [this] { take_input(); };
     stream_->when_output = [this] { driver_.request_flush(); };
-    stream_->attach(session(), stream, &loop_->core());
+    stream_->attach(session(), stream, &Access::core(*loop_));
   }
 
   void on_event(const http2::Event& event) override {
@@ -310,7 +310,7 @@ class Counter final : public PumpHandler {
               http2::SessionOptions(),
               *this,
               SteadyClock::now()),
-        driver_(loop.core(), pump_) {}
+        driver_(Access::core(loop), pump_) {}
 
   void start() { driver_.start(); }
   void on_event(const http2::Event& event) override {
@@ -511,7 +511,7 @@ TEST_P(ManyFloodsTest, WhoseTimeIsUpTogetherTakeNoMoreOfATurnThanItsBudget) {
   static TimePoint time;
   time = SteadyClock::now();
   constexpr auto now = []() noexcept { return time; };
-  loop_.core().set_clocks({now, now});
+  Access::core(loop_).set_clocks({now, now});
   start();
   loop_.poll();
   const std::size_t before = taken();

@@ -45,7 +45,7 @@ class MessageTest : public testing::Test, public MessageOwner {
     if (const auto* const headers = std::get_if<http2::HeadersEvent>(&event)) {
       sessions_->server.send_headers(*headers->stream, test::response_head(), {},
                                      /*end_stream=*/false);
-      messages_->attach(sessions_->server, *headers->stream, &loop_.core());
+      messages_->attach(sessions_->server, *headers->stream, &Access::core(loop_));
     } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
       messages_->in().arrive(data->bytes, data->end_stream);
       messages_->in().keep_rest();

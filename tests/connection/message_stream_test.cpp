@@ -172,7 +172,7 @@ TEST_F(MessageStreamTest, APeerThatDoesNotReadStopsTheWriterUntilItReads) {
 
 TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatTheCallIsOver) {
   MessageStream unopened(*this, max_size);
-  unopened.set_loop(loop_.core());
+  unopened.set_loop(Access::core(loop_));
   const Text text = text_of("x");
   std::optional<bool> was_taken;
   spawn(loop_,
@@ -192,7 +192,7 @@ TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatTheCallIsOver) {
 
 TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatItsMessageEndsTheCall) {
   MessageStream unopened(*this, max_size);
-  unopened.set_loop(loop_.core());
+  unopened.set_loop(Access::core(loop_));
   const Text text = text_of("x");
   std::optional<bool> was_taken;
   spawn(loop_,
@@ -204,7 +204,7 @@ TEST_F(MessageStreamTest, AWriterThatWaitsLearnsThatItsMessageEndsTheCall) {
   loop_.poll();
   ended_by_message_ = &unopened;
 
-  unopened.attach(sessions_->client, *request_, &loop_.core());
+  unopened.attach(sessions_->client, *request_, &Access::core(loop_));
   loop_.poll();
   unopened.detach();
 

@@ -79,7 +79,7 @@ class PumpTest : public testing::Test, public PumpHandler {
     saw_.push_back(event);
     if (!std::holds_alternative<http2::HeadersEvent>(event)) return;
     stream_ = http2::stream_of(event);
-    if (takes_messages_) taken_.attach(pump_->session(), *stream_, &loop_.core());
+    if (takes_messages_) taken_.attach(pump_->session(), *stream_, &Access::core(loop_));
   }
   void on_end(EndReason reason, std::string_view what) override {
     ++ends_;

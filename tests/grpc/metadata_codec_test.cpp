@@ -2,6 +2,8 @@
 // Metadata on the wire: what the application sees of a header list, and what goes back into one.
 #include "grpc/metadata_codec.hpp"
 
+#include <nearcall/access.hpp>
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -17,7 +19,7 @@ using Fields = std::vector<HeaderView>;
 Metadata metadata_of(const std::vector<std::pair<std::string, std::string>>& entries) {
   Metadata metadata;
   for (const auto& [key, value] : entries) {
-    metadata.append_unchecked(key, value);
+    Access::append(metadata, key, value);
   }
   return metadata;
 }
@@ -148,8 +150,8 @@ TEST(MetadataCodec, WritesBinaryValuesWithoutPadding) {
 TEST(MetadataCodec, WhatWasWrittenIsReadBack) {
   Metadata metadata;
   for (std::size_t i = 0; i < 50; ++i) {
-    metadata.append_unchecked("key-bin", std::string(i, static_cast<char>(200 + i)));
-    metadata.append_unchecked("key", std::string(i, 'x'));
+    Access::append(metadata, "key-bin", std::string(i, static_cast<char>(200 + i)));
+    Access::append(metadata, "key", std::string(i, 'x'));
   }
   HeaderBlock block;
 

@@ -22,8 +22,8 @@ class Host final : public PumpHandler, public CallHost {
  public:
   Host(EventLoop& loop, ServerShared& shared, std::unique_ptr<Transport> transport)
       : CallHost(shared, pump_, driver_),
-        pump_(std::move(transport), http2::Role::client, {}, *this, loop.core().now()),
-        driver_(loop.core(), pump_) {
+        pump_(std::move(transport), http2::Role::client, {}, *this, Access::core(loop).now()),
+        driver_(Access::core(loop), pump_) {
     if (auto place = shared.quota().take(0)) place_ = *std::move(place);
   }
 

@@ -139,7 +139,7 @@ using Ask = ConnectionQuota::Ask;
 /// A connection that goes when it is asked to, unless it has a call.
 class Guest final : private Runnable {
  public:
-  Guest(EventLoop& loop, std::optional<Place> place) : core_(&loop.core()) {
+  Guest(EventLoop& loop, std::optional<Place> place) : core_(&Access::core(loop)) {
     has_come_ = place.has_value();
     if (!place) return;
     place_ = *std::move(place);

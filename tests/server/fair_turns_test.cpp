@@ -74,12 +74,13 @@ TEST_F(FairTurnsTest, AConnectionThatEndsWithManyCallsTakesATurnOfItsOwn) {
   }
   settle();
   ASSERT_EQ(service_.started.count(), calls);
-  ASSERT_FALSE(loop_.core().budget().is_spent());
+  ASSERT_FALSE(detail::Access::core(loop_).budget().is_spent());
 
   peers_.clear();
   loop_.poll();
 
-  EXPECT_TRUE(loop_.core().budget().is_spent()) << "others that end have theirs in the next";
+  EXPECT_TRUE(detail::Access::core(loop_).budget().is_spent())
+      << "others that end have theirs in the next";
 }
 
 }  // namespace

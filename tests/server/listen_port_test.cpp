@@ -119,8 +119,8 @@ class ListenPortTest : public test::LogCheckedTest, public ListenPort::Owner {
  protected:
   void listen(PeerPolicy policy, const ServerOptions& options = ServerOptions()) {
     shared_.emplace(options);
-    port_.emplace(*shared_, loop_.core(), std::make_unique<ScriptedListener>(script_), policy,
-                  *this);
+    port_.emplace(*shared_, Access::core(loop_), std::make_unique<ScriptedListener>(script_),
+                  policy, *this);
     port_->start();
   }
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
@@ -340,7 +340,8 @@ class ListenPortTimeTest : public ListenPortTest {
  protected:
   ListenPortTimeTest() {
     time_ = TimePoint(std::chrono::hours(1));
-    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+    Access::core(loop_).set_clocks(
+        {[]() noexcept { return time_; }, []() noexcept { return time_; }});
   }
   void advance(Duration duration) {
     time_ += duration;

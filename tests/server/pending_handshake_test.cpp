@@ -31,7 +31,7 @@ class PendingHandshakeTest : public test::LogCheckedTest,
   }
   void listen(const ServerOptions& options = ServerOptions()) {
     shared_.emplace(options);
-    port_.emplace(*shared_, loop_.core(), std::make_unique<test::QueueListener>(queue_),
+    port_.emplace(*shared_, Access::core(loop_), std::make_unique<test::QueueListener>(queue_),
                   PeerPolicy::same_user(), *this);
     port_->start();
     settle();

@@ -68,7 +68,8 @@ class FakeServerCall final : private detail::ServerCallView {
   std::stop_source cancelled_;
   std::stop_source stopping_;
   std::stop_source ending_;
-  ServerContext context_{*this};
+  ServerContext context_ =
+      detail::Access::make<ServerContext>(static_cast<detail::ServerCallView&>(*this));
 };
 
 }  // namespace nearcall::test

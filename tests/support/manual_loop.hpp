@@ -22,7 +22,8 @@ class ManualLoop {
  protected:
   explicit ManualLoop(detail::TimePoint start) {
     time_ = start;
-    loop_.core().set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+    detail::Access::core(loop_).set_clocks(
+        {[]() noexcept { return time_; }, []() noexcept { return time_; }});
   }
 
   /// Turns the loop until nothing more is due now.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Access: the one way of the library's own layers into the classes of the API.
+#pragma once
+
+#include <nearcall/version.hpp>
+
+#include <string>
+#include <utility>
+
+#pragma GCC visibility push(default)  // what a shared library exports
+
+namespace nearcall::inline v0::detail {
+
+/// For the library's own layers: the one friend that classes of the API have. It gives out what is
+/// private there, and changes with any version.
+struct Access {
+  /// What is behind an EventLoop, a ThreadPool or a Channel.
+  static auto& core(const auto& owner) noexcept { return *owner.core_; }
+  /// What nobody else may make: the context and the streams of a call, a call object, a Task.
+  template <class T, class... Arguments>
+  static T make(Arguments&&... arguments) {
+    return T(std::forward<Arguments>(arguments)...);
+  }
+  /// Appends to Metadata what was checked already: what breaks the rules of add() would break the
+  /// protocol.
+  static void append(auto& metadata, std::string key, std::string value) {
+    metadata.entries_.emplace_back(std::move(key), std::move(value));
+  }
+  /// The coroutine of a Task. REQUIRES: there is one.
+  static auto& handle(auto& task) noexcept { return task.require(); }
+};
+
+}  // namespace nearcall::inline v0::detail
+
+#pragma GCC visibility pop
