@@ -64,6 +64,9 @@ function(nearcall_test name)
   target_precompile_headers(${name} REUSE_FROM nearcall_test_support)
   target_include_directories(${name} PRIVATE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+  if(NEARCALL_SANITIZE MATCHES "undefined")
+    target_link_options(${name} PRIVATE -no-pie)  # UBSan's tables: half a million addresses, each to be moved
+  endif()
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
   set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"

@@ -19,6 +19,8 @@ timed() {
 
 # Without it ccache leaves alone what is compiled with a precompiled header: all tests.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
+# Where nothing is cached yet, it need not run the preprocessor as well.
+export CCACHE_DEPEND=${CCACHE_DEPEND:-1}
 
 # configure ARGUMENTS…: cmake, with ccache before the compiler if it is there.
 configure() {

@@ -30,7 +30,7 @@ class Effort:
     starts: int = 50
 
 
-QUICK = Effort(rounds=1, seconds=0.15, warmup=0.5, idle_seconds=1, idle_connections=200, starts=7)
+QUICK = Effort(rounds=1, seconds=0.1, warmup=0.2, idle_seconds=0.5, idle_connections=200, starts=7)
 
 
 def arguments():
