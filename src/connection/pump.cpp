@@ -21,14 +21,40 @@ constexpr std::size_t ended_stream = 512;  // a call that ends with its connecti
 constexpr std::size_t direct_bytes = 16;   // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
 
-/// How many of the pieces come to `most` bytes; the last one is made to fit.
-std::size_t take_first(std::span<iovec> pieces, std::size_t most) noexcept {
-  std::size_t count = 0;
-  for (; count < pieces.size() && most > 0; ++count) {
-    pieces[count].iov_len = std::min(pieces[count].iov_len, most);
-    most -= pieces[count].iov_len;
+/// What is written at once.
+struct Portion {
+  std::size_t pieces = 0;
+  std::size_t bytes = 0;
+};
+
+/// The first of the pieces, as far as they come to `most` bytes; the last one is made to fit.
+Portion take_first(std::span<iovec> pieces, std::size_t most) noexcept {
+  Portion portion;
+  for (; portion.pieces < pieces.size() && portion.bytes < most; ++portion.pieces) {
+    std::size_t& length = pieces[portion.pieces].iov_len;
+    length = std::min(length, most - portion.bytes);
+    portion.bytes += length;
   }
-  return count;
+  return portion;
+}
+
+/// How many bytes the transport moved of those that it could.
+std::size_t moved(const IoResult& result, std::size_t most, const char* misuse) noexcept {
+  if (result.count() - 1 >= most) [[unlikely]]  // 0 is beyond all
+    fail_precondition(misuse);
+  return result.count();
+}
+
+std::size_t moved_in(const IoResult& result, std::size_t most) noexcept {
+  return moved(result, most,
+               "Transport::try_read(): it says that it read no bytes, or more than there was room "
+               "for; nothing to read is would_block()");
+}
+
+std::size_t moved_out(const IoResult& result, std::size_t most) noexcept {
+  return moved(result, most,
+               "Transport::try_write(): it says that it wrote no bytes, or more than it was given; "
+               "no room is would_block()");
 }
 
 }  // namespace
@@ -76,7 +102,8 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
     if (!tail.empty()) return read_direct(tail, *handler, now);
   }
   const IoResult result = transport_->try_read(scratch);
-  const std::size_t count = result.kind() == IoResult::Kind::bytes ? result.count() : 0;
+  const bool has_bytes = result.kind() == IoResult::Kind::bytes;
+  const std::size_t count = has_bytes ? moved_in(result, scratch.size()) : 0;
   const Progress progress = feed(result, scratch.first(count), now);
   work_ += count - std::min(count, session_.unread().size());
   return progress;
@@ -85,13 +112,14 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
 Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now) {
   const IoResult result = transport_->try_read(tail);
   if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
+  const std::size_t count = moved_in(result, tail.size());
   has_read_all_ = result.is_all();
-  work_ += result.count() / work_of::direct_bytes;
-  const http2::Event event = session_.direct_received(result.count(), now);
+  work_ += count / work_of::direct_bytes;
+  const http2::Event event = session_.direct_received(count, now);
   if (std::holds_alternative<http2::ResetEvent>(event)) {  // the stream ended, but too early
     dispatch(event);
   } else {
-    handler.on_direct_data(result.count(), http2::ends_stream(event));
+    handler.on_direct_data(count, http2::ends_stream(event));
   }
   dispatch_events(now);  // such as a budget that the end of the frame exceeded
   return after_input(now);
@@ -180,13 +208,14 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
   while (!is_write_blocked_ && most > 0 && session_.has_output()) {
-    const std::size_t count = take_first(std::span(pieces).first(session_.output(pieces)), most);
-    if (count == 0) break;
-    const IoResult result = transport_->try_write(std::span(pieces.data(), count));
+    const Portion portion = take_first(std::span(pieces).first(session_.output(pieces)), most);
+    if (portion.pieces == 0) break;
+    const IoResult result = transport_->try_write(std::span(pieces.data(), portion.pieces));
     if (result.kind() == IoResult::Kind::bytes) {
-      session_.output_sent(result.count(), now);
-      most -= result.count();
-      work_ += result.count() / work_of::direct_bytes;
+      const std::size_t count = moved_out(result, portion.bytes);
+      session_.output_sent(count, now);
+      most -= count;
+      work_ += count / work_of::direct_bytes;
     } else if (result.kind() == IoResult::Kind::would_block) {
       is_write_blocked_ = true;
     } else {

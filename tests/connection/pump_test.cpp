@@ -271,6 +271,48 @@ TEST_F(PumpTest, EndsWhenReadingFails) {
   EXPECT_EQ(what_, std::make_error_code(std::errc::io_error).message());
 }
 
+/// Says that each read and each write moved nothing, or one byte more than it could.
+class BoastingTransport final : public ForwardingTransport {
+ public:
+  BoastingTransport(std::unique_ptr<Transport> inner, bool is_more)
+      : ForwardingTransport(std::move(inner)), is_more_(is_more) {}
+
+  IoResult try_read(std::span<std::byte> into) override {
+    return IoResult::bytes(is_more_ ? into.size() + 1 : 0);
+  }
+  IoResult try_write(std::span<const iovec> from) override {
+    std::size_t given = 0;
+    for (const iovec& piece : from)
+      given += piece.iov_len;
+    return IoResult::bytes(is_more_ ? given + 1 : 0);
+  }
+
+ private:
+  const bool is_more_;
+};
+
+class PumpMisuseDeathTest : public PumpTest, public testing::WithParamInterface<bool> {
+ protected:
+  PumpMisuseDeathTest() {
+    make(std::make_unique<BoastingTransport>(std::move(inner_), /*is_more=*/GetParam()));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(ByteTooMany, PumpMisuseDeathTest, testing::Bool());
+
+TEST_P(PumpMisuseDeathTest, AReadThatMovedNothingOrTooMuchIsNamed) {
+  EXPECT_DEATH(read(), "precondition failed: Transport::try_read\\(\\): it says that it read no");
+}
+
+TEST_P(PumpMisuseDeathTest, AWriteThatMovedNothingOrTooMuchIsNamed) {
+  const std::string hello = test::take_output(client_);
+  pump_->feed(IoResult::bytes(hello.size()), as_bytes(hello), now());
+  ASSERT_TRUE(pump_->has_output());
+
+  EXPECT_DEATH(pump_->flush(now(), /*most=*/10),
+               "precondition failed: Transport::try_write\\(\\): it says that it wrote no");
+}
+
 TEST_F(PumpTest, EndsAtEachStepWhereTheTransportCanBreak) {
   open();
   const std::string request = test::take_output(client_);
