@@ -48,6 +48,11 @@ TimePoint coarse_now() noexcept {
   return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
+TimePoint current_time() noexcept {
+  EventLoop* const loop = EventLoop::current();
+  return loop != nullptr ? Access::core(*loop).clock().now() : SteadyClock::now();
+}
+
 /// A bare handle's place among the ready; used again and again.
 class LoopCore::HandleRunnable final : public Runnable {
  public:
@@ -182,7 +187,7 @@ int LoopCore::fd() {
 
 void LoopCore::show_pending() noexcept {
   if (!poller_.is_open()) return;
-  poller_.arm(timers_.next_deadline(), SteadyClock::now());
+  poller_.arm(timers_.next_deadline(), now());
   poller_.watch_cancel_event();
   if (has_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
 }
@@ -227,7 +232,7 @@ void LoopCore::set_timer(TimerNode& node, TimePoint deadline) {
     return;
   }
   timers_.set(node, deadline);
-  if (!is_running() && poller_.is_open()) poller_.arm(deadline, SteadyClock::now());
+  if (!is_running() && poller_.is_open()) poller_.arm(deadline, now());
 }
 
 void LoopCore::turn(bool may_block) {

@@ -48,6 +48,9 @@ class LoopOwned : public ListHook {
 /// A few milliseconds coarse, but four times cheaper than the exact time.
 TimePoint coarse_now() noexcept;
 
+/// The exact time as the loop of this thread has it; the system's where there is no loop.
+TimePoint current_time() noexcept;
+
 /// The parts of one EventLoop and the order in which they run. A turn is: posted work, due timers,
 /// events of descriptors, ready coroutines, turn-end hooks; each bounded, so that none starves the
 /// others. What is scheduled on the way runs in the same turn if its part is still to come, and

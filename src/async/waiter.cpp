@@ -107,7 +107,7 @@ bool WaitAwaiter::await_ready() noexcept {
   } else if (state_.fd >= 0 && is_fd_ready(state_.fd, state_.events)) {
     state_.outcome = Outcome::ready;
   }
-  if (state_.outcome == Outcome::none && state_.deadline <= SteadyClock::now())
+  if (state_.outcome == Outcome::none && state_.deadline <= current_time())
     state_.outcome = Outcome::deadline;
   return state_.outcome != Outcome::none;
 }
@@ -130,12 +130,12 @@ void WaitAwaiter::settle() noexcept {
 }  // namespace detail
 
 detail::SleepAwaiter sleep_for(std::chrono::nanoseconds duration) {
-  return detail::SleepAwaiter({detail::deadline_after(detail::SteadyClock::now(), duration), {}});
+  return detail::SleepAwaiter({detail::deadline_after(detail::current_time(), duration), {}});
 }
 
 detail::StoppableSleepAwaiter sleep_for(std::chrono::nanoseconds duration, std::stop_token stop) {
   return detail::StoppableSleepAwaiter(
-      {detail::deadline_after(detail::SteadyClock::now(), duration), std::move(stop)});
+      {detail::deadline_after(detail::current_time(), duration), std::move(stop)});
 }
 
 detail::FdAwaiter wait_readable(int fd, detail::TimePoint deadline, std::stop_token stop) {

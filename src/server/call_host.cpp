@@ -15,16 +15,13 @@ void CallHost::report_load() noexcept {
 }
 
 void CallHost::note_reset(const http2::ResetEvent& event) {
-  if (event.cause == http2::ResetEvent::Cause::violation) {
-    shared_->log_peer_fault(peer(), event.what);
-  }
+  if (event.cause == http2::ResetEvent::Cause::violation) log_fault(event.what);
 }
 
 void CallHost::log_left_out(std::string_view method, const char* what) {
-  shared_->log_peer_fault(peer(), std::string(method) + ": " + what +
-                                      " left out of an answer of more than " +
-                                      std::to_string(session().max_sent_header_list_size()) +
-                                      " bytes (max_sent_header_list_size, or the client's)");
+  log_fault(std::string(method) + ": " + what + " left out of an answer of more than " +
+            std::to_string(session().max_sent_header_list_size()) +
+            " bytes (max_sent_header_list_size, or the client's)");
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -38,6 +38,10 @@ class CallHost {
     if (input != noted_input_ || output != noted_output_) [[unlikely]]
       report_load();
   }
+  /// Logs what the peer did wrong.
+  void log_fault(std::string_view what) {
+    shared_->log_peer_fault(peer(), what, loop_core().now());
+  }
   /// A stream was reset: tells what the peer did wrong, if it did.
   void note_reset(const http2::ResetEvent& event);
   /// A call's answer was too large: tells what had to be left out of it.

@@ -64,7 +64,7 @@ void ServerConnection::on_event(const http2::Event& event) {
   } else if (std::holds_alternative<http2::RoomEvent>(event)) {
     begin_held();
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
-    shared().log_peer_fault(peer(), wait->what);
+    log_fault(wait->what);
   } else if (const auto* const ack = std::get_if<http2::PingAckEvent>(&event)) {
     if (ack->opaque == drain_ping) finish_drain();
   }
@@ -84,9 +84,9 @@ void ServerConnection::on_request(const http2::HeadersEvent& event) {
 
 void ServerConnection::hold(ServerCall& call) {
   if (!std::exchange(hold_told_, true)) {
-    shared().log_peer_fault(peer(),
-                            "new calls wait until the peer reads what it asked for "
-                            "(max_buffered_output_of_new_calls)");
+    log_fault(
+        "new calls wait until the peer reads what it asked for "
+        "(max_buffered_output_of_new_calls)");
   }
   call.ListHook::unlink();
   held_.push_back(call);
@@ -197,7 +197,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
   driver_.stop();
   drain_timer_.clear();
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {
-    shared().log_peer_fault(peer(), what);
+    log_fault(what);
   }
   const Status why(StatusCode::unavailable, std::string(what));
   pump_.session().for_each_stream([&](http2::Stream& stream) {

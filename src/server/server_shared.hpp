@@ -43,7 +43,7 @@ class ServerShared {
   void begin_stopping() noexcept { stopping_.request_stop(); }
 
   /// At most a line a second: what a peer did wrong.
-  void log_peer_fault(const PeerIdentity& peer, std::string_view what);
+  void log_peer_fault(const PeerIdentity& peer, std::string_view what, TimePoint now);
 
  private:
   const ServerOptions options_;

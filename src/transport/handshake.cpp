@@ -2,7 +2,7 @@
 // The loop of a handshake.
 #include "transport/handshake.hpp"
 
-#include "base/clock.hpp"
+#include "async/loop_core.hpp"
 
 #include <nearcall/wait.hpp>
 
@@ -35,7 +35,7 @@ Task<Result<void>> finish_handshake(Transport& transport, ConnectContext context
     if (context.cancellation().stop_requested()) {
       co_return Failure{Status::cancelled(context.target() + ": handshake: cancelled")};
     }
-    if (SteadyClock::now() >= context.deadline()) {
+    if (current_time() >= context.deadline()) {
       co_return Failure{Status::unavailable(context.target() + ": handshake: took too long")};
     }
     const WaitAdvice advice = transport.prepare_wait(Interest::read);

@@ -2,8 +2,8 @@
 // Connecting of Unix sockets, and why it failed.
 #include "transport/unix_connector.hpp"
 
+#include "async/loop_core.hpp"
 #include "base/check.hpp"
-#include "base/clock.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
@@ -58,7 +58,7 @@ Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext c
     const int error = connect_once(fd.get(), server_);
     if (error == 0) break;
     if (error != EAGAIN) co_return failure(error);
-    const TimePoint now = SteadyClock::now();
+    const TimePoint now = current_time();
     if (now >= context.deadline()) co_return failure(error);
     const Duration rest = std::min(pause, context.deadline() - now);
     const bool slept = co_await sleep_for(rest, context.cancellation());

@@ -2,6 +2,7 @@
 // sleep_for(), wait_readable() and wait_writable(): what ends a wait, and what a wait leaves
 // behind.
 #include "base/unique_fd.hpp"
+#include "support/manual_loop.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/spawn.hpp>
@@ -270,6 +271,52 @@ TEST(WaitReadable, HundredThousandReadyWaitsInALoopNeedNoStack) {
   pair.send();
 
   EXPECT_EQ(sync_wait(wait_for_ready_ones(pair, 100'000)), 100'000);
+}
+
+// ---- on a loop whose time the test moves --------------------------------------------------------
+
+class WaitOnManualLoop : public testing::Test, protected test::ManualLoop {
+ protected:
+  WaitOnManualLoop() : ManualLoop(test::far_ahead) {}
+
+  static Task<void> sleep(std::chrono::nanoseconds duration, bool& has_slept) {
+    co_await sleep_for(duration);
+    has_slept = true;
+  }
+  static Task<void> sleep(std::chrono::nanoseconds duration,
+                          std::stop_token stop,
+                          bool& has_slept) {
+    has_slept = co_await sleep_for(duration, std::move(stop));
+  }
+};
+
+TEST_F(WaitOnManualLoop, SleepsAreAsLongAsTheLoopSays) {
+  bool has_slept = false;
+  bool has_slept_undisturbed = false;
+  spawn(loop_, sleep(1h, has_slept));
+  spawn(loop_, sleep(1h, std::stop_token(), has_slept_undisturbed));
+  settle();
+
+  advance(1h - 1ms);
+  EXPECT_FALSE(has_slept || has_slept_undisturbed);
+  advance(1ms);
+
+  EXPECT_TRUE(has_slept && has_slept_undisturbed);
+}
+
+TEST_F(WaitOnManualLoop, ADeadlineHasPassedWhenTheLoopSaysSo) {
+  const SocketPair pair;
+  bool has_passed = false;
+  bool has_passed_early = true;
+
+  loop_.post([&] {
+    has_passed = wait_readable(pair.near(), time_).await_ready();
+    has_passed_early = wait_readable(pair.near(), time_ + 1ns).await_ready();
+  });
+  settle();
+
+  EXPECT_TRUE(has_passed);
+  EXPECT_FALSE(has_passed_early);
 }
 
 }  // namespace

@@ -134,6 +134,7 @@ TEST_F(ConnectionsGivingWayTest, AHandlerThatGoesOnAfterwardsDoesNotKeepTheNextO
   FramePeer& first = come_with_output("600000");
   FramePeer& second = come_with_output("500000");
   EXPECT_TRUE(first.has_ended());
+  EXPECT_TRUE(log_capture().take("max_total_buffered_output"));
   FramePeer& third = come_with_output("550000");
 
   EXPECT_TRUE(third.has_ended());

@@ -229,6 +229,24 @@ TEST_F(ServerConnectionTimeTest, APeerThatSaysNothingIsClosedAfterFiveSeconds) {
   EXPECT_TRUE(log_capture().take("handshake_timeout"));
 }
 
+TEST_F(ServerConnectionTimeTest, OneLineASecondTellsWhatPeersDoWrong) {
+  start();
+  const auto speak_http1 = [this] {
+    FramePeer(path(), FramePeer::passive).say("GET / HTTP/1.1\r\n\r\n");
+    settle();
+  };
+  speak_http1();
+  EXPECT_TRUE(log_capture().take("HTTP/1.1 request"));
+
+  advance(999ms);
+  speak_http1();
+  EXPECT_FALSE(log_capture().take("HTTP/1.1 request"));
+  advance(1ms);
+  speak_http1();
+
+  EXPECT_TRUE(log_capture().take("(and 1 more before)"));
+}
+
 TEST_F(ServerConnectionTimeTest, APeerThatHasSaidHelloMayBeSilent) {
   start();
   FramePeer idle(path(), FramePeer::passive);

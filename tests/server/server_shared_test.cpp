@@ -3,8 +3,11 @@
 #include "server/server_shared.hpp"
 
 #include "support/log_capture.hpp"
+#include "support/manual_loop.hpp"
 
 #include <gtest/gtest.h>
+
+#include <chrono>
 
 namespace nearcall::test {
 namespace {
@@ -16,10 +19,14 @@ TEST_F(ServerSharedTest, WhatPeersDoWrongIsOneLineASecondWithTheirName) {
   const PeerIdentity peer("unix:/a");
 
   for (int i = 0; i < 20; ++i)
-    shared.log_peer_fault(peer, "too many of these");
+    shared.log_peer_fault(peer, "too many of these", far_ahead);
 
   EXPECT_EQ(log_capture().lines().size(), 1U);
   EXPECT_TRUE(log_capture().take(peer.to_string() + ": too many of these"));
+
+  shared.log_peer_fault(peer, "and again", far_ahead + std::chrono::seconds(1));
+
+  EXPECT_TRUE(log_capture().take("and again (and 19 more before)"));
 }
 
 }  // namespace

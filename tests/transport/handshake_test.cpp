@@ -3,6 +3,7 @@
 #include "transport/handshake.hpp"
 
 #include "support/handshaking_transport.hpp"
+#include "support/manual_loop.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -22,8 +23,10 @@ using namespace std::chrono_literals;
 using test::HandshakeScript;
 using test::HandshakingTransport;
 
-class HandshakeTest : public testing::Test {
+class HandshakeTest : public testing::Test, protected test::ManualLoop {
  protected:
+  HandshakeTest() : ManualLoop(test::far_ahead) {}
+
   void begin(TimePoint deadline = TimePoint::max()) {
     spawn(loop_,
           note(finish_handshake(transport_, {"unix:/x", deadline, stop_.get_token()}), end_));
@@ -38,7 +41,6 @@ class HandshakeTest : public testing::Test {
   HandshakingTransport transport_{std::move(make_socketpair()->first), script_};
   std::stop_source stop_;
   std::optional<Status> end_;
-  EventLoop loop_{SpinPolicy::off()};
 };
 
 TEST_F(HandshakeTest, OfATransportWithoutOneIsDoneAtOnce) {
@@ -82,6 +84,17 @@ TEST_F(HandshakeTest, FailureNamesTheTargetAndTheReason) {
   ASSERT_TRUE(end_);
   EXPECT_EQ(end_->code(), StatusCode::unavailable);
   EXPECT_EQ(end_->message(), "unix:/x: handshake: Protocol error");
+}
+
+TEST_F(HandshakeTest, ItsTimeIsTheLoops) {
+  begin(time_ + 5s);
+  advance(4999ms);
+  EXPECT_FALSE(end_);
+
+  advance(1ms);
+
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->message(), "unix:/x: handshake: took too long");
 }
 
 TEST_F(HandshakeTest, EndsWithItsTimeAndWithTheLastWhoWantedIt) {
