@@ -32,7 +32,7 @@ class IoResult {
  public:
   enum class Kind : std::uint8_t { bytes, would_block, end_of_stream, failed };
 
-  /// `count` bytes were moved. REQUIRES: count > 0.
+  /// `count` bytes were moved. REQUIRES: count > 0, and no more than were given or had room.
   static IoResult bytes(std::size_t count) noexcept { return {Kind::bytes, count, {}}; }
   /// Reads only: the same, and there was no more. A hint that spares a read which would block.
   /// REQUIRES: what comes later makes the descriptor of prepare_wait() ready anew, also where it is
@@ -110,12 +110,15 @@ enum class Handshake : std::uint8_t { pending, done };
 /// in whose place these are called.
 class DescriptorPassing {
  public:
-  /// As Transport::try_write(). The descriptors, which stay the caller's, go with the first byte:
-  /// they have all gone if any byte has.
+  /// As Transport::try_write(). Copies of the descriptors go with the first byte: all have gone if
+  /// any byte has. Failed, and the connection is as it was: more than 253 of them (unix(7)), or one
+  /// that is not open.
   virtual IoResult try_write_with(std::span<const iovec> from,
                                   std::span<const int> descriptors) = 0;
   /// As Transport::try_read(); the descriptors that came with these bytes are added to the list,
-  /// and are the caller's. A read takes those of one write at most. More than `most` are closed.
+  /// and are the caller's, close-on-exec. A read takes those of one write at most, and with them
+  /// perhaps bytes of writes before. More than `most`, or than the process has room for, are
+  /// closed; Transport::try_read() closes all.
   virtual IoResult try_read_with(std::span<std::byte> into,
                                  std::vector<int>& descriptors,
                                  std::size_t most) = 0;

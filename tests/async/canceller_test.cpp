@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canceller: a signal handler has a stop requested.
+#include "support/open_descriptors.hpp"
 #include "support/rounds.hpp"
 
 #include <nearcall/canceller.hpp>
@@ -98,13 +99,9 @@ TEST(Canceller, KeepsNoThread) {
 
 TEST(Canceller, AllShareOneDescriptor) {
   const Canceller first;
-  const auto descriptors = [] {
-    const std::filesystem::directory_iterator open("/proc/self/fd");
-    return std::distance(begin(open), end(open));
-  };
-  const auto before = descriptors();
+  const auto before = test::open_descriptors();
   const std::vector<std::unique_ptr<Canceller>> more = make_some();
-  EXPECT_EQ(descriptors(), before);
+  EXPECT_EQ(test::open_descriptors(), before);
 }
 
 TEST(Canceller, CancelsWhatItsOwnTokenStopsAndNothingElse) {

@@ -4,14 +4,13 @@
 #include "../examples/custom_transport/plugin_transport.hpp"
 #include "base/unique_fd.hpp"
 #include "integration/both_drivers.hpp"
+#include "support/open_descriptors.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/socket_address.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <filesystem>
-#include <iterator>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -27,11 +26,6 @@ std::pair<detail::UniqueFd, detail::UniqueFd> socket_pair() {
   int fds[2] = {-1, -1};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
   return {detail::UniqueFd(fds[0]), detail::UniqueFd(fds[1])};
-}
-
-std::ptrdiff_t open_descriptors() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return std::distance(begin(all), end(all));
 }
 
 /// A factory that makes one half-open connection a call, and what becomes of it.

@@ -142,6 +142,7 @@ class CrossedTransport final : public Transport {
   }
   const PeerIdentity& peer() const noexcept override { return peer_; }
   void shutdown_write() noexcept override { out_->end(); }
+  bool writes_fail_after_close() const noexcept override { return true; }
 
  private:
   const Direction in_;

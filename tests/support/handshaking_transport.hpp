@@ -2,13 +2,11 @@
 // HandshakingTransport: one whose handshake takes as many steps as the test says.
 #pragma once
 
-#include "base/unique_fd.hpp"
+#include "support/event_fd.hpp"
 
 #include <nearcall/transport.hpp>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <memory>
 #include <system_error>
@@ -27,21 +25,17 @@ struct HandshakeScript {
   /// Known from the end of the handshake on.
   PeerIdentity peer;
   /// Ready for reading, and always for writing, once the peer took a step.
-  detail::UniqueFd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  EventFd event;
   /// What a wait is for: an eventfd is always ready for POLLOUT.
   short events = POLLIN;
 
-  void tell() const {
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(event.get(), &one, sizeof one));
-  }
   void take_step() {
     --steps;
-    tell();
+    event.raise();
   }
   void fail(std::error_code why) {
     error = why;
-    tell();
+    event.raise();
   }
 };
 
@@ -49,11 +43,12 @@ struct HandshakeScript {
 class HandshakingTransport final : public ForwardingTransport {
  public:
   HandshakingTransport(std::unique_ptr<Transport> inner, HandshakeScript& script)
-      : ForwardingTransport(std::move(inner)), script_(&script) {}
+      : HandshakingTransport(std::move(inner), {std::shared_ptr<void>(), &script}) {}
+  HandshakingTransport(std::unique_ptr<Transport> inner, std::shared_ptr<HandshakeScript> script)
+      : ForwardingTransport(std::move(inner)), script_(std::move(script)) {}
 
   Result<Handshake, std::error_code> handshake() override {
-    std::uint64_t count = 0;
-    static_cast<void>(!::read(script_->event.get(), &count, sizeof count));
+    script_->event.lower();
     if (script_->error) return Failure{script_->error};
     if (script_->steps > 0) {
       if (script_->is_ours_to_do) --script_->steps;
@@ -69,7 +64,7 @@ class HandshakingTransport final : public ForwardingTransport {
   const PeerIdentity& peer() const noexcept override { return is_done_ ? script_->peer : nobody_; }
 
  private:
-  HandshakeScript* script_;
+  const std::shared_ptr<HandshakeScript> script_;
   const PeerIdentity nobody_{"not known yet"};
   bool is_done_ = false;
 };

@@ -83,6 +83,16 @@ inline bool is_ready(Transport& connection, Interest interest) {
   return park(connection, {interest}, 0);
 }
 
+/// Takes one end through its handshake, parking in between; false if that fails.
+inline bool finish_handshake(Transport& connection) {
+  for (;;) {
+    const Result<Handshake, std::error_code> moved = connection.handshake();
+    if (!moved) return false;
+    if (*moved == Handshake::done) return true;
+    if (!park(connection, Interest::read)) return false;
+  }
+}
+
 /// Writes all of it, parking in between; false if the connection broke.
 inline bool write_all(Transport& connection, std::string_view text) {
   while (!text.empty()) {

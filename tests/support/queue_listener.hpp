@@ -2,15 +2,12 @@
 // QueueListener: a listener whose connections the test makes itself.
 #pragma once
 
-#include "base/unique_fd.hpp"
+#include "support/event_fd.hpp"
 
 #include <nearcall/transport.hpp>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -25,15 +22,13 @@ class ConnectionQueue {
   void push(std::unique_ptr<Transport> connection) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(connection));
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(event_.get(), &one, sizeof one));
+    event_.raise();
   }
   /// Null when there is none.
   std::unique_ptr<Transport> pop() {
     const std::lock_guard lock(mutex_);
-    std::uint64_t count = 0;
     if (waiting_.empty()) {
-      static_cast<void>(!::read(event_.get(), &count, sizeof count));
+      event_.lower();
       return nullptr;
     }
     std::unique_ptr<Transport> first = std::move(waiting_.front());
@@ -45,7 +40,7 @@ class ConnectionQueue {
  private:
   std::mutex mutex_;
   std::deque<std::unique_ptr<Transport>> waiting_;
-  const detail::UniqueFd event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  const EventFd event_;
 };
 
 class QueueListener final : public Listener {

@@ -4,7 +4,9 @@
 
 #include "http2/session_options.hpp"
 #include "support/frame_peer.hpp"
+#include "support/io.hpp"
 #include "support/session_peer.hpp"
+#include "support/transport_kinds.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/channel.hpp>
@@ -35,10 +37,14 @@ class ScriptedServerOf {
   explicit ScriptedServerOf(std::vector<Script> scripts, const Options&... options)
       : scripts_(std::move(scripts)),
         run_([options...](const Script& script, std::unique_ptr<Transport> end) {
+          EXPECT_TRUE(finish_handshake(*end));
           Peer peer(http2::Role::server, std::move(end), options...);
           script(peer);
         }) {}
 
+  /// Where the two ends of a connection come from: the channel's, and a script's. A pair of sockets
+  /// if nothing is said.
+  void make_ends(std::function<TransportPair()> make) { make_ends_ = std::move(make); }
   /// Options of a channel that leads here.
   ChannelOptions options() {
     return ChannelOptions().connector([this](const ConnectContext&) { return connect(*this); });
@@ -55,21 +61,26 @@ class ScriptedServerOf {
     }
   }
   std::unique_ptr<Transport> accept() {
-    Result<detail::SocketPair> pair = detail::make_socketpair();
-    EXPECT_TRUE(pair.ok());
+    TransportPair ends = make_ends_();
     const std::lock_guard lock(mutex_);
     const Script& script = scripts_[std::min(threads_.size(), scripts_.size() - 1)];
     threads_.emplace_back(
-        [this, script, end = std::move(pair->second)]() mutable { run_(script, std::move(end)); });
-    return std::move(pair->first);
+        [this, script, end = std::move(ends.second)]() mutable { run_(script, std::move(end)); });
+    return std::move(ends.first);
   }
 
  private:
+  static TransportPair make_sockets() {
+    Result<detail::SocketPair> pair = detail::make_socketpair();
+    EXPECT_TRUE(pair.ok());
+    return std::move(*pair);
+  }
   static Task<Result<std::unique_ptr<Transport>>> connect(ScriptedServerOf& server) {
     co_return server.accept();
   }
 
   const std::vector<Script> scripts_;
+  std::function<TransportPair()> make_ends_ = &make_sockets;
   const std::function<void(const Script&, std::unique_ptr<Transport>)> run_;
   mutable std::mutex mutex_;
   std::vector<std::jthread> threads_;

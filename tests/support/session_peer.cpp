@@ -70,6 +70,12 @@ void SessionPeer::reset(http2::Stream& stream, http2::ErrorCode code) {
   flush();
 }
 
+bool SessionPeer::ping() {
+  const int before = ping_acks_;
+  session_.send_ping(1);
+  return wait([&] { return ping_acks_ > before; });
+}
+
 std::optional<http2::ErrorCode> SessionPeer::wait_for_reset(const http2::Stream& stream) {
   const HeardStream& heard = heard_[stream.id()];
   wait([&] { return heard.reset.has_value(); });

@@ -56,6 +56,8 @@ class SessionPeer {
   /// A StringValue.
   void message(http2::Stream& stream, const std::string& value);
   void reset(http2::Stream& stream, http2::ErrorCode code = http2::ErrorCode::cancel);
+  /// Waits until the other side has taken all that was said.
+  bool ping();
   /// Waits until the other side resets the stream: with which code.
   std::optional<http2::ErrorCode> wait_for_reset(const http2::Stream& stream);
   /// Waits until the other side has gone; false after ten seconds without a word from it.

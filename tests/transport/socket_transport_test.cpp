@@ -4,6 +4,7 @@
 
 #include "support/child_process.hpp"
 #include "support/io.hpp"
+#include "support/open_descriptors.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -14,7 +15,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -23,6 +23,7 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 using test::ChildProcess;
+using test::open_descriptors;
 using Kind = IoResult::Kind;
 
 class SocketTransportTest : public testing::Test {
@@ -36,10 +37,6 @@ class SocketTransportTest : public testing::Test {
   std::unique_ptr<SocketTransport> here_;
   std::unique_ptr<SocketTransport> there_;
 };
-
-std::ptrdiff_t open_descriptors() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-}
 
 /// Sends one byte with a copy of stdin's descriptor.
 void send_descriptor(int socket) {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of transports.
+#include "support/transport_kinds.hpp"
+
+#include "base/check.hpp"
+#include "support/crossed_pipe.hpp"
+#include "support/fragmenting_transport.hpp"
+#include "support/handshaking_transport.hpp"
+#include "support/io.hpp"
+#include "support/passing_transport.hpp"
+#include "support/scattered_transport.hpp"
+#include "support/spurious_transport.hpp"
+#include "transport/inproc_pipe.hpp"
+#include "transport/socket_transport.hpp"
+
+#include <nearcall/sync_wait.hpp>
+
+#include <chrono>
+#include <future>
+#include <ostream>
+
+namespace nearcall::test {
+namespace {
+
+TransportPair sockets() {
+  auto pair = detail::make_socketpair();
+  CHECK(pair);
+  return {std::move(pair->first), std::move(pair->second)};
+}
+
+TransportPair pipe_of(std::size_t capacity) {
+  auto pipe = detail::make_inproc_pipe(capacity);
+  CHECK(pipe);
+  return std::move(*pipe);
+}
+
+TransportPair pipe() {
+  return pipe_of(std::size_t{64} * 1024);
+}
+
+TransportPair tcp() {
+  auto listener = make_listener("ipv4:127.0.0.1:0", untrusted::anyone());
+  CHECK(listener);
+  CHECK((*listener)->bind());
+  auto connector = make_connector((*listener)->address());
+  ConnectContext context((*listener)->address(), std::chrono::steady_clock::time_point::max(), {});
+  // A connector's task may be what asks, and no loop runs inside of another one.
+  auto client = std::async(std::launch::async, [&] {
+                  return sync_wait((*connector)->connect(std::move(context)));
+                }).get();
+  CHECK(client);
+  const WaitAdvice advice = (*listener)->prepare_wait();
+  pollfd watched{advice.fd(), advice.events(), 0};
+  CHECK(::poll(&watched, 1, 10'000) == 1);
+  auto server = (*listener)->try_accept();
+  CHECK(server && *server);
+  return {std::move(*client), std::move(*server)};
+}
+
+/// Both ends of `make`, each as a `Decorator` of itself.
+template <class Decorator, TransportPair (*make)()>
+TransportPair decorated() {
+  TransportPair ends = make();
+  return {std::make_unique<Decorator>(std::move(ends.first)),
+          std::make_unique<Decorator>(std::move(ends.second))};
+}
+
+/// A handshake of three steps, each of which waits until it can write.
+class ThreeSteps final : public ForwardingTransport {
+ public:
+  explicit ThreeSteps(std::unique_ptr<Transport> inner)
+      : ForwardingTransport(std::make_unique<HandshakingTransport>(std::move(inner), script())) {}
+
+ private:
+  static std::shared_ptr<HandshakeScript> script() {
+    auto script = std::make_shared<HandshakeScript>();
+    script->steps = 3;
+    script->is_ours_to_do = true;
+    script->events = POLLOUT;
+    return script;
+  }
+};
+
+}  // namespace
+
+void PrintTo(const TransportKind& kind, std::ostream* to) {
+  *to << kind.name;
+}
+
+std::vector<TransportKind> transport_kinds() {
+  return {
+      {.name = "Socket", .make = sockets},
+      {.name = "Tcp",
+       .make = tcp,
+       .writes_fail_after_close = false,
+       .keeps_input_of_closed = false},
+      {.name = "Pipe", .make = pipe},
+      {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},
+      {.name = "FragmentedPipe", .make = decorated<FragmentingTransport, pipe>},
+      {.name = "CrossedPipe", .make = [] { return make_crossed_pipe(std::size_t{64} * 1024); }},
+      {.name = "ScatteredSocket", .make = decorated<ScatteredTransport, sockets>},
+      {.name = "HandshakingSocket", .make = decorated<ThreeSteps, sockets>},
+      {.name = "PassingSocket", .make = decorated<PassingTransport, sockets>},
+      {.name = "SpuriousPipe",
+       .make = decorated<SpuriousTransport, pipe>,
+       .wakes_only_when_ready = false},
+  };
+}
+
+TransportPair shake_hands(TransportPair ends) {
+  std::vector<Transport*> pending = {ends.first.get(), ends.second.get()};
+  while (!pending.empty()) {
+    std::erase_if(pending, [](Transport* end) {
+      const Result<Handshake, std::error_code> moved = end->handshake();
+      CHECK(moved, moved.error().message());
+      return *moved == Handshake::done;
+    });
+    // Each may wait for the other.
+    for (Transport* const end : pending)
+      park(*end, {Interest::read}, /*milliseconds=*/1);
+  }
+  return ends;
+}
+
+}  // namespace nearcall::test
