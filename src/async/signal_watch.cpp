@@ -2,6 +2,7 @@
 // A signal handler that writes to an eventfd.
 #include "async/signal_watch.hpp"
 
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -31,13 +32,13 @@ void on_signal_number(int number) {
   const int saved = errno;
   const int event = watched_event.load(std::memory_order_relaxed);
   int kept = 0;
-  if (watching_process.load(std::memory_order_relaxed) != ::getpid()) {
-    die_of_signal(number);
+  if (event < 0 || watching_process.load(std::memory_order_relaxed) != ::getpid()) {
+    die_of_signal(number);  // a SignalSet that outlived the watch put this handler back
   } else if (!kept_signal.compare_exchange_strong(kept, number) && kept > 0) {
     die_of_signal(number);
   } else if (signals_that_came.fetch_add(1) + 1 >= last_signal) {
     die_of_signal(number);
-  } else if (event >= 0) {
+  } else {
     const std::uint64_t one = 1;
     static_cast<void>(!::write(event, &one, sizeof one));
   }
@@ -70,20 +71,21 @@ SignalWatch::SignalWatch() {
   constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
   for (std::size_t i = 0; i < signals.size(); ++i) {
     struct sigaction before {};
-    if (::sigaction(signals[i], nullptr, &before) != 0 || !is_default(before)) continue;
+    if (::sigaction(signals[i], nullptr, &before) != 0) continue;
+    if (!is_default(before) && !is_ours(before)) continue;
     struct sigaction ours {};
     ours.sa_handler = &on_signal_number;
     ours.sa_flags = SA_RESTART;
-    if (::sigaction(signals[i], &ours, nullptr) == 0) replaced_[i] = {signals[i], before};
+    if (::sigaction(signals[i], &ours, nullptr) == 0) replaced_[i] = signals[i];
   }
 }
 
 SignalWatch::~SignalWatch() {
   if (!event_ || !fork_mark_.is_in_maker()) return;
-  for (const Replaced& replaced : replaced_) {
+  for (const int number : replaced_) {
     struct sigaction now {};
-    if (replaced.signal == 0 || ::sigaction(replaced.signal, nullptr, &now) != 0) continue;
-    if (is_ours(now)) ::sigaction(replaced.signal, &replaced.before, nullptr);
+    if (number != 0 && ::sigaction(number, nullptr, &now) == 0 && is_ours(now))
+      ::signal(number, SIG_DFL);
   }
   if (core_ != nullptr) core_->remove(event_.get(), *this);
   watched_event.store(-1, std::memory_order_relaxed);

@@ -6,8 +6,6 @@
 #include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
 
-#include <signal.h>
-
 #include <array>
 #include <cstdint>
 
@@ -38,16 +36,12 @@ class SignalWatch final : public FdWatcher {
   void on_fd_events(std::uint32_t epoll_events) override;
 
  private:
-  struct Replaced {
-    int signal = 0;
-    struct sigaction before {};
-  };
-
   LoopCore* core_ = nullptr;
   UniqueFunction<void()> on_signal_;
   ForkMark fork_mark_;
   UniqueFd event_;
-  std::array<Replaced, 2> replaced_;
+  /// The signals that it takes, which did what they do by default; 0 for one that it left.
+  std::array<int, 2> replaced_{};
 };
 
 }  // namespace nearcall::inline v0::detail

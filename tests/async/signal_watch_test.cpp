@@ -5,6 +5,7 @@
 #include "support/child_process.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/signals.hpp>
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -128,6 +129,35 @@ TEST_F(SignalWatchTest, ASignalAfterItHasGoneEndsTheProgram) {
   });
 
   EXPECT_EQ(child.wait(), 128 + SIGTERM);
+}
+
+TEST_F(SignalWatchTest, ASignalEndsTheProgramWhenASetOutlivedIt) {
+  test::ChildProcess child([] {
+    std::optional<SignalWatch> watch(std::in_place);
+    std::optional<SignalSet> set(std::in_place, SIGINT);
+    watch.reset();
+    set.reset();
+    ::raise(SIGINT);
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + SIGINT);
+}
+
+TEST_F(SignalWatchTest, TheNextOneGetsTheSignalsWhenASetOutlivedTheLast) {
+  std::optional<SignalWatch> last(std::in_place);
+  std::optional<SignalSet> set(std::in_place, SIGINT);
+  last.reset();
+  set.reset();
+  {
+    SignalWatch next;
+    next.attach(Access::core(loop_), [this] { ++calls_; });
+    ::raise(SIGINT);
+    loop_.poll();
+  }
+
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(handler_of(SIGINT), SIG_DFL);
 }
 
 TEST_F(SignalWatchTest, AProcessThatWasForkedFromItIsNotWatched) {
