@@ -30,7 +30,7 @@ class ScopeCore;
 /// Of a call that has ended, whoever still waits for a read or a write is resumed: the read yields
 /// nothing, the write false. So a task that stops then ends by itself, and join() returns.
 ///
-/// Thread safety: the loop's thread.
+/// Thread safety: the loop's thread; one without tasks may be destroyed on any.
 class TaskScope {
  public:
   /// For tasks of `loop`, which outlives it.

@@ -113,6 +113,11 @@ LoopCore::~LoopCore() {
   return is_running() && thread_loops.running != owner_;
 }
 
+[[gnu::noinline]] bool LoopCore::may_be_in_this_thread() const noexcept {
+  if (thread_loops.running != nullptr) return thread_loops.running == owner_;
+  return !is_running() && thread_loops.pool == nullptr;
+}
+
 void LoopCore::set_kept(EventLoop* loop) noexcept {
   thread_loops.kept = loop;
 }

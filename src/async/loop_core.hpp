@@ -73,6 +73,9 @@ class LoopCore {
   bool is_in_this_thread() const noexcept;
   /// Whether a thread other than this one is in run() or poll() now.
   bool is_run_elsewhere() const noexcept;
+  /// Whether this thread runs the loop or, while none does, could be the one that will: it runs no
+  /// other loop, and is no pool's.
+  bool may_be_in_this_thread() const noexcept;
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
   TimePoint now() const noexcept { return is_running() ? now_ : clocks_.exact(); }
   /// The exact time, as this loop has it.

@@ -22,18 +22,18 @@ TaskScope::TaskScope() {
   core_ = std::make_unique<detail::ScopeCore>(detail::Access::core(*loop));
 }
 
-TaskScope::~TaskScope() = default;
+TaskScope::~TaskScope() {
+  if (!core_->empty()) core_->require_not_elsewhere();
+}
 
 detail::JoinShare TaskScope::spawn_frame(detail::TaskFrame frame) {
-  EventLoop* const here = EventLoop::running();
-  if (here != nullptr && here != &core_->loop().owner()) {
-    detail::fail_precondition("TaskScope: used on another loop's thread; spawn() there instead");
-  }
+  core_->require_loop();
   return detail::JoinShare(
       *new detail::SpawnedTask(*core_, frame));  // the scope's and the handle's
 }
 
 void TaskScope::cancel() noexcept {
+  core_->require_not_elsewhere();
   core_->cancel();
 }
 
@@ -42,9 +42,9 @@ bool TaskScope::empty() const noexcept {
 }
 
 Task<void> TaskScope::join() {
+  core_->require_loop();
   while (!core_->empty())
-    co_await detail::SemaphoreAwaiter(
-        core_->emptied(), "TaskScope: join() on a thread that has no EventLoop; resume_on(loop)");
+    co_await detail::SemaphoreAwaiter(core_->emptied(), detail::ScopeCore::elsewhere);
 }
 
 }  // namespace nearcall::inline v0

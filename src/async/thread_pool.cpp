@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool's queue and its threads.
 #include "async/pool_core.hpp"
+#include "async/thread_loops.hpp"
 
 #include <nearcall/result.hpp>
 #include <nearcall/thread_pool.hpp>
@@ -12,12 +13,6 @@
 
 namespace nearcall::inline v0 {
 namespace detail {
-namespace {
-
-constinit thread_local const PoolCore* current_pool = nullptr;
-
-}  // namespace
-
 PoolCore::PoolCore(std::size_t max_threads, std::size_t max_queued)
     : max_threads_(max_threads), max_queued_(max_queued) {
   if (max_threads == 0) fail_precondition("ThreadPool: max_threads is 0; ask for one at least");
@@ -34,7 +29,7 @@ PoolCore::~PoolCore() {
 }
 
 bool PoolCore::is_in_this_thread() const noexcept {
-  return current_pool == this;
+  return thread_loops.pool == this;
 }
 
 bool PoolCore::try_post(UniqueFunction<void()> work) {
@@ -80,7 +75,7 @@ void PoolCore::ensure_thread() {
 }
 
 void PoolCore::serve() {
-  current_pool = this;
+  thread_loops.pool = this;
   std::unique_lock lock(mutex_);
   while (true) {
     while (Runnable* const work = queue_.pop_front()) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TaskScope: what it started ends with it, wherever it waits.
+#include "support/misuse.hpp"
+
 #include <nearcall/event_loop.hpp>
 #include <nearcall/resume_on.hpp>
 #include <nearcall/sync_wait.hpp>
@@ -11,7 +13,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 namespace nearcall {
 namespace {
@@ -146,6 +150,90 @@ TEST(TaskScope, WaitsForATaskThatIsOnAThreadOfAPool) {
 
 TEST(TaskScopeDeathTest, NeedsALoop) {
   EXPECT_DEATH(TaskScope(), "this thread has no EventLoop");
+}
+
+testing::Matcher<const std::string&> names_the_thread() {
+  return test::ends_with_sentence(
+      "TaskScope: used, or destroyed with tasks in it, on a thread that does not run its "
+      "EventLoop; co_await resume_on(loop) first");
+}
+
+/// What is natural, and wrong: a task goes to a pool, and goes on with a scope there.
+template <class Use>
+void use_on_a_pool(Use use) {
+  ThreadPool pool(1);
+  const auto run = [](ThreadPool& where, Use use_it) -> Task<> {
+    TaskScope scope;
+    scope.spawn(keep(std::make_shared<int>()));
+    co_await resume_on(where);
+    use_it(scope);
+  };
+  sync_wait(run(pool, use));
+}
+
+TEST(TaskScopeDeathTest, RefusesToBeUsedOnAThreadOfAPool) {
+  EXPECT_DEATH(use_on_a_pool([](TaskScope& scope) { scope.spawn(keep(std::make_shared<int>())); }),
+               names_the_thread());
+  EXPECT_DEATH(use_on_a_pool([](TaskScope& scope) { scope.cancel(); }), names_the_thread());
+  EXPECT_DEATH(use_on_a_pool([](TaskScope&) {}), names_the_thread())
+      << "destroyed with a task in it";
+}
+
+TEST(TaskScopeDeathTest, RefusesAThreadOfAPoolThoughNobodyRunsItsLoopNow) {
+  EventLoop loop;
+  TaskScope scope(loop);
+  const auto spawn_there = [](ThreadPool& where, TaskScope& there) -> Task<> {
+    co_await resume_on(where);
+    there.spawn(keep(std::make_shared<int>()));
+  };
+
+  EXPECT_DEATH(
+      {
+        ThreadPool own(1);
+        sync_wait(spawn_there(own, scope));
+      },
+      names_the_thread());
+}
+
+TEST(TaskScopeDeathTest, RefusesAThreadOfAnotherLoop) {
+  EventLoop loop;
+  TaskScope scope(loop);
+  const auto spawn_there = [](TaskScope& there) -> Task<> {
+    there.spawn(keep(std::make_shared<int>()));
+    co_return;
+  };
+
+  EXPECT_DEATH(sync_wait(spawn_there(scope)), names_the_thread());
+}
+
+TEST(TaskScope, MayBeDestroyedInATaskOfAnotherLoopOnceNobodyRunsItsOwn) {
+  EventLoop loop;
+  const auto token = std::make_shared<int>();
+  auto scope = std::make_unique<TaskScope>(loop);
+  scope->spawn(keep(token));
+  loop.poll();
+  const auto drop = [](std::unique_ptr<TaskScope> dropped) -> Task<> {
+    dropped.reset();
+    co_return;
+  };
+
+  sync_wait(drop(std::move(scope)));
+
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(TaskScope, MayBeDestroyedOnAThreadOfAPoolOnceItIsEmpty) {
+  ThreadPool pool(1);
+  const auto run = [](ThreadPool& where) -> Task<bool> {
+    int count = 0;
+    TaskScope scope;
+    scope.spawn(count_after(1us, count));
+    co_await scope.join();
+    co_await resume_on(where);
+    co_return count == 1;
+  };
+
+  EXPECT_TRUE(sync_wait(run(pool)));
 }
 
 }  // namespace
