@@ -102,4 +102,10 @@ Result<UniqueFd> Acceptor::turn_one_away(const std::string& subject, int reason)
                        closed_one ? "accept (one connection closed)" : "accept", reason);
 }
 
+void fail_listener_order() noexcept {
+  fail_precondition(
+      "Listener: used out of order; call bind() once, and prepare_wait() only between bind() and "
+      "unbind()");
+}
+
 }  // namespace nearcall::inline v0::detail

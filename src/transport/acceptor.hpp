@@ -44,4 +44,7 @@ class Acceptor {
   bool is_listening_ = true;
 };
 
+/// For a listener that is used out of order.
+[[noreturn]] void fail_listener_order() noexcept;
+
 }  // namespace nearcall::inline v0::detail

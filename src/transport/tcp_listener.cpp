@@ -20,7 +20,7 @@ TcpListener::TcpListener(const Endpoint& endpoint, ListenOptions options)
 }
 
 Result<void> TcpListener::bind() {
-  CHECK(!acceptor_, address_);
+  if (acceptor_) fail_listener_order();
   const auto failure = [this](const char* call) {
     const int number = errno;
     return Failure{listen_status(address_, call, number)};
@@ -51,7 +51,7 @@ Result<std::unique_ptr<Transport>> TcpListener::try_accept() {
 }
 
 WaitAdvice TcpListener::prepare_wait() {
-  CHECK(acceptor_, address_);
+  if (!acceptor_) fail_listener_order();
   return WaitAdvice::poll(acceptor_->fd(), POLLIN);
 }
 

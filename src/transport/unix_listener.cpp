@@ -45,7 +45,7 @@ Result<UniqueFd> UnixListener::make_socket() const {
 }
 
 Result<void> UnixListener::bind() {
-  CHECK(!acceptor_ && !file_, address_);
+  if (acceptor_) fail_listener_order();
   Result<UniqueFd> socket = make_socket();
   if (!socket) return Failure{std::move(socket).error()};
   if (endpoint_.kind() == Endpoint::Kind::unix_abstract) {
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Transport>> UnixListener::try_accept() {
 }
 
 WaitAdvice UnixListener::prepare_wait() {
-  CHECK(acceptor_, address_);
+  if (!acceptor_ || is_unbound_) fail_listener_order();
   return WaitAdvice::poll(acceptor_->fd(), POLLIN);
 }
 

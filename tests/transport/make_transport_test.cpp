@@ -3,6 +3,7 @@
 #include "transport/make_transport.hpp"
 
 #include "support/io.hpp"
+#include "support/misuse.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/connecting.hpp"
 
@@ -59,6 +60,26 @@ TEST(MakeTransport, WhatIsNoTargetIsAnError) {
 TEST(MakeTransport, ListenerWhosePolicyCannotBeKeptIsAnError) {
   EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().code(), StatusCode::failed_precondition);
   EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().reason(), StatusReason::misuse);
+}
+
+TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
+  const test::TempDir directory;
+  for (const std::string& target :
+       {"unix:" + directory.file("s"), std::string("ipv4:127.0.0.1:0")}) {
+    SCOPED_TRACE(target);
+    const auto made = make_listener(target, ListenOptions(untrusted::anyone()).mode(0600));
+    ASSERT_TRUE(made) << made.error().to_string();
+    Listener& listener = **made;
+    const auto order = test::ends_with_sentence(
+        "Listener: used out of order; call bind() once, and prepare_wait() only between bind() and "
+        "unbind()");
+
+    EXPECT_DEATH(listener.prepare_wait(), order);
+    ASSERT_TRUE(listener.bind());
+    EXPECT_DEATH(static_cast<void>(listener.bind()), order);
+    listener.unbind();
+    EXPECT_DEATH(listener.prepare_wait(), order);
+  }
 }
 
 }  // namespace
