@@ -76,11 +76,25 @@ void keep_young(int directory, const std::string& name, const struct stat& statu
   ::utimensat(directory, name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
-int rename_in(int directory, const std::string& from, const std::string& to, unsigned flags) {
-  const int result = ::renameat2(directory, from.c_str(), directory, to.c_str(), flags);
-  if (result == 0 || (errno != EINVAL && errno != ENOSYS)) return result;
-  // A file system that knows no flags: the lock alone must do.
+/// Whether a rename failed because the file system, or the kernel, does not know its flags.
+bool knows_no_flags(int number) noexcept {
+  return number == EINVAL || number == ENOSYS;
+}
+
+/// Exchanges two names. Where that is unknown, `from` replaces `to`: the lock alone must do.
+int exchange_in(int directory, const std::string& from, const std::string& to) {
+  const int result = ::renameat2(directory, from.c_str(), directory, to.c_str(), RENAME_EXCHANGE);
+  if (result == 0 || !knows_no_flags(errno)) return result;
   return ::renameat(directory, from.c_str(), directory, to.c_str());
+}
+
+/// Gives the file a name that nobody has; EEXIST if somebody has it.
+int rename_to_free(int directory, const std::string& from, const std::string& to) {
+  const int result = ::renameat2(directory, from.c_str(), directory, to.c_str(), RENAME_NOREPLACE);
+  if (result == 0 || !knows_no_flags(errno)) return result;
+  if (::linkat(directory, from.c_str(), directory, to.c_str(), 0) != 0) return -1;
+  ::unlinkat(directory, from.c_str(), 0);
+  return 0;
 }
 
 }  // namespace
@@ -241,7 +255,7 @@ Result<void> SocketFile::publish(const UniqueFd& stale) {
     auto replaced = replace(stale);
     if (!replaced || bound_name_ == name_) return replaced;
   }
-  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_NOREPLACE) != 0) {
+  if (rename_to_free(directory_.get(), temporary_name_, name_) != 0) {
     return errno == EEXIST ? overtaken() : failure(errno, "rename");
   }
   bound_name_ = name_;
@@ -251,13 +265,13 @@ Result<void> SocketFile::publish(const UniqueFd& stale) {
 Result<void> SocketFile::replace(const UniqueFd& stale) {
   struct stat status {};
   if (::fstat(stale.get(), &status) != 0) return failure(errno, "stat");
-  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_EXCHANGE) != 0) {
+  if (exchange_in(directory_.get(), temporary_name_, name_) != 0) {
     if (errno == ENOENT) return {};  // somebody removed it: the name is free
     return failure(errno, "rename");
   }
   const std::optional<FileId> taken_out = file_id_at(directory_.get(), temporary_name_);
   if (taken_out && *taken_out != file_id(status)) {
-    rename_in(directory_.get(), temporary_name_, name_, RENAME_EXCHANGE);
+    exchange_in(directory_.get(), temporary_name_, name_);
     return overtaken();
   }
   bound_name_ = name_;
@@ -292,7 +306,7 @@ Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
   if (auto bound = bind_temporary(socket); !bound) return std::move(bound).error();
   if (auto set = set_access(options); !set) return std::move(set).error();
   if (::listen(socket, options.backlog()) != 0) return failure(errno, "listen");
-  if (rename_in(directory_.get(), temporary_name_, name_, RENAME_NOREPLACE) != 0) {
+  if (rename_to_free(directory_.get(), temporary_name_, name_) != 0) {
     if (errno == EEXIST) return has_successor(path_);
     return failure(errno, "rename");
   }
