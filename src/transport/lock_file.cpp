@@ -63,7 +63,6 @@ Status busy(const std::string& subject, const std::string& path) {
   return Status::unavailable(std::move(message)).with_reason(StatusReason::address_in_use);
 }
 
-/// What to do about a file that cannot be opened depends on whose it is.
 Status cannot_open(int directory,
                    const std::string& name,
                    const std::string& subject,
@@ -74,11 +73,7 @@ Status cannot_open(int directory,
   if (number != EACCES || ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return refused;
   }
-  return Status(refused.code(),
-                refused.message() + ". It belongs to uid " + std::to_string(status.st_uid) +
-                    ", whose server used this address. If that server is gone, its "
-                    "owner or the directory's has to remove the file, and the socket")
-      .with_reason(refused.reason());
+  return with_owner(refused, status.st_uid);
 }
 
 Status not_a_plain_file(const std::string& subject, const std::string& path) {

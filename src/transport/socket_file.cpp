@@ -174,11 +174,11 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
     return Status(StatusCode::failed_precondition,
                   subject_ + ": " + std::string(kind_of(status.st_mode)) + " is in the way");
   }
-  if (auto nobody = probe(); !nobody) return std::move(nobody).error();
+  if (auto nobody = probe(status.st_uid); !nobody) return std::move(nobody).error();
   return found;
 }
 
-Result<void> SocketFile::probe() const {
+Result<void> SocketFile::probe(uid_t owner) const {
   const SocketAddress address = SocketAddress::unix_path(path_);
   detail::DyingHolderWait wait;
   pid_t server = 0;
@@ -199,7 +199,9 @@ Result<void> SocketFile::probe() const {
                           subject_ + ": address in use: a socket of another type is bound there")
                        .with_reason(StatusReason::address_in_use)};
   }
-  return failure(reason, "connect, to see whether a server listens there");
+  const Status refused =
+      listen_status(subject_, "connect, to see whether a server listens there", reason);
+  return Failure{reason == EACCES ? with_owner(refused, owner) : refused};
 }
 
 Result<void> SocketFile::bind_temporary(int socket) {

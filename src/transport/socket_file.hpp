@@ -60,8 +60,8 @@ class SocketFile {
   bool has_lock() const noexcept { return lock_ != nullptr && lock_->is_in_place(); }
   /// The stale socket in the way, held so that its number stays its own; none if the name is free.
   Result<UniqueFd> find_stale_socket() const;
-  /// Whether somebody listens at the path: OK says that nobody does.
-  Result<void> probe() const;
+  /// Whether somebody listens at the path, where a socket of `owner` is: OK says that nobody does.
+  Result<void> probe(uid_t owner) const;
   Result<void> bind_temporary(int socket);
   Result<void> set_access(const ListenOptions& options) const;
   Result<void> publish(const UniqueFd& stale);

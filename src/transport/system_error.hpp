@@ -4,6 +4,8 @@
 
 #include <nearcall/status.hpp>
 
+#include <sys/types.h>
+
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -83,6 +85,15 @@ inline Status listen_status(std::string_view subject, std::string_view call, int
       if (number == EADDRINUSE) reason = StatusReason::address_in_use;
   }
   return system_status(local_failure_code(number), subject, call, number).with_reason(reason);
+}
+
+/// `refused`, the use of a file in the way of a server, with its owner and the way out.
+inline Status with_owner(const Status& refused, uid_t owner) {
+  return Status(refused.code(),
+                refused.message() + ". It belongs to uid " + std::to_string(owner) +
+                    ", whose server used this address. If that server is gone, its owner or the "
+                    "directory's has to remove the socket, and its lock file")
+      .with_reason(refused.reason());
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -136,7 +136,7 @@ TEST_F(LockFileTest, FileOfAnotherUserIsRefusedWithTheOwnerAndTheWayOut) {
     const std::string& why = refused.error().message();
     if (why.find(directory_.file("x.lock")) == std::string::npos) return 3;
     if (why.find("belongs to uid 0") == std::string::npos) return 4;
-    return why.find("remove the file") == std::string::npos ? 5 : 0;
+    return why.find("remove the socket, and its lock file") == std::string::npos ? 5 : 0;
   });
 
   EXPECT_EQ(child.wait(), 0);

@@ -371,6 +371,26 @@ TEST_F(SocketFileTest, ForbiddenDirectoryIsAPermissionError) {
   EXPECT_THAT(names(), IsEmpty());
 }
 
+TEST_F(SocketFileTest, SocketOfAnotherUserWithoutALockIsRefusedWithTheOwnerAndTheWayOut) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const test::ScopedUmask owner_only(077);
+  test::leave_stale_socket_at(path_);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0);
+  log_capture().allow("others may write to the directory");
+  ChildProcess child([&] {
+    if (::setgid(another_user) != 0 || ::setuid(another_user) != 0) return 1;
+    const auto refused = serve();
+    if (refused || refused.error().code() != StatusCode::permission_denied) return 2;
+    if (refused.error().reason() != StatusReason::no_permission) return 3;
+    const std::string& why = refused.error().message();
+    if (why.find("It belongs to uid 0") == std::string::npos) return 4;
+    return why.find("remove the socket") == std::string::npos ? 5 : 0;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(names(), ElementsAre("x.sock"));
+}
+
 TEST_F(SocketFileTest, FailureToSetTheGroupLeavesNothingBehind) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
   ASSERT_EQ(::chown(directory_.path().c_str(), another_user, another_user), 0);
