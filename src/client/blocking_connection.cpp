@@ -171,7 +171,10 @@ void BlockingConnection::sleep(Turn& turn, BlockedThread& thread, TimePoint dead
 void BlockingConnection::drive(Turn& turn, TimePoint deadline) {
   flush();
   if (CancelEvent::is_pending()) return deliver_cancellations(turn);
-  if (!driver_->has_news_ && !spin(turn, deadline)) park(turn, deadline);
+  if (driver_->has_news_ || spin(turn, deadline)) return;
+  // That writers wait for the server is told without a byte of it.
+  if (client_.session().may_have_event()) client_.pump().flush(look_at_clock());
+  if (!driver_->has_news_) park(turn, deadline);
 }
 
 void BlockingConnection::deliver_cancellations(Turn& turn) noexcept {

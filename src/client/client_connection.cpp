@@ -2,6 +2,8 @@
 // Events of a client's connection, to its streams.
 #include "client/client_connection.hpp"
 
+#include "base/log.hpp"
+
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -57,6 +59,8 @@ void ClientConnection::on_event(const http2::Event& event) {
   } else if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) {
     on_goaway(*goaway);
   }
+  } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
+    log(LogLevel::warning, target_, ": ", wait->what);
 }
 
 void ClientConnection::on_goaway(const http2::GoawayEvent& event) {

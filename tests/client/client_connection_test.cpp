@@ -4,6 +4,8 @@
 
 #include "client/direct_client.hpp"
 #include "support/io.hpp"
+#include "support/limit_set.hpp"
+#include "support/log_capture.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
@@ -180,6 +182,26 @@ TEST(ClientConnection, WhatIsNoHttp2IsNamedThoughNoCallWasOpenedYet) {
   EXPECT_EQ(client.open_state(), OpenState::closed);
   EXPECT_NE(client.lost_status().message().find("HTTP/1.1"), std::string::npos)
       << client.lost_status().to_string();
+}
+
+TEST(ClientConnection, ThatWritersWaitForTheServerIsLoggedOnceWithTheBudgetAndTheTarget) {
+  LogCapture log;
+  using Write = detail::MessageOutbox::Write;
+  DirectClient direct(LimitSet{.max_buffered_output = 0}, {.initial_window_size = 0});
+  direct.turn();
+  DirectAttempt one;
+  DirectAttempt two;
+  direct.open(one.attempt);
+  direct.open(two.attempt);
+
+  EXPECT_EQ(one.attempt.messages().out().try_write(text_of("a")), Write::taken);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(two.attempt.messages().out().try_write(text_of("a")), Write::full);
+    direct.turn();
+  }
+
+  EXPECT_TRUE(log.take("mine: the peer does not read what other calls sent (max_buffered_output)"));
+  EXPECT_FALSE(log.take("max_buffered_output"));
 }
 
 TEST(ClientConnection, WhatTheServerDidWrongIsInTheStatus) {

@@ -18,12 +18,12 @@ namespace http2 = detail::http2;
 /// Thread safety: none.
 class DirectClient final : public detail::ClientDriver {
  public:
-  DirectClient() {
+  explicit DirectClient(const ConnectionLimits& limits = ConnectionLimits(),
+                        const http2::SessionOptions& of_peer = http2::SessionOptions()) {
     Result<detail::SocketPair> pair = detail::make_socketpair();
-    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second));
-    client_ = std::make_unique<detail::ClientConnection>(std::move(pair->first), "mine",
-                                                         ConnectionLimits(), *this, counters,
-                                                         detail::SteadyClock::now());
+    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second), of_peer);
+    client_ = std::make_unique<detail::ClientConnection>(
+        std::move(pair->first), "mine", limits, *this, counters, detail::SteadyClock::now());
   }
 
   detail::ClientConnection& client() noexcept { return *client_; }

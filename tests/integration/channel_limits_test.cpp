@@ -222,6 +222,9 @@ TEST_P(ChannelDriverLimitsTest, WritersWaitAtTheOutputThatWasSet) {
     }
     EXPECT_TRUE(first);
     EXPECT_FALSE(second) << "it waited for the deadline";
+    EXPECT_EQ(log_.take("http://localhost: the peer does not read what other calls sent "
+                        "(max_buffered_output)"),
+              limits.max_buffered_output.has_value());
   }
 }
 
