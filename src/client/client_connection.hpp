@@ -90,6 +90,11 @@ class ClientConnection final : public PumpHandler {
   Pump& pump() noexcept { return pump_; }
   http2::Session& session() noexcept { return pump_.session(); }
   std::size_t call_count() const noexcept { return pump_.session().stream_count(); }
+  /// It is to carry a call: a server that was asked for nothing for a while has its time from now
+  /// on.
+  void begin_use(TimePoint now) noexcept {
+    if (call_count() == 0) session().restart_clock(now);
+  }
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
   /// By the server's policy: there is no point in trying again.

@@ -142,6 +142,7 @@ void LoopConnection::on_room() {
 void LoopConnection::begin_closing() {
   if (phase_ == Phase::connected) backend_->note(Connectivity::Event::lost);
   phase_ = Phase::closing;
+        client_->begin_use(loop_->now());
 }
 
 void LoopConnection::on_closing() {

@@ -30,7 +30,7 @@ Session::Session(Role role, const SessionOptions& options, TimePoint now)
       scheduler_(output_, segments_, *options_.limits),
       inbound_(streams_, *options_.limits, options_.initial_window_size),
       budget_(*options_.limits, now),
-      started_(now),
+      greeting_awaited_since_(now),
       now_(now),
       progress_at_(now) {
   CHECK(options.initial_window_size <= max_window_size);
@@ -52,12 +52,18 @@ Session::OpenState Session::open_state() const noexcept {
   return active_ < most ? OpenState::ready : OpenState::full;
 }
 
+void Session::restart_clock(TimePoint now) noexcept {
+  now_ = std::max(now_, now);
+  greeting_awaited_since_ = now_;
+  settings_.restart_clock(now_);
+}
+
 Stream& Session::open_stream(const HeaderTemplate& stable,
                              std::span<const HeaderField> variable,
                              bool end_stream,
                              void* context) {
   CHECK(role_ == Role::client && open_state() == OpenState::ready);
-  if (streams_.size() == 0) settings_.restart_clock(now_);
+  if (streams_.size() == 0) restart_clock(now_);
   Stream& stream = streams_.add(ids_.take_next());
   stream.context_ = context;
   stream.state_ = StreamState::outbound(end_stream);
@@ -328,7 +334,7 @@ TimePoint Session::next_deadline() const noexcept {
   const auto consider = [&next](TimePoint since, Duration timeout) {
     next = std::min(next, deadline_after(since, timeout));
   };
-  if (reader_.awaits_settings()) consider(started_, limits.handshake_timeout);
+  if (reader_.awaits_settings()) consider(greeting_awaited_since_, limits.handshake_timeout);
   consider(block_.waits_since(), limits.header_block_timeout);
   if (streams_.size() > 0) consider(settings_.awaiting_since(), limits.settings_timeout);
   if (is_stalled_output()) consider(progress_at_, limits.stall_timeout);
@@ -347,7 +353,7 @@ void Session::on_time(TimePoint now) {
   const auto time_out = [this](ErrorCode code, std::string_view what) {
     failure_ = Violation{Violation::Scope::connection, code, 0, what};
   };
-  if (reader_.awaits_settings() && is_over(started_, limits.handshake_timeout)) {
+  if (reader_.awaits_settings() && is_over(greeting_awaited_since_, limits.handshake_timeout)) {
     time_out(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
   } else if (is_over(block_.waits_since(), limits.header_block_timeout)) {
     time_out(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");

@@ -179,6 +179,9 @@ class Session {
   }
   /// Whether the peer's first SETTINGS have come.
   bool has_peer_settings() const noexcept { return !reader_.awaits_settings(); }
+  /// There is something to ask of the peer after a while without: what it owes us (SETTINGS, an
+  /// ACK) is awaited from `now` on.
+  void restart_clock(TimePoint now) noexcept;
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept {
     return settings_.theirs().max_header_list_size;
@@ -371,7 +374,7 @@ class Session {
   std::size_t orphans_ = 0;
   TimePoint orphans_until_ = no_deadline;  // not after the first of their deadlines
 
-  TimePoint started_;
+  TimePoint greeting_awaited_since_;  // the preface, or the first SETTINGS
   TimePoint now_;
   TimePoint progress_at_;  // the last byte in or out
   SessionStats counted_;

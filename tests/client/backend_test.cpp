@@ -4,6 +4,7 @@
 
 #include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
+#include "support/manual_clock.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
@@ -69,12 +70,7 @@ class BackendTest : public test::LogCheckedTest {
   std::shared_ptr<Backend> make(ChannelOptions options = ChannelOptions(), Clock clock = Clock()) {
     return std::make_shared<Backend>("mine", std::move(options.connector(connector_)), clock);
   }
-  std::shared_ptr<Backend> make_with_manual_clock() {
-    const auto read = [](const void* time) noexcept {
-      return *static_cast<const TimePoint*>(time);
-    };
-    return make(ChannelOptions(), Clock(read, &now_));
-  }
+  std::shared_ptr<Backend> make_with_manual_clock() { return make(ChannelOptions(), clock_); }
   /// That many connections, all of them idle.
   std::vector<std::weak_ptr<BlockingConnection>> make_idle(Backend& core, int count) {
     std::vector<std::shared_ptr<BlockingConnection>> taken;
@@ -82,7 +78,7 @@ class BackendTest : public test::LogCheckedTest {
       taken.push_back(acquire(core));
     std::vector<std::weak_ptr<BlockingConnection>> made(taken.begin(), taken.end());
     for (std::shared_ptr<BlockingConnection>& one : taken)
-      put_back(core, std::move(one), now_);
+      put_back(core, std::move(one), clock_.time);
     return made;
   }
   static auto count_open(const std::vector<std::weak_ptr<BlockingConnection>>& made) {
@@ -102,7 +98,7 @@ class BackendTest : public test::LogCheckedTest {
     core.put_back(std::move(connection), state, now);
   }
 
-  TimePoint now_ = SteadyClock::now();
+  test::ManualClock clock_;
   std::shared_ptr<KeepingConnector> connector_ = std::make_shared<KeepingConnector>();
 };
 
@@ -132,7 +128,7 @@ TEST_F(BackendTest, AnAttemptEndsAtTheEarlierOneOfDeadlineAndConnectTimeout) {
 TEST_F(BackendTest, AConnectionThatWasPutBackIsTakenAgain) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> first = acquire(*core);
-  put_back(*core, first, now_);
+  put_back(*core, first, clock_.time);
 
   EXPECT_EQ(acquire(*core), first);
   EXPECT_EQ(connector_->attempts, 1);
@@ -142,8 +138,8 @@ TEST_F(BackendTest, TheOneThatWasPutBackLastIsTakenFirst) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> two = acquire(*core);
-  put_back(*core, two, now_);
-  put_back(*core, one, now_ + 1ns);
+  put_back(*core, two, clock_.time);
+  put_back(*core, one, clock_.time + 1ns);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(acquire(*core), two);
@@ -167,8 +163,8 @@ TEST_F(BackendTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(1));
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> again = acquire(*core);
-  put_back(*core, one, now_);
-  put_back(*core, again, now_);
+  put_back(*core, one, clock_.time);
+  put_back(*core, again, clock_.time);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(connector_->attempts, 1);
@@ -187,13 +183,13 @@ TEST_F(BackendTest, AConnectionThatHasEndedIsNotSharedThoughACallStillHoldsIt) {
 
   EXPECT_NE(next, held);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, next, now_);
-  put_back(*core, held, now_);
+  put_back(*core, next, clock_.time);
+  put_back(*core, held, clock_.time);
 }
 
 TEST_F(BackendTest, WhoWantsAFreshOneGetsNoOtherWhileThereMayBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
-  put_back(*core, acquire(*core), now_);
+  put_back(*core, acquire(*core), clock_.time);
   BlockingConnection::Turn turn;
 
   EXPECT_EQ(core->take(turn, Backend::Want::fresh), nullptr);
@@ -206,7 +202,7 @@ TEST_F(BackendTest, WhoWantsAFreshOneGetsAnIdleOneIfThereMayNotBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
   const std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::shared_ptr<BlockingConnection> idle = acquire(*core);
-  put_back(*core, idle, now_);
+  put_back(*core, idle, clock_.time);
   BlockingConnection::Turn turn;
 
   EXPECT_EQ(core->take(turn, Backend::Want::fresh), idle);
@@ -217,9 +213,9 @@ TEST_F(BackendTest, ConnectionsBeyondFourAreClosedAfterThirtySecondsWithoutUse) 
   const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
 
   EXPECT_EQ(count_open(made), 7);
-  put_back(*core, acquire(*core), now_ + 29s);
+  put_back(*core, acquire(*core), clock_.time + 29s);
   EXPECT_EQ(count_open(made), 7);
-  put_back(*core, acquire(*core), now_ + 30s);
+  put_back(*core, acquire(*core), clock_.time + 30s);
 
   EXPECT_EQ(count_open(made), 4);
   EXPECT_FALSE(made.back().expired());
@@ -234,7 +230,7 @@ TEST_F(BackendTest, TheyAreClosedWhenACallBeginsThoughItNeverEnds) {
   const std::shared_ptr<Backend> core = make_with_manual_clock();
   const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
 
-  now_ += 30s;
+  clock_.time += 30s;
   const std::shared_ptr<BlockingConnection> taken = acquire(*core);
 
   EXPECT_EQ(count_open(made), 4);
@@ -249,7 +245,7 @@ TEST_F(BackendTest, CloseIdleClosesWhatCarriesNoCallAndNothingElse) {
 
   EXPECT_EQ(count_open(made), 0);
   EXPECT_TRUE(used->client().open_state() != http2::Session::OpenState::closed);
-  put_back(*core, used, now_);
+  put_back(*core, used, clock_.time);
   EXPECT_EQ(acquire(*core), used);
 }
 
@@ -262,8 +258,8 @@ TEST_F(BackendTest, AConnectionThatTheServerClosesAtOnceIsReplacedByOneThatLives
 
   EXPECT_EQ(shared, lives);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, lives, now_);
-  put_back(*core, shared, now_);
+  put_back(*core, lives, clock_.time);
+  put_back(*core, shared, clock_.time);
 }
 
 TEST_F(BackendTest, AServerThatAcceptsAndSaysNothingIsNotWaitedForBeyondTheDeadlineOrAStop) {
@@ -280,13 +276,32 @@ TEST_F(BackendTest, AServerThatAcceptsAndSaysNothingIsNotWaitedForBeyondTheDeadl
   EXPECT_FALSE(unwanted.ok());
 }
 
+TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
+  for (const Backend::Want want : {Backend::Want::any, Backend::Want::fit}) {
+    connector_->is_silent = true;
+    const std::shared_ptr<Backend> core = make_with_manual_clock();
+    put_back(*core, acquire(*core), clock_.time);
+    clock_.time += 25s;
+
+    BlockingConnection::Turn turn;
+    const std::shared_ptr<BlockingConnection> taken = core->take(turn, want);
+
+    ASSERT_NE(taken, nullptr);
+    Pump& pump = taken->client().pump();
+    pump.flush(clock_.time);
+    EXPECT_EQ(pump.next_deadline(), clock_.time + ChannelOptions().connect_timeout());
+    pump.on_time(clock_.time);
+    EXPECT_EQ(taken->client().open_state(), http2::Session::OpenState::ready);
+  }
+}
+
 TEST_F(BackendTest, FourConnectionsMayBeIdleForAnyTime) {
   const std::shared_ptr<Backend> core = make();
   std::shared_ptr<BlockingConnection> old = acquire(*core);
   const std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::weak_ptr<BlockingConnection> watched = old;
-  put_back(*core, std::move(old), now_);
-  put_back(*core, used, now_ + 1h);
+  put_back(*core, std::move(old), clock_.time);
+  put_back(*core, used, clock_.time + 1h);
 
   EXPECT_FALSE(watched.expired());
 }
@@ -300,14 +315,14 @@ TEST_F(BackendTest, AConnectionThatCannotBeMadeIsReplacedByOneThatLives) {
 
   EXPECT_EQ(shared, lives);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, lives, now_);
-  put_back(*core, shared, now_);
+  put_back(*core, lives, clock_.time);
+  put_back(*core, shared, clock_.time);
 }
 
 TEST_F(BackendTest, OneThatDiedWhileIdleIsReplaced) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> dead = acquire(*core);
-  put_back(*core, dead, now_);
+  put_back(*core, dead, clock_.time);
   connector_->peers.clear();
 
   EXPECT_NE(acquire(*core), dead);
@@ -319,7 +334,7 @@ TEST_F(BackendTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
   const std::shared_ptr<BlockingConnection> told = acquire(*core);
   { const auto sends = told->begin_turn(); }
   connector_->peers[0]->turn();
-  put_back(*core, told, now_);
+  put_back(*core, told, clock_.time);
   connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
   connector_->peers[0]->flush();
 
@@ -336,7 +351,7 @@ TEST_F(BackendTest, OneThatDiedInUseIsNotKept) {
     BlockingConnection::Turn turn = dying->begin_turn();
     EXPECT_FALSE(dying->is_fit(turn));
   }
-  put_back(*core, std::move(dying), now_);
+  put_back(*core, std::move(dying), clock_.time);
 
   EXPECT_TRUE(watched.expired());
   acquire(*core);
@@ -463,7 +478,8 @@ TEST_F(BackendTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
             state = mine->client().open_state();
           }
           if (state == http2::Session::OpenState::closed) ++closed;
-          core->put_back(mine, state, now_ + 1h * ++hours);  // each time the others are too old
+          core->put_back(mine, state,
+                         clock_.time + 1h * ++hours);  // each time the others are too old
         }
       });
   }
@@ -474,7 +490,7 @@ TEST_F(BackendTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
 
 TEST_F(BackendTest, ClosesItsConnectionsWhenItGoes) {
   std::shared_ptr<Backend> core = make();
-  put_back(*core, acquire(*core), now_);
+  put_back(*core, acquire(*core), clock_.time);
   core.reset();
 
   connector_->peers[0]->turn();
