@@ -24,7 +24,8 @@ class CallOptions {
   CallOptions() = default;
 
   /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
-  /// as `grpc-timeout`, as it is given here. Zero or less has passed already.
+  /// as `grpc-timeout`, as it is given here, or what is left of it where the call had to wait. Zero
+  /// or less has passed already.
   CallOptions& timeout(std::chrono::nanoseconds duration) & {
     timeout_ = duration;
     return *this;

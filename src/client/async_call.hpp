@@ -76,7 +76,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
 
   void open_on(ClientConnection& connection) override {
     peer_ = connection.shared_peer();
-    call_.open(connection, &Access::core(*loop_));
+    LoopCore& loop = Access::core(*loop_);
+    call_.open(connection, &loop, loop.now());
   }
   void on_failed(const Status& why) override { call_.on_failed(why); }
   void on_unsent(const Status& why) override { call_.on_unsent(why); }

@@ -119,7 +119,7 @@ void BlockingCall::send() {
   if (client.open_state() != http2::Session::OpenState::ready) {
     return call_.on_unsent(client.lost_status());
   }
-  call_.open(client, /*loop=*/nullptr);
+  call_.open(client, /*loop=*/nullptr, connection_->last_look());
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(

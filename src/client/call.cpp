@@ -68,9 +68,20 @@ void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
 
 // ---- the attempt --------------------------------------------------------------------------------
 
-void Call::open(ClientConnection& connection, LoopCore* loop) {
-  std::optional<Duration> timeout = timeout_;
-  if (!timeout && deadline_ != no_deadline) timeout = deadline_ - now();
+/// As it was given while nearly all of it is left: a value that recurs costs little (HPACK). A call
+/// that waited, for a connection or for room, says what is left.
+std::optional<Duration> Call::timeout_to_send(TimePoint last_look) const noexcept {
+  constexpr int noticeable_part = 100;
+  if (deadline_ == no_deadline) return timeout_;
+  if (timeout_) {
+    const Duration waited = last_look - (deadline_ - *timeout_);
+    if (waited <= *timeout_ / noticeable_part) return timeout_;
+  }
+  return deadline_ - now();
+}
+
+void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_look) {
+  const std::optional<Duration> timeout = timeout_to_send(last_look);
   std::size_t list_size = method_->head.list_size();
   std::span<const http2::HeaderField> fields;
   if (timeout || !metadata_.empty()) {
@@ -122,7 +133,6 @@ void Call::on_outcome(Outcome outcome) {
   Status& status = outcome.status;
   switch (policy_.resume(outcome, request_left())) {
     case RetryPolicy::Action::repeat:
-      timeout_.reset();  // what is left of it is sent the next time
       if (observer() != nullptr) observer()->on_call_repeated(method_->method);
       return waiter_->on_repeat();
     case RetryPolicy::Action::finish_without_request:

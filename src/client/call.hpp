@@ -60,8 +60,9 @@ class Call final : private AttemptObserver {
   // The attempt.
 
   /// Begins an attempt on `connection`, whose open_state() is ready. `loop` is null where threads
-  /// wait. Is over if the request's headers are more than the server takes.
-  void open(ClientConnection& connection, LoopCore* loop);
+  /// wait; `last_look` is when somebody there last looked at the clock. Is over if the request's
+  /// headers are more than the server takes.
+  void open(ClientConnection& connection, LoopCore* loop, TimePoint last_look);
   /// There is no way to open it: the connection has gone, and has seen nothing of it.
   void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
   /// It ends because it cannot be connected.
@@ -119,6 +120,7 @@ class Call final : private AttemptObserver {
 
   CallObserver* observer() const noexcept { return method_->observer; }
   RequestLeft request_left() const noexcept;
+  std::optional<Duration> timeout_to_send(TimePoint last_look) const noexcept;
   void send_request(bool may_share);
   /// Costs nothing, not even the status, if it is over.
   void fail_with(StatusCode code, const char* message) {

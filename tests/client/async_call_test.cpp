@@ -22,11 +22,6 @@ using http2::ErrorCode;
 
 class AsyncCallTest : public LogCheckedTest {};
 
-Task<Result<Text>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
-  auto call = stub.unary_async<Text>(unary_method, text_of("request"), options);
-  co_return co_await call;
-}
-
 /// The outcome of an awaited unary call that the server treats as `script` says.
 Result<Text> outcome_of(const std::function<void(SessionPeer&, http2::Stream&)>& script,
                         const CallOptions& options = patient()) {

@@ -80,12 +80,6 @@ ChannelOptions without_server() {
   });
 }
 
-Task<Status> await_unary(const ClientStub& stub) {
-  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
-  const Result<Text> reply = co_await call;
-  co_return reply.status();
-}
-
 class CallObserverTest : public LogCheckedTest {};
 
 TEST_F(CallObserverTest, HearsOfEachCallThatItBeginsAndHowItEnds) {

@@ -3,6 +3,7 @@
 #include "client/call.hpp"
 
 #include "client/direct_client.hpp"
+#include "support/manual_clock.hpp"
 
 #include <gtest/gtest.h>
 
@@ -52,6 +53,18 @@ TEST(Call, ATimeoutGoesOutAsItWasGivenAndADeadlineAsWhatIsLeft) {
   EXPECT_EQ(direct.peer().header("grpc-timeout"), "");
 }
 
+TEST(Call, OfATimeoutThatHasPassedInPartGoesOutWhatIsLeft) {
+  DirectClient direct;
+  for (const auto& [waited, sent] : {std::pair(0ms, "1S"), std::pair(10ms, "1S"),
+                                     std::pair(11ms, "989m"), std::pair(300ms, "700m")}) {
+    ManualClock clock;
+    DirectCall one(direct, CallOptions().timeout(1s), clock);
+    clock.time += waited;
+    direct.open(one.call);
+    EXPECT_EQ(direct.peer().header("grpc-timeout"), sent) << waited.count();
+  }
+}
+
 /// Metadata that makes the request's header list that large.
 CallOptions with_list_of(const DirectClient& direct, std::size_t size) {
   std::size_t rest = std::string_view("key").size() + 32;
@@ -70,7 +83,7 @@ TEST(Call, AHeaderListBeyondWhatTheServerTakesIsNotSent) {
   EXPECT_EQ(direct.peer().session().stats().streams_opened, 1U);
 
   DirectCall large(direct, with_list_of(direct, most + 1));
-  large.call.open(direct.client(), /*loop=*/nullptr);
+  large.call.open(direct.client(), /*loop=*/nullptr, large.call.now());
   EXPECT_FALSE(direct.client().session().has_output());
   direct.turn();
 
@@ -224,15 +237,17 @@ TEST(Call, OneThatWasNeverOpenedIsRepeatedOnceAndThenEnds) {
 
 TEST(Call, OneThatWasRefusedIsOpenedOnceMoreWithWhatIsLeftOfItsTime) {
   DirectClient direct;
-  DirectCall one(direct);
+  ManualClock clock;
+  DirectCall one(direct, CallOptions().timeout(20s), clock);
   direct.peer().reset(direct.open(one.call), ErrorCode::refused_stream);
   direct.turn();
   ASSERT_EQ(one.repeats, 1);
   EXPECT_FALSE(one.call.is_over());
   EXPECT_FALSE(one.call.is_open());
 
+  clock.time += 5s;
   http2::Stream& again = direct.open(one.call);
-  EXPECT_NE(direct.peer().header("grpc-timeout"), "20S");  // what is left of it
+  EXPECT_EQ(direct.peer().header("grpc-timeout"), "15S");
   direct.peer().answer(again, "reply");
   direct.turn();
 

@@ -40,12 +40,6 @@ class TurnPicker final : public detail::Picker {
   std::atomic<std::size_t> turn_{0};
 };
 
-Task<std::string> ask_awaited(const ClientStub& stub) {
-  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
-  const Result<Text> reply = co_await call;
-  co_return reply ? reply->value() : reply.status().to_string();
-}
-
 class PickerTest : public LogCheckedTest {};
 
 TEST_F(PickerTest, EachCallGoesToTheBackendThatItChooses) {
@@ -58,8 +52,8 @@ TEST_F(PickerTest, EachCallGoesToTheBackendThatItChooses) {
 
   EXPECT_EQ(call_unary(stub)->value(), "first");
   EXPECT_EQ(call_unary(stub)->value(), "second");
-  EXPECT_EQ(sync_wait(ask_awaited(stub)), "first");
-  EXPECT_EQ(sync_wait(ask_awaited(stub)), "second");
+  EXPECT_EQ(sync_wait(await_unary(stub))->value(), "first");
+  EXPECT_EQ(sync_wait(await_unary(stub))->value(), "second");
 }
 
 TEST_F(PickerTest, ACallMayOutliveTheChannelAndItsPicker) {

@@ -2,6 +2,7 @@
 // What a stub sends, what it repeats, and what it never looks at.
 #include "base/unique_fd.hpp"
 #include "client/script_methods.hpp"
+#include "grpc/timeout.hpp"
 #include "support/log_capture.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -52,6 +53,45 @@ TEST_F(ClientStubTest, SendsTheHeadersThatEveryServerAccepts) {
   EXPECT_EQ(seen, (std::vector<std::string>{"POST", "http", "/test.Script/Unary", "localhost",
                                             "trailers", "application/grpc", "20S", "7"}));
   EXPECT_EQ(body, 5 + text_of("request").ByteSizeLong());
+}
+
+Task<Result<std::unique_ptr<Transport>>> connect_after_a_while(ScriptedServer& server) {
+  co_await sleep_for(21ms);
+  co_return server.accept();
+}
+
+TEST_F(ClientStubTest, ACallThatWaitedForItsConnectionSaysWhatIsLeftOfItsTimeout) {
+  std::vector<std::string> seen;
+  ScriptedServer server({[&seen](SessionPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    seen.push_back(peer.header("grpc-timeout"));
+    peer.answer(*stream, "reply");
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  const auto connect = [&server](const auto&) { return connect_after_a_while(server); };
+  {
+    const Channel channel("mine", ChannelOptions().connector(connect));
+    const ClientStub stub(channel, test_methods);
+    EXPECT_TRUE(call_unary(stub, CallOptions().timeout(2s)).ok());
+    EXPECT_TRUE(sync_wait(await_unary(stub, CallOptions().timeout(2s))).ok());
+  }
+  server.join();
+
+  ASSERT_EQ(seen.size(), 2U);
+  for (const std::string& timeout : seen)
+    EXPECT_LE(detail::grpc::parse_timeout(timeout), 2s - 21ms) << timeout;
+}
+
+TEST_F(ClientStubTest, ABlockingCallMayBeMadeWhereALoopIsOnlyBound) {
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  const Channel channel("mine", server.options());
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+
+  const Result<Text> reply = call_unary(ClientStub(channel, test_methods));
+
+  EXPECT_TRUE(reply.ok()) << reply.status().to_string();
 }
 
 TEST_F(ClientStubTest, SendsTheAuthorityThatTheChannelSays) {

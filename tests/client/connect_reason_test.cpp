@@ -143,19 +143,13 @@ Attempted make_nothing(ConnectContext) {
   co_return std::unique_ptr<Transport>();
 }
 
-Task<Status> await_call(const ClientStub& stub) {
-  auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
-  const Result<Text> reply = co_await call;
-  co_return reply.status();
-}
-
 /// In both forms.
 void expect_reason(ChannelOptions options, StatusReason reason) {
   const Channel channel("mine", std::move(options.connect_timeout(20ms)));
   const ClientStub stub(channel, test_methods);
   const Status blocking = call_unary(stub).status();
   EXPECT_EQ(to_string(blocking.reason()), to_string(reason)) << blocking.to_string();
-  const Status awaited = sync_wait(await_call(stub));
+  const Status awaited = sync_wait(await_unary(stub)).status();
   EXPECT_EQ(to_string(awaited.reason()), to_string(reason)) << awaited.to_string();
 }
 

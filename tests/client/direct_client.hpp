@@ -55,7 +55,7 @@ class DirectClient final : public detail::ClientDriver {
     attempt.open(*client_, method_.head, {}, /*loop=*/nullptr);
   }
   http2::Stream& open(detail::Call& call) {
-    call.open(*client_, /*loop=*/nullptr);
+    call.open(*client_, /*loop=*/nullptr, call.now());
     turn();
     return *peer_->newest();
   }
@@ -105,8 +105,10 @@ class DirectAttempt final : private detail::AttemptObserver {
 /// A call that nobody waits for, and how often it said something.
 class DirectCall final : private detail::CallWaiter {
  public:
-  explicit DirectCall(const DirectClient& direct, const CallOptions& options = patient())
-      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, detail::Clock()) {}
+  explicit DirectCall(const DirectClient& direct,
+                      const CallOptions& options = patient(),
+                      detail::Clock clock = detail::Clock())
+      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, clock) {}
 
   int changes = 0;
   int repeats = 0;

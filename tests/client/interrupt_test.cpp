@@ -134,19 +134,13 @@ TEST_F(InterruptTest, EndsTheWaitForAnotherCallsAttemptToConnect) {
   other.join();
 }
 
-Task<Status> await_until_interrupted(const ClientStub& stub, const CallOptions& options) {
-  auto call = stub.unary_async<Text>(unary_method, text_of("a"), options);
-  const Result<Text> reply = co_await call;
-  co_return reply.status();
-}
-
 TEST_F(InterruptTest, EndsACallThatIsAwaited) {
   ScriptedServer server({interrupt_one});
   const Channel channel("mine", server.options());
   const ClientStub stub(channel, test_methods);
   const CallOptions options = until_interrupted();
 
-  const Status status = sync_wait(await_until_interrupted(stub, options));
+  const Status status = sync_wait(await_unary(stub, options)).status();
 
   EXPECT_EQ(status.code(), StatusCode::cancelled) << status.to_string();
 }

@@ -6,6 +6,7 @@
 #include "support/scripted_server.hpp"
 
 #include <nearcall/client.hpp>
+#include <nearcall/task.hpp>
 
 #include <chrono>
 
@@ -35,6 +36,11 @@ inline CallOptions patient() {
 
 inline Result<Text> call_unary(const ClientStub& stub, const CallOptions& options = patient()) {
   return stub.unary<Text>(unary_method, text_of("request"), options);
+}
+
+inline Task<Result<Text>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
+  auto call = stub.unary_async<Text>(unary_method, text_of("request"), options);
+  co_return co_await call;
 }
 
 }  // namespace nearcall::test
