@@ -151,9 +151,10 @@ class Channel {
   /// Makes a connection now, if there is none, so that the first blocking call need not. Where the
   /// server cannot be reached it is tried again, after pauses of 10 ms to about 1 s, as long as
   /// `patience` lasts; the last attempt's status if that was not enough, or if trying again would
-  /// not help. Each attempt takes connect_timeout() at most. OK says that the system connected:
-  /// whether the server serves this user, and speaks gRPC, is known with the first call. Blocks:
-  /// FAILED_PRECONDITION on a thread that runs an EventLoop.
+  /// not help: PERMISSION_DENIED with StatusReason::refused, or StatusReason::not_grpc. OK says
+  /// that the server was heard and takes calls of this user. connect_timeout() bounds each attempt,
+  /// and then the server's first word. Blocks: FAILED_PRECONDITION on a thread that runs an
+  /// EventLoop.
   Status connect(std::chrono::nanoseconds patience = std::chrono::nanoseconds::zero()) const;
   /// `Status status = co_await channel.connect_async(5s);` the same, for the awaited calls of
   /// EventLoop::current().

@@ -117,8 +117,9 @@ void Attempt::on_reset(const http2::ResetEvent& event) {
   if (state_ != State::open) return;
   if (connection_->is_refused()) return finish(Seen::perhaps, connection_->lost_status());
   if (event.cause == Cause::unprocessed && !headers_came_) {
-    return finish(Seen::refused,
-                  Status(StatusCode::unavailable, "the server did not take the call"));
+    Status why(StatusCode::unavailable, "the server did not take the call");
+    if (connection_->said_goaway()) why = connection_->lost_status();
+    return finish(Seen::refused, std::move(why));
   }
   if (event.cause != Cause::violation) {
     return finish(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));

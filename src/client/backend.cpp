@@ -84,11 +84,12 @@ std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn
 }
 
 Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
-                                                             std::stop_token stop) {
+                                                             std::stop_token stop,
+                                                             bool hears_word) {
   Pool& here = pool();
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);
   if (!others || *others != nullptr) return others;
-  Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop);
+  Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop, hears_word);
   const bool is_cancelled = stop.stop_requested() || clock_.now() >= deadline;
   if (!made && !is_cancelled) counters_.on_connect_failed(made.error());
   const std::lock_guard lock(here.mutex);
@@ -118,14 +119,15 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
 /// others, one counts as made when the server has said something.
 Result<std::shared_ptr<BlockingConnection>> Backend::make(Pool& pool,
                                                           TimePoint deadline,
-                                                          const std::stop_token& stop) {
+                                                          const std::stop_token& stop,
+                                                          bool hears_word) {
   const TimePoint until = connect_deadline(clock_.now(), deadline);
   Result<std::unique_ptr<Transport>> transport =
       connect_blocking(connector_, ConnectContext(target_, until, stop));
   if (!transport) return Failure{std::move(transport).error()};
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
                                                    options_.spin(), counters_, clock_);
-  {
+  if (!hears_word) {
     const std::lock_guard lock(pool.mutex);
     if (pool.live().count == 0 && pool.connecting == 1) return made;
   }
@@ -297,19 +299,22 @@ bool Backend::pause_before_attempt(TimePoint until) {
   return true;
 }
 
+/// One on which the server says nothing is not kept.
 Status Backend::ensure_connection() {
+  using OpenState = http2::Session::OpenState;
+  const TimePoint until = connect_deadline(clock_.now(), no_deadline);
   BlockingConnection::Turn turn;
   std::shared_ptr<BlockingConnection> connection = take(turn);
+  turn.finish();
   if (connection == nullptr) {
-    Result<std::shared_ptr<BlockingConnection>> made = connect(no_deadline, {});
+    Result<std::shared_ptr<BlockingConnection>> made =
+        connect(no_deadline, {}, /*hears_word=*/true);
     if (!made) return std::move(made).error();
     connection = *std::move(made);
-    turn = connection->begin_turn();
   }
-  const http2::Session::OpenState state = connection->client().open_state();
-  turn.finish();
-  put_back(std::move(connection), state, clock_.now());
-  return Status();
+  Status heard = connection->wait_for_word(until, {});
+  put_back(std::move(connection), heard.ok() ? OpenState::ready : OpenState::closed, clock_.now());
+  return heard;
 }
 
 // ---- loops --------------------------------------------------------------------------------------

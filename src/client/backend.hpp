@@ -110,14 +110,17 @@ class Backend : public std::enable_shared_from_this<Backend> {
   /// connect() one. REQUIRES: `turn` is none.
   std::shared_ptr<BlockingConnection> take(BlockingConnection::Turn& turn, Want want = Want::fit);
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
-  /// if there may not be more.
-  Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline, std::stop_token stop);
+  /// if there may not be more. `hears_word`: it counts as made when the server has said something.
+  Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline,
+                                                      std::stop_token stop,
+                                                      bool hears_word = false);
   /// `state` is that of the connection.
   void put_back(std::shared_ptr<BlockingConnection> connection,
                 http2::Session::OpenState state,
                 TimePoint now);
 
-  /// Whether there is a connection for a blocking call; makes one, on this thread, if not.
+  /// Whether there is a connection for a blocking call, on which the server has said something;
+  /// makes one, on this thread, if not.
   Status ensure_connection();
   /// When whoever waits for the server tries again.
   TimePoint next_attempt();
@@ -185,7 +188,8 @@ class Backend : public std::enable_shared_from_this<Backend> {
                                                                std::stop_token stop);
   Result<std::shared_ptr<BlockingConnection>> make(Pool& pool,
                                                    TimePoint deadline,
-                                                   const std::stop_token& stop);
+                                                   const std::stop_token& stop,
+                                                   bool hears_word);
   void note(Pool& pool, Connectivity::Event event);
   static PooledConnection& vacancy(Pool& pool);
   /// Its user gives it back, and it takes no calls any more.

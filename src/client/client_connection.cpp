@@ -41,7 +41,8 @@ Status ClientConnection::lost_status() const {
 
 StatusReason ClientConnection::lost_reason() const noexcept {
   if (pump_.end_reason() == EndReason::protocol_violation && !has_settings()) {
-    return StatusReason::not_grpc;
+    const bool is_silent = pump_.violation() == http2::ErrorCode::settings_timeout;
+    return is_silent ? StatusReason::no_answer : StatusReason::not_grpc;
   }
   return said_goaway_ ? StatusReason::server_stopping : StatusReason::connection_lost;
 }
@@ -58,9 +59,9 @@ void ClientConnection::on_event(const http2::Event& event) {
     driver_->on_room();
   } else if (const auto* const goaway = std::get_if<http2::GoawayEvent>(&event)) {
     on_goaway(*goaway);
-  }
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
     log(LogLevel::warning, target_, ": ", wait->what);
+  }
 }
 
 void ClientConnection::on_goaway(const http2::GoawayEvent& event) {

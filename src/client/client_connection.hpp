@@ -97,6 +97,8 @@ class ClientConnection final : public PumpHandler {
   }
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
+  /// It takes no more calls.
+  bool said_goaway() const noexcept { return said_goaway_; }
   /// By the server's policy: there is no point in trying again.
   bool is_refused() const noexcept { return is_refused_; }
 

@@ -20,16 +20,17 @@ Status misuse(const char* what) {
 
 /// Whether a server may be there the next time.
 bool may_pass(const Status& status) {
-  return status.code() == StatusCode::unavailable && status.reason() != StatusReason::bad_target;
+  return status.code() == StatusCode::unavailable && status.reason() != StatusReason::bad_target &&
+         status.reason() != StatusReason::not_grpc;
 }
 
 }  // namespace
 
-/// Waits until the connection of a loop takes calls, or cannot be made.
+/// Waits until the server has said something on the connection of a loop, or will not.
 class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
  public:
   LoopConnectAwaiter(Backend& backend, LoopCore& loop) noexcept
-      : backend_(&backend), loop_(&loop) {}
+      : WaitingCall(For::word), backend_(&backend), loop_(&loop) {}
   LoopConnectAwaiter(const LoopConnectAwaiter&) = delete;
   LoopConnectAwaiter& operator=(const LoopConnectAwaiter&) = delete;
   ~LoopConnectAwaiter() {

@@ -62,8 +62,8 @@ void LoopConnection::finish_connect() {
   if (phase_ != Phase::connecting) return;  // it was cancelled
   connect_timer_.clear();
   Result<std::unique_ptr<Transport>> transport = take_result(connecting_);
-  backend_->note(transport ? Connectivity::Event::connected : Connectivity::Event::failed);
   if (!transport) {
+    backend_->note(Connectivity::Event::failed);
     phase_ = Phase::closing;
     backend_->observer().on_connect_failed(transport.error());
     return fail_waiting(transport.error());
@@ -77,7 +77,10 @@ void LoopConnection::finish_connect() {
 }
 
 void LoopConnection::cancel_attempt() {
-  if (phase_ == Phase::connecting) drop_attempt(Connectivity::Event::cancelled);
+  if (phase_ == Phase::connecting) return drop_attempt(Connectivity::Event::cancelled);
+  if (phase_ != Phase::connected) return;
+  backend_->note(Connectivity::Event::cancelled);
+  phase_ = Phase::closing;
 }
 
 /// Nobody wants it, or it is late: the connector is told, then its task is destroyed where it
@@ -94,32 +97,52 @@ void LoopConnection::drop_attempt(Connectivity::Event how) {
 // ---- calls --------------------------------------------------------------------------------------
 
 void LoopConnection::submit(WaitingCall& call) {
-  waiting_.push_back(call);
+  (call.waits_for() == WaitingCall::For::word ? listening_ : waiting_).push_back(call);
   if (phase_ == Phase::idle) return connect();
-  if (phase_ == Phase::connected) open_waiting();
+  if (is_connected()) open_waiting();
 }
 
 void LoopConnection::go_on() {
-  if (phase_ == Phase::connecting && waiting_.empty()) return cancel_attempt();
+  if (phase_ == Phase::connecting && !is_awaited()) return cancel_attempt();
   open_waiting();
 }
 
+WaitingCall* LoopConnection::next_waiting() noexcept {
+  WaitingCall* const call = waiting_.pop_front();
+  return call != nullptr ? call : listening_.pop_front();
+}
+
 void LoopConnection::fail_waiting(const Status& why) {
-  while (WaitingCall* const call = waiting_.pop_front())
+  while (WaitingCall* const call = next_waiting())
     call->on_failed(why);
 }
 
 void LoopConnection::hand_back_waiting() {
-  if (waiting_.empty()) return;
+  if (!is_awaited()) return;
   const Status why = client_->lost_status();
-  while (WaitingCall* const call = waiting_.pop_front())
+  while (WaitingCall* const call = next_waiting())
     call->on_unsent(why);
 }
 
+/// Not in the event of SETTINGS: a GOAWAY may come with them.
 void LoopConnection::open_waiting() {
-  while (phase_ == Phase::connected && !waiting_.empty()) {
+  if (phase_ == Phase::connected && client_->has_settings()) {
+    phase_ = Phase::ready;
+    backend_->note(Connectivity::Event::connected);
+  }
+  while (phase_ == Phase::ready) {
+    WaitingCall* const listener = listening_.pop_front();
+    if (listener == nullptr) break;
+    listener->open_on(*client_);
+  }
+  open_calls();
+}
+
+void LoopConnection::open_calls() {
+  while (is_connected() && !waiting_.empty()) {
     switch (client_->open_state()) {
       case http2::Session::OpenState::ready:
+        client_->begin_use(loop_->now());
         waiting_.pop_front()->open_on(*client_);
         continue;
       case http2::Session::OpenState::full:
@@ -136,13 +159,13 @@ void LoopConnection::on_output() {
 }
 
 void LoopConnection::on_room() {
-  if (!waiting_.empty()) owner_->ask_to_go_on();
+  if (phase_ == Phase::connected || is_awaited()) owner_->ask_to_go_on();
 }
 
 void LoopConnection::begin_closing() {
-  if (phase_ == Phase::connected) backend_->note(Connectivity::Event::lost);
+  if (phase_ == Phase::connected) backend_->note(Connectivity::Event::failed);
+  if (phase_ == Phase::ready) backend_->note(Connectivity::Event::lost);
   phase_ = Phase::closing;
-        client_->begin_use(loop_->now());
 }
 
 void LoopConnection::on_closing() {

@@ -17,10 +17,14 @@
 
 namespace nearcall::inline v0::detail {
 
-/// A call that waits to be opened on a loop.
+/// A call that waits to be opened on a loop, or whoever waits only for the server's first word.
 class WaitingCall : public ListHook {
  public:
-  /// There is room for it.
+  enum class For : std::uint8_t { room, word };
+
+  explicit WaitingCall(For what = For::room) noexcept : for_(what) {}
+  For waits_for() const noexcept { return for_; }
+  /// There is room for it, or the word came.
   virtual void open_on(ClientConnection& connection) = 0;
   /// It cannot be opened, here or elsewhere.
   virtual void on_failed(const Status& why) = 0;
@@ -29,6 +33,9 @@ class WaitingCall : public ListHook {
 
  protected:
   ~WaitingCall() = default;
+
+ private:
+  const For for_;
 };
 
 class LoopConnectionOwner {
@@ -41,11 +48,12 @@ class LoopConnectionOwner {
 };
 
 /// A connection of a backend on one loop: connects when its first call comes, keeps calls back
-/// until there is room for them, and is replaced once it is closing.
+/// until there is room for them, and is replaced once it is closing. It is ready when the server
+/// has said its first word, SETTINGS; calls do not wait for that.
 ///
-///     idle ──submit()──► connecting ──► connected ──► closing
-///       ▲                  │ │ (failed, late)            ▲
-///       └──(nobody waits)──┘ └───────────────────────────┘
+///     idle ──submit()──► connecting ──► connected ──► ready ──► closing
+///       ▲                  │ │ (failed, late) │ (refused)         ▲
+///       └──(nobody waits)──┘ └────────────────┴───────────────────┘
 ///
 /// Thread safety: the loop's thread.
 class LoopConnection final : public ClientDriver {
@@ -61,12 +69,14 @@ class LoopConnection final : public ClientDriver {
   void go_on();
   /// Ends it, and the calls on it and those that wait for it with `why`.
   void close(const Status& why);
-  bool is_connected() const noexcept { return phase_ == Phase::connected; }
+  bool is_connected() const noexcept {
+    return phase_ == Phase::connected || phase_ == Phase::ready;
+  }
   /// Takes no calls any more.
   bool is_closing() const noexcept { return phase_ == Phase::closing; }
   /// No call is on it, or waits for it.
   bool is_unused() const noexcept {
-    return waiting_.empty() && (!client_ || client_->call_count() == 0);
+    return !is_awaited() && (!client_ || client_->call_count() == 0);
   }
 
   void on_output() override;
@@ -74,7 +84,7 @@ class LoopConnection final : public ClientDriver {
   void on_closing() override;
 
  private:
-  enum class Phase : std::uint8_t { idle, connecting, connected, closing };
+  enum class Phase : std::uint8_t { idle, connecting, connected, ready, closing };
 
   static void on_connect_done(void* self) noexcept;
   static void on_connect_late(void* self) noexcept;
@@ -82,12 +92,16 @@ class LoopConnection final : public ClientDriver {
   void finish_connect();
   void cancel_attempt();
   void drop_attempt(Connectivity::Event how);
+  bool is_awaited() const noexcept { return !waiting_.empty() || !listening_.empty(); }
+  WaitingCall* next_waiting() noexcept;
   void fail_waiting(const Status& why);
   /// Takes no calls any more.
   void begin_closing();
   /// None of those that wait here was opened.
   void hand_back_waiting();
+  /// What has become possible: the server's first word may have come, or room.
   void open_waiting();
+  void open_calls();
 
   Backend* backend_;
   LoopCore* loop_;
@@ -96,6 +110,8 @@ class LoopConnection final : public ClientDriver {
   std::optional<ClientConnection> client_;
   std::optional<LoopDriver> driver_;
   IntrusiveList<WaitingCall> waiting_;
+  /// For the first word.
+  IntrusiveList<WaitingCall> listening_;
   std::stop_source attempt_;
   TaskHome home_;
   Task<Result<std::unique_ptr<Transport>>> connecting_;

@@ -190,7 +190,7 @@ void Pump::dispatch(const http2::Event& event) {
   } else if (const auto* const writable = std::get_if<http2::WritableEvent>(&event)) {
     if (StreamHandler* const handler = StreamHandler::of(*writable->stream)) handler->on_writable();
   } else if (const auto* const error = std::get_if<http2::ConnectionErrorEvent>(&event)) {
-    violation_ = error->what;
+    violation_ = *error;
   } else {
     handler_->on_event(event);
   }
@@ -199,7 +199,7 @@ void Pump::dispatch(const http2::Event& event) {
 Pump::Progress Pump::after_input(TimePoint now) {
   if (!session_.is_broken()) return has_ended() ? Progress::ended : Progress::some;
   flush(now);
-  close(EndReason::protocol_violation, violation_);
+  close(EndReason::protocol_violation, violation_.what);
   return Progress::ended;
 }
 

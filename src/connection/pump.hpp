@@ -99,6 +99,8 @@ class Pump {
                          TimePoint now);
   bool has_ended() const noexcept { return end_reason_ != EndReason::none; }
   EndReason end_reason() const noexcept { return end_reason_; }
+  /// How the peer broke HTTP/2 or a budget, or which time it let pass, if that was the reason.
+  http2::ErrorCode violation() const noexcept { return violation_.code; }
 
   http2::Session& session() noexcept { return session_; }
   const http2::Session& session() const noexcept { return session_; }
@@ -129,7 +131,7 @@ class Pump {
   bool is_write_blocked_ = false;
   bool write_has_failed_ = false;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
-  std::string_view violation_;
+  http2::ConnectionErrorEvent violation_{};
 };
 
 /// Bytes that one read takes at most, on a buffer that all connections of a thread share.

@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a call could not be connected, for programs; whom a channel expects; how long it waits.
+#include "base/unique_fd.hpp"
 #include "client/script_methods.hpp"
 #include "support/io.hpp"
+#include "support/limit_set.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <ostream>
 #include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -121,12 +133,25 @@ TEST_F(SilentServer, HasAsLongAsTheCallWhateverServersGrantToSilentClients) {
   EXPECT_EQ(status.code(), StatusCode::deadline_exceeded) << status.to_string();
 }
 
+TEST_F(SilentServer, HasAsLongAsTheAwaitedCallToo) {
+  ConnectionLimits limits;
+  limits.handshake_timeout = 10ms;
+  Channel channel("mine", server_.options().limits(limits));
+  const CallOptions options = CallOptions().timeout(60ms);
+
+  const Status status = sync_wait(await_unary(ClientStub(channel, test_methods), options)).status();
+
+  EXPECT_EQ(status.code(), StatusCode::deadline_exceeded) << status.to_string();
+}
+
 TEST_F(SilentServer, HasAsLongAsTheChannelSays) {
   Channel channel("mine", server_.options().connect_timeout(10ms));
+  const ClientStub stub(channel, test_methods);
 
-  const Status status = call_unary(ClientStub(channel, test_methods)).status();
-
-  EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+  for (const Status& status : {call_unary(stub).status(), sync_wait(await_unary(stub)).status()}) {
+    EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+    EXPECT_EQ(status.reason(), StatusReason::no_answer) << status.to_string();
+  }
 }
 
 using Attempted = Task<Result<std::unique_ptr<Transport>>>;
@@ -160,6 +185,160 @@ TEST_F(ConnectReason, AnAttemptThatTakesTooLongHasNoAnswer) {
 TEST_F(ConnectReason, AConnectorThatThrowsOrMakesNothingIsMisuse) {
   expect_reason(ChannelOptions().connector(throw_at_once), StatusReason::misuse);
   expect_reason(ChannelOptions().connector(make_nothing), StatusReason::misuse);
+}
+
+TEST_F(ConnectReason, ASocketThatThisUserMayNotOpenIsNoPermission) {
+  const std::string path = folder_.file("s");
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
+  const detail::UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listening.get(), address.get(), address.size()), 0);
+  ASSERT_EQ(::listen(listening.get(), 8), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0), 0);
+
+  std::thread([&path] {
+    ::setfsuid(65534);  // for root; others have no right to it anyway
+    const Channel channel("unix:" + path);
+    const ClientStub stub(channel, test_methods);
+    for (const Status& status :
+         {call_unary(stub).status(), sync_wait(await_unary(stub)).status(), channel.connect()}) {
+      EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
+      EXPECT_EQ(status.reason(), StatusReason::no_permission) << status.to_string();
+    }
+  }).join();
+}
+
+TEST_F(ConnectReason, WhatIsOverALimitOfThisSideIsALimit) {
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  const Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+  const CallOptions options = patient().max_receive_message_size(1);
+
+  for (const Status& status :
+       {call_unary(stub, options).status(), sync_wait(await_unary(stub, options)).status()}) {
+    EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+    EXPECT_EQ(status.reason(), StatusReason::limit) << status.to_string();
+  }
+}
+
+TEST_F(ConnectReason, AHeaderListOverALimitOfThisSideIsALimit) {
+  ScriptedServer server({[](SessionPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    ASSERT_NE(stream, nullptr);
+    peer.headers(*stream, {{":status", "200"}, {"long", std::string(2'000, 'x')}});
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  const Channel channel("mine", server.options().limits(LimitSet{.max_header_list_size = 1024}));
+  const ClientStub stub(channel, test_methods);
+
+  for (const Status& status : {call_unary(stub).status(), sync_wait(await_unary(stub)).status()}) {
+    EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+    EXPECT_EQ(status.reason(), StatusReason::limit) << status.to_string();
+    channel.close_idle();
+  }
+}
+
+Task<Status> block_on_a_loop(const ClientStub& stub) {
+  co_return call_unary(stub).status();
+}
+
+TEST_F(ConnectReason, WhatTheProgramMayNotAskForIsMisuse) {
+  const Channel channel("unix:" + folder_.file("nobody"));
+  const ClientStub stub(channel, test_methods);
+  const CallOptions options = patient().metadata("grpc-timeout", "1S");
+
+  const Status statuses[] = {
+      sync_wait(block_on_a_loop(stub)),
+      stub.unary_async<Text>(unary_method, text_of("a"), patient()).status(),
+      call_unary(stub, options).status(),
+      sync_wait(await_unary(stub, options)).status(),
+  };
+
+  for (const Status& status : statuses)
+    EXPECT_EQ(status.reason(), StatusReason::misuse) << status.to_string();
+}
+
+// ---- what the server says first ---------------------------------------------------------------
+
+/// What a peer does with each connection, and what becomes of calls and of connect().
+struct FirstWord {
+  const char* name;
+  HostileServer::Script script;
+  StatusCode code;
+  StatusReason reason;
+
+  friend void PrintTo(const FirstWord& word, std::ostream* out) { *out << word.name; }
+};
+
+std::vector<FirstWord> first_words() {
+  using http2::ErrorCode;
+  const auto say = [](std::string bytes) {
+    return [said = std::move(bytes)](FramePeer& client) {
+      client.say(said);
+      client.hear_end();
+    };
+  };
+  return {
+      {"Refusal",
+       say(frames::settings() +
+           frames::goaway(0, ErrorCode::inadequate_security, "not admitted; the policy: x")),
+       StatusCode::permission_denied, StatusReason::refused},
+      {"Stop", say(frames::settings() + frames::goaway(0, ErrorCode::no_error, "the server stops")),
+       StatusCode::unavailable, StatusReason::server_stopping},
+      {"AnotherProtocol", say("HTTP/1.1 400 Bad Request\r\n\r\n"), StatusCode::unavailable,
+       StatusReason::not_grpc},
+      {"FullServer", [](FramePeer&) {}, StatusCode::unavailable, StatusReason::connection_lost},
+      {"Silence", [](FramePeer& client) { client.hear_end(); }, StatusCode::unavailable,
+       StatusReason::no_answer},
+  };
+}
+
+class FirstWordTest : public LogCheckedTest, public testing::WithParamInterface<FirstWord> {
+ protected:
+  void expect(const Status& status) const {
+    EXPECT_EQ(status.code(), GetParam().code) << status.to_string();
+    EXPECT_EQ(to_string(status.reason()), to_string(GetParam().reason)) << status.to_string();
+  }
+
+  Channel channel() {
+    const bool is_silent = GetParam().reason == StatusReason::no_answer;
+    return Channel("mine", server_.options().connect_timeout(is_silent ? 30ms : 20s));
+  }
+
+  HostileServer server_{{GetParam().script}};
+};
+
+INSTANTIATE_TEST_SUITE_P(All, FirstWordTest, testing::ValuesIn(first_words()), [](const auto& of) {
+  return of.param.name;
+});
+
+TEST_P(FirstWordTest, IsTheReasonOfACall) {
+  const Channel channel = this->channel();
+  const ClientStub stub(channel, test_methods);
+
+  expect(call_unary(stub).status());
+  expect(sync_wait(await_unary(stub)).status());
+}
+
+TEST_P(FirstWordTest, IsTheReasonOfConnect) {
+  const Channel channel = this->channel();
+
+  expect(channel.connect());
+  expect(sync_wait(channel.connect_async()));
+}
+
+TEST_P(FirstWordTest, IsWaitedForAgainOnlyWhereItMayChange) {
+  const bool may_change =
+      GetParam().reason != StatusReason::refused && GetParam().reason != StatusReason::not_grpc;
+
+  expect(channel().connect(100ms));
+  const std::size_t blocking = server_.connection_count();
+  const Channel fresh = channel();  // the pause grows from failure to failure of a channel
+  expect(sync_wait(fresh.connect_async(100ms)));
+  const std::size_t awaited = server_.connection_count() - blocking;
+
+  EXPECT_EQ(blocking > 1, may_change) << blocking;
+  EXPECT_EQ(awaited > 1, may_change) << awaited;
+  EXPECT_LE(std::max(blocking, awaited), 8U) << "with pauses between";
 }
 
 }  // namespace
