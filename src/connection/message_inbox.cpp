@@ -2,8 +2,6 @@
 // Messages in: parsed where they lie, or kept until somebody reads.
 #include "connection/message_inbox.hpp"
 
-#include "base/check.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -198,7 +196,10 @@ void MessageInbox::drop() noexcept {
 // ---- who waits ----------------------------------------------------------------------------------
 
 void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* waiter) noexcept {
-  CHECK(into_ == nullptr && "one read at a time");
+  if (into_ != nullptr) {
+    fail_precondition(
+        "a stream is read by two coroutines or threads at a time; one reads, and tells others");
+  }
   into_ = &into;
   waiter_ = waiter;
   has_message_ = false;

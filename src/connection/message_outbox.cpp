@@ -2,7 +2,6 @@
 // Messages out: into the session's output, where it has room for them.
 #include "connection/message_outbox.hpp"
 
-#include "base/check.hpp"
 #include "grpc/message_pieces.hpp"
 
 #include <cstring>
@@ -97,7 +96,11 @@ void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {
 
 void MessageOutbox::wait(const google::protobuf::MessageLite& message,
                          MessageWaiter& waiter) noexcept {
-  CHECK(message_ == nullptr && "one write at a time");
+  if (message_ != nullptr) {
+    fail_precondition(
+        "a stream is written by two coroutines or threads at a time; one writes what others give "
+        "it, from an AsyncQueue for example");
+  }
   message_ = &message;
   waiter_ = &waiter;
   is_taken_ = false;

@@ -331,6 +331,13 @@ TEST(EventLoopDeathTest, RunInsideOfAnotherLoopStopsTheProgram) {
   EXPECT_DEATH(loop.poll(), "inside of itself or another loop");
 }
 
+TEST(EventLoopDeathTest, DestroyedInsideOfItsOwnPollStopsTheProgram) {
+  auto loop = std::make_unique<EventLoop>();
+  loop->post([&loop] { loop.reset(); });
+
+  EXPECT_DEATH(loop->poll(), "destroyed inside of its own run.. or poll..; stop.. it");
+}
+
 TEST(EventLoopDeathTest, AnEmptyFunctionThatIsPostedStopsTheProgram) {
   EventLoop loop;
 

@@ -269,6 +269,20 @@ TEST(Task, ParentGoesOnOnTheThreadWhereItsChildEnded) {
   }
 }
 
+Task<int> give_seven() {
+  co_return 7;
+}
+Task<void> await_twice() {
+  Task<int> task = give_seven();
+  const int first = co_await std::move(task);
+  const int second = co_await std::move(task);  // await it once, and keep what it gives
+  EXPECT_EQ(first, second);
+}
+
+TEST(TaskDeathTest, AwaitingATaskTwiceStopsTheProgram) {
+  EXPECT_DEATH(run(await_twice()), "Task: awaited or spawned a second time; make another one");
+}
+
 TEST(TaskDeathTest, AwaitingNoTaskStopsTheProgram) {
   Task<int> none;
   EXPECT_DEATH(run(std::move(none)), "Task: there is none");

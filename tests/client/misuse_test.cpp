@@ -4,6 +4,7 @@
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/resume_on.hpp>
+#include <nearcall/task_scope.hpp>
 #include <nearcall/thread_pool.hpp>
 
 #include <gtest/gtest.h>
@@ -85,6 +86,63 @@ TEST_F(MisuseDeathTest, ACallThatIsNotOverIsDroppedOnItsLoop) {
         sync_wait(drop_elsewhere(ClientStub(slow, test_methods), pool));
       },
       "used or dropped outside of the EventLoop");
+}
+
+Task<void> await_end(AsyncServerStreamingCall<Text>& call) {
+  const Status status = co_await call.finish();
+  EXPECT_FALSE(status.ok());
+}
+Task<void> read_from(AsyncBidiStreamingCall<Text, Text>& call) {
+  Text text;
+  static_cast<void>(co_await call.read(text));
+}
+Task<void> write_to(AsyncBidiStreamingCall<Text, Text>& call) {
+  const Text text = text_of("a");
+  static_cast<void>(co_await call.write(text));
+}
+
+/// Two of them on one call that is not connected yet.
+template <class Call>
+void do_two_at_a_time(Call call, Task<void> (*what)(Call&)) {
+  TaskScope tasks;
+  tasks.spawn(what(call));
+  tasks.spawn(what(call));
+  EventLoop::current()->poll();
+}
+
+TEST_F(MisuseDeathTest, OneCoroutineAtATimeAwaitsReadsAndWrites) {
+  Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
+  const ClientStub stub(slow, test_methods);
+  EventLoop loop;
+  const EventLoop::Binding binding(loop);
+
+  EXPECT_DEATH(
+      do_two_at_a_time(stub.server_streaming_async<Text>(serve_method, text_of("a"), patient()),
+                       &await_end),
+      "awaited by two coroutines at a time; one waits, and tells others");
+  EXPECT_DEATH(
+      do_two_at_a_time(stub.bidi_streaming_async<Text, Text>(chat_method, patient()), &read_from),
+      "read by two coroutines or threads at a time; one reads, and tells others");
+  EXPECT_DEATH(
+      do_two_at_a_time(stub.bidi_streaming_async<Text, Text>(chat_method, patient()), &write_to),
+      "written by two coroutines or threads at a time; one writes what others give it");
+}
+
+TEST_F(MisuseDeathTest, OneThreadAtATimeReads) {
+  const auto read_on_two_threads = [] {
+    ScriptedServer server({[](SessionPeer& peer) { peer.wait_for_end(); }});
+    const Channel channel("mine", server.options());
+    auto call =
+        ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
+    const auto read = [&call] {
+      Text text;
+      static_cast<void>(call.read(text));
+    };
+    std::jthread other(read);
+    read();
+  };
+
+  EXPECT_DEATH(read_on_two_threads(), "read by two coroutines or threads at a time");
 }
 
 TEST_F(MisuseDeathTest, ACallThatIsNotOverHasNoStatus) {
