@@ -42,8 +42,9 @@ class Metadata {
 
   Metadata() = default;
 
-  /// Appends an entry; the key is lowered first. A key or value outside the rules above fails with
-  /// INVALID_ARGUMENT and names what is wrong with it; nothing is added then.
+  /// Appends an entry; the key is lowered first. A key or value outside the rules above, or longer
+  /// than 64 MiB, fails with INVALID_ARGUMENT and names what is wrong with it; nothing is added
+  /// then. (A peer takes far less: ConnectionLimits::max_header_list_size.)
   Result<void> add(std::string_view key, std::string_view value);
 
   /// The first value of `key`, which is lowered first, or nothing. Valid until the metadata

@@ -18,15 +18,21 @@ bool is_lowered(std::string_view key, std::string_view lower) {
   return std::ranges::equal(key, lower, {}, lowered);
 }
 
+/// Of a key or a value, in bytes: what HPACK can say, in base64 too, and more than anybody takes.
+constexpr std::size_t longest_text = std::size_t{64} * 1024 * 1024;
+
 Status refusal(std::string_view key, std::string_view why) {
+  constexpr std::size_t longest_shown = 256;
   std::string message = "metadata key \"";
-  message.append(key).append("\": ").append(why);
-  return Status(StatusCode::invalid_argument, std::move(message));
+  message.append(key.substr(0, longest_shown)).append("\": ").append(why);
+  return Status(StatusCode::invalid_argument, std::move(message)).with_reason(StatusReason::misuse);
 }
 
 }  // namespace
 
 Result<void> Metadata::add(std::string_view key, std::string_view value) {
+  if (key.size() > longest_text) return Failure{refusal(key, "is longer than 64 MiB")};
+  if (value.size() > longest_text) return Failure{refusal(key, "value is longer than 64 MiB")};
   std::string name(key);
   std::ranges::transform(name, name.begin(), lowered);
   if (const std::string_view fault = detail::metadata_fault(name, value); !fault.empty()) {

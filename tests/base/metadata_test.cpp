@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace nearcall {
 namespace {
 
@@ -47,6 +49,22 @@ TEST(Metadata, TakesAnyBytesUnderABinaryKey) {
   ASSERT_TRUE(metadata.add("trace-bin", bytes));
 
   EXPECT_EQ(metadata.get("trace-bin"), bytes);
+}
+
+TEST(Metadata, RefusesWhatIsLargerThanHpackCanSay) {
+  constexpr std::size_t most = std::size_t{64} * 1024 * 1024;
+  const std::string huge(most + 1, 'x');
+  Metadata metadata;
+
+  for (const Result<void>& added :
+       {metadata.add("note", huge), metadata.add("note-bin", huge), metadata.add(huge, "value")}) {
+    ASSERT_FALSE(added.ok());
+    EXPECT_EQ(added.error().code(), StatusCode::invalid_argument);
+    EXPECT_EQ(added.error().reason(), StatusReason::misuse);
+    EXPECT_THAT(added.error().message(), HasSubstr("longer than 64 MiB"));
+    EXPECT_LT(added.error().message().size(), 1000U);
+  }
+  EXPECT_TRUE(metadata.empty());
 }
 
 TEST(Metadata, RefusesAValueThatCouldSplitAHeader) {
