@@ -12,7 +12,7 @@ Status as_error(Status status) {
   if (!status.ok()) return status;
   constexpr const char* what = "the status OK was given where a value or an error was due";
   log(LogLevel::error, what);
-  return Status::internal(what);
+  return Status::internal(what).with_reason(StatusReason::misuse);
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -300,7 +300,12 @@ void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
 }
 
 void ServerCall::finish(const Status& status) {
-  if (!answer_mistake()) answer(status);
+  if (answer_mistake()) return;
+  // What as_error() made of OK, where a reply was due: here it is known whose bug it is.
+  if (status.code() == StatusCode::internal && status.reason() == StatusReason::misuse) {
+    log(LogLevel::error, method(), ": ", status.message());
+  }
+  answer(status);
 }
 
 void ServerCall::finish_thrown() noexcept {

@@ -56,11 +56,13 @@ class HugeReply final : public google::protobuf::MessageLite {
 class ScriptedService final : public Service {
  public:
   using Unary = std::function<Task<Result<Text>>(ServerContext&, Text)>;
+  using Collect = std::function<Task<Result<Text>>(ServerContext&, ServerReader<Text>&)>;
   using Chat =
       std::function<Task<Status>(ServerContext&, ServerReader<Text>&, ServerWriter<Text>&)>;
-  enum MethodIndex : std::size_t { unary, chat, huge, huge_stream };
-  static constexpr std::array<Method, 4> methods = {{
+  enum MethodIndex : std::size_t { unary, collect, chat, huge, huge_stream };
+  static constexpr std::array<Method, 5> methods = {{
       {"/test.Scripted/Unary", MethodKind::unary},
+      {"/test.Scripted/Collect", MethodKind::client_streaming},
       {"/test.Scripted/Chat", MethodKind::bidi_streaming},
       {"/test.Scripted/Huge", MethodKind::unary},
       {"/test.Scripted/HugeStream", MethodKind::server_streaming},
@@ -71,6 +73,9 @@ class ScriptedService final : public Service {
             "test.Scripted",
             {detail::unary_handler<ScriptedService, Text, Text, &ScriptedService::DoUnary>(
                  methods[unary]),
+             detail::
+                 client_streaming_handler<ScriptedService, Text, Text, &ScriptedService::DoCollect>(
+                     methods[collect]),
              detail::bidi_streaming_handler<ScriptedService, Text, Text, &ScriptedService::DoChat>(
                  methods[chat]),
              detail::unary_handler<ScriptedService, Text, HugeReply, &ScriptedService::Huge>(
@@ -82,12 +87,16 @@ class ScriptedService final : public Service {
                  methods[huge_stream])}) {}
 
   Unary on_unary;
+  Collect on_collect;
   Chat on_chat;
   Occasions stream_was_over;
 
  private:
   Task<Result<Text>> DoUnary(ServerContext& call, Text request) {
     return on_unary(call, std::move(request));
+  }
+  Task<Result<Text>> DoCollect(ServerContext& call, ServerReader<Text>& requests) {
+    return on_collect(call, requests);
   }
   Task<Status> DoChat(ServerContext& call,
                       ServerReader<Text>& requests,
@@ -210,6 +219,28 @@ TEST_F(HandlerTest, AnExceptionInAStreamEndsItAfterTheRepliesThatWereWritten) {
   EXPECT_FALSE(chat.read(reply));
   EXPECT_EQ(chat.finish().code(), StatusCode::unknown);
   EXPECT_TRUE(log_capture().take("the handler threw: in the stream"));
+}
+
+TEST_F(HandlerTest, OkWhereAReplyIsDueIsInternalAndTheLogNamesTheMethod) {
+  start();
+  service_.on_unary = [](ServerContext&, Text) -> Task<Result<Text>> { co_return Status(); };
+  service_.on_collect = [](ServerContext&, ServerReader<Text>&) -> Task<Result<Text>> {
+    co_return Status();
+  };
+  const std::string what = "the status OK was given where a value or an error was due";
+
+  const Status unary = call().status();
+  const Status collected =
+      client_.client_streaming<Text, Text>(ScriptedService::collect, CallOptions())
+          .finish()
+          .status();
+
+  EXPECT_EQ(unary, Status(StatusCode::internal, what));
+  EXPECT_EQ(collected, Status(StatusCode::internal, what));
+  for (const char* method : {"/test.Scripted/Unary: ", "/test.Scripted/Collect: "}) {
+    EXPECT_TRUE(log_capture().take(method + what)) << method;
+    EXPECT_TRUE(log_capture().take(what)) << "where the Result was made";
+  }
 }
 
 TEST_F(HandlerTest, OneThatWritesOnAnotherThreadIsToldWhatToDo) {
