@@ -2,6 +2,8 @@
 // Connections come, drain and go.
 #include "server/server_loop.hpp"
 
+#include "base/check.hpp"
+
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -27,7 +29,7 @@ ServerLoop::~ServerLoop() {
 }
 
 void ServerLoop::add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place) {
-  if (drain_ != Drain::no) return;
+  CHECK(drain_ == Drain::no && "ServerCore hands over before it drains");
   auto* const connection =
       new ServerConnection(*this, core(), *shared_, std::move(transport), std::move(place));
   connections_.push_back(*connection);

@@ -21,6 +21,7 @@ class ServerLoop final : public ServerConnection::Owner {
   ServerLoop& operator=(const ServerLoop&) = delete;
   ~ServerLoop();
 
+  /// REQUIRES: no drain has begun.
   void add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place);
   /// Ends every connection in good order, by force after the drain timeout.
   void begin_drain();

@@ -3,7 +3,6 @@
 #include "server/server_loop.hpp"
 
 #include "server/wrapper_service.hpp"
-#include "support/io.hpp"
 #include "support/session_peer.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -89,19 +88,6 @@ TEST_F(ServerLoopTest, WithoutConnectionsADrainIsOverAtOnce) {
   server_loop.begin_drain();
 
   EXPECT_EQ(drained, 1);
-}
-
-TEST_F(ServerLoopTest, AConnectionThatComesAfterTheDrainBeganIsClosed) {
-  EventLoop loop;
-  detail::ServerShared shared{ServerOptions()};
-  detail::ServerLoop server_loop(shared, loop, [] {});
-  server_loop.begin_drain();
-  Result<detail::SocketPair> pair = detail::make_socketpair();
-  ASSERT_TRUE(pair);
-
-  server_loop.add(std::move(pair->first), detail::ConnectionQuota::Place());
-
-  EXPECT_EQ(read_kind(*pair->second), IoResult::Kind::end_of_stream);
 }
 
 TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
