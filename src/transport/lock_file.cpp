@@ -2,7 +2,7 @@
 // Opening, locking and removing of lock files without a race.
 #include "transport/lock_file.hpp"
 
-#include "transport/dying_process.hpp"
+#include "transport/exiting_process.hpp"
 #include "transport/system_error.hpp"
 
 #include <sys/file.h>
@@ -63,6 +63,12 @@ Status busy(const std::string& subject, const std::string& path) {
   return Status::unavailable(std::move(message)).with_reason(StatusReason::address_in_use);
 }
 
+Status busy_until_exit(const std::string& subject, const std::string& path) {
+  std::string message = subject;
+  message.append(": address in use: the process that holds ").append(path).append(" is exiting");
+  return Status::unavailable(std::move(message)).with_reason(StatusReason::server_stopping);
+}
+
 Status cannot_open(int directory,
                    const std::string& name,
                    const std::string& subject,
@@ -87,8 +93,9 @@ Status not_a_plain_file(const std::string& subject, const std::string& path) {
 Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
                                                     std::string name,
                                                     const std::string& subject,
-                                                    const std::string& path) {
-  detail::DyingHolderWait wait;
+                                                    const std::string& path,
+                                                    Duration longest_wait) {
+  ExitWait exit(longest_wait);
   for (int round = 0; round < max_rounds;) {
     UniqueFd fd = open_or_create(directory, name);
     if (!fd) return cannot_open(directory, name, subject, path);
@@ -100,8 +107,10 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
       if (errno != EWOULDBLOCK) {
         return listen_status(subject, "flock " + path, errno);
       }
-      if (!wait.wait_for(holder_of(fd.get()))) return busy(subject, path);
-      continue;
+      const pid_t holder = holder_of(fd.get());
+      if (exit.wait_for(holder)) continue;
+      if (process_state(holder) == ProcessState::exits) return busy_until_exit(subject, path);
+      return busy(subject, path);
     }
     const FileId locked = file_id(status);
     if (file_id_at(directory, name) == locked) {

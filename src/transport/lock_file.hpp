@@ -2,6 +2,7 @@
 // LockFile: a file whose lock only one process holds.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/fork_mark.hpp"
 #include "base/unshared_fd.hpp"
 #include "transport/file_id.hpp"
@@ -17,18 +18,20 @@ namespace nearcall::inline v0::detail {
 ///
 /// The kernel releases the lock when the process dies, so a file left behind locks nobody out;
 /// no forked child shares it. The file has mode 0600, and says in it who holds it (a pid), so that
-/// an acquirer can wait for a holder that was killed this moment, up to 2 s, and for no other.
+/// an acquirer can wait for a holder that was killed this moment, and for no other.
 /// The holder removes the file when it is done. So an acquirer may lock a file that has just lost
 /// its name; it looks at the name again under the lock, and starts over if that leads elsewhere.
 /// Thread safety: none.
 class LockFile {
  public:
-  /// Takes the lock; UNAVAILABLE if another holds it. `directory` is a descriptor that outlives the
-  /// lock; `subject` and `path` are for messages.
+  /// Takes the lock. UNAVAILABLE if another holds it; with StatusReason::server_stopping if that
+  /// one still exits after `longest_wait`, for which it sleeps. `directory` is a descriptor that
+  /// outlives the lock; `subject` and `path` are for messages.
   static Result<std::unique_ptr<LockFile>> acquire(int directory,
                                                    std::string name,
                                                    const std::string& subject,
-                                                   const std::string& path);
+                                                   const std::string& path,
+                                                   Duration longest_wait);
   /// Removes the file and releases the lock. In a forked child it only closes its copy: the parent
   /// holds on.
   ~LockFile();

@@ -3,7 +3,7 @@
 #include "transport/socket_file.hpp"
 
 #include "base/log.hpp"
-#include "transport/dying_process.hpp"
+#include "transport/exiting_process.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/system_error.hpp"
@@ -21,6 +21,8 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::size_t max_path = sizeof(sockaddr_un::sun_path) - 1;
+/// What a server that starts waits for another that exits.
+constexpr Duration longest_exit = std::chrono::seconds(2);
 
 std::string_view kind_of(mode_t mode) noexcept {
   switch (mode & S_IFMT) {
@@ -115,7 +117,7 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
                                                        const ListenOptions& options) {
   std::unique_ptr<SocketFile> file(new SocketFile(path));
   if (auto opened = file->open_directory(); !opened) return std::move(opened).error();
-  if (auto locked = file->lock(); !locked) return std::move(locked).error();
+  if (auto locked = file->lock(longest_exit); !locked) return std::move(locked).error();
   auto stale = file->find_stale_socket();
   if (!stale) return std::move(stale).error();
   if (auto bound = file->bind_temporary(socket); !bound) return std::move(bound).error();
@@ -155,8 +157,9 @@ void SocketFile::warn_of_writable_directory() const {
       ", so they can take or replace this name; use one of your own, such as $XDG_RUNTIME_DIR");
 }
 
-Result<void> SocketFile::lock() {
-  auto lock = LockFile::acquire(directory_.get(), lock_name(name_), subject_, path_ + ".lock");
+Result<void> SocketFile::lock(Duration longest_wait) {
+  auto lock = LockFile::acquire(directory_.get(), lock_name(name_), subject_, path_ + ".lock",
+                                longest_wait);
   if (!lock) return Failure{std::move(lock).error()};
   lock_ = std::move(*lock);
   return {};
@@ -180,7 +183,7 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
 
 Result<void> SocketFile::probe(uid_t owner) const {
   const SocketAddress address = SocketAddress::unix_path(path_);
-  detail::DyingHolderWait wait;
+  ExitWait exit(longest_exit);
   pid_t server = 0;
   int reason = 0;
   do {
@@ -188,7 +191,7 @@ Result<void> SocketFile::probe(uid_t owner) const {
     if (!client) return failure(errno, "socket");
     reason = ::connect(client.get(), address.get(), address.size()) == 0 ? 0 : errno;
     server = peer_identity(client.get(), {}).pid();
-  } while (reason == 0 && wait.wait_for(server));
+  } while (reason == 0 && exit.wait_for(server));
   if (reason == 0 || reason == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
     return Failure{Status::unavailable(subject_ + ": address in use: a server listens there")
                        .with_reason(StatusReason::address_in_use)};
@@ -296,7 +299,7 @@ Result<bool> SocketFile::check() {
 Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
   if (auto opened = open_directory_again(); !opened) return std::move(opened).error();
   if (!has_lock()) {
-    const Result<void> locked = lock();
+    const Result<void> locked = lock(/*longest_wait=*/{});
     if (locked.status().reason() == StatusReason::address_in_use)
       return has_successor(path_ + ".lock");
     if (!locked) return locked.error();

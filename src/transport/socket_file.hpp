@@ -45,7 +45,8 @@ class SocketFile {
   /// restore() what is missing. ABORTED: somebody else has the path, or the lock.
   Result<bool> check();
   /// Takes again what is missing. If that is the path, `socket` (as in create()) listens there from
-  /// now on: true.
+  /// now on: true. Does not wait, as it is for the thread of a loop; UNAVAILABLE where a process
+  /// that exits still has the lock.
   Result<bool> restore(int socket, const ListenOptions& options);
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
@@ -56,7 +57,7 @@ class SocketFile {
   Result<void> open_directory();
   Result<void> open_directory_again();
   void warn_of_writable_directory() const;
-  Result<void> lock();
+  Result<void> lock(Duration longest_wait);
   bool has_lock() const noexcept { return lock_ != nullptr && lock_->is_in_place(); }
   /// The stale socket in the way, held so that its number stays its own; none if the name is free.
   Result<UniqueFd> find_stale_socket() const;

@@ -41,6 +41,13 @@ void ChildProcess::kill() {
   wait();
 }
 
+Zombie::Zombie() : child_([] { return 0; }) {
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(child_.pid());
+  while (::waitid(P_PID, id, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
+}
+
 ProcessSignal::ProcessSignal() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {

@@ -31,6 +31,17 @@ class ChildProcess {
   pid_t pid_;
 };
 
+/// A child that has ended, and that nobody has asked about yet: it exits until it is reaped.
+class Zombie {
+ public:
+  Zombie();
+  pid_t pid() const noexcept { return child_.pid(); }
+  void reap() { child_.wait(); }
+
+ private:
+  ChildProcess child_;
+};
+
 /// Lets one process wait for another: made before the fork, raised on one side, awaited on the
 /// other. A side that dies wakes the other up as well (with false).
 class ProcessSignal {

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -25,8 +26,9 @@ using testing::HasSubstr;
 
 class LockFileTest : public testing::Test {
  protected:
-  Result<std::unique_ptr<LockFile>> acquire() {
-    return LockFile::acquire(fd_.get(), "x.lock", "unix:x", directory_.file("x.lock"));
+  Result<std::unique_ptr<LockFile>> acquire(Duration longest_wait = std::chrono::seconds(2)) {
+    return LockFile::acquire(fd_.get(), "x.lock", "unix:x", directory_.file("x.lock"),
+                             longest_wait);
   }
   bool exists() const { return std::filesystem::exists(directory_.file("x.lock")); }
 
@@ -110,6 +112,21 @@ TEST_F(LockFileTest, IsTakenFromAHolderThatWasKilledThisMoment) {
     const auto lock = acquire();
     ASSERT_TRUE(lock) << i << ": " << lock.status().message();
   }
+}
+
+TEST_F(LockFileTest, OfAHolderThatStillExitsIsRefusedWithThatReason) {
+  const auto first = acquire();
+  ASSERT_TRUE(first);
+  const test::Zombie zombie;
+  std::ofstream(directory_.file("x.lock")) << zombie.pid();
+
+  const auto second = acquire(/*longest_wait=*/{});
+
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), StatusCode::unavailable);
+  EXPECT_EQ(second.error().reason(), StatusReason::server_stopping);
+  EXPECT_EQ(second.error().message(), "unix:x: address in use: the process that holds " +
+                                          directory_.file("x.lock") + " is exiting");
 }
 
 TEST_F(LockFileTest, FileCanBeOpenedAgainWhateverTheUmaskWas) {

@@ -15,8 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace nearcall::inline v0::detail {
@@ -198,11 +200,35 @@ TEST_F(UnixListenerTest, LockThatASuccessorHasIsLeftToItAndTheNameToo) {
   ASSERT_EQ(::unlink(path_.c_str()), 0);
   ASSERT_EQ(::unlink((path_ + ".lock").c_str()), 0);
   const UniqueFd folder(::open(directory_.path().c_str(), O_PATH | O_CLOEXEC));
-  const auto lock = LockFile::acquire(folder.get(), "x.sock.lock", "test", "x.sock.lock");
+  const auto lock = LockFile::acquire(folder.get(), "x.sock.lock", "test", "x.sock.lock", {});
   ASSERT_TRUE(lock);
 
   EXPECT_EQ(listener_.check_name().status().code(), StatusCode::aborted);
   EXPECT_FALSE(test::status_of(path_));
+}
+
+TEST_F(UnixListenerTest, LockOfAServerThatExitsIsTakenByALaterLookAndNotWaitedFor) {
+  ASSERT_TRUE(listener_.bind());
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  ASSERT_EQ(::unlink((path_ + ".lock").c_str()), 0);
+  const UniqueFd folder(::open(directory_.path().c_str(), O_PATH | O_CLOEXEC));
+  auto lock = LockFile::acquire(folder.get(), "x.sock.lock", "test", "x.sock.lock", {});
+  ASSERT_TRUE(lock);
+  const test::Zombie exiting;
+  std::ofstream(path_ + ".lock") << exiting.pid();
+
+  const TimePoint before = SteadyClock::now();
+  const Result<bool> first_look = listener_.check_name();
+  EXPECT_LT(SteadyClock::now() - before, std::chrono::seconds(1));
+  lock->reset();
+  const Result<bool> next_look = listener_.check_name();
+
+  EXPECT_EQ(first_look.status().code(), StatusCode::unavailable);
+  EXPECT_THAT(first_look.status().message(), HasSubstr("is exiting"));
+  ASSERT_TRUE(next_look) << next_look.error().to_string();
+  EXPECT_TRUE(*next_look);
+  EXPECT_TRUE(log_capture().take("it is there again"));
+  EXPECT_TRUE(test::connected_to(path_));
 }
 
 TEST_F(UnixListenerTest, NameOfAServerWithoutALockIsLeftToIt) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What /proc tells of a process that ends.
-#include "transport/dying_process.hpp"
+// What /proc tells of a process that exits.
+#include "transport/exiting_process.hpp"
 
 #include "base/unique_fd.hpp"
 
@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration between_tries = 1ms;
-constexpr Duration longest_wait = 2s;
 
 /// The file of /proc, empty if there is none.
 std::string read_file(const std::string& path) {
@@ -63,22 +63,22 @@ bool is_killed(std::string_view status) noexcept {
 
 }  // namespace
 
-ProcessFate fate_of(pid_t process) noexcept {
-  if (process <= 0) return ProcessFate::lives;
-  if (::kill(process, 0) != 0 && errno == ESRCH) return ProcessFate::gone;
+ProcessState process_state(pid_t process) noexcept {
+  if (process <= 0) return ProcessState::runs;
+  if (::kill(process, 0) != 0 && errno == ESRCH) return ProcessState::gone;
   const std::string folder = "/proc/" + std::to_string(process);
-  const bool dies =
+  const bool exits =
       is_exiting(read_file(folder + "/stat")) || is_killed(read_file(folder + "/status"));
-  return dies ? ProcessFate::dies : ProcessFate::lives;
+  return exits ? ProcessState::exits : ProcessState::runs;
 }
 
-bool DyingHolderWait::wait_for(pid_t holder) noexcept {
-  const ProcessFate fate = fate_of(holder);
-  if (fate == ProcessFate::lives) return false;
+bool ExitWait::wait_for(pid_t holder) noexcept {
+  const ProcessState state = process_state(holder);
+  if (state == ProcessState::runs) return false;
   // Once it has gone it holds nothing: if the next try fails too, somebody else is in the way.
-  if (fate == ProcessFate::gone && std::exchange(was_gone_, true)) return false;
+  if (state == ProcessState::gone) return !std::exchange(was_gone_, true);
   const TimePoint now = SteadyClock::now();
-  if (deadline_ == no_deadline) deadline_ = now + longest_wait;
+  if (deadline_ == no_deadline) deadline_ = now + longest_;
   if (now >= deadline_) return false;
   std::this_thread::sleep_for(between_tries);
   return true;
