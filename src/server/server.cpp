@@ -34,7 +34,8 @@ Server::~Server() = default;
 
 Server& Server::add_service(Service& service) {
   if (core_->is_started()) {
-    detail::fail_precondition("Server::add_service(): the server has started; add services before");
+    detail::fail_precondition(
+        "Server::add_service(): the server has started; add services before start() or run()");
   }
   core_->shared().registry().add(service);
   return *this;
@@ -42,7 +43,8 @@ Server& Server::add_service(Service& service) {
 
 Server& Server::add_service(std::shared_ptr<Service> service) {
   if (service == nullptr) {
-    detail::fail_precondition("Server::add_service(): the pointer to the service is null");
+    detail::fail_precondition(
+        "Server::add_service(): the pointer to the service is null; pass one to a service");
   }
   add_service(*service);
   core_->shared().registry().keep(std::move(service));
@@ -57,7 +59,8 @@ Result<void> Server::try_listen(std::string_view target, const ListenOptions& op
 
 Result<void> Server::try_listen(std::unique_ptr<Listener> listener, const ListenOptions& options) {
   if (listener == nullptr) {
-    detail::fail_precondition("Server::listen(): the pointer to the listener is null");
+    detail::fail_precondition(
+        "Server::listen(): the pointer to the listener is null; pass one to a listener");
   }
   const PeerPolicy& policy = options.policy();
   if (policy.needs_socket_file()) {
@@ -97,7 +100,9 @@ int Server::run() {
     detail::fail_precondition(
         "Server::run(): the server was made with an EventLoop; call start(), and run that loop");
   }
-  Status ready = check_start(*core_, "Server::run(): the server has started already");
+  Status ready = check_start(
+      *core_,
+      "Server::run(): the server has started already; call run() once, and no start() before it");
   Result<void> served = ready.ok() ? core_->run() : Failure{std::move(ready)};
   if (served) return 0;
   detail::log(LogLevel::error, served.error().to_string());
@@ -105,7 +110,9 @@ int Server::run() {
 }
 
 Result<void> Server::start() {
-  Status ready = check_start(*core_, "Server::start(): the server has started already");
+  Status ready = check_start(*core_,
+                             "Server::start(): the server has started already; call start() once, "
+                             "and make another server to serve again");
   if (!ready.ok()) return Failure{std::move(ready)};
   return core_->start();
 }

@@ -37,7 +37,9 @@ ServerCore::~ServerCore() {
 }
 
 Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy policy) {
-  if (is_started()) fail_precondition("Server::listen(): the server has started; listen before");
+  if (is_started())
+    fail_precondition(
+        "Server::listen(): the server has started; call listen() before start() or run()");
   // A name that is seen is a server that can be told to stop.
   if (has_own_threads() && !signals_) signals_.emplace();
   if (Result<void> bound = listener->bind(); !bound) {

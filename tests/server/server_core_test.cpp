@@ -148,27 +148,6 @@ TEST_F(ServerCoreTest, AServerThatListensNowhereDoesNotStart) {
   EXPECT_TRUE(log_capture().take("listens nowhere"));
 }
 
-TEST_F(ServerCoreTest, SaysWhatToDoInsteadOfAMisuse) {
-  EventLoop loop;
-  Server on_loop(loop);
-  EXPECT_DEATH(on_loop.run(), "call start\\(\\), and run that loop");
-  EXPECT_DEATH(on_loop.wait(), "co_await stopped\\(\\)");
-  EXPECT_DEATH(on_loop.add_service(std::unique_ptr<WrapperService>()), "the service is null");
-  EXPECT_DEATH(on_loop.listen(std::unique_ptr<Listener>()), "the listener is null");
-}
-
-TEST_F(ServerCoreTest, SaysWhatComesBeforeTheStart) {
-  EventLoop loop;
-  Server server(loop);
-  server.listen(target());
-  ASSERT_TRUE(server.start());
-  WrapperService service;
-
-  EXPECT_DEATH(server.add_service(service), "has started; add services before");
-  EXPECT_DEATH(server.listen(target()), "has started; listen before");
-  EXPECT_DEATH(static_cast<void>(server.start()), "the server has started already");
-}
-
 TEST_F(ServerCoreTest, KeepsAServiceThatItIsGivenAndNamesIt) {
   Server server;
   server.add_service(std::make_unique<WrapperService>());

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: a listener of the user's own, under the same rule of who may connect as ours.
+#include "server/server_fixture.hpp"
+
+#include <nearcall/transport.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace nearcall::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// Takes connections as a Unix listener does, and says what it is told to of credentials.
+class UserListener final : public Listener {
+ public:
+  UserListener(const std::string& target, bool knows_credentials)
+      : inner_(*make_listener(target)), knows_credentials_(knows_credentials) {}
+
+  Result<void> bind() override { return inner_->bind(); }
+  Result<std::unique_ptr<Transport>> try_accept() override { return inner_->try_accept(); }
+  WaitAdvice prepare_wait() override { return inner_->prepare_wait(); }
+  void unbind() noexcept override { inner_->unbind(); }
+  std::string address() const override { return "user's"; }
+  bool knows_credentials() const noexcept override { return knows_credentials_; }
+
+ private:
+  const std::unique_ptr<Listener> inner_;
+  const bool knows_credentials_;
+};
+
+class UserListenerTest : public ServerTest {
+ protected:
+  std::unique_ptr<Listener> listener(bool knows_credentials) const {
+    return std::make_unique<UserListener>(target(), knows_credentials);
+  }
+  /// Expects that a server that listens on it with `policy` is reached.
+  void expect_served(std::unique_ptr<Listener> listener, const ListenOptions& options) {
+    Server server;
+    server.add_service(service_);
+    const Result<void> listening = server.try_listen(std::move(listener), options);
+    ASSERT_TRUE(listening) << listening.error().to_string();
+    ASSERT_TRUE(server.start());
+
+    const Result<Text> reply = echo_over(target());
+
+    EXPECT_TRUE(reply) << reply.error().to_string();
+  }
+  /// Expects FAILED_PRECONDITION that says `why`, and that nobody can connect.
+  void expect_refused(std::unique_ptr<Listener> listener,
+                      const ListenOptions& options,
+                      const std::string& why) {
+    Server server;
+
+    const Result<void> listening = server.try_listen(std::move(listener), options);
+
+    ASSERT_FALSE(listening);
+    EXPECT_EQ(listening.error().code(), StatusCode::failed_precondition);
+    EXPECT_THAT(listening.error().message(), HasSubstr("user's"));
+    EXPECT_THAT(listening.error().message(), HasSubstr(why));
+    EXPECT_FALSE(exists(folder_.file("s")));
+    EXPECT_TRUE(server.addresses().empty());
+  }
+};
+
+TEST_F(UserListenerTest, WithoutCredentialsItIsRefusedUntilSomebodySaysAnyone) {
+  expect_refused(listener(/*knows_credentials=*/false), ListenOptions(), "untrusted::anyone()");
+
+  expect_served(listener(/*knows_credentials=*/false), untrusted::anyone());
+}
+
+TEST_F(UserListenerTest, WithCredentialsItIsServedUnderTheDefaultPolicy) {
+  expect_served(listener(/*knows_credentials=*/true), ListenOptions());
+}
+
+TEST_F(UserListenerTest, HasNoFileModeToGoBy) {
+  for (const bool knows_credentials : {false, true}) {
+    expect_refused(listener(knows_credentials), PeerPolicy::by_file_mode(),
+                   "PeerPolicy::by_file_mode() is for unix: targets");
+  }
+}
+
+TEST_F(UserListenerTest, ARefusalIsWhatStartReports) {
+  Server server;
+  server.listen(listener(/*knows_credentials=*/false));
+
+  EXPECT_THAT(server.start().status().message(), HasSubstr("untrusted::anyone()"));
+}
+
+}  // namespace
+}  // namespace nearcall::test
