@@ -174,7 +174,9 @@ class Server {
   std::vector<std::string> services() const;
 
   /// Listens on a target (Endpoint::parse()); clients can connect from now on, and are served once
-  /// the server runs. What goes wrong is reported by run() or start().
+  /// the server runs. What goes wrong is reported by run() or start(). Without a loop of the user's
+  /// it keeps the first SIGINT or SIGTERM from now on, for run(): start() raises it again, and so
+  /// does the destructor; a second one ends the program.
   Server& listen(std::string_view target, const ListenOptions& options = ListenOptions());
   /// Takes connections from a listener of the user's own, under the same rule of who may connect
   /// as from ours. Of the options only the policy counts.
@@ -194,9 +196,9 @@ class Server {
 
   /// Serves on the calling thread (and threads() − 1 more) until SIGINT, SIGTERM or stop(), then
   /// drains. Returns what main() should: 0, or 1 after logging the error of listen() or start().
-  /// Only run() takes signals, and those that came since listen(), when the server could be seen;
-  /// start() gives them back. Those that the program handles itself are left to it. REQUIRES: made
-  /// without a loop, and not started.
+  /// Only run() acts on signals, on one that listen() kept too: the first drains, the second
+  /// cancels the calls, a third ends the program. Those that the program handles itself are left to
+  /// it. REQUIRES: made without a loop, and not started.
   int run();
 
   /// Begins to serve: on the loop, or without one on threads() new threads. Reports the first error

@@ -109,6 +109,9 @@ class ServerCore final : public ListenPort::Owner {
   ServerShared shared_;
   EventLoop* const given_loop_;
   Status first_error_;
+  /// From the first listen() of a server with threads of its own until start() or the end of run().
+  /// It goes after the listeners, as it may end the program.
+  std::optional<SignalWatch> signals_;
   std::vector<Listening> listening_;
   /// The process that listens, from the first listen() on.
   std::optional<ForkMark> listens_in_;
@@ -123,8 +126,6 @@ class ServerCore final : public ListenPort::Owner {
   /// Guarded by mutex_: stop() may come at any time, and moves it.
   enum class Course : std::uint8_t { idle, begun, stopped_while_idle, draining };
   Course course_ = Course::idle;
-  /// From the first listen() of a server with threads of its own until start() or the end of run().
-  std::optional<SignalWatch> signals_;
   bool was_signalled_ = false;
   std::stop_source stopped_;
   /// What is posted to a loop does nothing once the core is gone.

@@ -169,6 +169,58 @@ TEST_P(ServerSignalTest, IsTheProgramsOwnBusinessOnceItStartsWithoutRun) {
   }
 }
 
+TEST_P(ServerSignalTest, IsKeptFromListenOnAndComesBackWhenTheServerGoesUnused) {
+  ProcessSignal kept;
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    {
+      Server server;
+      server.listen(target());
+      ::raise(GetParam());
+      kept.raise();
+    }
+    return 0;
+  });
+  kept.leave_raising_to_others();
+
+  EXPECT_TRUE(kept.wait());
+  EXPECT_EQ(child.wait(), 128 + GetParam());
+  EXPECT_FALSE(exists(folder_.file("s")));
+}
+
+TEST_P(ServerSignalTest, ASecondOneEndsAProgramThatListensAndDoesNotRun) {
+  ProcessSignal kept;
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    Server server;
+    server.listen(target());
+    ::raise(GetParam());
+    kept.raise();
+    ::raise(GetParam());
+    return 0;
+  });
+  kept.leave_raising_to_others();
+
+  EXPECT_TRUE(kept.wait());
+  EXPECT_EQ(child.wait(), 128 + GetParam());
+}
+
+TEST_P(ServerSignalTest, IsNotTakenByAServerOnALoopOfTheCallers) {
+  ChildProcess child([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    EventLoop loop;
+    Server server(loop);
+    server.listen(target());
+    ::raise(GetParam());
+    return 0;
+  });
+
+  EXPECT_EQ(child.wait(), 128 + GetParam());
+}
+
 TEST_P(ServerSignalTest, EndsTheProgramAfterAListenThatFailed) {
   ChildProcess child([&] {
     ::signal(SIGINT, SIG_DFL);
