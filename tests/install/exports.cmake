@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A shared library exports what the public headers declare, and nothing of the layers below.
+# A shared library exports what the public headers declare, and nothing of the layers below; its SONAME
+# has the version's first two numbers.
 #   cmake -DNM=nm -DLIBRARY=libnearcall.so -P exports.cmake
 execute_process(COMMAND "${NM}" -DC --defined-only "${LIBRARY}"
   RESULT_VARIABLE failed OUTPUT_VARIABLE symbols)
@@ -14,4 +15,13 @@ endforeach()
 string(REGEX MATCHALL "[0-9a-f]+ [A-Za-z] nearcall::(v0::)?(http2|grpc|detail::(check_failed|Pump))[^\n]*" private "${symbols}")
 if(private)
   message(FATAL_ERROR "${LIBRARY} exports what is private: ${private}")
+endif()
+
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../include/nearcall/version.hpp" version REGEX "version_string")
+string(REGEX MATCH "[0-9]+\\.[0-9]+" version "${version}")
+find_program(READELF readelf REQUIRED)
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env LC_ALL=C "${READELF}" -d "${LIBRARY}" OUTPUT_VARIABLE dynamic)
+string(FIND "${dynamic}" "soname: [libnearcall.so.${version}]" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "${LIBRARY} has not the SONAME libnearcall.so.${version}: ${dynamic}")
 endif()
