@@ -554,6 +554,24 @@ TEST(Limits, SettingsTimeout) {
   });
 }
 
+TEST(Limits, ASilentServersTimeBeginsAnewWhenThereIsSomethingToAskOfIt) {
+  using namespace std::chrono_literals;
+  const auto begin_to_use = [](ScriptedPeer& peer) {
+    peer.hears();
+    peer.pass(limits.handshake_timeout - 1ns);
+    peer.session().restart_clock(peer.now());
+  };
+  const auto open_the_first_stream = [](ScriptedPeer& peer) {
+    peer.hears();
+    peer.pass(limits.handshake_timeout - 1ns);
+    peer.session().open_stream(test::request_head(), {}, false, nullptr);
+    peer.hears();
+  };
+
+  expect_end_after(Role::client, limits.handshake_timeout, begin_to_use);
+  expect_end_after(Role::client, limits.handshake_timeout, open_the_first_stream);
+}
+
 TEST(Limits, StallTimeout) {
   for (const Role role : {Role::client, Role::server}) {
     expect_end_after(role, limits.stall_timeout, [role](ScriptedPeer& peer) {
