@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A transport that wakes only announced sleepers, under both drivers, spinning and parking.
 #include "integration/both_drivers.hpp"
-#include "support/announced_ring.hpp"
+#include "support/link.hpp"
 #include "support/queue_listener.hpp"
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Small enough for a writer to wait too.
-constexpr std::size_t ring_capacity = 2048;
+constexpr std::size_t link_capacity = 2048;
 constexpr Conversation plan{/*rounds=*/500, /*big_size=*/100'000, /*replies=*/300, /*bound=*/20s};
 
 class AnnouncedTransportTest : public testing::Test {
@@ -32,17 +32,16 @@ class AnnouncedTransportTest : public testing::Test {
     host.wait();
   }
   Task<Result<std::unique_ptr<Transport>>> connect() {
-    requests_ = std::make_shared<AnnouncedRing>(ring_capacity);
-    replies_ = std::make_shared<AnnouncedRing>(ring_capacity);
-    queue_->push(std::make_unique<AnnouncedTransport>(requests_, replies_));
-    co_return std::make_unique<AnnouncedTransport>(replies_, requests_);
+    link_ = std::make_shared<Link>(Link::Manner::announced, link_capacity);
+    TransportPair ends = Link::ends(link_);
+    queue_->push(std::move(ends.second));
+    co_return std::move(ends.first);
   }
 
   LogCapture log_;
   EchoService service_;
   std::shared_ptr<ConnectionQueue> queue_ = std::make_shared<ConnectionQueue>();
-  std::shared_ptr<AnnouncedRing> requests_;
-  std::shared_ptr<AnnouncedRing> replies_;
+  std::shared_ptr<Link> link_;
 };
 
 class AnnouncedTransport : public AnnouncedTransportTest,
@@ -58,7 +57,7 @@ TEST_P(AnnouncedTransport, BothSidesSleepAndNoWakeUpIsMissed) {
   // machine it may be quicker each time.
   for (int tries = 0; tries < 20; ++tries) {
     run(GetParam(), SpinPolicy::off(), SpinPolicy::off());
-    if (requests_->wakes(Interest::read) > 0 && replies_->wakes(Interest::read) > 0) return;
+    if (link_->wakes(0, Interest::read) > 0 && link_->wakes(1, Interest::read) > 0) return;
   }
   FAIL() << "one side never slept";
 }
@@ -71,10 +70,10 @@ TEST_F(AnnouncedTransportTest, AWriterThatSleepsIsWokenByTheReader) {
                   ChannelOptions().spin(SpinPolicy::off()).connector([this](const ConnectContext&) {
                     return connect();
                   }));
-  const std::string payload(ring_capacity / 8, 'x');
+  const std::string payload(link_capacity / 8, 'x');
 
   auto call = Echo::Client(channel).Expand(request_of(payload, 100), CallOptions().timeout(20s));
-  EXPECT_TRUE(replies_->reaches_sleeps(Interest::write, 1)) << "nobody reads, and it did not wait";
+  EXPECT_TRUE(link_->reaches_sleeps(1, Interest::write, 1)) << "nobody reads, and it did not wait";
   int seen = 0;
   while (call.read())
     ++seen;

@@ -49,8 +49,7 @@ bool Attack::say(std::string_view bytes) {
     if (result.kind() == IoResult::Kind::failed) return false;
     if (result.kind() != IoResult::Kind::bytes) {  // we read no more before the peer does
       hear();
-      link_->deliver(0, link_->on_its_way(0));
-      link_->deliver(1, link_->on_its_way(1));
+      link_->deliver_all();
       loop_.poll();
       time_ += 1s;
       if (++waits < 200) continue;
@@ -59,8 +58,7 @@ bool Attack::say(std::string_view bytes) {
     }
     waits = 0;
     bytes.remove_prefix(result.count());
-    link_->deliver(0, link_->on_its_way(0));
-    link_->deliver(1, link_->on_its_way(1));
+    link_->deliver_all();
     loop_.poll();
     expect_little_memory(most_memory_attacked);
   }
@@ -115,7 +113,7 @@ int AttackOnServer::run(int steps) {
 
 Task<void> AttackOnServer::call_honestly() {
   const std::shared_ptr<ConnectionQueue> queue = queue_;
-  auto link = std::make_shared<Link>(std::size_t{64} * 1024);
+  auto link = std::make_shared<Link>(Link::Manner::by_hand, std::size_t{64} * 1024);
   link_ = link;
   auto ends = Link::ends(link);
   queue->push(std::move(ends.second));
@@ -140,8 +138,7 @@ void AttackOnServer::finish() {
   spawn(loop_, call_honestly());
   const auto go_on = [this] {
     loop_.poll();
-    link_->deliver(0, link_->on_its_way(0));
-    link_->deliver(1, link_->on_its_way(1));
+    link_->deliver_all();
   };
   for (int round = 0; round < 200 && !is_served_; ++round)
     go_on();

@@ -4,8 +4,8 @@
 
 #include "simulation/choices.hpp"
 #include "simulation/hostile_peer.hpp"
-#include "simulation/link.hpp"
 #include "simulation/service.hpp"
+#include "support/link.hpp"
 #include "support/log_capture.hpp"
 #include "support/manual_loop.hpp"
 #include "support/queue_listener.hpp"
@@ -36,7 +36,8 @@ class Attack : protected ManualLoop {
 
   Choices& choices_;
   LogCapture log_;
-  std::shared_ptr<Link> link_ = std::make_shared<Link>(std::size_t{64} * 1024);
+  std::shared_ptr<Link> link_ =
+      std::make_shared<Link>(Link::Manner::by_hand, std::size_t{64} * 1024);
   std::unique_ptr<Transport> ours_;
   std::unique_ptr<Transport> theirs_;
   std::size_t memory_before_ = 0;

@@ -70,7 +70,7 @@ Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext cont
   }
   const bool is_narrow = !is_healed_ && choices_.one_in(4);
   const std::size_t capacity = is_narrow ? choices_.between(1, 64) : wide;
-  auto link = std::make_shared<Link>(capacity);
+  auto link = std::make_shared<Link>(Link::Manner::by_hand, capacity);
   auto ends = Link::ends(link);
   links_.push_back(std::move(link));
   queue_->push(std::move(ends.second));
@@ -156,8 +156,7 @@ void Simulation::deliver_some() {
 
 void Simulation::deliver_all() {
   for (const std::shared_ptr<Link>& link : links_) {
-    link->deliver(0, link->on_its_way(0));
-    link->deliver(1, link->on_its_way(1));
+    link->deliver_all();
   }
 }
 

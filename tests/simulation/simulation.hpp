@@ -3,8 +3,8 @@
 #pragma once
 
 #include "simulation/choices.hpp"
-#include "simulation/link.hpp"
 #include "simulation/service.hpp"
+#include "support/link.hpp"
 #include "support/log_capture.hpp"
 #include "support/manual_loop.hpp"
 #include "support/queue_listener.hpp"

@@ -3,10 +3,10 @@
 #include "support/transport_kinds.hpp"
 
 #include "base/check.hpp"
-#include "support/crossed_pipe.hpp"
 #include "support/fragmenting_transport.hpp"
 #include "support/handshaking_transport.hpp"
 #include "support/io.hpp"
+#include "support/link.hpp"
 #include "support/passing_transport.hpp"
 #include "support/scattered_transport.hpp"
 #include "support/spurious_transport.hpp"
@@ -36,6 +36,11 @@ TransportPair pipe_of(std::size_t capacity) {
 
 TransportPair pipe() {
   return pipe_of(std::size_t{64} * 1024);
+}
+
+template <Link::Manner manner>
+TransportPair link() {
+  return Link::ends(std::make_shared<Link>(manner, std::size_t{64} * 1024));
 }
 
 TransportPair tcp() {
@@ -97,7 +102,8 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},
       {.name = "FragmentedPipe", .make = decorated<FragmentingTransport, pipe>},
-      {.name = "CrossedPipe", .make = [] { return make_crossed_pipe(std::size_t{64} * 1024); }},
+      {.name = "CrossedLink", .make = link<Link::Manner::crossed>},
+      {.name = "AnnouncedLink", .make = link<Link::Manner::announced>},
       {.name = "ScatteredSocket", .make = decorated<ScatteredTransport, sockets>},
       {.name = "HandshakingSocket", .make = decorated<ThreeSteps, sockets>},
       {.name = "PassingSocket", .make = decorated<PassingTransport, sockets>},
