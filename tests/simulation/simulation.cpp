@@ -8,6 +8,7 @@
 #include <nearcall/wait.hpp>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +21,9 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t most_running_calls = 24;
 constexpr std::size_t wide = std::size_t{64} * 1024;
+constexpr int client_count = 3;
+constexpr std::size_t most_servers = 4;
+constexpr std::chrono::seconds drain_timeout = 2s;
 /// What the budgets below allow for all links together, with room for what calls themselves need.
 constexpr std::size_t most_memory = std::size_t{2} * 1024 * 1024;
 
@@ -32,28 +36,59 @@ ConnectionLimits small_limits() {
   return limits;
 }
 
+/// The end that a server gets, with the user who is on the other side.
+class EndOfUser final : public ForwardingTransport {
+ public:
+  EndOfUser(std::unique_ptr<Transport> inner, uid_t uid)
+      : ForwardingTransport(std::move(inner)), peer_("link:", uid, /*gid=*/1, /*pid=*/1) {}
+
+  const PeerIdentity& peer() const noexcept override { return peer_; }
+
+ private:
+  const PeerIdentity peer_;
+};
+
 }  // namespace
 
-Simulation::Simulation(Choices& choices) : ManualLoop(far_ahead), choices_(choices) {
+Simulation::Simulation(Choices& choices)
+    : ManualLoop(far_ahead),
+      choices_(choices),
+      max_connections_(choices.one_in(2) ? client_count - 1 : 1024),
+      has_strangers_(choices.one_in(2)) {
   log_.allow("");
   memory_before_ = live_memory();
-  server_.emplace(loop_, ServerOptions().limits(small_limits()).drain_timeout(2s));
-  server_->add_service(service_);
-  server_->listen(std::make_unique<QueueListener>(queue_), untrusted::anyone());
-  EXPECT_TRUE(server_->start().ok());
-  ChannelOptions options;
-  options.limits(small_limits());
-  options.connect_timeout(3s);
-  options.connector([this](ConnectContext context) { return connect(std::move(context)); });
-  channel_.emplace("http://localhost", std::move(options));
-  stub_.emplace(*channel_, SimulatedService::methods);
+  start_server();
+  for (int i = 0; i < client_count; ++i) {
+    ChannelOptions options;
+    options.limits(small_limits());
+    options.connect_timeout(3s);
+    options.connector([this](ConnectContext context) { return connect(std::move(context)); });
+    clients_.emplace_back(std::move(options));
+  }
   settle();
 }
 
 Simulation::~Simulation() {
-  stub_.reset();
-  channel_.reset();
-  server_.reset();
+  clients_.clear();
+  hosts_.clear();
+}
+
+void Simulation::start_server() {
+  ServerOptions options;
+  options.limits(small_limits()).drain_timeout(drain_timeout).max_connections(max_connections_);
+  Host& host = hosts_.emplace_back(loop_, std::move(options));
+  host.server.add_service(service_);
+  host.server.listen(std::make_unique<QueueListener>(host.queue, /*knows_credentials=*/true),
+                     PeerPolicy::same_user());
+  EXPECT_TRUE(host.server.start().ok());
+  ++seen_.servers;
+}
+
+void Simulation::restart_server() {
+  if (hosts_.size() == most_servers) return;
+  hosts_.back().server.stop();
+  hosts_.back().cancels_at = time_ + drain_timeout;
+  start_server();
 }
 
 Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext context) {
@@ -68,13 +103,25 @@ Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext cont
     const bool slept = co_await sleep_for(delay, context.cancellation());
     if (!slept) co_return Failure{Status(StatusCode::cancelled, "nobody wants it")};
   }
+  co_return make_link();
+}
+
+std::unique_ptr<Transport> Simulation::make_link() {
   const bool is_narrow = !is_healed_ && choices_.one_in(4);
   const std::size_t capacity = is_narrow ? choices_.between(1, 64) : wide;
   auto link = std::make_shared<Link>(Link::Manner::by_hand, capacity);
   auto ends = Link::ends(link);
+  const auto is_open = [](const std::shared_ptr<Link>& one) { return !one->is_over(); };
+  // Whom nobody gives way to is closed.
+  has_failed_ |=
+      static_cast<std::size_t>(std::ranges::count_if(links_, is_open)) >= max_connections_;
+  const bool is_stranger = !is_healed_ && has_strangers_ && choices_.one_in(8);
+  was_refused_by_policy_ |= is_stranger;
+  has_failed_ |= is_stranger && is_narrow;  // the notice does not fit, and only the end is read
   links_.push_back(std::move(link));
-  queue_->push(std::move(ends.second));
-  co_return std::move(ends.first);
+  hosts_.back().queue->push(
+      std::make_unique<EndOfUser>(std::move(ends.second), ::geteuid() + (is_stranger ? 1 : 0)));
+  return std::move(ends.first);
 }
 
 // ---- steps --------------------------------------------------------------------------------------
@@ -97,6 +144,7 @@ void Simulation::step() {
       break;
     case 6:
       if (choices_.one_in(8)) pass_time(std::chrono::seconds(choices_.below(40)));
+      if (choices_.one_in(16)) restart_server();
       break;
     case 7:
       deliver_all();
@@ -113,6 +161,9 @@ void Simulation::begin_call() {
   std::erase_if(calls_, [](const Call& call) { return call.is_over; });
   if (calls_.size() >= most_running_calls) return;
   Call& call = calls_.emplace_back();
+  auto client = clients_.begin();
+  std::advance(client, choices_.below(client_count));
+  call.stub = &client->stub;
   call.wish.call = ++next_call_;
   call.wish.size = choices_.one_in(4) ? choices_.below(60'000) : choices_.below(40);
   call.wish.replies = choices_.below(8);
@@ -122,7 +173,9 @@ void Simulation::begin_call() {
   if (choices_.one_in(3)) {
     call.deadline = time_ + std::chrono::milliseconds(choices_.below(3000) + 1);
   }
-  switch (choices_.below(4)) {
+  const std::uint32_t kind = choices_.below(4);
+  call.is_streamed = kind >= 2;
+  switch (kind) {
     case 0:
       spawn(loop_, call_unary(call));
       break;
@@ -170,6 +223,8 @@ void Simulation::cut_a_link() {
 void Simulation::pass_time(detail::Duration duration) {
   if (duration >= 1s) has_failed_ = true;  // time-outs of connections that nobody serves meanwhile
   time_ += duration;
+  for (const Host& host : hosts_)
+    has_failed_ |= time_ >= host.cancels_at;
 }
 
 void Simulation::look() {
@@ -179,6 +234,8 @@ void Simulation::look() {
   const std::size_t now = live_memory();
   const std::size_t used = now - std::min(now, memory_before_ + links);
   EXPECT_LE(used, most_memory) << calls_.size() << " calls, " << links_.size() << " links";
+  while (log_.take("idle for longest"))
+    ++seen_.evictions;
 }
 
 void Simulation::finish() {
@@ -191,17 +248,19 @@ void Simulation::finish() {
   for (int round = 0; round < 2000 && is_running(); ++round) {
     deliver_all();
     loop_.poll();
-    if (round % 8 == 7) time_ += 100ms;
+    if (round % 8 == 7) pass_time(100ms);
   }
   for (const Call& call : calls_)
     EXPECT_TRUE(call.is_over) << "call " << call.wish.call << " hangs: " << call.wish.to_text();
-  server_->stop();
+  hosts_.back().server.stop();
   for (int round = 0; round < 400 && (service_.running() > 0 || round < 100); ++round) {
     deliver_all();
     loop_.poll();
     if (round % 8 == 7) time_ += 100ms;
   }
   EXPECT_EQ(service_.running(), 0) << "handlers that never return";
+  for (const std::shared_ptr<Link>& link : links_)
+    EXPECT_TRUE(link->is_over()) << "a connection that no server has any more";
 }
 
 // ---- calls --------------------------------------------------------------------------------------
@@ -216,7 +275,7 @@ CallOptions Simulation::options_of(const Call& call) const {
 Task<void> Simulation::call_unary(Call& call) {
   Text request;
   request.set_value(call.wish.to_text());
-  auto started = stub_->unary_async<Text>(SimulatedService::unary, request, options_of(call));
+  auto started = call.stub->unary_async<Text>(SimulatedService::unary, request, options_of(call));
   const Result<Text> reply = co_await started;
   if (reply.ok()) {
     EXPECT_TRUE(is_numbered(*reply, call.wish.call, call.wish.size)) << call.wish.to_text();
@@ -228,7 +287,7 @@ Task<void> Simulation::call_expand(Call& call) {
   Text request;
   request.set_value(call.wish.to_text());
   auto started =
-      stub_->server_streaming_async<Text>(SimulatedService::expand, request, options_of(call));
+      call.stub->server_streaming_async<Text>(SimulatedService::expand, request, options_of(call));
   Text reply;
   std::uint32_t count = 0;
   while (co_await started.read(reply)) {
@@ -242,7 +301,7 @@ Task<void> Simulation::call_expand(Call& call) {
 
 Task<void> Simulation::call_collect(Call& call) {
   auto started =
-      stub_->client_streaming_async<Text, Text>(SimulatedService::collect, options_of(call));
+      call.stub->client_streaming_async<Text, Text>(SimulatedService::collect, options_of(call));
   Text request;
   std::uint32_t taken = 0;
   for (; taken < call.requests; ++taken) {
@@ -260,7 +319,8 @@ Task<void> Simulation::call_collect(Call& call) {
 }
 
 Task<void> Simulation::call_chat(Call& call) {
-  auto started = stub_->bidi_streaming_async<Text, Text>(SimulatedService::chat, options_of(call));
+  auto started =
+      call.stub->bidi_streaming_async<Text, Text>(SimulatedService::chat, options_of(call));
   Text request;
   Text reply;
   std::uint32_t count = 0;
@@ -281,12 +341,12 @@ Task<void> Simulation::call_chat(Call& call) {
 
 void Simulation::end(Call& call, const Status& status) {
   call.is_over = true;
-  ++ended_;
+  ++seen_.calls;
   const int runs = call.wish.call == 0 ? 1 : service_.runs_of(call.wish.call);
   EXPECT_LE(runs, 1) << "one call was handled twice: " << call.wish.to_text();
   switch (status.code()) {
     case StatusCode::ok:
-      ++ok_;
+      ++seen_.ok;
       EXPECT_EQ(runs, 1) << call.wish.to_text();
       EXPECT_FALSE(call.wish.fails && call.wish.call != 0) << call.wish.to_text();
       return;
@@ -299,9 +359,18 @@ void Simulation::end(Call& call, const Status& status) {
     case StatusCode::deadline_exceeded:
       EXPECT_TRUE(call.deadline && time_ >= *call.deadline) << status.to_string();
       return;
+    case StatusCode::permission_denied:
+      ++seen_.refused_by_policy;
+      EXPECT_TRUE(was_refused_by_policy_) << status.to_string();
+      return;
     case StatusCode::unavailable:
       // More were begun than the server takes, before its SETTINGS could say how many those are.
       if (status.message().find("did not take the call") != std::string::npos) return;
+      // A server that stopped, or gave its place to another client, did not take it.
+      if (status.message().find("requests that are streamed are not kept") != std::string::npos) {
+        EXPECT_TRUE(call.is_streamed) << status.to_string();
+        return;
+      }
       EXPECT_TRUE(has_failed_) << status.to_string();
       return;
     default:

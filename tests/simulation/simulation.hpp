@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation: a server, a channel and calls on one loop, with links that fail and time that jumps.
+// Simulation: servers, channels and calls on one loop, with links that fail and time that jumps.
 #pragma once
 
 #include "simulation/choices.hpp"
@@ -24,18 +24,20 @@
 
 namespace nearcall::test {
 
-/// A whole server and a whole client in memory. Each step is a choice: a call begins or is
-/// cancelled, some bytes arrive, a link is cut, connecting fails or drags on, time passes, the loop
-/// turns. After each step what must always hold is looked at; in the end everything is let through,
-/// and each call has to come to its end.
+/// Whole servers, one after the other, and whole clients in memory. Each step is a choice: a call
+/// begins or is cancelled, some bytes arrive, a link is cut, connecting fails, drags on or is
+/// refused by policy or for want of a place, an idle connection is evicted, the server stops and
+/// another one begins, time passes, the loop turns. After each step what must always hold is looked
+/// at; in the end everything is let through, and each call has to come to its end.
 ///
 /// What must hold, whatever is chosen:
 ///  (1) A status is one that its call can have: CANCELLED only if the test cancelled it,
-///      DEADLINE_EXCEEDED only behind its deadline, UNAVAILABLE only after something failed.
+///      DEADLINE_EXCEEDED only behind its deadline, PERMISSION_DENIED only after a policy refused a
+///      connection, UNAVAILABLE only after something failed, which a server that stops does not.
 ///  (2) Messages come in order, whole and unchanged; all of them if the status is OK.
 ///  (3) No handler runs twice for one call, and one ran for each that ended OK.
 ///  (4) Memory stays below a bound.
-///  (5) When nothing fails any more each call ends, each handler returns, and the server stops.
+///  (5) When nothing fails any more each call ends, each handler returns, and the servers stop.
 class Simulation : private ManualLoop {
  public:
   explicit Simulation(Choices& choices);
@@ -47,20 +49,51 @@ class Simulation : private ManualLoop {
   void step();
   /// Lets everything through, and waits for all that was begun.
   void finish();
-  /// For how many calls an outcome was seen; a simulation in which nothing happens shows nothing.
-  std::size_t calls_ended() const noexcept { return ended_; }
-  std::size_t calls_ok() const noexcept { return ok_; }
+
+  /// What was seen: a simulation in which nothing happens shows nothing.
+  struct Seen {
+    std::size_t calls = 0;  // that ended
+    std::size_t ok = 0;
+    std::size_t refused_by_policy = 0;
+    std::size_t evictions = 0;  // a line of the log each, which is at most one a second
+    std::size_t servers = 0;
+  };
+  const Seen& seen() const noexcept { return seen_; }
 
  private:
+  /// A server, and the connections on their way to it.
+  struct Host {
+    Host(EventLoop& loop, ServerOptions options) : server(loop, std::move(options)) {}
+
+    std::shared_ptr<ConnectionQueue> queue = std::make_shared<ConnectionQueue>();
+    Server server;
+    /// When its drain is over, whether its calls are or not.
+    detail::TimePoint cancels_at = detail::no_deadline;
+  };
+  struct Client {
+    explicit Client(ChannelOptions options)
+        : channel("http://localhost", std::move(options)),
+          stub(channel, SimulatedService::methods) {}
+
+    Channel channel;
+    ClientStub stub;
+  };
   struct Call {
+    const ClientStub* stub = nullptr;
     Wish wish;
     std::uint32_t requests = 1;
     std::optional<detail::TimePoint> deadline;
     std::stop_source cancel;
+    bool is_streamed = false;  // its requests are
     bool is_over = false;
   };
 
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context);
+  /// The client's end of a connection to the newest server.
+  std::unique_ptr<Transport> make_link();
+  void start_server();
+  /// The server stops, and another one begins.
+  void restart_server();
   void begin_call();
   void cancel_a_call();
   void deliver_some();
@@ -80,17 +113,17 @@ class Simulation : private ManualLoop {
   Choices& choices_;
   LogCapture log_;
   SimulatedService service_;
-  std::optional<Server> server_;
-  std::shared_ptr<ConnectionQueue> queue_ = std::make_shared<ConnectionQueue>();
+  const std::size_t max_connections_;  // of a server
+  const bool has_strangers_;
+  std::list<Host> hosts_;  // all but the last one stop
   std::vector<std::shared_ptr<Link>> links_;
-  std::optional<Channel> channel_;
-  std::optional<ClientStub> stub_;
+  std::list<Client> clients_;
   std::list<Call> calls_;
   std::uint32_t next_call_ = 0;
-  std::size_t ended_ = 0;
-  std::size_t ok_ = 0;
+  Seen seen_;
   /// Something was done after which a call may be UNAVAILABLE.
   bool has_failed_ = false;
+  bool was_refused_by_policy_ = false;
   bool is_healed_ = false;
   std::size_t memory_before_ = 0;
 };

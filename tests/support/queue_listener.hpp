@@ -45,16 +45,19 @@ class ConnectionQueue {
 
 class QueueListener final : public Listener {
  public:
-  explicit QueueListener(std::shared_ptr<ConnectionQueue> queue) : queue_(std::move(queue)) {}
+  explicit QueueListener(std::shared_ptr<ConnectionQueue> queue, bool knows_credentials = false)
+      : queue_(std::move(queue)), knows_credentials_(knows_credentials) {}
 
   Result<void> bind() override { return {}; }
   Result<std::unique_ptr<Transport>> try_accept() override { return queue_->pop(); }
   WaitAdvice prepare_wait() override { return WaitAdvice::poll(queue_->fd(), POLLIN); }
   void unbind() noexcept override {}
   std::string address() const override { return "queue:"; }
+  bool knows_credentials() const noexcept override { return knows_credentials_; }
 
  private:
   const std::shared_ptr<ConnectionQueue> queue_;
+  const bool knows_credentials_;
 };
 
 }  // namespace nearcall::test
