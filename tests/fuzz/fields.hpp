@@ -6,10 +6,9 @@
 #include "base/check.hpp"
 #include "base/header_view.hpp"
 #include "grpc/metadata_codec.hpp"
+#include "support/live_memory.hpp"
 
 #include <nearcall/metadata.hpp>
-
-#include <sanitizer/allocator_interface.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -83,12 +82,12 @@ class FuzzedFields {
 class MemoryMeter {
  public:
   std::size_t grown() const noexcept {
-    const std::size_t now = __sanitizer_get_current_allocated_bytes();
+    const std::size_t now = live_memory();
     return now > before_ ? now - before_ : 0;
   }
 
  private:
-  std::size_t before_ = __sanitizer_get_current_allocated_bytes();
+  std::size_t before_ = live_memory();
 };
 
 /// Small ones, so that the fuzzer finds their ends.

@@ -12,7 +12,8 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::http2;
+using namespace nearcall::detail;
+using namespace nearcall::detail::http2;
 
 namespace {
 

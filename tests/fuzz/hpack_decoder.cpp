@@ -9,7 +9,8 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::http2;
+using namespace nearcall::detail;
+using namespace nearcall::detail::http2;
 
 /// The input: a length octet and that many bytes, and so on.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -14,7 +14,8 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::grpc;
+using namespace nearcall::detail;
+using namespace nearcall::detail::grpc;
 
 namespace {
 

@@ -9,7 +9,8 @@
 #include <vector>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::grpc;
+using namespace nearcall::detail;
+using namespace nearcall::detail::grpc;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const test::FuzzedFields input(data, size);

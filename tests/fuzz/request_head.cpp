@@ -10,7 +10,8 @@
 #include <string_view>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::grpc;
+using namespace nearcall::detail;
+using namespace nearcall::detail::grpc;
 
 namespace {
 

@@ -9,7 +9,8 @@
 #include <cstdint>
 
 using namespace nearcall;
-using namespace nearcall::inline v0::detail::grpc;
+using namespace nearcall::detail;
+using namespace nearcall::detail::grpc;
 
 namespace {
 
