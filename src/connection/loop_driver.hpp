@@ -23,7 +23,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   LoopDriver(LoopCore& core, Pump& pump) noexcept;
   LoopDriver(const LoopDriver&) = delete;
   LoopDriver& operator=(const LoopDriver&) = delete;
-  ~LoopDriver();
+  ~LoopDriver() override;
 
   /// What is written in a turn at most, if the turn has something left, or nothing.
   static constexpr std::size_t flush_share = std::size_t{1024} * 1024;
