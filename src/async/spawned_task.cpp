@@ -63,8 +63,9 @@ void SpawnedTask::finish() noexcept {
     const std::lock_guard lock(mutex_);
     has_left_loop_ = true;
   }
-  for (Work* work : {&begin_, &finish_, &cancel_})
-    loop_->cancel_posted(*work);
+  loop_->cancel_posted(begin_);
+  loop_->cancel_posted(finish_);
+  loop_->cancel_posted(cancel_);
   ended_.set_unlimited(true);
   release();
   if (scope != nullptr) scope->note_end();

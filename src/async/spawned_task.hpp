@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "async/runnable.hpp"
 #include "async/scope_core.hpp"
 #include "async/semaphore.hpp"
@@ -45,22 +46,6 @@ class SpawnedTask final : public LoopOwned {
 
  private:
   enum class State : std::uint8_t { waits, runs, finished, cancelled, joined };
-  class Work final : public Runnable {
-   public:
-    using Function = void (SpawnedTask::*)() noexcept;
-    Work(SpawnedTask& task, Function function, Function dropped) noexcept
-        : task_(&task), function_(function), dropped_(dropped) {}
-    void run() noexcept override { (task_->*function_)(); }
-    void drop() noexcept override {
-      if (dropped_ != nullptr) (task_->*dropped_)();
-    }
-
-   private:
-    SpawnedTask* task_;
-    Function function_;
-    Function dropped_;
-  };
-
   ~SpawnedTask() override;
   void begin() noexcept;
   void on_done() noexcept;
@@ -73,10 +58,10 @@ class SpawnedTask final : public LoopOwned {
   TaskFrame frame_;
   TaskHome home_;
   State state_ = State::waits;
-  Work begin_{*this, &SpawnedTask::begin, &SpawnedTask::destroy};
+  RunMember<&SpawnedTask::begin, &SpawnedTask::destroy> begin_{*this};
   /// If it ended on another thread.
-  Work finish_{*this, &SpawnedTask::finish, nullptr};
-  Work cancel_{*this, &SpawnedTask::destroy, nullptr};
+  RunMember<&SpawnedTask::finish> finish_{*this};
+  RunMember<&SpawnedTask::destroy> cancel_{*this};
   /// The owner's and the handle's.
   std::atomic<int> references_{2};
   Semaphore ended_{/*permits=*/0};

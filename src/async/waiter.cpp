@@ -2,6 +2,8 @@
 // sleep_for(), wait_readable(), wait_writable(): how they wait.
 #include "async/waiter.hpp"
 
+#include "base/shortage.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -19,12 +21,6 @@ namespace {
 /// How soon a descriptor is looked at again that the system could not watch.
 constexpr Duration between_looks = std::chrono::milliseconds(10);
 
-bool is_shortage(const std::error_code& error) noexcept {
-  return error == std::errc::too_many_files_open ||
-         error == std::errc::too_many_files_open_in_system ||
-         error == std::errc::not_enough_memory || error == std::errc::no_space_on_device;
-}
-
 bool is_fd_ready(int fd, std::uint32_t epoll_events) noexcept {
   pollfd look{fd, static_cast<short>(epoll_events == EPOLLIN ? POLLIN : POLLOUT), 0};
   return ::poll(&look, 1, 0) > 0;
@@ -33,11 +29,7 @@ bool is_fd_ready(int fd, std::uint32_t epoll_events) noexcept {
 }  // namespace
 
 Waiter::Waiter(WaitState& state, LoopCore& core, std::coroutine_handle<> waiting) noexcept
-    : state_(&state),
-      core_(&core),
-      timer_(core, &Waiter::on_timer, this),
-      resume_(waiting),
-      stopped_(*this) {
+    : state_(&state), core_(&core), timer_(core, &Waiter::on_timer, this), resume_(waiting) {
 }
 
 Waiter::~Waiter() {
@@ -65,7 +57,7 @@ bool Waiter::watch() {
     error = duplicate_ ? core_->add(duplicate_.get(), state_->events, *this)
                        : std::error_code(errno, std::system_category());
   }
-  watch_ = !error ? Watch::yes : is_shortage(error) ? Watch::refused : Watch::no;
+  watch_ = !error ? Watch::yes : is_shortage(error.value()) ? Watch::refused : Watch::no;
   return watch_ != Watch::no;
 }
 

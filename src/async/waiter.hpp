@@ -2,9 +2,9 @@
 // Waiter: what a suspended sleep_for() or wait_readable() has registered with its loop.
 #pragma once
 
-#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
-#include "async/runnable.hpp"
+#include "async/resume_later.hpp"
+#include "async/run_member.hpp"
 
 #include <nearcall/wait.hpp>
 
@@ -34,22 +34,6 @@ class Waiter final : public FdWatcher {
  private:
   using Outcome = WaitState::Outcome;
 
-  class Resume final : public Runnable {
-   public:
-    explicit Resume(std::coroutine_handle<> waiting) noexcept : waiting_(waiting) {}
-    void run() noexcept override { waiting_.resume(); }
-
-   private:
-    Suspended waiting_;
-  };
-  class Stopped final : public Runnable {
-   public:
-    explicit Stopped(Waiter& waiter) noexcept : waiter_(&waiter) {}
-    void run() noexcept override { waiter_->settle(Outcome::stopped); }
-
-   private:
-    Waiter* waiter_;
-  };
   class OnStop {
    public:
     explicit OnStop(Waiter& waiter) noexcept : waiter_(&waiter) {}
@@ -69,12 +53,13 @@ class Waiter final : public FdWatcher {
   void set_timer();
   /// The first outcome counts.
   void settle(Outcome outcome) noexcept;
+  void on_stopped() noexcept { settle(Outcome::stopped); }
 
   WaitState* state_;
   LoopCore* core_;
   Timer timer_;
-  Resume resume_;
-  Stopped stopped_;
+  ResumeLater resume_;
+  RunMember<&Waiter::on_stopped> stopped_{*this};
   /// A duplicate, where somebody else on the loop waits for the same descriptor.
   UniqueFd duplicate_;
   Watch watch_ = Watch::no;

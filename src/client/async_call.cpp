@@ -57,8 +57,8 @@ AsyncCall::~AsyncCall() {
   if (!call_.is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
   cancellation_.reset();
   WaitingCall::unlink();
-  for (Resume& resume : waiting_)
-    resume.awaiter = nullptr;
+  for (Waiting& waiting : waiting_)
+    waiting.awaiter = nullptr;
   call_.drop();
 }
 
@@ -92,12 +92,12 @@ void AsyncCall::wait(CallAwaiter& awaiter,
                      CallAwaiter::Until until,
                      std::coroutine_handle<> waiting) {
   require_loop();
-  Resume& resume = waiting_[static_cast<std::size_t>(until)];
-  if (resume.awaiter != nullptr) {
+  Waiting& here = waiting_[static_cast<std::size_t>(until)];
+  if (here.awaiter != nullptr) {
     fail_precondition("a call is awaited by two coroutines at a time; one waits, and tells others");
   }
-  resume.awaiter = &awaiter;
-  resume.coroutine = Suspended(waiting);
+  here.awaiter = &awaiter;
+  here.resume.set(waiting);
 }
 
 void AsyncCall::require_loop() const noexcept {
@@ -105,9 +105,9 @@ void AsyncCall::require_loop() const noexcept {
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
-  Resume& resume = waiting_[static_cast<std::size_t>(until)];
-  if (resume.awaiter == &awaiter) resume.awaiter = nullptr;
-  resume.unlink();
+  Waiting& waiting = waiting_[static_cast<std::size_t>(until)];
+  if (waiting.awaiter == &awaiter) waiting.awaiter = nullptr;
+  waiting.resume.unlink();
 }
 
 void AsyncCall::on_change() {
@@ -120,7 +120,7 @@ void AsyncCall::on_change() {
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;
     waiting_[i].awaiter = nullptr;
-    Access::core(*loop_).schedule(waiting_[i]);
+    Access::core(*loop_).schedule(waiting_[i].resume);
   }
 }
 

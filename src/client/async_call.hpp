@@ -2,6 +2,8 @@
 // AsyncCall: a call that coroutines wait for.
 #pragma once
 
+#include "async/resume_later.hpp"
+#include "async/run_member.hpp"
 #include "client/call.hpp"
 #include "client/loop_backend.hpp"
 
@@ -49,25 +51,14 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   void leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept;
 
  private:
+  struct Waiting {
+    CallAwaiter* awaiter = nullptr;
+    ResumeLater resume;
+  };
   struct Cancel {
     AsyncCall* call;
     void operator()() const noexcept { call->cancel(); }
   };
-  class CancelHere final : public Runnable {
-   public:
-    explicit CancelHere(AsyncCall& call) noexcept : call_(&call) {}
-    void run() noexcept override { call_->cancel_here(); }
-
-   private:
-    AsyncCall* call_;
-  };
-  class Resume final : public Runnable {
-   public:
-    void run() noexcept override { coroutine.resume(); }
-    Suspended coroutine;
-    CallAwaiter* awaiter = nullptr;
-  };
-
   static void on_deadline(void* self) noexcept;
   void on_change() override;
   void on_repeat() override { backend_->repeat(*this); }
@@ -91,12 +82,12 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   Call call_;
   SharedPeer peer_;
   std::optional<Timer> timer_;
-  Resume waiting_[2];
+  Waiting waiting_[2];
   /// cancel() on another thread moves it from no to posting and on to posted; the end of the call
   /// from no to over, and waits while it is posting.
   enum class Cancelling : std::uint8_t { no, posting, posted, over };
   std::atomic<Cancelling> cancelling_{Cancelling::no};
-  CancelHere cancel_here_{*this};
+  RunMember<&AsyncCall::cancel_here> cancel_here_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
 };
 

@@ -3,6 +3,7 @@
 #include "client/eager_connect.hpp"
 
 #include "async/busy_meter.hpp"
+#include "async/resume_later.hpp"
 #include "client/loop_backend.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -45,19 +46,13 @@ class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
     here_ = &LoopBackend::of(*backend_, *loop_);
     here_->begin(*this);
     if (here_ == nullptr) return false;
-    resume_.coroutine = Suspended(waiting);
+    resume_.set(waiting);
     is_suspended_ = true;
     return true;
   }
   Status await_resume() noexcept { return std::move(status_); }
 
  private:
-  class Resume final : public Runnable {
-   public:
-    void run() noexcept override { coroutine.resume(); }
-    Suspended coroutine;
-  };
-
   void open_on(ClientConnection& /*connection*/) override { finish(Status()); }
   void on_failed(const Status& why) override { finish(why); }
   void on_unsent(const Status& why) override { finish(why); }
@@ -72,7 +67,7 @@ class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
   /// Null before it begins, and once it is over.
   LoopBackend* here_ = nullptr;
   bool is_suspended_ = false;
-  Resume resume_;
+  ResumeLater resume_;
   Status status_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "async/intrusive_list.hpp"
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "async/runnable.hpp"
 #include "client/backend.hpp"
 #include "client/loop_connection.hpp"
@@ -42,14 +43,6 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void on_call_over();
 
  private:
-  class GoOn final : public Runnable {
-   public:
-    explicit GoOn(LoopBackend& backend) noexcept : backend_(&backend) {}
-    void run() noexcept override { backend_->go_on(); }
-
-   private:
-    LoopBackend* backend_;
-  };
   /// Its place among the backend's loops, and what they requested of it.
   class Place final : public LoopPlace, public Runnable {
    public:
@@ -84,7 +77,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   IntrusiveList<WaitingCall> repeated_;
   std::unique_ptr<LoopConnection> current_;
   std::vector<std::unique_ptr<LoopConnection>> closing_;
-  GoOn go_on_{*this};
+  RunMember<&LoopBackend::go_on> go_on_{*this};
   Place place_{*this};
 };
 

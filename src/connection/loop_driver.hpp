@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "connection/pump.hpp"
 
 #include <chrono>
@@ -49,16 +50,6 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   bool prepare_park() override;
 
  private:
-  /// Reads and writes on in the next turn, after others had theirs.
-  class GoOn final : public Runnable {
-   public:
-    explicit GoOn(LoopDriver& driver) noexcept : driver_(&driver) {}
-    void run() noexcept override { driver_->go_on(); }
-
-   private:
-    LoopDriver* driver_;
-  };
-
   struct Watch {
     int fd = -1;
     std::uint32_t events = 0;
@@ -93,7 +84,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   /// The descriptor has shown the end of the stream, or a failure, which it may do only once: what
   /// a read says of having taken all does not count any more.
   bool was_end_told_ = false;
-  GoOn go_on_{*this};
+  /// In the next turn, after others had theirs.
+  RunMember<&LoopDriver::go_on> go_on_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "server/pending_handshake.hpp"
 #include "server/server_shared.hpp"
 
@@ -52,15 +53,6 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   void on_handshake_end(PendingHandshake& handshake, std::error_code error) override;
 
  private:
-  class AcceptOn final : public Runnable {
-   public:
-    explicit AcceptOn(ListenPort& port) noexcept : port_(&port) {}
-    void run() noexcept override { port_->accept_all(); }
-
-   private:
-    ListenPort* port_;
-  };
-
   static void on_timer(void* self) noexcept;
   static void on_check_timer(void* self) noexcept;
   void check_name();
@@ -87,7 +79,7 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   Duration pause_{};
   Timer timer_;
   Timer check_timer_;
-  AcceptOn accept_on_{*this};
+  RunMember<&ListenPort::accept_all> accept_on_{*this};
   IntrusiveList<PendingHandshake> handshakes_;
   LogLimiter refusal_limiter_;
   LogLimiter failure_limiter_;

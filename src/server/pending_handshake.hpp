@@ -4,6 +4,7 @@
 
 #include "async/intrusive_list.hpp"
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "server/connection_quota.hpp"
 
 #include <nearcall/transport.hpp>
@@ -44,15 +45,6 @@ class PendingHandshake final : public FdWatcher, public ListHook {
   void on_fd_events(std::uint32_t epoll_events) override;
 
  private:
-  class StepOn final : public Runnable {
-   public:
-    explicit StepOn(PendingHandshake& handshake) noexcept : handshake_(&handshake) {}
-    void run() noexcept override { handshake_->step(); }
-
-   private:
-    PendingHandshake* handshake_;
-  };
-
   static void on_timer(void* self) noexcept;
   void step();
   void wait();
@@ -64,7 +56,7 @@ class PendingHandshake final : public FdWatcher, public ListHook {
   ConnectionQuota::Place place_;  // of nobody known, as long as it lasts
   int watched_fd_ = -1;
   Timer timer_;
-  StepOn step_on_{*this};
+  RunMember<&PendingHandshake::step> step_on_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -76,7 +76,7 @@ ServerCall::ServerCall(CallHost& host)
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
   home().await_return();
-  if (continuation_.go_on != nullptr) host_->loop_core().cancel_posted(continuation_);
+  if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   const BusyLabel label(method());
   if (handler_ == Handler::asking) {
     RunningStage::destroy(*this);
@@ -413,8 +413,8 @@ void ServerCall::handler_returned() noexcept {
   go_if_done();
 }
 
-void ServerCall::continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept {
-  continuation_.go_on = go_on;
+void ServerCall::continue_on_loop(void (*next)(HandlerCall&) noexcept) noexcept {
+  go_on_ = next;
   home().post_back(continuation_);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
 #include "server/call_host.hpp"
@@ -85,18 +86,6 @@ class ServerCall final : public HandlerCall,
   enum class Handler : std::uint8_t { asking, waiting, ready, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
-  /// What a handler that ended on another thread still has to do on the loop.
-  class LoopContinuation final : public Runnable {
-   public:
-    explicit LoopContinuation(ServerCall& call) noexcept : call_(&call) {}
-    void run() noexcept override { std::exchange(go_on, nullptr)(*call_); }
-
-    void (*go_on)(HandlerCall&) noexcept = nullptr;
-
-   private:
-    ServerCall* call_;
-  };
-
   // StreamHandler. Each may release the call.
 
   /// Trailers say nothing but that the request has ended.
@@ -175,6 +164,7 @@ class ServerCall final : public HandlerCall,
   /// No answer can be given any more.
   void close_answer();
   void cancel();
+  void go_on() noexcept { std::exchange(go_on_, nullptr)(*this); }
   void go_if_done();
 
   CallHost* host_;
@@ -188,7 +178,9 @@ class ServerCall final : public HandlerCall,
   bool is_held_ = false;
   TimePoint deadline_ = no_deadline;
   Timer timer_;
-  LoopContinuation continuation_{*this};
+  /// What a handler that ended on another thread still has to do on the loop.
+  void (*go_on_)(HandlerCall&) noexcept = nullptr;
+  RunMember<&ServerCall::go_on> continuation_{*this};
   std::string authority_;
   Metadata metadata_;
   Metadata headers_;

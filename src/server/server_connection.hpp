@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/intrusive_list.hpp"
+#include "async/run_member.hpp"
 #include "connection/loop_driver.hpp"
 #include "connection/pump.hpp"
 #include "server/call_host.hpp"
@@ -67,16 +68,6 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
     ServerConnection* connection_;
   };
 
-  /// Is asked to go, so that others have room.
-  class GiveWay final : public Runnable {
-   public:
-    explicit GiveWay(ServerConnection& connection) noexcept : connection_(&connection) {}
-    void run() noexcept override { connection_->give_way(); }
-
-   private:
-    ServerConnection* connection_;
-  };
-
   enum class Drain : std::uint8_t { no, announced, told };
 
   static void on_drain_timer(void* self) noexcept;
@@ -94,7 +85,8 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
 
   Owner* owner_;
   ConnectionQuota::Place place_;
-  GiveWay give_way_{*this};
+  /// Is run when others need its place, or its memory.
+  RunMember<&ServerConnection::give_way> give_way_{*this};
   RequestReader requests_;
   Pump pump_;
   LoopDriver driver_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "async/run_member.hpp"
 #include "server/server_connection.hpp"
 #include "server/server_shared.hpp"
 
@@ -33,15 +34,6 @@ class ServerLoop final : public ServerConnection::Owner {
   void reap(ServerConnection& connection) override;
 
  private:
-  class Reaper final : public Runnable {
-   public:
-    explicit Reaper(ServerLoop& loop) noexcept : loop_(&loop) {}
-    void run() noexcept override { loop_->reap_now(); }
-
-   private:
-    ServerLoop* loop_;
-  };
-
   enum class Drain : std::uint8_t { no, begun, forced, complete };
 
   static void on_drain_timer(void* self) noexcept;
@@ -57,7 +49,7 @@ class ServerLoop final : public ServerConnection::Owner {
   IntrusiveList<ServerConnection> done_;
   Drain drain_ = Drain::no;
   Timer drain_timer_;
-  Reaper reaper_{*this};
+  RunMember<&ServerLoop::reap_now> reaper_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -2,6 +2,7 @@
 // accept4, its many errors, and the spare descriptor.
 #include "transport/acceptor.hpp"
 
+#include "base/shortage.hpp"
 #include "transport/system_error.hpp"
 
 #include <sys/eventfd.h>
@@ -49,10 +50,6 @@ bool is_of_the_reserve(int fd) noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
   return static_cast<rlim_t>(fd) >= limit.rlim_cur - std::min(reserve, limit.rlim_cur / 2);
-}
-
-bool is_shortage(int number) noexcept {
-  return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
 }
 
 }  // namespace
