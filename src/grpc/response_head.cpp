@@ -88,12 +88,6 @@ ResponseHead parse_response_head(std::span<const HeaderView> fields,
   return {ResponseHead::Kind::begun, http_status, *subtype, {}, found.encoding};
 }
 
-void append_response_head(HeaderBlock& to, const Metadata& metadata) {
-  to.add(":status", "200");
-  to.add("content-type", grpc_content_type);
-  append_metadata(to, metadata);
-}
-
 void append_trailers_only(HeaderBlock& to, const Status& status, const Metadata& metadata) {
   to.add(":status", "200");
   to.add("content-type", grpc_content_type);

@@ -37,10 +37,6 @@ ResponseHead parse_response_head(std::span<const HeaderView> fields,
                                  bool end_stream,
                                  const MetadataLimits& limits);
 
-/// Appends the headers of a response that is followed by messages or trailers. `metadata` must live
-/// until `to` is encoded.
-void append_response_head(HeaderBlock& to, const Metadata& metadata);
-
 /// Appends a whole response that is over before any message (Trailers-Only). The block ends the
 /// stream. `status` and `metadata` must live until `to` is encoded.
 void append_trailers_only(HeaderBlock& to, const Status& status, const Metadata& metadata);

@@ -39,7 +39,6 @@ struct SessionStats {
   std::uint64_t resets_received = 0;
   std::uint64_t resets_sent = 0;
   std::uint64_t requests_refused = 0;  // resets sent for requests that became no stream
-  std::uint64_t late_frames = 0;       // ignored: their stream was reset or is beyond our GOAWAY
   std::uint32_t resets_outstanding = 0;
   std::uint32_t refusals_left = 0;
   std::uint32_t empty_data = 0;

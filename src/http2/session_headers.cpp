@@ -37,7 +37,6 @@ Event Session::on_block(StreamId id) {
 Event Session::on_request(StreamId id, bool end_stream) {
   ids_.open(id);
   if (shutdown_.is_closed()) {
-    ++counted_.late_frames;
     note(budget_.overhead_frame());
     if (!end_stream) budget_.input_dropped(options_.initial_window_size);
     return {};
@@ -73,7 +72,6 @@ Event Session::on_request(StreamId id, bool end_stream) {
 Event Session::on_more_headers(Stream& stream, bool end_stream) {
   if (stream.is_closed()) {
     if (stream.state_.ending() == StreamState::Ending::reset_by_us) {
-      ++counted_.late_frames;
       note(budget_.late_frame(0));
       return {};
     }
@@ -156,7 +154,6 @@ Session::Verdict Session::check_absent(StreamId id) {
     case StreamIds::Absent::ignored:
       break;
   }
-  ++counted_.late_frames;
   return {};
 }
 

@@ -184,7 +184,6 @@ Event Session::begin_data(const Frame& frame) {
     if (state.ending() != StreamState::Ending::reset_by_us) {
       return fail(connection_violation(ErrorCode::stream_closed, "DATA on a closed stream"));
     }
-    ++counted_.late_frames;
     return {};
   }
   Verdict may_come = StreamState(state).receive_data(/*end_stream=*/false);

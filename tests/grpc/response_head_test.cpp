@@ -138,18 +138,6 @@ TEST(ResponseHead, AMalformedHttpStatusIsInternal) {
   EXPECT_EQ(response_head_of({}, /*end_stream=*/true).kind, HeadKind::refused);
 }
 
-TEST(ResponseHead, IsWrittenWithItsMetadata) {
-  Metadata metadata;
-  ASSERT_TRUE(metadata.add("id-bin", "hi").ok());
-  HeaderBlock block;
-
-  append_response_head(block, metadata);
-
-  EXPECT_EQ(Fields(block.fields().begin(), block.fields().end()),
-            (Fields{{":status", "200"}, {"content-type", "application/grpc"}, {"id-bin", "aGk"}}));
-  EXPECT_EQ(response_head_of(block.fields(), /*end_stream=*/false).kind, HeadKind::begun);
-}
-
 TEST(ResponseHead, TrailersOnlyIsReadBack) {
   const Status status(StatusCode::unimplemented, "no such method");
   HeaderBlock block;
