@@ -15,13 +15,12 @@ void Attempt::open(ClientConnection& connection,
                    const http2::HeaderTemplate& head,
                    std::span<const http2::HeaderField> fields,
                    LoopCore* loop) {
-  http2::Session& session = connection.session();
+  const SessionCommands session = connection.commands();
   connection_ = &connection;
   state_ = State::open;
-  output_position_ = session.output_position();
-  http2::Stream& stream = session.open_stream(head, fields, /*end_stream=*/false, as_context());
-  messages_.attach(session, stream, loop);
-  on_output();
+  output_position_ = session->output_position();
+  http2::Stream& stream = session->open_stream(head, fields, /*end_stream=*/false, as_context());
+  messages_.attach(*session, stream, loop);
 }
 
 void Attempt::on_output() {
@@ -59,7 +58,7 @@ void Attempt::take_headers(const http2::HeadersEvent& event) {
   if (!headers) return reject(std::move(headers).error());
   headers_ = *std::move(headers);
   if (!headers_.empty()) {
-    connection_->session().keeps_of_headers(messages_.stream(), grpc::list_size(headers_));
+    connection_->commands()->keeps_of_headers(messages_.stream(), grpc::list_size(headers_));
   }
   const bool is_readable = grpc::is_accepted_encoding(head.encoding);
   if (!is_readable) messages_.in().refuse_compressed(grpc::unknown_reply_encoding(head.encoding));

@@ -41,7 +41,7 @@ BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
 
 BlockingConnection::~BlockingConnection() {
   if (client_.pump().has_ended() || !is_in_maker()) return;
-  client_.session().send_goaway(http2::ErrorCode::no_error, {});
+  client_.commands()->send_goaway(http2::ErrorCode::no_error, {});
   flush();
   client_.pump().close(EndReason::cancelled, "the channel closed it");
 }

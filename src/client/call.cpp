@@ -108,7 +108,7 @@ void Call::send_request(bool may_share) {
 
 void Call::stop_borrowing(ClientConnection& connection) {
   if (!borrowed_bytes_.is_used()) return;
-  connection.session().copy_from(borrowed_bytes_);
+  connection.commands()->copy_from(borrowed_bytes_);
   CHECK(!borrowed_bytes_.is_used() && "the call's stream is released");
 }
 

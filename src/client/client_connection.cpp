@@ -48,10 +48,8 @@ StatusReason ClientConnection::lost_reason() const noexcept {
 }
 
 void ClientConnection::release(http2::Stream& stream) {
-  pump_.session().release(stream);
-  if (pump_.has_ended()) return;
-  driver_->on_output();
-  driver_->on_room();
+  commands()->release(stream);
+  if (!pump_.has_ended()) driver_->on_room();
 }
 
 void ClientConnection::on_event(const http2::Event& event) {

@@ -5,6 +5,7 @@
 #include "connection/head_memory.hpp"
 #include "connection/observer.hpp"
 #include "connection/pump.hpp"
+#include "connection/session_commands.hpp"
 
 #include <nearcall/connection_limits.hpp>
 
@@ -88,12 +89,13 @@ class ClientConnection final : public PumpHandler {
   /// Whether a call may be opened now, later, or never.
   http2::Session::OpenState open_state() const noexcept;
   Pump& pump() noexcept { return pump_; }
-  http2::Session& session() noexcept { return pump_.session(); }
+  const http2::Session& session() const noexcept { return pump_.session(); }
+  SessionCommands<ClientConnection> commands() noexcept { return {*this, pump_.session()}; }
   std::size_t call_count() const noexcept { return pump_.session().stream_count(); }
   /// It is to carry a call: a server that was asked for nothing for a while has its time from now
   /// on.
   void begin_use(TimePoint now) noexcept {
-    if (call_count() == 0) session().restart_clock(now);
+    if (call_count() == 0) pump_.session().restart_clock(now);
   }
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
@@ -104,7 +106,9 @@ class ClientConnection final : public PumpHandler {
 
   // For its streams.
 
-  void on_output() { driver_->on_output(); }
+  void on_output() {
+    if (!pump_.has_ended()) driver_->on_output();
+  }
   void release(http2::Stream& stream);
   /// What was noted of a block that is all head (HeadMemory): it need not be read again.
   PlainBlock plain_block(const http2::HeaderList& list) noexcept {

@@ -155,7 +155,7 @@ void LoopConnection::open_calls() {
 }
 
 void LoopConnection::on_output() {
-  if (driver_ && !client_->pump().has_ended()) driver_->request_flush();
+  if (driver_) driver_->request_flush();
 }
 
 void LoopConnection::on_room() {

@@ -10,17 +10,14 @@
 namespace nearcall::inline v0::detail {
 
 void MessageOutbox::begin() {
-  if (state_ == State::finished) binding_->session->end_stream(*binding_->stream);
+  if (state_ == State::finished) binding_->commands()->end_stream(*binding_->stream);
   serve();
 }
 
 void MessageOutbox::finish() {
   if (is_over()) return;
   state_ = State::finished;
-  if (binding_->stream != nullptr) {
-    binding_->session->end_stream(*binding_->stream);
-    binding_->owner->on_output();
-  }
+  if (binding_->stream != nullptr) binding_->commands()->end_stream(*binding_->stream);
   serve();
 }
 
@@ -51,21 +48,20 @@ MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
   binding_->owner->before_message();
   if (is_over()) return Write::over;  // that could not be sent
   binding_->spend(message.size());
-  http2::Session& session = *binding_->session;
+  const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
   if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
     grpc::MessagePieces pieces(message, *keeper);
-    session.send_data(stream, pieces.all(), end_stream);
-  } else if (const MutableByteSpan space = session.reserve_data(stream, message.size());
+    session->send_data(stream, pieces.all(), end_stream);
+  } else if (const MutableByteSpan space = session->reserve_data(stream, message.size());
              !space.empty()) {
     message.write(space.data());
-    session.commit_data(stream, message.size(), end_stream);
+    session->commit_data(stream, message.size(), end_stream);
   } else {
     OwnedBytes bytes(message.size());
     message.write(bytes.writable());
-    session.send_data(stream, std::move(bytes), end_stream);
+    session->send_data(stream, std::move(bytes), end_stream);
   }
-  binding_->owner->on_output();
   return Write::taken;
 }
 
@@ -75,21 +71,20 @@ MessageOutbox::Write MessageOutbox::write(const grpc::KeptMessage& message,
   if (is_over()) return Write::over;
   if (binding_->stream == nullptr) return Write::full;
   if (may_share && !message.shared().empty()) {
-    binding_->session->send_data(*binding_->stream, message.shared().share(), end_stream);
+    binding_->commands()->send_data(*binding_->stream, message.shared().share(), end_stream);
   } else {
     send_copy(message.bytes(), end_stream);
   }
-  binding_->owner->on_output();
   return Write::taken;
 }
 
 void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {
-  http2::Session& session = *binding_->session;
+  const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
-  const MutableByteSpan space = session.reserve_data(stream, framed.size());
-  if (space.empty()) return session.send_data(stream, OwnedBytes::copy_of(framed), end_stream);
+  const MutableByteSpan space = session->reserve_data(stream, framed.size());
+  if (space.empty()) return session->send_data(stream, OwnedBytes::copy_of(framed), end_stream);
   std::memcpy(space.data(), framed.data(), framed.size());
-  session.commit_data(stream, framed.size(), end_stream);
+  session->commit_data(stream, framed.size(), end_stream);
 }
 
 // ---- who waits ----------------------------------------------------------------------------------
@@ -118,8 +113,7 @@ void MessageOutbox::leave() noexcept {
   writer_.unlink();
   waiter_ = nullptr;
   if (std::exchange(message_, nullptr) == nullptr || binding_->stream == nullptr) return;
-  binding_->session->leave(*binding_->stream);
-  binding_->owner->on_output();  // others may have waited for what it held
+  binding_->commands()->leave(*binding_->stream);  // others may have waited for what it held
 }
 
 void MessageOutbox::on_writable() {

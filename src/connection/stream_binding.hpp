@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/loop_core.hpp"
+#include "connection/session_commands.hpp"
 #include "http2/session.hpp"
 
 #include <nearcall/status.hpp>
@@ -42,6 +43,8 @@ struct StreamBinding {
   /// Where coroutines that wait go on.
   LoopCore* loop = nullptr;
 
+  /// REQUIRES: there is a stream.
+  SessionCommands<MessageOwner> commands() const noexcept { return {*owner, *session}; }
   /// `count` bytes that came are not held any more.
   void consumed(std::size_t count) const {
     if (stream == nullptr || count == 0) return;

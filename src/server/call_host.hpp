@@ -3,7 +3,9 @@
 #pragma once
 
 #include "connection/loop_driver.hpp"
+#include "connection/message_stream.hpp"
 #include "connection/pump.hpp"
+#include "connection/session_commands.hpp"
 #include "server/server_shared.hpp"
 
 #include <cstddef>
@@ -23,13 +25,25 @@ class CallHost {
   CallHost(const CallHost&) = delete;
   CallHost& operator=(const CallHost&) = delete;
 
-  http2::Session& session() const noexcept { return pump_->session(); }
+  const http2::Session& session() const noexcept { return pump_->session(); }
+  SessionCommands<CallHost> commands() noexcept { return {*this, pump_->session()}; }
   LoopCore& loop_core() const noexcept { return driver_->core(); }
   ServerShared& shared() const noexcept { return *shared_; }
   const PeerIdentity& peer() const noexcept { return pump_->peer(); }
 
-  void request_flush() {
+  /// The session has output, to be flushed when the turn ends.
+  void on_output() {
     if (!pump_->has_ended()) driver_->request_flush();
+  }
+  void attach(MessageStream& messages, http2::Stream& stream) {
+    messages.attach(pump_->session(), stream, &loop_core());
+  }
+  // What else changes the session, and puts nothing out.
+
+  void end_turn() noexcept { pump_->session().end_turn(); }
+  bool has_room_for_calls() noexcept { return pump_->session().has_room_for_calls(); }
+  bool may_make_message(http2::Stream& stream) noexcept {
+    return pump_->session().may_make_message(stream);
   }
   /// Tells the server how much the connection holds, where that has changed by much.
   void note_load() {

@@ -90,7 +90,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   authority_ = request.head.authority;
   metadata_ = std::move(request.metadata);
   stream.set_context(as_context());
-  messages_.attach(host_->session(), stream, &host_->loop_core());
+  host_->attach(messages_, stream);
   if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
   if (request.head.timeout) {
     deadline_ = deadline_after(host_->loop_core().now(), *request.head.timeout);
@@ -176,9 +176,9 @@ bool ServerCall::has_one_reply() const noexcept {
 void ServerCall::begin_handler() {
   handler_ = Handler::ready;
   if (has_one_reply()) {
-    if (host_->session().has_room_for_calls()) return on_room();
+    if (host_->has_room_for_calls()) return on_room();
     host_->hold(*this);
-  } else if (host_->session().may_make_message(messages_.stream())) {
+  } else if (host_->may_make_message(messages_.stream())) {
     on_room();
   }
 }
@@ -198,7 +198,7 @@ void ServerCall::on_room() {
   }
   is_held_ = false;
   if (host_->loop_core().budget().is_spent()) [[unlikely]]
-    host_->session().end_turn();
+    host_->end_turn();
   go_if_done();
 }
 
@@ -217,7 +217,7 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
 }
 
 void ServerCall::on_output() {
-  host_->request_flush();
+  host_->on_output();
 }
 
 // ---- the answer ---------------------------------------------------------------------------------
@@ -270,9 +270,8 @@ bool ServerCall::try_send_headers() {
     fields = outgoing.fields();
   }
   answer_ = Answer::begun;
-  host_->session().send_headers(messages_.stream(), response_head(), fields,
-                                /*end_stream=*/false);
-  on_output();
+  host_->commands()->send_headers(messages_.stream(), response_head(), fields,
+                                  /*end_stream=*/false);
   return true;
 }
 
@@ -327,14 +326,13 @@ void ServerCall::answer(const Status& status) {
     host_->log_left_out(method(), "headers were");  // the handler's own code matters more
   }
   send_trailers(status);
-  on_output();
   close_answer();
 }
 
 void ServerCall::send_trailers(const Status& status) {
   if (answer_ == Answer::begun && status.ok() && trailers_.empty()) {
-    return host_->session().send_headers(messages_.stream(), ok_trailers(), {},
-                                         /*end_stream=*/true);
+    return host_->commands()->send_headers(messages_.stream(), ok_trailers(), {},
+                                           /*end_stream=*/true);
   }
   OutgoingFields& outgoing = OutgoingFields::fresh();
   const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
@@ -357,8 +355,8 @@ void ServerCall::send_trailers(const Status& status) {
       host_->log_left_out(method(), "trailers were");
       break;
   }
-  host_->session().send_headers(messages_.stream(), *head, outgoing.fields(),
-                                /*end_stream=*/true);
+  host_->commands()->send_headers(messages_.stream(), *head, outgoing.fields(),
+                                  /*end_stream=*/true);
 }
 
 void ServerCall::close_answer() {
@@ -383,7 +381,7 @@ void ServerCall::on_reset(const http2::ResetEvent& event) {
 }
 
 void ServerCall::on_connection_end(const Status& /*why*/, bool /*is_ours*/) {
-  host_->session().release(messages_.stream());
+  host_->commands()->release(messages_.stream());
   messages_.detach();
   drop_answer();
 }

@@ -60,7 +60,7 @@ void ServerConnection::on_event(const http2::Event& event) {
     on_request(*headers);
   } else if (const auto* const reset = std::get_if<http2::ResetEvent>(&event)) {
     note_reset(*reset);
-    pump_.session().release(*reset->stream);
+    commands()->release(*reset->stream);
   } else if (std::holds_alternative<http2::RoomEvent>(event)) {
     begin_held();
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
@@ -105,10 +105,10 @@ void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& reje
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
   grpc::limit_trailers(outgoing.block(), pump_.session().max_sent_header_list_size());
-  pump_.session().send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(),
-                               /*end_stream=*/true);
-  pump_.session().release(stream);
-  request_flush();
+  const SessionCommands session = commands();
+  session->send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(),
+                        /*end_stream=*/true);
+  session->release(stream);
 }
 
 void ServerConnection::release(ServerCall& call) {
@@ -116,8 +116,7 @@ void ServerConnection::release(ServerCall& call) {
   if (messages.is_attached()) {
     http2::Stream& stream = messages.stream();
     messages.detach();
-    pump_.session().release(stream, call.deadline());
-    request_flush();
+    commands()->release(stream, call.deadline());
   }
   note_load();
   call.ListHook::unlink();
@@ -156,10 +155,10 @@ void ServerConnection::give_way() {
 void ServerConnection::begin_drain() {
   if (drain_ != Drain::no || pump_.has_ended()) return;
   drain_ = Drain::announced;
-  pump_.session().announce_shutdown();
-  pump_.session().send_ping(drain_ping);
+  const SessionCommands session = commands();
+  session->announce_shutdown();
+  session->send_ping(drain_ping);
   drain_timer_.set(loop_core().now() + drain_ping_patience);
-  request_flush();
 }
 
 void ServerConnection::on_drain_timer(void* self) noexcept {
@@ -170,8 +169,7 @@ void ServerConnection::finish_drain() {
   if (drain_ != Drain::announced || pump_.has_ended()) return;
   drain_ = Drain::told;
   drain_timer_.clear();
-  pump_.session().send_goaway(http2::ErrorCode::no_error, "the server stops");
-  request_flush();
+  commands()->send_goaway(http2::ErrorCode::no_error, "the server stops");
 }
 
 void ServerConnection::close() {

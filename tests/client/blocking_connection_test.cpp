@@ -315,7 +315,7 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
     BlockingConnection::Turn turn = connection.begin_turn();
     ASSERT_TRUE(connection.is_fit(turn));  // which reads SETTINGS
     const http2::HeaderTemplate head{{":path", "/test.Script/Chat"}};
-    only = &connection.client().session().open_stream(head, {}, /*end_stream=*/false, nullptr);
+    only = &connection.client().commands()->open_stream(head, {}, /*end_stream=*/false, nullptr);
     ASSERT_EQ(connection.client().open_state(), OpenState::full);
   }
   std::binary_semaphore looked{0};

@@ -28,10 +28,10 @@ class Host final : public PumpHandler, public CallHost {
   }
 
   void queue(std::size_t bytes) {
-    http2::Stream& stream =
-        session().open_stream(http2::HeaderTemplate::none(), {}, false, nullptr);
+    const SessionCommands session = commands();
+    http2::Stream& stream = session->open_stream(http2::HeaderTemplate::none(), {}, false, nullptr);
     const std::string text(bytes, 'x');
-    session().send_data(stream, OwnedBytes::copy_of(std::as_bytes(std::span(text))), false);
+    session->send_data(stream, OwnedBytes::copy_of(std::as_bytes(std::span(text))), false);
   }
   int reports() const { return reports_; }
 
