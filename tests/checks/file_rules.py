@@ -40,6 +40,12 @@ INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # The library's own layers come into the API by one way, detail::Access: no other class is a friend.
 OWN_LAYERS = "For the library's own layers"
 OTHER_FRIEND = re.compile(r"^\s*friend (?!(?:detail::)?Access;)[^(]*;", re.MULTILINE)
+# What an awaited call goes through (docs/decisions/010): no lock, no hash, no count that threads share.
+AWAITED_PATH = re.compile(r"src/client/(async_call|attempt|call|invoker|loop_backend|loop_connection)\.[ch]pp")
+SHARED_BY_THREADS = re.compile(r"\b(mutex|\w+_lock|lock_guard|shared_ptr|make_shared|shared_from_this"
+                               r"|weak_ptr|unordered_\w+)\b")
+ONCE_A_LOOP = {"const std::shared_ptr<Backend> backend_;",  # not once a call
+               ": backend_(backend.shared_from_this()), core_(&loop) {"}
 MACHINE_PATH = re.compile(r"(?<![\w.)-])/(home|root|work|Users)/\w")
 
 
@@ -73,18 +79,18 @@ def _api_findings(root):
         yield f"include/ has {code} lines of code, more than {MAX_API_LINES}"
     if len(headers) > MAX_API_HEADERS:
         yield f"include/ has {len(headers)} headers, more than {MAX_API_HEADERS}"
-    doors = 0
+    ways_in = 0
     for path in headers:
         text = (root / path).read_text(encoding="utf-8")
-        doors += text.count(OWN_LAYERS)
+        ways_in += text.count(OWN_LAYERS)
         if friend := OTHER_FRIEND.search(text):
             yield f"{path}: '{friend.group().strip()}': only detail::Access is a friend of the API"
         opens, closes = (text.count(f"#pragma GCC visibility {mark}") for mark in ("push(default)", "pop"))
         if path.name not in WITHOUT_SYMBOLS and (opens, closes) != (1, 1):
             yield (f"{path}: what it declares would be hidden in a shared library: it needs "
                    "'#pragma GCC visibility push(default)' after its includes, and 'pop' at its end")
-    if doors > 1:
-        yield f"include/ says '{OWN_LAYERS}' {doors} times: they have one way in, detail::Access"
+    if ways_in > 1:
+        yield f"include/ says '{OWN_LAYERS}' {ways_in} times: they have one way in, detail::Access"
 
 
 def _example_findings(root):
@@ -128,6 +134,9 @@ def _line_findings(path, lines):
         if path.parts[0] in ("include", "src") and path.suffix in (".hpp", ".cpp"):
             for name in _names_of_unused_verbs(line):
                 yield f"{path}:{number}: '{name}': CONTRIBUTING.md, How things end, has another verb"
+        if AWAITED_PATH.fullmatch(str(path)) and line.strip() not in ONCE_A_LOOP:
+            if found := SHARED_BY_THREADS.search(NOT_CODE.sub("", line)):
+                yield f"{path}:{number}: '{found.group()}' on the path of an awaited call"
         if MACHINE_PATH.search(line):
             yield f"{path}:{number}: a path of somebody's machine"
 
