@@ -7,7 +7,7 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-/// The label of what runs, and the first few that ran since they were last forgotten.
+/// The label of what runs, and the first few that ran since they were last cleared.
 struct Labels {
   std::string_view current;
   std::array<std::string_view, 4> seen;

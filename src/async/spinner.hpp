@@ -82,7 +82,7 @@ class Spinner {
   static constexpr Duration descheduled_after = std::chrono::microseconds(50);
   static constexpr Duration first_pause = std::chrono::milliseconds(1);
   static constexpr Duration longest_pause = std::chrono::milliseconds(256);
-  /// How many pauses after the end of one it is forgotten.
+  /// How many pauses after the end of one it is dropped.
   static constexpr int pauses_remembered = 16;
   static constexpr std::uint32_t max_fruitless = 4;
   static constexpr std::uint32_t first_skips = 8;

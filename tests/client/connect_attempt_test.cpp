@@ -349,7 +349,7 @@ TEST(ConnectAttempt, WhatAConnectorThrowsOnAPoolIsUnavailable) {
   EXPECT_NE(connected.status().message().find("no more sockets today"), std::string::npos);
 }
 
-TEST(ConnectAttempt, OneThatIsGivenUpOnAPoolIsWaitedForAndCloses) {
+TEST(ConnectAttempt, OneThatIsCancelledOnAPoolIsWaitedForAndCloses) {
   ThreadPool pool(1);
   Held held;
   std::stop_source stop;

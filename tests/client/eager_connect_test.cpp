@@ -124,7 +124,7 @@ TEST_F(EagerConnectTest, EachFormSaysWhereItDoesNotBelong) {
   EXPECT_EQ(attempts_, 0);
 }
 
-TEST_F(EagerConnectTest, WhoGivesUpAwaitingLeavesNothingBehind) {
+TEST_F(EagerConnectTest, WhoDropsTheWaitLeavesNothingBehind) {
   EventLoop loop;
   Channel channel("mine", ChannelOptions().connector([](const ConnectContext&) {
     return [](auto wait) -> Task<Connected> {

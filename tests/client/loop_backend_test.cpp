@@ -35,7 +35,7 @@ TEST_F(LoopBackendTest, IsTheSameOneEachTimeAndAnotherOneForEachLoopAndBackend) 
   EXPECT_NE(&LoopBackend::of(*backend, Access::core(other_loop)), &first);
 }
 
-TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsRetiredAndTheLoopTurned) {
+TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsDrainedAndTheLoopTurned) {
   EventLoop loop;
   std::shared_ptr<Backend> backend = make();
   const std::weak_ptr<Backend> watched = backend;
@@ -49,7 +49,7 @@ TEST_F(LoopBackendTest, KeepsItsBackendUntilThatIsRetiredAndTheLoopTurned) {
   EXPECT_TRUE(watched.expired());
 }
 
-TEST_F(LoopBackendTest, GoesWithItsLoopWhetherItsBackendWasRetiredOrNot) {
+TEST_F(LoopBackendTest, GoesWithItsLoopWhetherItsBackendWasDrainedOrNot) {
   for (const bool is_draining : {false, true}) {
     auto loop = std::make_unique<EventLoop>();
     std::shared_ptr<Backend> backend = make();

@@ -209,7 +209,7 @@ Task<Result<std::unique_ptr<Transport>>> never_connecting(std::unique_ptr<Transp
   co_return std::move(half_open);
 }
 
-TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsAbandonedAndWhatItHeldIsClosed) {
+TEST_F(LoopConnectionTest, AnAttemptThatIsLateIsDroppedAndWhatItHeldIsClosed) {
   std::vector<std::unique_ptr<Transport>> ends;
   Channel channel("mine", ChannelOptions().connect_timeout(5ms).connector(
                               [&ends](const ConnectContext& context) {
@@ -386,7 +386,7 @@ class SlowConnector final : public Connector {
   std::vector<std::unique_ptr<Transport>> ends;
 };
 
-class GivenUp : public LogCheckedTest {
+class Cancelled : public LogCheckedTest {
  protected:
   std::shared_ptr<SlowConnector> connector_ = std::make_shared<SlowConnector>();
   Channel channel_{"mine", ChannelOptions().connector(connector_)};
@@ -414,11 +414,11 @@ Task<void> drop_cancel_and_be_late(const ClientStub& stub, SlowConnector& connec
   EXPECT_FALSE(connector.tokens.at(1) == connector.tokens.at(0));
 }
 
-TEST_F(GivenUp, IsAnAttemptThatNoCallWaitsForAnyMore) {
+TEST_F(Cancelled, IsAnAttemptThatNoCallWaitsForAnyMore) {
   sync_wait(drop_cancel_and_be_late(stub_, *connector_));
 }
 
-TEST_F(GivenUp, IsAnAttemptWhoseLoopGoes) {
+TEST_F(Cancelled, IsAnAttemptWhoseLoopGoes) {
   std::optional<AsyncUnaryCall<Text>> kept;
 
   sync_wait_elsewhere(leave_a_call_waiting(stub_, kept));
@@ -438,7 +438,7 @@ Task<void> call_on_a_channel_that_goes(std::shared_ptr<SlowConnector> connector)
   EXPECT_TRUE(connector->was_cancelled(0));
 }
 
-TEST_F(GivenUp, IsAnAttemptWhoseChannelGoes) {
+TEST_F(Cancelled, IsAnAttemptWhoseChannelGoes) {
   sync_wait(call_on_a_channel_that_goes(connector_));
 }
 

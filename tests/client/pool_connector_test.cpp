@@ -64,7 +64,7 @@ Task<void> cancel_when_begun(const ClientStub& stub,
   later.join();
 }
 
-TEST_F(PoolConnectorTest, IsWaitedForWhenItIsGivenUpThere) {
+TEST_F(PoolConnectorTest, IsWaitedForWhenItIsCancelledThere) {
   ThreadPool pool(1);
   std::promise<void> begun;
   std::promise<void> go_on;

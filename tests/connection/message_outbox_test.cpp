@@ -64,7 +64,7 @@ TEST_F(MessageOutboxTest, ALargeMessageThatIsKeptIsSentFromWhereItLies) {
   EXPECT_EQ(outputs_, 1);
 }
 
-TEST_F(MessageOutboxTest, AMessageThatIsKeptIsLetGoOfWithItsStream) {
+TEST_F(MessageOutboxTest, AMessageThatIsKeptIsDroppedWithItsStream) {
   MessageKeeper keeper;
   const Text large = text_of(std::string(500 * 1000, 'x'));
   write(large, /*end_stream=*/false, &keeper);

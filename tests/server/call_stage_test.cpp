@@ -74,7 +74,7 @@ class CallStageTest : public LogCheckedTest, protected ManualLoop {
     settle();
   }
 
-  void lets_go() {
+  void goes_on() {
     stage_.go_on();
     settle();
   }
@@ -99,7 +99,7 @@ TEST_F(CallStageTest, TheHandlerBeginsOnceTheStageLetsIt) {
   EXPECT_EQ(stage_.method, echo);
   EXPECT_EQ(begun_, 0);
 
-  lets_go();
+  goes_on();
 
   EXPECT_EQ(begun_, 1);
   EXPECT_EQ(peer_->heard_on(1).size(), 3U) << "headers, the reply, trailers";
@@ -125,7 +125,7 @@ TEST_F(CallStageTest, WhatComesMeanwhileIsReadByTheHandler) {
   settle();
   EXPECT_EQ(begun_, 0);
 
-  lets_go();
+  goes_on();
 
   EXPECT_EQ(begun_, 3);
 }
@@ -136,7 +136,7 @@ TEST_F(CallStageTest, WhatItRefusesIsAnsweredAndNeverBegins) {
     peer_->ask_whole(method == echo ? 1 : 3, method, text_of("a"));
   settle();
 
-  lets_go();
+  goes_on();
 
   EXPECT_EQ(begun_, 0);
   EXPECT_EQ(status_of(1), "7");
@@ -149,7 +149,7 @@ TEST_F(CallStageTest, ACallThatIsCancelledMeanwhileNeverBegins) {
   peer_->say(frames::rst_stream(1, ErrorCode::cancel));
   settle();
 
-  lets_go();
+  goes_on();
 
   EXPECT_EQ(stage_.told_of_cancellation, 1);
   EXPECT_EQ(begun_, 0);
@@ -161,7 +161,7 @@ TEST_F(CallStageTest, OneThatThrowsIsUnknownToTheClientAndTextInTheLog) {
   peer_->ask_whole(1, echo);
   settle();
 
-  lets_go();
+  goes_on();
 
   EXPECT_EQ(status_of(1), "2");
   EXPECT_EQ(begun_, 0);
