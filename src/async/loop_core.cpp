@@ -256,6 +256,7 @@ void LoopCore::turn(bool may_block) {
     poll_hot_sources();
     poll_descriptors();
   }
+  if (budget_.is_spent()) run_longest_waiting();
   run_ready();
   run_hooks();
 }
@@ -348,6 +349,13 @@ void LoopCore::nap_without_descriptors(const std::error_code& why) {
   std::this_thread::sleep_for(std::clamp(until_timer, Duration::zero(), longest_nap));
   refresh_now();
   busy_meter_.begin(now_);
+}
+
+/// What is new may use all of a turn up, in each of them: one piece of it is finished, whatever it
+/// costs.
+void LoopCore::run_longest_waiting() {
+  TimePoint before = clocks_.coarse();
+  if (Runnable* const first = waiting_.pop_front()) run_one(*first, before);
 }
 
 void LoopCore::run_ready() {

@@ -209,6 +209,7 @@ class LoopCore {
   bool spin();
   void park();
   void nap_without_descriptors(const std::error_code& why);
+  void run_longest_waiting();
   void run_ready();
   void run_one(Runnable& work, TimePoint& before);
   void run_hooks();

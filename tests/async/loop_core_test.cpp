@@ -376,6 +376,22 @@ TEST_F(LoopCoreTest, WorkForTheNextTurnLeavesWhenItIsDestroyed) {
   EXPECT_EQ(calls, 0);
 }
 
+TEST_F(LoopCoreTest, WorkForTheNextTurnRunsThoughEventsUseUpAllOfIt) {
+  const CallWatcher greedy(
+      core_, [&] { core_.budget().spend(TurnBudget::whole); }, /*events=*/EPOLLIN);
+  std::vector<std::string> order;
+  CallRunnable first([&] { order.emplace_back("first"); });
+  CallRunnable second([&] { order.emplace_back("second"); });
+  core_.schedule_next_turn(first);
+  core_.schedule_next_turn(second);
+
+  loop_.poll();
+  EXPECT_THAT(order, ElementsAre("first")) << "one a turn";
+  loop_.poll();
+
+  EXPECT_THAT(order, ElementsAre("first", "second"));
+}
+
 TEST_F(LoopCoreTest, AHotSourceIsPolledHoweverBusyTheLoopIs) {
   class Source final : public SpinSource {
    public:
