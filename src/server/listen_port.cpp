@@ -14,7 +14,9 @@ namespace {
 constexpr Duration first_pause = std::chrono::milliseconds(10);
 constexpr Duration longest_pause = std::chrono::seconds(1);
 constexpr Duration check_interval = std::chrono::seconds(5);
-constexpr int accepts_per_turn = 64;
+/// What an accepted connection takes of a turn (TurnBudget), besides what it says: four system
+/// calls, its memory, and a look at all others where one of them has to give way.
+constexpr std::size_t work_of_accept = TurnBudget::whole / 64;
 constexpr std::string_view beyond_limit = "beyond the limit of connections";
 
 }  // namespace
@@ -94,6 +96,7 @@ void ListenPort::unbind() noexcept {
 }
 
 void ListenPort::on_fd_events(std::uint32_t /*epoll_events*/) {
+  if (!core_->budget().admits_newcomers()) return go_on_next_turn();
   accept_all();
 }
 
@@ -101,17 +104,25 @@ void ListenPort::on_timer(void* self) noexcept {
   static_cast<ListenPort*>(self)->accept_all();
 }
 
+/// As many as its share of the turn is for. The descriptor, if it is watched, tells of the rest in
+/// the next turn, before those that wait for it.
 void ListenPort::accept_all() {
-  for (int accepted = 0; accepted < accepts_per_turn && !is_unbound_; ++accepted) {
+  accept_on_.unlink();
+  std::size_t share = TurnBudget::share;
+  while (!is_unbound_ && share > 0 && !core_->budget().is_spent()) {
     Result<std::unique_ptr<Transport>> next = listener_->try_accept();
     if (!next) return pause(next.error());
     pause_ = {};
     if (*next == nullptr) return wait_for_more();
+    core_->budget().spend(work_of_accept);
+    share -= work_of_accept;
     take(*std::move(next));
   }
-  if (!is_unbound_ && watched_fd_ < 0 && !accept_on_.is_linked()) {
-    core_->schedule_next_turn(accept_on_);
-  }
+  if (watched_fd_ < 0) go_on_next_turn();
+}
+
+void ListenPort::go_on_next_turn() {
+  if (!is_unbound_ && !accept_on_.is_linked()) core_->schedule_next_turn(accept_on_);
 }
 
 void ListenPort::take(std::unique_ptr<Transport> connection) {
@@ -163,10 +174,7 @@ void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std:
 
 void ListenPort::wait_for_more() {
   const WaitAdvice advice = listener_->prepare_wait();
-  if (advice.is_ready()) {
-    if (!accept_on_.is_linked()) core_->schedule_next_turn(accept_on_);
-    return;
-  }
+  if (advice.is_ready()) return go_on_next_turn();
   if (watched_fd_ == advice.fd() && watched_events_ == advice.events()) return;
   unwatch();
   // The events of poll(2) and of epoll(7) are the same bits.

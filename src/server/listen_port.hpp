@@ -57,6 +57,7 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   static void on_check_timer(void* self) noexcept;
   void check_name();
   void accept_all();
+  void go_on_next_turn();
   void accept_waiting();
   void take(std::unique_ptr<Transport> connection);
   void await_handshake(std::unique_ptr<Transport> connection);

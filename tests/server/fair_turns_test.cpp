@@ -18,9 +18,14 @@ using http2::StreamId;
 
 class FairTurnsTest : public ManualServerTest {
  protected:
-  FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
+  /// Before the loop has looked.
+  FramePeer& comes_unseen(std::initializer_list<http2::Setting> settings = {}) {
     FramePeer& peer = peers_.emplace_back(path(), FramePeer::passive);
     peer.say_hello(settings);
+    return peer;
+  }
+  FramePeer& comes(std::initializer_list<http2::Setting> settings = {}) {
+    FramePeer& peer = comes_unseen(settings);
     settle();
     return peer;
   }
@@ -81,6 +86,15 @@ TEST_F(FairTurnsTest, AConnectionThatEndsWithManyCallsTakesATurnOfItsOwn) {
 
   EXPECT_TRUE(detail::Access::core(loop_).budget().is_spent())
       << "others that end have theirs in the next";
+}
+
+TEST_F(FairTurnsTest, ConnectionsThatComeTogetherAreTakenAFewInATurn) {
+  start();
+  constexpr int all = 100;
+  for (int i = 0; i < all; ++i)
+    comes_unseen().ask_whole(1, echo);
+
+  EXPECT_LE(most_in_a_turn(service_.started, all), 16) << "a quarter of a turn's budget";
 }
 
 }  // namespace
