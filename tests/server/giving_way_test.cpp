@@ -3,12 +3,19 @@
 #include "server/manual_server.hpp"
 #include "support/limit_set.hpp"
 
-#include <gtest/gtest.h>
+#include <nearcall/task.hpp>
+#include <nearcall/transport.hpp>
 
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nearcall::test {
 
@@ -222,6 +229,85 @@ TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {
   EXPECT_EQ(goaways(more), std::vector{ErrorCode::enhance_your_calm});
   EXPECT_FALSE(less.has_ended());
   EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
+}
+
+/// Where nothing tells who somebody is: a server that listens on TCP beside its socket file.
+class GivingWayOverTcpTest : public ConnectionsGivingWayTest {
+ protected:
+  void start(const ServerOptions& options) {
+    make(options);
+    server_->listen("ipv4:127.0.0.1:0", untrusted::anyone());
+    begin();
+    log_capture().allow("idle for longest");
+  }
+  FramePeer& comes_over_tcp() {
+    const std::string address = server_->addresses().at(1);
+    auto connector = make_connector(address);
+    EXPECT_TRUE(connector.ok());
+    ConnectContext context(address, std::chrono::steady_clock::time_point::max(), {});
+    auto transport = sync_wait((*connector)->connect(std::move(context)));
+    EXPECT_TRUE(transport.ok());
+    FramePeer& peer =
+        peers_.emplace_back(http2::Role::client, *std::move(transport), FramePeer::passive);
+    peer.say_hello();
+    EXPECT_TRUE(soon([&] {
+      peer.listen();
+      return peer.frames_heard(FrameType::settings) > 0;
+    }));
+    advance(1s);
+    return peer;
+  }
+  /// Other than a socket file's, bytes arrive when the kernel comes to it.
+  bool soon(const std::function<bool()>& is_true) {
+    for (int looks = 0; looks < 1000; ++looks) {
+      if (is_true()) return true;
+      pollfd look{loop_.fd(), POLLIN, 0};
+      ::poll(&look, 1, /*milliseconds=*/10);
+      settle();
+    }
+    return false;
+  }
+  bool has_gone(FramePeer& peer) {
+    return soon([&] { return peer.has_ended(); });
+  }
+};
+
+TEST_F(GivingWayOverTcpTest, TheOneWithoutCallsForLongestIsToldToGo) {
+  start(ServerOptions().max_connections_per_uid(2));
+  FramePeer& used = comes_over_tcp();
+  FramePeer& idle = comes_over_tcp();
+  used.ask_whole(1, echo);
+  ASSERT_TRUE(soon([&] { return !used.heard_on(1).empty(); }));
+
+  FramePeer& newcomer = comes_over_tcp();
+  newcomer.ask_whole(1, echo);
+
+  EXPECT_TRUE(has_gone(idle));
+  EXPECT_EQ(goaways(idle), std::vector{ErrorCode::no_error});
+  EXPECT_TRUE(soon([&] { return !newcomer.heard_on(1).empty(); }));
+  EXPECT_FALSE(used.has_ended());
+}
+
+TEST_F(GivingWayOverTcpTest, ThoseWhoTookAllPlacesLeaveOneToAUserOfTheMachine) {
+  start(ServerOptions().max_connections(3));
+  FramePeer& first = comes_over_tcp();
+  comes_over_tcp();
+  comes_over_tcp();
+
+  EXPECT_TRUE(is_served(comes()));
+
+  EXPECT_TRUE(has_gone(first));
+}
+
+TEST_F(GivingWayOverTcpTest, AUserOfTheMachineKeepsItsPlaceWhateverComes) {
+  start(ServerOptions().max_connections(3));
+  FramePeer& user = comes();
+
+  for (int i = 0; i < 5; ++i)
+    comes_over_tcp();
+
+  EXPECT_FALSE(user.has_ended());
+  EXPECT_TRUE(is_served(user));
 }
 
 }  // namespace

@@ -30,9 +30,16 @@ class ManualServerTest : public LogCheckedTest, protected ManualLoop {
   ManualServerTest() : ManualLoop(far_ahead) {}
 
   void start(const ServerOptions& options = ServerOptions()) {
+    make(options);
+    begin();
+  }
+  /// The two halves of it, for tests whose servers listen at other places, too.
+  void make(const ServerOptions& options) {
     server_.emplace(loop_, options);
     server_->add_service(service_);
     server_->listen(target());
+  }
+  void begin() {
     ASSERT_TRUE(server_->start());
     spawn(loop_, watch(*server_, has_stopped_));
     settle();
