@@ -3,6 +3,7 @@
 #include "integration/both_drivers.hpp"
 #include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
+#include "support/attack_frames.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -11,7 +12,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace nearcall::test {
 
@@ -98,6 +102,111 @@ TEST_P(ClientMemory, StaysUnderAFloodOfPings) {
   if (!is_sanitized) {
     EXPECT_LE(growth, allowed_growth);
   }
+}
+
+// ---- what many calls keep -----------------------------------------------------------------------
+
+constexpr http2::StreamId many_calls = 1000;
+
+/// All calls are there; the first of them is listened to, and so all are.
+Status listen_blocking(const Echo::Client& echo) {
+  std::vector<decltype(echo.Chat(CallOptions()))> chats;
+  for (http2::StreamId n = 0; n < many_calls; ++n)
+    chats.push_back(echo.Chat(CallOptions()));
+  while (chats.front().read()) {
+  }
+  return chats.front().finish();
+}
+
+Task<void> listen_awaiting(const Echo::Client& echo, Status* status) {
+  std::vector<decltype(echo.ChatAsync(CallOptions()))> chats;
+  for (http2::StreamId n = 0; n < many_calls; ++n)
+    chats.push_back(echo.ChatAsync(CallOptions()));
+  EchoReply reply;
+  while (co_await chats.front().read(reply)) {
+  }
+  *status = co_await chats.front().finish();
+}
+
+/// A client with a thousand calls on one connection.
+class MemoryOfManyCalls : public ClientMemory {
+ protected:
+  static int call_often(const std::string& path, ClientDriver driver) {
+    set_log_handler([](LogLevel, std::string_view) {});
+    Channel channel("unix:" + path, ChannelOptions().max_connections(1));
+    const Echo::Client echo(channel);
+    Status status;
+    if (driver == ClientDriver::blocking) {
+      status = listen_blocking(echo);
+    } else {
+      sync_wait(listen_awaiting(echo, &status));
+    }
+    return status.ok() ? 1 : 0;
+  }
+  /// How much the client grew when it had this said to each of its calls but the first, and had
+  /// taken it.
+  std::size_t growth_under(const std::function<std::string(http2::StreamId)>& answer) {
+    std::string answers;
+    for (http2::StreamId n = 1; n < many_calls; ++n)
+      answers += answer(n);
+    ChildProcess client([&] { return call_often(path_, GetParam()); });
+    std::size_t growth = 0;
+    {
+      FramePeer peer = take_call();
+      EXPECT_TRUE(
+          peer.hear_until([&] { return peer.frames_heard(FrameType::headers) >= many_calls; }));
+      const std::size_t before = resident_bytes(client.pid());
+      EXPECT_TRUE(peer.say(answers + frames::ping("all said")));
+      EXPECT_TRUE(peer.hear_until([&] { return peer.frames_heard(FrameType::ping) > 0; }));
+      const std::size_t now = resident_bytes(client.pid());
+      growth = now > before ? now - before : 0;
+    }
+    EXPECT_EQ(client.wait(), 0) << "the call failed when the server was gone";
+    RecordProperty("memory_growth_kib", static_cast<int>(growth / 1024));
+    return growth;
+  }
+  static void expect_small(std::size_t growth) {
+    if (!is_sanitized) {
+      EXPECT_LE(growth, 2 * mebibyte);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Drivers,
+                         MemoryOfManyCalls,
+                         testing::Values(ClientDriver::blocking, ClientDriver::loop),
+                         driver_name);
+
+std::string commas_in_headers(http2::StreamId n, std::string_view commas) {
+  return frames::block_in_frames(frames::nth_stream(n), frames::response_block().append(commas));
+}
+
+std::string commas_in_trailers(http2::StreamId n, std::string_view commas) {
+  return frames::headers(frames::nth_stream(n), frames::response_block()) +
+         frames::block_in_frames(frames::nth_stream(n), frames::trailers_block().append(commas),
+                                 http2::frame_flag::end_stream);
+}
+
+TEST_P(MemoryOfManyCalls, StaysSmallWhereHeadersAreCommas) {
+  expect_small(
+      growth_under([](http2::StreamId n) { return commas_in_headers(n, frames::commas(8000)); }));
+}
+
+TEST_P(MemoryOfManyCalls, StaysSmallWhereHeadersAreCommasOfTheTable) {
+  expect_small(growth_under([](http2::StreamId n) {
+    return commas_in_headers(n, frames::commas_of_table(/*is_first_block=*/n == 1));
+  }));
+}
+
+TEST_P(MemoryOfManyCalls, StaysSmallWhereTrailersAreCommas) {
+  expect_small(
+      growth_under([](http2::StreamId n) { return commas_in_trailers(n, frames::commas(8000)); }));
+}
+
+TEST_P(MemoryOfManyCalls, StaysSmallWhereTrailersAreCommasOfTheTable) {
+  expect_small(growth_under([](http2::StreamId n) {
+    return commas_in_trailers(n, frames::commas_of_table(/*is_first_block=*/n == 1));
+  }));
 }
 
 }  // namespace

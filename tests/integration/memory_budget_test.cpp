@@ -2,8 +2,10 @@
 // Peers that make a server keep bytes: within the budgets, while others are served at full speed.
 #include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
+#include "support/attack_frames.hpp"
 
 #include <chrono>
+#include <functional>
 
 namespace nearcall::test {
 
@@ -149,6 +151,87 @@ TEST_F(MemoryBudget, OfAThousandCallsThatNeverSayAnythingIsSmall) {
 
   time_of_honest_calls();
   expect_growth_below(8 * mebibyte);
+}
+
+/// Bytes that a peer says, if the server takes them.
+constexpr std::size_t said_at_most = is_sanitized ? 1'000'000 : 5'800'000;
+
+TEST_F(MemoryBudget, OfRejectionsThatNobodyReadsIsThatOfTheOutput) {
+  FramePeer peer(server_.path());
+  peer.say_hello();
+  std::string requests;
+  for (StreamId n = 0; requests.size() < said_at_most; ++n)
+    requests += frames::request_for_nothing(n);
+
+  const std::size_t taken = peer.say_deaf(requests);
+
+  time_of_honest_calls();
+  expect_growth_below(32 * mebibyte);
+  EXPECT_LT(taken, requests.size()) << "it stops reading";
+}
+
+TEST_F(MemoryBudget, OfTrailersThatNobodyReadsIsThatOfTheOutput) {
+  FramePeer peer(server_.path());
+  peer.say_hello();
+  const std::string block = frames::late_block(chat_path);
+  std::string calls;
+  for (StreamId n = 0; calls.size() < said_at_most; ++n)
+    calls += frames::headers(frames::nth_stream(n), block);
+
+  const std::size_t taken = peer.say_deaf(calls);
+
+  time_of_honest_calls();
+  expect_growth_below(32 * mebibyte);
+  EXPECT_LT(taken, calls.size()) << "it stops reading";
+}
+
+TEST_F(MemoryBudget, OfAThousandChatsThatOweAMegabyteEachIsThatOfTheOutputAndOneMessage) {
+  FramePeer peer(server_.path());
+  ASSERT_TRUE(peer.greet({{SettingId::initial_window_size, 0}}));
+  std::string chats;
+  std::string requests;
+  for (StreamId n = 0; n < 1000; ++n) {
+    chats += frames::headers(frames::nth_stream(n), frames::request_block(chat_path));
+    requests += frames::data(frames::nth_stream(n), framed(asking_for(1, 1'000'000)));
+  }
+  EXPECT_TRUE(peer.say(chats));
+  time_of_honest_calls();
+
+  EXPECT_TRUE(peer.say(requests));
+
+  time_of_honest_calls();
+  constexpr std::size_t of_the_calls = 8 * mebibyte;
+  expect_growth_below(4 * mebibyte + 1'000'000 + of_the_calls);
+}
+
+class MemoryOfCommas : public MemoryBudget {
+ protected:
+  /// A thousand calls whose headers end with these fields.
+  void call(const std::function<std::string(StreamId)>& fields) {
+    ASSERT_TRUE(peer_.greet());
+    std::string calls;
+    for (StreamId n = 0; n < 1000; ++n) {
+      calls += frames::block_in_frames(frames::nth_stream(n),
+                                       frames::request_block(chat_path) + fields(n));
+    }
+    EXPECT_TRUE(peer_.say(calls));
+    time_of_honest_calls();
+  }
+
+ private:
+  FramePeer peer_{server_.path()};
+};
+
+TEST_F(MemoryOfCommas, ThatAreSaidIsTwoMebibytesAtMost) {
+  call([](StreamId) { return frames::commas(8000); });
+
+  expect_growth_below(2 * mebibyte);
+}
+
+TEST_F(MemoryOfCommas, ThatTheTableHoldsIsTwoMebibytesAtMost) {
+  call([](StreamId n) { return frames::commas_of_table(n == 0); });
+
+  expect_growth_below(2 * mebibyte);
 }
 
 }  // namespace

@@ -55,6 +55,33 @@ TEST_F(ServerConnectionTest, AnUnknownServiceIsNamed) {
   EXPECT_EQ(answer->fields.at("grpc-message"), "unknown service \"test.Nothing\"");
 }
 
+TEST_F(ServerConnectionTest, ALongNameOfAnUnknownServiceIsCutShort) {
+  SessionPeer client(path());
+  const std::string name(4000, 's');
+
+  const auto answer = client.call(SessionPeer::request_to("/" + name + "/Echo"), framed(Text()));
+
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->fields.at("grpc-message"),
+            "unknown service \"" + name.substr(0, 128) + "...\"");
+}
+
+TEST_F(ServerConnectionTest, ARejectionKeepsToTheHeaderListThatThePeerTakes) {
+  FramePeer client(path());
+  ASSERT_TRUE(client.greet({{http2::SettingId::max_header_list_size, 300}}));
+
+  client.ask_whole(1, "/" + std::string(4000, 's') + "/Echo");
+
+  const HeardStream& answer = client.hear(1);
+  std::size_t list_size = 0;
+  for (const auto& [name, value] : answer.fields)
+    list_size += name.size() + value.size() + 32;
+  EXPECT_LE(list_size, 300U);
+  EXPECT_EQ(answer.field("grpc-status"), unimplemented);
+  EXPECT_NE(answer.field("grpc-message").find("(cut: "), std::string::npos)
+      << answer.field("grpc-message");
+}
+
 TEST_F(ServerConnectionTest, AnUnknownMethodIsNamed) {
   SessionPeer client(path());
 
