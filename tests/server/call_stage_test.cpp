@@ -60,7 +60,7 @@ class CallStageTest : public LogCheckedTest, protected ManualLoop {
       ++begun_;
       return request;
     };
-    service_.on_chat = [this] { ++begun_; };
+    service_.on_chat = [this](Text&) { ++begun_; };
     core_.emplace(&loop_, ServerOptions());
     core_->shared().registry().add(service_);
     core_->shared().set_stage(&stage_);

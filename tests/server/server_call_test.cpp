@@ -140,7 +140,7 @@ TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopIsLoggedWithItsMethodAndTime) 
 }
 
 TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopLaterOnIsLoggedToo) {
-  service_.on_chat = [] { time_ += 70ms; };
+  service_.on_chat = [](Text&) { time_ += 70ms; };
   peer_->ask(1, "/test.Wrapper/Chat");
   settle();
   EXPECT_THAT(log_capture().lines(), testing::IsEmpty());

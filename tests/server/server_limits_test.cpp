@@ -30,7 +30,7 @@ class ServerLimitsTest : public ManualServerTest {
       ++echoes_;
       return request;
     };
-    service_.on_chat = [this] { ++chats_; };
+    service_.on_chat = [this](Text&) { ++chats_; };
   }
 
   void start_with(const LimitSet& limits) {

@@ -77,8 +77,8 @@ class WrapperService final : public Service {
 
   /// What Echo does. Set it before the call.
   std::function<Result<Text>(ServerContext& call, const Text& request)> on_echo;
-  /// What Chat does with each request, before it answers.
-  std::function<void()> on_chat;
+  /// What Chat does with each request, which then is the answer.
+  std::function<void(Text& message)> on_chat;
   /// What Chat waits for between a request and its answer; null: nothing.
   AsyncEvent* pause = nullptr;
   Occasions started;
@@ -121,7 +121,7 @@ class WrapperService final : public Service {
     started.add();
     Text request;
     while (co_await requests.read(request)) {
-      if (on_chat) on_chat();
+      if (on_chat) on_chat(request);
       if (pause != nullptr) co_await pause->wait();
       if (!co_await replies.write(request)) break;
     }
