@@ -104,12 +104,13 @@ void ListenPort::on_timer(void* self) noexcept {
   static_cast<ListenPort*>(self)->accept_all();
 }
 
-/// As many as its share of the turn is for. The descriptor, if it is watched, tells of the rest in
-/// the next turn, before those that wait for it.
+/// As many as its share of the turn is for, and one at least. The descriptor, if it is watched,
+/// tells of the rest in the next turn, before those that wait for it.
 void ListenPort::accept_all() {
   accept_on_.unlink();
   std::size_t share = TurnBudget::share;
-  while (!is_unbound_ && share > 0 && !core_->budget().is_spent()) {
+  do {
+    if (is_unbound_) return;
     Result<std::unique_ptr<Transport>> next = listener_->try_accept();
     if (!next) return pause(next.error());
     pause_ = {};
@@ -117,7 +118,7 @@ void ListenPort::accept_all() {
     core_->budget().spend(work_of_accept);
     share -= work_of_accept;
     take(*std::move(next));
-  }
+  } while (share > 0 && !core_->budget().is_spent());
   if (watched_fd_ < 0) go_on_next_turn();
 }
 
