@@ -15,6 +15,9 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
+/// What it takes of a turn (TurnBudget) besides its handler's first steps: its request was parsed
+/// by nobody yet.
+constexpr std::size_t work_of_held_call = 1024;
 constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -92,12 +95,17 @@ void ServerConnection::hold(ServerCall& call) {
   held_.push_back(call);
 }
 
+/// As many as the turn has room for, and one at least.
 void ServerConnection::begin_held() {
   while (ServerCall* const call = held_.front()) {
     if (!pump_.session().has_room_for_calls()) return;
     call->ListHook::unlink();
     calls_.push_back(*call);
+    loop_core().budget().spend(work_of_held_call);
     call->on_room();
+    if (!loop_core().budget().is_spent()) continue;
+    if (!begin_on_.is_linked()) loop_core().schedule_next_turn(begin_on_);
+    return;
   }
 }
 

@@ -96,6 +96,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
   bool hold_told_ = false;
+  RunMember<&ServerConnection::begin_held> begin_on_{*this};
   Timer drain_timer_;
 };
 

@@ -69,6 +69,28 @@ TEST_F(FairTurnsTest, SmallRepliesAreMadeManyInATurn) {
   EXPECT_EQ(most_in_a_turn(service_.started, 30), 30);
 }
 
+TEST_F(FairTurnsTest, CallsThatWereHeldBeginAFewInATurn) {
+  start();
+  service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+    return text_of(std::string(std::stoul(request.value()), 'x'));
+  };
+  log_capture().allow("max_buffered_output_of_new_calls");
+  constexpr StreamId large = 5;
+  constexpr StreamId small = 500;
+  FramePeer& peer = comes({{SettingId::initial_window_size, 0}});
+  for (StreamId n = 0; n < large + small; ++n) {
+    peer.ask_whole(2 * n + 1, echo, text_of(n < large ? "4000000" : "1"));
+    if (n % 50 == 0) settle();  // the socket holds no more
+  }
+  settle();
+  ASSERT_EQ(service_.started.count(), large) << "the others are held";
+
+  for (StreamId n = 0; n < large; ++n)
+    peer.say(frames::rst_stream(2 * n + 1, ErrorCode::cancel));
+
+  EXPECT_LE(most_in_a_turn(service_.started, large + small), 256);
+}
+
 TEST_F(FairTurnsTest, AConnectionThatEndsWithManyCallsTakesATurnOfItsOwn) {
   start();
   constexpr int calls = 600;
