@@ -9,6 +9,9 @@
 namespace nearcall::inline v0::detail::http2 {
 namespace {
 
+/// What its owner does for a stream that is reset: its handler ends.
+constexpr WorkMeter::Units of_reset = 2'000;
+
 Violation connection_violation(ErrorCode code, std::string_view what) noexcept {
   return {Violation::Scope::connection, code, 0, what};
 }
@@ -239,6 +242,7 @@ Event Session::on_rst_stream(const Frame& frame) {
     return {};
   }
   charge_reset(*stream);
+  work_.spend(of_reset);
   const bool is_unprocessed = role_ == Role::client && code == ErrorCode::refused_stream;
   return ResetEvent{stream, code,
                     is_unprocessed ? ResetEvent::Cause::unprocessed : ResetEvent::Cause::peer};

@@ -59,6 +59,9 @@ class KeptReply final : public BytesOwner {
   return written;
 }
 
+/// What a handler's first steps take of a turn (TurnBudget), whatever it is that lets it begin.
+constexpr std::size_t work_of_handler = 256;
+
 }  // namespace
 
 Status unimplemented(const Method& method) {
@@ -197,7 +200,9 @@ void ServerCall::on_room() {
     method_.handler->start(*method_.service, *this);
   }
   is_held_ = false;
-  if (host_->loop_core().budget().is_spent()) [[unlikely]]
+  TurnBudget& budget = host_->loop_core().budget();
+  budget.spend(work_of_handler);
+  if (budget.is_spent()) [[unlikely]]
     host_->end_turn();
   go_if_done();
 }

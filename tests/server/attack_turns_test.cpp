@@ -42,8 +42,8 @@ constexpr bool is_timed = false;
 #endif
 constexpr int turns_of_an_attempt = is_timed ? 60 : 35;
 /// After how many turns another peer's call has its answer: there are fifty attackers at most, of
-/// whom four use a turn up.
-constexpr int longest_wait_in_turns = 15;
+/// whom two use a turn up.
+constexpr int longest_wait_in_turns = 25;
 
 /// One of those who attack.
 struct Attacker {
@@ -73,11 +73,31 @@ void PrintTo(const AttackCase& attack, std::ostream* to) {
 
 // ---- what they say ------------------------------------------------------------------------------
 
-std::string thousand_chats() {
+constexpr StreamId most_calls = 1000;
+
+std::string heads_of_calls(std::string_view path) {
+  const std::string block = frames::request_block(path);
   std::string all;
-  for (StreamId n = 0; n < 1000; ++n)
-    all += frames::headers(frames::nth_stream(n), frames::request_block(chat));
+  for (StreamId n = 0; n < most_calls; ++n)
+    all += frames::headers(frames::nth_stream(n), block);
   return all;
+}
+
+std::string thousand_chats() {
+  return heads_of_calls(chat);
+}
+
+std::string thousand_calls_that_lack_a_request() {
+  return heads_of_calls(echo);
+}
+
+std::string requests_that_were_lacking(Attacker& /*attacker*/, StreamId n) {
+  if (n >= most_calls) return "";
+  return frames::data(frames::nth_stream(n), framed(""), http2::frame_flag::end_stream);
+}
+
+std::string resets(Attacker& /*attacker*/, StreamId n) {
+  return n < most_calls ? frames::rst_stream(frames::nth_stream(n), ErrorCode::cancel) : "";
 }
 
 /// The server answers it at once, and resets what would still come.
@@ -124,7 +144,7 @@ std::string late_calls(Attacker& /*attacker*/, StreamId n) {
 }
 
 std::string requests_for_much(Attacker& /*attacker*/, StreamId n) {
-  return n < 1000 ? frames::data(frames::nth_stream(n), framed(text_of("much"))) : "";
+  return n < most_calls ? frames::data(frames::nth_stream(n), framed(text_of("much"))) : "";
 }
 
 std::string changing_windows(Attacker& /*attacker*/, StreamId n) {
@@ -187,6 +207,11 @@ const AttackCase attacks[] = {
      .piece = data_of_a_gone_stream,
      .attackers = 50,
      .opening = a_stream_that_is_gone},
+    {.name = "RequestsThatBeginAllHandlers",
+     .piece = requests_that_were_lacking,
+     .attackers = 20,
+     .opening = thousand_calls_that_lack_a_request},
+    {.name = "ResetsOfAllHandlers", .piece = resets, .attackers = 20, .opening = thousand_chats},
     {.name = "ConnectionsThatDoNothing", .piece = nothing, .newcomers = 100},
     {.name = "TinyMessages",
      .piece = tiny_messages,
@@ -218,6 +243,9 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
     newcomers_.clear();
     stayers_.clear();
     settle();
+    come();
+    for (Attacker& attacker : attackers_)
+      open(attacker);
     std::chrono::nanoseconds longest{};
     for (int turn = 0; turn < turns_of_an_attempt; ++turn) {
       come();
@@ -249,6 +277,13 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
       newcomers_.emplace_back(path(), FramePeer::passive).say_hello();
     while (stayers_.size() > most_stayers)
       stayers_.pop_front();
+  }
+  /// All of the opening, whatever it takes.
+  void open(Attacker& attacker) {
+    while (!attacker.unsaid.empty() && !attacker.peer.has_ended()) {
+      attacker.unsaid.erase(0, attacker.peer.say_deaf(attacker.unsaid, /*patience=*/0));
+      settle();
+    }
   }
   static bool is_accepted(FramePeer& peer) {
     peer.listen();
