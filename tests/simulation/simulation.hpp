@@ -30,6 +30,9 @@ namespace nearcall::test {
 /// another one begins, time passes, the loop turns. After each step what must always hold is looked
 /// at; in the end everything is let through, and each call has to come to its end.
 ///
+/// All is on one thread, so that a seed repeats it to the last step. A blocking call would have to
+/// be on another one: blocking clients are in none.
+///
 /// What must hold, whatever is chosen:
 ///  (1) A status is one that its call can have: CANCELLED only if the test cancelled it,
 ///      DEADLINE_EXCEEDED only behind its deadline, PERMISSION_DENIED only after a policy refused a
