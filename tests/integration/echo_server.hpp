@@ -31,9 +31,9 @@ class Counter {
   /// Another process waits for it, too: for the first thousand.
   void tell(ProcessSignal& other) noexcept { other_ = &other; }
   /// Waits until it is at least `wanted`, for ten seconds at most; whether it is.
-  bool reaches(int wanted) {
+  bool reaches(int wanted, std::chrono::milliseconds patience = std::chrono::seconds(10)) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return count_ >= wanted; });
+    return changed_.wait_for(lock, patience, [&] { return count_ >= wanted; });
   }
 
  private:

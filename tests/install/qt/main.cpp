@@ -6,7 +6,7 @@
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
-#include <nearcall/spawn.hpp>
+#include <nearcall/task_scope.hpp>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -85,6 +85,10 @@ class Window {
     });
   }
 
+  void open() { scope_.spawn(show()); }
+  bool awaits_an_answer() const { return awaits_an_answer_; }
+
+ private:
   Task<> show() {
     co_await greet("before");
     co_await open_a_dialog_that_blocks();
@@ -94,11 +98,12 @@ class Window {
     QApplication::quit();
   }
 
- private:
   Task<> greet(std::string name) {
     greet::HelloRequest request;
     request.set_name(name);
+    awaits_an_answer_ = true;
     const auto reply = co_await greeter_.SayHelloAsync(request);
+    awaits_an_answer_ = false;
     require(reply && reply->message() == "hello " + name, "the server greets");
   }
 
@@ -136,6 +141,8 @@ class Window {
   greet::Greeter::Client greeter_;
   QSocketNotifier notifier_;
   int wakeups_ = 0;
+  bool awaits_an_answer_ = false;
+  nearcall::TaskScope scope_{loop_};  // last: what waits goes before what it refers to
 };
 
 int main(int argc, char** argv) {
@@ -152,7 +159,13 @@ int main(int argc, char** argv) {
   server.add_service(service).listen("unix:" + path);
   if (!server.start()) return 1;
 
+  {
+    Window closed(loop, path);
+    closed.open();
+    loop.poll();
+    require(closed.awaits_an_answer(), "a window can be closed while it awaits an answer");
+  }
   Window window(loop, path);
-  nearcall::spawn(window.show());
+  window.open();
   return QApplication::exec();
 }
