@@ -3,61 +3,15 @@
 #include "server/server_call.hpp"
 
 #include "async/busy_meter.hpp"
-#include "base/check.hpp"
-#include "base/log.hpp"
-#include "base/owned_bytes.hpp"
-#include "connection/outgoing_fields.hpp"
 #include "grpc/message_encoding.hpp"
-#include "grpc/message_pieces.hpp"
-#include "grpc/metadata_codec.hpp"
-#include "grpc/quote.hpp"
-#include "grpc/response_head.hpp"
-#include "grpc/status_codec.hpp"
-#include "grpc/trailer_limit.hpp"
 #include "server/call_stage.hpp"
 
-#include <algorithm>
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
-
-const http2::HeaderTemplate& response_head() {
-  static const http2::HeaderTemplate fields{{":status", "200"},
-                                            {"content-type", "application/grpc"}};
-  return fields;
-}
-
-const http2::HeaderTemplate& ok_trailers() {
-  static const http2::HeaderTemplate fields{{"grpc-status", "0"}};
-  return fields;
-}
-
-/// A reply that stays until it is sent.
-class KeptReply final : public BytesOwner {
- public:
-  explicit KeptReply(std::unique_ptr<google::protobuf::MessageLite> reply) noexcept
-      : reply_(std::move(reply)) {}
-  const google::protobuf::MessageLite& reply() const noexcept { return *reply_; }
-
- private:
-  void on_unreferenced() noexcept override { delete this; }
-
-  const std::unique_ptr<google::protobuf::MessageLite> reply_;
-};
-
-/// Not inlined, so that small replies do not pay for it.
-[[gnu::noinline]] MessageOutbox::Write write_large(
-    MessageOutbox& out, std::unique_ptr<google::protobuf::MessageLite> reply) {
-  auto* const kept = new KeptReply(std::move(reply));
-  const MessageOutbox::Write written = out.write(grpc::OutgoingMessage(kept->reply()),
-                                                 /*keeper=*/kept, /*end_stream=*/false);
-  kept->release_reference();
-  return written;
-}
 
 /// What a handler's first steps take of a turn (TurnBudget), whatever it is that lets it begin.
 constexpr std::size_t work_of_handler = 256;
@@ -223,152 +177,6 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
 
 void ServerCall::on_output() {
   host_->on_output();
-}
-
-// ---- the answer ---------------------------------------------------------------------------------
-
-void ServerCall::add_header(std::string_view key, std::string_view value) {
-  require_loop();
-  if (answer_ == Answer::over) return;  // cancelled: nobody sees it
-  if (answer_ == Answer::begun) {
-    return note_mistake("add_header", key,
-                        Status::internal("the headers were sent already, with send_headers() or "
-                                         "the first message"));
-  }
-  const Result<void> added = headers_.add(key, value);
-  if (!added) note_mistake("add_header", key, added.error());
-}
-
-void ServerCall::add_trailer(std::string_view key, std::string_view value) {
-  require_loop();
-  const Result<void> added = trailers_.add(key, value);
-  if (!added) note_mistake("add_trailer", key, added.error());
-}
-
-void ServerCall::note_mistake(const char* where, std::string_view key, const Status& what) {
-  if (!mistake_.ok()) return;
-  mistake_ = Status::internal("the handler's " + grpc::quote(where, key) + ": " +
-                              std::string(what.message()));
-}
-
-bool ServerCall::answer_mistake() {
-  if (mistake_.ok() || answer_ == Answer::over) return false;
-  log(LogLevel::error, method(), ": ", mistake_.message());
-  answer(mistake_);
-  return true;
-}
-
-void ServerCall::send_headers() {
-  if (answer_ == Answer::open && !try_send_headers()) fail(headers_too_large());
-}
-
-/// False, and they are left out from now on, if they are too large.
-bool ServerCall::try_send_headers() {
-  std::span<const http2::HeaderField> fields;
-  if (!headers_.empty()) {
-    OutgoingFields& outgoing = OutgoingFields::fresh();
-    grpc::append_metadata(outgoing.block(), headers_);
-    if (response_head().list_size() + outgoing.block().list_size() > most_metadata()) {
-      headers_ = Metadata();
-      return false;
-    }
-    fields = outgoing.fields();
-  }
-  answer_ = Answer::begun;
-  host_->commands()->send_headers(messages_.stream(), response_head(), fields,
-                                  /*end_stream=*/false);
-  return true;
-}
-
-std::size_t ServerCall::most_metadata() const noexcept {
-  return host_->session().max_sent_header_list_size();
-}
-
-Status ServerCall::headers_too_large() const {
-  return Status::resource_exhausted("the response headers are larger than the " +
-                                    std::to_string(most_metadata()) +
-                                    " bytes that may be sent (max_sent_header_list_size, or the "
-                                    "client's limit)");
-}
-
-void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
-  if (answer_ == Answer::over || answer_mistake()) return;
-  send_headers();
-  const grpc::OutgoingMessage message(reply);
-  // A reply of any size goes: nothing else waits on this stream.
-  const MessageOutbox::Write written =
-      grpc::MessagePieces::suit(message)
-          ? write_large(messages_.out(), move(reply))
-          : messages_.out().write(message, /*keeper=*/nullptr, /*end_stream=*/false);
-  if (written == MessageOutbox::Write::taken) answer(Status());
-}
-
-void ServerCall::finish(const Status& status) {
-  if (answer_mistake()) return;
-  // What as_error() made of OK, where a reply was due: here it is known whose bug it is.
-  if (status.code() == StatusCode::internal && status.reason() == StatusReason::misuse) {
-    log(LogLevel::error, method(), ": ", status.message());
-  }
-  answer(status);
-}
-
-void ServerCall::finish_thrown() noexcept {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    log(LogLevel::error, method(), ": the handler threw: ", error.what());
-  } catch (...) {
-    log(LogLevel::error, method(), ": the handler threw something that is no std::exception");
-  }
-  answer(Status(StatusCode::unknown, "the handler failed"));
-}
-
-void ServerCall::answer(const Status& status) {
-  if (answer_ == Answer::over) return;
-  // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
-  if (answer_ == Answer::open && (status.ok() || !headers_.empty()) && !try_send_headers()) {
-    if (status.ok()) return answer(headers_too_large());
-    host_->log_left_out(method(), "headers were");  // the handler's own code matters more
-  }
-  send_trailers(status);
-  close_answer();
-}
-
-void ServerCall::send_trailers(const Status& status) {
-  if (answer_ == Answer::begun && status.ok() && trailers_.empty()) {
-    return host_->commands()->send_headers(messages_.stream(), ok_trailers(), {},
-                                           /*end_stream=*/true);
-  }
-  OutgoingFields& outgoing = OutgoingFields::fresh();
-  const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
-  if (answer_ == Answer::open) {
-    grpc::append_trailers_only(outgoing.block(), status, trailers_);
-  } else if (status.ok()) {
-    head = &ok_trailers();
-    grpc::append_metadata(outgoing.block(), trailers_);
-  } else {
-    grpc::append_trailers(outgoing.block(), status, trailers_);
-  }
-  const std::size_t most = most_metadata() - std::min(most_metadata(), head->list_size());
-  switch (grpc::limit_trailers(outgoing.block(), most)) {
-    case grpc::LeftOut::nothing:
-      break;
-    case grpc::LeftOut::text:
-      host_->log_left_out(method(), "a part of the message was");
-      break;
-    case grpc::LeftOut::metadata:
-      host_->log_left_out(method(), "trailers were");
-      break;
-  }
-  host_->commands()->send_headers(messages_.stream(), *head, outgoing.fields(),
-                                  /*end_stream=*/true);
-}
-
-void ServerCall::close_answer() {
-  answer_ = Answer::over;
-  timer_.clear();
-  messages_.out().close();
-  messages_.in().drop();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
