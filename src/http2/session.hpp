@@ -33,7 +33,7 @@
 
 namespace nearcall::inline v0::detail::http2 {
 
-/// What a session has seen and how full its budgets are.
+/// What a session has seen and how full its budgets are: for tests, and what channelz tells (#11).
 struct SessionStats {
   std::uint64_t streams_opened = 0;
   std::uint64_t resets_received = 0;

@@ -12,6 +12,8 @@ namespace nearcall::inline v0::detail {
 
 using InprocPipe = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
 
+/// The `inproc:` target of #14; until then tests and benchmarks make one.
+///
 /// Two transports, each the peer of the other, with `capacity` bytes of buffer in each direction
 /// (rounded up to a power of 2). Neither locks nor makes a system call while both sides are awake.
 ///
