@@ -30,7 +30,9 @@ using http2::FrameType;
 using http2::SettingId;
 using http2::StreamId;
 
-/// What no turn may take of the thread's time.
+/// What no turn may take of the thread's time. Most take 1.5 ms at most, on a processor that others
+/// share; up to 4 ms there AllowedCommas, whose connections end with all that their calls hold,
+/// DuplexOutput, whose handlers make 4 MiB, and those that begin and end all handlers.
 constexpr auto longest_turn = 5ms;
 /// The time of a thread has in it what others on the machine throw out of its caches, and what an
 /// interrupt takes. Neither hits the same turn three times; what the code costs does.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one turn of a server's loop does at most for its peers, whatever they ask for at once.
+#include "async/loop_core_fixture.hpp"
 #include "server/manual_server.hpp"
 
 #include <gtest/gtest.h>
@@ -117,6 +118,24 @@ TEST_F(FairTurnsTest, ConnectionsThatComeTogetherAreTakenAFewInATurn) {
     comes_unseen().ask_whole(1, echo);
 
   EXPECT_LE(most_in_a_turn(service_.started, all), 16) << "a quarter of a turn's budget";
+}
+
+TEST_F(FairTurnsTest, ConnectionsAreTakenThoughEventsUseUpEachTurn) {
+  start();
+  detail::LoopCore& core = detail::Access::core(loop_);
+  const detail::CallWatcher greedy(
+      core, [&] { core.budget().spend(detail::TurnBudget::whole); }, /*events=*/EPOLLIN);
+  constexpr int all = 5;
+  for (int i = 0; i < all; ++i)
+    comes_unseen();
+
+  for (int turns = 0; turns < 10 * all; ++turns)
+    loop_.poll();
+
+  for (FramePeer& peer : peers_) {
+    peer.listen();
+    EXPECT_GT(peer.frames_heard(FrameType::settings), 0U);
+  }
 }
 
 }  // namespace
