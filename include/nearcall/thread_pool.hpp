@@ -2,6 +2,7 @@
 // ThreadPool: threads for work that blocks.
 #pragma once
 
+#include <nearcall/access.hpp>
 #include <nearcall/unique_function.hpp>
 
 #include <cstddef>
@@ -12,7 +13,6 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
-struct Access;  // nearcall/access.hpp
 class PoolCore;
 }  // namespace detail
 

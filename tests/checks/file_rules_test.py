@@ -71,9 +71,10 @@ class FileRules(unittest.TestCase):
     def test_what_threads_share_is_found_on_the_path_of_an_awaited_call(self):
         for code in ("#include <mutex>", "const std::lock_guard held(m);", "std::shared_ptr<Backend> b;",
                      "auto b = backend.shared_from_this();", "std::unordered_map<int, int> m;"):
-            for name in ("async_call.cpp", "loop_backend.hpp", "invoker.cpp"):
+            for name in ("client/async_call.cpp", "client/loop_backend.hpp", "client/client_stub.cpp",
+                         "connection/pump.cpp", "http2/hpack/decoder.hpp"):
                 head = HEAD + ("#pragma once\n" if name.endswith("hpp") else "")
-                self.assert_one({f"src/client/{name}": head + code + "\n"}, "awaited call")
+                self.assert_one({f"src/{name}": head + code + "\n"}, "awaited call")
             self.assertEqual(findings({"src/client/blocking_call.cpp": HEAD + code + "\n"}), [])
         for code in ("  const std::shared_ptr<Backend> backend_;", "// no mutex", "std::atomic<int> n;"):
             self.assertEqual(findings({"src/client/loop_backend.cpp": HEAD + code + "\n"}), [])
