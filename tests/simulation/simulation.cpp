@@ -50,6 +50,17 @@ class EndOfUser final : public ForwardingTransport {
 
 }  // namespace
 
+Simulation::Client::Client(Simulation& simulation)
+    : channel("http://localhost",
+              ChannelOptions()
+                  .limits(small_limits())
+                  .connect_timeout(3s)
+                  .connector([this, &simulation](ConnectContext context) {
+                    return simulation.connect(std::move(context), *this);
+                  })),
+      stub(channel, SimulatedService::methods) {
+}
+
 Simulation::Simulation(Choices& choices)
     : ManualLoop(far_ahead),
       choices_(choices),
@@ -58,13 +69,8 @@ Simulation::Simulation(Choices& choices)
   log_.allow("");
   memory_before_ = live_memory();
   start_server();
-  for (int i = 0; i < client_count; ++i) {
-    ChannelOptions options;
-    options.limits(small_limits());
-    options.connect_timeout(3s);
-    options.connector([this](ConnectContext context) { return connect(std::move(context)); });
-    clients_.emplace_back(std::move(options));
-  }
+  for (int i = 0; i < client_count; ++i)
+    clients_.emplace_back(*this);
   settle();
 }
 
@@ -91,34 +97,37 @@ void Simulation::restart_server() {
   start_server();
 }
 
-Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext context) {
+Task<Result<std::unique_ptr<Transport>>> Simulation::connect(ConnectContext context,
+                                                             Client& client) {
   if (!is_healed_) {
     if (choices_.one_in(8)) {
-      has_failed_ = true;
+      fail(client);
       co_return Failure{Status(StatusCode::unavailable, "refused by choice")};
     }
     const bool drags_on = choices_.one_in(8);
     const std::chrono::milliseconds delay(choices_.below(drags_on ? 4000 : 20));
-    if (drags_on) has_failed_ = true;
+    if (drags_on) fail(client);
     const bool slept = co_await sleep_for(delay, context.cancellation());
     if (!slept) co_return Failure{Status(StatusCode::cancelled, "nobody wants it")};
   }
-  co_return make_link();
+  co_return make_link(client);
 }
 
-std::unique_ptr<Transport> Simulation::make_link() {
+std::unique_ptr<Transport> Simulation::make_link(Client& client) {
   const bool is_narrow = !is_healed_ && choices_.one_in(4);
   const std::size_t capacity = is_narrow ? choices_.between(1, 64) : wide;
   auto link = std::make_shared<Link>(Link::Manner::by_hand, capacity);
   auto ends = Link::ends(link);
-  const auto is_open = [](const std::shared_ptr<Link>& one) { return !one->is_over(); };
-  // Whom nobody gives way to is closed.
-  has_failed_ |=
-      static_cast<std::size_t>(std::ranges::count_if(links_, is_open)) >= max_connections_;
+  // An end that has gone may still have its place: the server does not know yet.
+  const auto is_open = [](const Connection& one) { return one.link.use_count() > 1; };
+  const auto open = static_cast<std::size_t>(std::ranges::count_if(connections_, is_open));
   const bool is_stranger = !is_healed_ && has_strangers_ && choices_.one_in(8);
-  was_refused_by_policy_ |= is_stranger;
-  has_failed_ |= is_stranger && is_narrow;  // the notice does not fit, and only the end is read
-  links_.push_back(std::move(link));
+  // Closed without a word is whom nobody gives way to, and who gives way before its first byte
+  // came.
+  if (open >= max_connections_) fail_all();
+  if (is_stranger && is_narrow) fail(client);  // the notice does not fit
+  if (is_stranger) client.refused_at = ++events_;
+  connections_.push_back({std::move(link), &client});
   hosts_.back().queue->push(
       std::make_unique<EndOfUser>(std::move(ends.second), ::geteuid() + (is_stranger ? 1 : 0)));
   return std::move(ends.first);
@@ -163,7 +172,9 @@ void Simulation::begin_call() {
   Call& call = calls_.emplace_back();
   auto client = clients_.begin();
   std::advance(client, choices_.below(client_count));
-  call.stub = &client->stub;
+  call.client = &*client;
+  call.began_at = ++events_;
+  call.well_since = client->well_since;
   call.wish.call = ++next_call_;
   call.wish.size = choices_.one_in(4) ? choices_.below(60'000) : choices_.below(40);
   call.wish.replies = choices_.below(8);
@@ -198,50 +209,60 @@ void Simulation::cancel_a_call() {
 }
 
 void Simulation::deliver_some() {
-  std::erase_if(links_, [](const std::shared_ptr<Link>& link) {
-    return link->is_over() && link.use_count() == 1;
+  std::erase_if(connections_, [](const Connection& one) {
+    return one.link->is_over() && one.link.use_count() == 1;
   });
-  if (links_.empty()) return;
-  Link& link = *links_[choices_.below(static_cast<std::uint32_t>(links_.size()))];
+  if (connections_.empty()) return;
+  const auto count = static_cast<std::uint32_t>(connections_.size());
+  Link& link = *connections_[choices_.below(count)].link;
   const int side = static_cast<int>(choices_.below(2));
   link.deliver(side, choices_.one_in(2) ? choices_.below(30) : choices_.below(20'000));
 }
 
 void Simulation::deliver_all() {
-  for (const std::shared_ptr<Link>& link : links_) {
-    link->deliver_all();
+  for (const Connection& one : connections_) {
+    one.link->deliver_all();
   }
 }
 
 void Simulation::cut_a_link() {
-  if (links_.empty()) return;
-  has_failed_ = true;
-  Link& link = *links_[choices_.below(static_cast<std::uint32_t>(links_.size()))];
-  link.cut(choices_.one_in(2) ? Link::Cut::reset : Link::Cut::end_of_stream);
+  if (connections_.empty()) return;
+  const auto count = static_cast<std::uint32_t>(connections_.size());
+  const Connection& chosen = connections_[choices_.below(count)];
+  fail(*chosen.client);
+  chosen.link->cut(choices_.one_in(2) ? Link::Cut::reset : Link::Cut::end_of_stream);
 }
 
 void Simulation::pass_time(detail::Duration duration) {
-  if (duration >= 1s) has_failed_ = true;  // time-outs of connections that nobody serves meanwhile
+  if (duration >= 1s) fail_all();  // time-outs of connections that nobody serves meanwhile
   time_ += duration;
-  for (const Host& host : hosts_)
-    has_failed_ |= time_ >= host.cancels_at;
+  for (Host& host : hosts_) {
+    if (time_ < host.cancels_at) continue;
+    host.cancels_at = detail::no_deadline;
+    fail_all();
+  }
+}
+
+void Simulation::fail_all() noexcept {
+  for (Client& client : clients_)
+    fail(client);
 }
 
 void Simulation::look() {
   std::size_t links = 0;
-  for (const std::shared_ptr<Link>& link : links_)
-    links += link->size();
+  for (const Connection& one : connections_)
+    links += one.link->size();
   const std::size_t now = live_memory();
   const std::size_t used = now - std::min(now, memory_before_ + links);
-  EXPECT_LE(used, most_memory) << calls_.size() << " calls, " << links_.size() << " links";
+  EXPECT_LE(used, most_memory) << calls_.size() << " calls, " << connections_.size() << " links";
   while (log_.take("idle for longest"))
     ++seen_.evictions;
 }
 
 void Simulation::finish() {
   is_healed_ = true;
-  for (const std::shared_ptr<Link>& link : links_)
-    link->set_capacity(wide);
+  for (const Connection& one : connections_)
+    one.link->set_capacity(wide);
   const auto is_running = [this] {
     return std::ranges::any_of(calls_, [](const Call& call) { return !call.is_over; });
   };
@@ -259,8 +280,8 @@ void Simulation::finish() {
     if (round % 8 == 7) time_ += 100ms;
   }
   EXPECT_EQ(service_.running(), 0) << "handlers that never return";
-  for (const std::shared_ptr<Link>& link : links_)
-    EXPECT_TRUE(link->is_over()) << "a connection that no server has any more";
+  for (const Connection& one : connections_)
+    EXPECT_TRUE(one.link->is_over()) << "a connection that no server has any more";
 }
 
 // ---- calls --------------------------------------------------------------------------------------
@@ -275,7 +296,8 @@ CallOptions Simulation::options_of(const Call& call) const {
 Task<void> Simulation::call_unary(Call& call) {
   Text request;
   request.set_value(call.wish.to_text());
-  auto started = call.stub->unary_async<Text>(SimulatedService::unary, request, options_of(call));
+  auto started =
+      call.client->stub.unary_async<Text>(SimulatedService::unary, request, options_of(call));
   const Result<Text> reply = co_await started;
   if (reply.ok()) {
     EXPECT_TRUE(is_numbered(*reply, call.wish.call, call.wish.size)) << call.wish.to_text();
@@ -286,8 +308,8 @@ Task<void> Simulation::call_unary(Call& call) {
 Task<void> Simulation::call_expand(Call& call) {
   Text request;
   request.set_value(call.wish.to_text());
-  auto started =
-      call.stub->server_streaming_async<Text>(SimulatedService::expand, request, options_of(call));
+  auto started = call.client->stub.server_streaming_async<Text>(SimulatedService::expand, request,
+                                                                options_of(call));
   Text reply;
   std::uint32_t count = 0;
   while (co_await started.read(reply)) {
@@ -300,8 +322,8 @@ Task<void> Simulation::call_expand(Call& call) {
 }
 
 Task<void> Simulation::call_collect(Call& call) {
-  auto started =
-      call.stub->client_streaming_async<Text, Text>(SimulatedService::collect, options_of(call));
+  auto started = call.client->stub.client_streaming_async<Text, Text>(SimulatedService::collect,
+                                                                      options_of(call));
   Text request;
   std::uint32_t taken = 0;
   for (; taken < call.requests; ++taken) {
@@ -320,7 +342,7 @@ Task<void> Simulation::call_collect(Call& call) {
 
 Task<void> Simulation::call_chat(Call& call) {
   auto started =
-      call.stub->bidi_streaming_async<Text, Text>(SimulatedService::chat, options_of(call));
+      call.client->stub.bidi_streaming_async<Text, Text>(SimulatedService::chat, options_of(call));
   Text request;
   Text reply;
   std::uint32_t count = 0;
@@ -347,6 +369,8 @@ void Simulation::end(Call& call, const Status& status) {
   switch (status.code()) {
     case StatusCode::ok:
       ++seen_.ok;
+      if (call.began_at > std::max(call.client->failed_at, call.client->refused_at))
+        call.client->well_since = ++events_;
       EXPECT_EQ(runs, 1) << call.wish.to_text();
       EXPECT_FALSE(call.wish.fails && call.wish.call != 0) << call.wish.to_text();
       return;
@@ -361,7 +385,7 @@ void Simulation::end(Call& call, const Status& status) {
       return;
     case StatusCode::permission_denied:
       ++seen_.refused_by_policy;
-      EXPECT_TRUE(was_refused_by_policy_) << status.to_string();
+      EXPECT_GT(call.client->refused_at, call.well_since) << status.to_string();
       return;
     case StatusCode::unavailable:
       // More were begun than the server takes, before its SETTINGS could say how many those are.
@@ -371,7 +395,7 @@ void Simulation::end(Call& call, const Status& status) {
         EXPECT_TRUE(call.is_streamed) << status.to_string();
         return;
       }
-      EXPECT_TRUE(has_failed_) << status.to_string();
+      EXPECT_GT(call.client->failed_at, call.well_since) << status.to_string();
       return;
     default:
       ADD_FAILURE() << "no call can end so: " << status.to_string();

@@ -36,7 +36,9 @@ namespace nearcall::test {
 /// What must hold, whatever is chosen:
 ///  (1) A status is one that its call can have: CANCELLED only if the test cancelled it,
 ///      DEADLINE_EXCEEDED only behind its deadline, PERMISSION_DENIED only after a policy refused a
-///      connection, UNAVAILABLE only after something failed, which a server that stops does not.
+///      connection of its client, UNAVAILABLE only after something failed there, which a server
+///      that stops does not. Once a later call has ended well, neither counts for those that begin
+///      then.
 ///  (2) Messages come in order, whole and unchanged; all of them if the status is OK.
 ///  (3) No handler runs twice for one call, and one ran for each that ended OK.
 ///  (4) Memory stays below a bound.
@@ -73,16 +75,30 @@ class Simulation : private ManualLoop {
     /// When its drain is over, whether its calls are or not.
     detail::TimePoint cancels_at = detail::no_deadline;
   };
+  /// A channel, and what happened to it: numbers of events, which only grow.
   struct Client {
-    explicit Client(ChannelOptions options)
-        : channel("http://localhost", std::move(options)),
-          stub(channel, SimulatedService::methods) {}
+    explicit Client(Simulation& simulation);
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    ~Client() = default;
 
+    std::uint64_t failed_at = 0;   // that a call may be UNAVAILABLE for
+    std::uint64_t refused_at = 0;  // by policy
+    /// A call that began after both ended well: for calls that begin now they are over.
+    std::uint64_t well_since = 0;
     Channel channel;
     ClientStub stub;
   };
+  /// A link, and whose it is.
+  struct Connection {
+    std::shared_ptr<Link> link;
+    Client* client = nullptr;
+  };
   struct Call {
-    const ClientStub* stub = nullptr;
+    Client* client = nullptr;
+    std::uint64_t began_at = 0;
+    /// Of events before this one it knows nothing.
+    std::uint64_t well_since = 0;
     Wish wish;
     std::uint32_t requests = 1;
     std::optional<detail::TimePoint> deadline;
@@ -91,9 +107,12 @@ class Simulation : private ManualLoop {
     bool is_over = false;
   };
 
-  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context);
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context, Client& client);
+  /// Something happens after which a call of that client, or of any, may be UNAVAILABLE.
+  void fail(Client& client) noexcept { client.failed_at = ++events_; }
+  void fail_all() noexcept;
   /// The client's end of a connection to the newest server.
-  std::unique_ptr<Transport> make_link();
+  std::unique_ptr<Transport> make_link(Client& client);
   void start_server();
   /// The server stops, and another one begins.
   void restart_server();
@@ -119,14 +138,12 @@ class Simulation : private ManualLoop {
   const std::size_t max_connections_;  // of a server
   const bool has_strangers_;
   std::list<Host> hosts_;  // all but the last one stop
-  std::vector<std::shared_ptr<Link>> links_;
+  std::vector<Connection> connections_;
   std::list<Client> clients_;
   std::list<Call> calls_;
   std::uint32_t next_call_ = 0;
   Seen seen_;
-  /// Something was done after which a call may be UNAVAILABLE.
-  bool has_failed_ = false;
-  bool was_refused_by_policy_ = false;
+  std::uint64_t events_ = 0;
   bool is_healed_ = false;
   std::size_t memory_before_ = 0;
 };
