@@ -191,11 +191,13 @@ class Session {
     return std::min<std::size_t>(settings_.theirs().max_header_list_size,
                                  limits().max_sent_header_list_size);
   }
-  /// Streams that take a slot: not released, or released and not yet sent.
   /// Bytes that were received and not consumed, and that wait to be sent.
   std::size_t buffered_input() const noexcept { return inbound_.buffered(); }
   /// Messages in the hands of those who wait to hand them over included.
   std::size_t buffered_output() const noexcept { return scheduler_.buffered() + scheduler_.held(); }
+  /// Header lists that are kept, by the rules of max_header_list_size.
+  std::size_t kept_headers() const noexcept { return kept_headers_; }
+  /// Streams that take a slot: not released, or released and not yet sent.
   std::size_t stream_count() const noexcept { return streams_.size(); }
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.
   template <class Visit>

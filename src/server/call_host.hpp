@@ -22,6 +22,10 @@ class ServerCall;
 /// Thread safety: the loop's thread.
 class CallHost {
  public:
+  /// What an open call costs, beside what came over it: itself, its stream, and the frame of a
+  /// small handler.
+  static constexpr std::size_t cost_of_a_call = 1536;
+
   CallHost(const CallHost&) = delete;
   CallHost& operator=(const CallHost&) = delete;
 
@@ -47,7 +51,7 @@ class CallHost {
   }
   /// Tells the server how much the connection holds, where that has changed by much.
   void note_load() {
-    const std::uint32_t input = in_units(session().buffered_input());
+    const std::uint32_t input = in_units(input_size());
     const std::uint32_t output = in_units(session().buffered_output());
     if (input != noted_input_ || output != noted_output_) [[unlikely]]
       report_load();
@@ -80,6 +84,12 @@ class CallHost {
   /// How much is much.
   static std::uint32_t in_units(std::size_t bytes) noexcept {
     return static_cast<std::uint32_t>(bytes / (std::size_t{16} * 1024));
+  }
+
+  /// What the peer makes us keep: bytes that nobody has read, metadata, and open calls.
+  std::size_t input_size() const noexcept {
+    return session().buffered_input() + session().kept_headers() +
+           session().stream_count() * cost_of_a_call;
   }
 
   ServerShared* shared_;

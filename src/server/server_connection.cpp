@@ -18,6 +18,7 @@ constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
 /// What it takes of a turn (TurnBudget) besides its handler's first steps: its request was parsed
 /// by nobody yet.
 constexpr std::size_t work_of_held_call = 1024;
+constexpr std::size_t calls_between_notes = 8;
 constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -83,6 +84,9 @@ void ServerConnection::on_request(const http2::HeadersEvent& event) {
   calls_.push_back(*call);
   place_.set_busy();
   call->begin(*event.stream, **request, event.end_stream);
+  // Of a call that sends nothing more this is the only time; not for the first ones, which are
+  // cheap.
+  if (pump_.session().stream_count() % calls_between_notes == calls_between_notes - 1) note_load();
 }
 
 void ServerConnection::hold(ServerCall& call) {
@@ -151,7 +155,8 @@ void ServerConnection::give_way() {
   } else {
     pump_.close_with_goaway(EndReason::evicted, http2::ErrorCode::enhance_your_calm,
                             asked == Ask::input
-                                ? "holds most of what nobody has read (max_total_buffered_input)"
+                                ? "holds most of what nobody has read, and of open calls "
+                                  "(max_total_buffered_input)"
                                 : "holds most of what waits to be sent (max_total_buffered_output)",
                             loop_core().now());
     place_.decline(loop_core().now());  // it holds nothing now, and its handlers may go on for long

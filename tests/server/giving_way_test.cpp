@@ -231,6 +231,43 @@ TEST_F(ConnectionsGivingWayTest, WhoHoldsMostInputGoesWhenAllHoldTooMuch) {
   EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
 }
 
+/// Two connections with open calls, which together take more than the server may keep.
+class ManyOpenCallsTest : public ConnectionsGivingWayTest {
+ protected:
+  template <class Ask>
+  void expect_that_who_has_most_goes(Ask&& ask) {
+    start(ServerOptions().max_total_buffered_input(1024 * 1024));
+    FramePeer& more = comes();
+    FramePeer& less = comes();
+    const auto open = [&](FramePeer& peer, StreamId first, StreamId calls) {
+      for (StreamId call = 0; call < calls; ++call) {
+        ask(peer, first + 2 * call);
+        if (call % 32 == 31) settle();
+      }
+      settle();
+    };
+    open(more, 1, 350);
+    open(less, 1, 170);
+    EXPECT_FALSE(more.has_ended() || less.has_ended());
+
+    open(less, 341, 170);
+
+    EXPECT_TRUE(more.has_ended());
+    EXPECT_EQ(goaways(more), std::vector{ErrorCode::enhance_your_calm});
+    EXPECT_FALSE(less.has_ended());
+    EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
+  }
+};
+
+TEST_F(ManyOpenCallsTest, WithARequestEach) {
+  expect_that_who_has_most_goes(
+      [](FramePeer& peer, StreamId stream) { peer.ask_whole(stream, hold); });
+}
+
+TEST_F(ManyOpenCallsTest, WithHeadersAlone) {
+  expect_that_who_has_most_goes([](FramePeer& peer, StreamId stream) { peer.ask(stream, chat); });
+}
+
 /// Where nothing tells who somebody is: a server that listens on TCP beside its socket file.
 class GivingWayOverTcpTest : public ConnectionsGivingWayTest {
  protected:

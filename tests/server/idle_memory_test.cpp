@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one more idle connection costs the server, by the bytes that it has allocated.
 #include "connection/loop_driver.hpp"
+#include "server/call_host.hpp"
 #include "server/manual_server.hpp"
 #include "support/limit_set.hpp"
 
@@ -110,6 +111,26 @@ TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
     EXPECT_EQ(peer.heard_on(id).size(), 3U) << "headers, a message and trailers";
     if (round % 2 == 1) go_idle();
   }
+}
+
+class OpenCallsTest : public test::ManualServerTest {};
+
+TEST_F(OpenCallsTest, CostNoMoreThanTheServerCounts) {
+  constexpr int calls = 960;
+  start();
+  test::FramePeer peer(path(), test::FramePeer::passive);
+  peer.say_hello();
+  settle();
+  const std::ptrdiff_t before = allocated;
+
+  for (int call = 0; call < calls; ++call) {
+    peer.ask(static_cast<http2::StreamId>(2 * call + 1), "/test.Wrapper/Chat");
+    if (call % 32 == 31) settle();
+  }
+
+  const std::ptrdiff_t of_one = (allocated - before) / calls;
+  EXPECT_LE(of_one, static_cast<std::ptrdiff_t>(CallHost::cost_of_a_call));
+  EXPECT_GE(of_one, static_cast<std::ptrdiff_t>(CallHost::cost_of_a_call / 2)) << "it counts them";
 }
 
 /// What the server keeps of a frame whose last byte has not come.
