@@ -73,10 +73,10 @@ ProcessState process_state(pid_t process) noexcept {
 }
 
 bool ExitWait::wait_for(pid_t holder) noexcept {
-  const ProcessState state = process_state(holder);
-  if (state == ProcessState::runs) return false;
+  state_ = process_state(holder);
+  if (state_ == ProcessState::runs) return false;
   // Once it has gone it holds nothing: if the next try fails too, somebody else is in the way.
-  if (state == ProcessState::gone) return !std::exchange(was_gone_, true);
+  if (state_ == ProcessState::gone) return !std::exchange(was_gone_, true);
   const TimePoint now = SteadyClock::now();
   if (deadline_ == no_deadline) deadline_ = now + longest_;
   if (now >= deadline_) return false;

@@ -25,9 +25,12 @@ class ExitWait {
   /// Whether to try again what `holder` was in the way of: it has gone this moment, or it exits,
   /// and there was time to sleep.
   bool wait_for(pid_t holder) noexcept;
+  /// What the last one found: whether it gave up on a process that still exits.
+  bool saw_exiting() const noexcept { return state_ == ProcessState::exits; }
 
  private:
   const Duration longest_;
+  ProcessState state_ = ProcessState::runs;
   bool was_gone_ = false;
   TimePoint deadline_ = no_deadline;
 };

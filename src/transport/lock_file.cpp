@@ -107,10 +107,8 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
       if (errno != EWOULDBLOCK) {
         return listen_status(subject, "flock " + path, errno);
       }
-      const pid_t holder = holder_of(fd.get());
-      if (exit.wait_for(holder)) continue;
-      if (process_state(holder) == ProcessState::exits) return busy_until_exit(subject, path);
-      return busy(subject, path);
+      if (exit.wait_for(holder_of(fd.get()))) continue;
+      return exit.saw_exiting() ? busy_until_exit(subject, path) : busy(subject, path);
     }
     const FileId locked = file_id(status);
     if (file_id_at(directory, name) == locked) {

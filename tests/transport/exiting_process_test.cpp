@@ -72,9 +72,11 @@ TEST(ExitWait, WithoutTimeItOnlyTriesAgainWhereTheProcessHasGone) {
   ExitWait wait(0s);
   EXPECT_FALSE(wait.wait_for(pid));
   zombie.reap();
+  EXPECT_TRUE(wait.saw_exiting()) << "as it was when it gave up";
 
   EXPECT_TRUE(wait.wait_for(pid));
   EXPECT_FALSE(wait.wait_for(pid));
+  EXPECT_FALSE(wait.saw_exiting());
 }
 
 }  // namespace
