@@ -110,12 +110,15 @@ LoopCore::~LoopCore() {
 }
 
 [[gnu::noinline]] bool LoopCore::is_run_elsewhere() const noexcept {
-  return is_running() && thread_loops.running != owner_;
+  return is_running() && last_ran_in_.load(std::memory_order_relaxed) != &thread_loops;
 }
 
 [[gnu::noinline]] bool LoopCore::may_be_in_this_thread() const noexcept {
-  if (thread_loops.running != nullptr) return thread_loops.running == owner_;
-  return !is_running() && thread_loops.pool == nullptr;
+  if (is_in_this_thread()) return true;
+  const ThreadLoops* const last = last_ran_in_.load(std::memory_order_relaxed);
+  if (is_running()) return last == &thread_loops;  // inside of it another one is polled
+  if (thread_loops.running != nullptr) return false;
+  return thread_loops.pool == nullptr || last == nullptr || last == &thread_loops;
 }
 
 void LoopCore::set_kept(EventLoop* loop) noexcept {
@@ -124,6 +127,7 @@ void LoopCore::set_kept(EventLoop* loop) noexcept {
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(thread_loops.running) {
   if (core.is_running()) fail_precondition("EventLoop: run() or poll() inside of itself");
+  core.last_ran_in_.store(&thread_loops, std::memory_order_relaxed);
   core.is_running_.store(true, std::memory_order_relaxed);
   thread_loops.running = core.owner_;
   core.inbox_.wake_up();

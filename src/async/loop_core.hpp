@@ -28,6 +28,8 @@
 
 namespace nearcall::inline v0::detail {
 
+struct ThreadLoops;
+
 /// Is called at the end of a turn in which it was asked for; a connection flushes its output there.
 class TurnEndHook : public ListHook {
  public:
@@ -74,7 +76,7 @@ class LoopCore {
   /// Whether a thread other than this one is in run() or poll() now.
   bool is_run_elsewhere() const noexcept;
   /// Whether this thread runs the loop or, while none does, could be the one that will: it runs no
-  /// other loop, and is no pool's.
+  /// other loop, and is no pool's, unless the loop is bound to it, or was run nowhere else before.
   bool may_be_in_this_thread() const noexcept;
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
   TimePoint now() const noexcept { return is_running() ? now_ : clocks_.exact(); }
@@ -217,8 +219,10 @@ class LoopCore {
 
   EventLoop* owner_;
   SpinPolicy spin_policy_;
-  /// Atomic for is_run_elsewhere() alone.
+  /// These two are atomic for is_run_elsewhere() and may_be_in_this_thread() alone.
   std::atomic<bool> is_running_{false};
+  /// The thread that runs it, or did last; null before.
+  std::atomic<const ThreadLoops*> last_ran_in_{nullptr};
   /// Whether stop() ends the loop's sleep: not in run_until(), which goes on.
   bool heeds_stop_ = true;
   TimePoint now_{};

@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -181,6 +182,7 @@ TEST(TaskScopeDeathTest, RefusesToBeUsedOnAThreadOfAPool) {
 
 TEST(TaskScopeDeathTest, RefusesAThreadOfAPoolThoughNobodyRunsItsLoopNow) {
   EventLoop loop;
+  loop.poll();
   TaskScope scope(loop);
   const auto spawn_there = [](ThreadPool& where, TaskScope& there) -> Task<> {
     co_await resume_on(where);
@@ -204,6 +206,47 @@ TEST(TaskScopeDeathTest, RefusesAThreadOfAnotherLoop) {
   };
 
   EXPECT_DEATH(sync_wait(spawn_there(scope)), names_the_thread());
+}
+
+TEST(TaskScope, IsForALoopThatAThreadOfAPoolRunsItself) {
+  int count = 0;
+  std::binary_semaphore done{0};
+  ThreadPool pool(1);
+  ASSERT_TRUE(pool.try_post([&] {
+    EventLoop loop;
+    TaskScope scope(loop);
+    for (int round = 0; round < 2; ++round) {  // before it runs, and between
+      scope.spawn(count_after(0us, count));
+      while (!scope.empty())
+        loop.poll();
+    }
+    done.release();
+  }));
+
+  done.acquire();
+
+  EXPECT_EQ(count, 2);
+}
+
+TEST(TaskScope, MayBeUsedInsideOfALoopThatIsPolledInItsOwn) {
+  EventLoop outer;
+  EventLoop inner;
+  const auto token = std::make_shared<int>();
+  auto scope = std::make_unique<TaskScope>(outer);
+  outer.post([&] {
+    inner.post([&] {
+      scope->spawn(keep(token));
+      scope->cancel();
+      scope->spawn(keep(token));
+      scope.reset();
+    });
+    inner.poll();
+  });
+
+  outer.poll();
+
+  EXPECT_EQ(scope, nullptr);
+  EXPECT_EQ(token.use_count(), 1);
 }
 
 TEST(TaskScope, MayBeDestroyedInATaskOfAnotherLoopOnceNobodyRunsItsOwn) {
