@@ -64,12 +64,10 @@ TimePoint Backend::connect_deadline(TimePoint now, TimePoint deadline) const {
 
 std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn, Want want) {
   Pool& here = pool();
-  const TimePoint now = clock_.now();
-  sweep(here, now);
+  sweep(here, clock_.now());
   if (want == Want::fresh && may_have_more(here)) return nullptr;
   while (std::shared_ptr<BlockingConnection> idle = take_idle(here)) {
     turn = idle->begin_turn();
-    idle->client().begin_use(now);
     if (idle->is_fit(turn, want == Want::any)) return idle;
     turn.finish();
     release_closed(here, *idle->place());

@@ -78,6 +78,13 @@ void BlockingConnection::flush() {
   if (client_.pump().has_output()) client_.pump().flush(look_at_clock());
 }
 
+/// Time in which nobody drove is not the server's.
+TimePoint BlockingConnection::look_at_clock() noexcept {
+  const TimePoint now = clock_.now();
+  if (driver_ == nullptr) client_.pump().session().pass_unseen(last_look_, now);
+  return last_look_ = now;
+}
+
 void BlockingConnection::take_in(Turn& /*turn*/) {
   if (driver_ != nullptr) return;
   const TimePoint now = look_at_clock();

@@ -122,7 +122,7 @@ class BlockingConnection final : public ClientDriver {
   void on_closing() override;
 
  private:
-  TimePoint look_at_clock() noexcept { return last_look_ = clock_.now(); }
+  TimePoint look_at_clock() noexcept;
   void end_turn() noexcept;
   void flush();
   bool wait_once(Turn& turn, BlockedThread& thread, TimePoint deadline);

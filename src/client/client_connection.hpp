@@ -92,11 +92,6 @@ class ClientConnection final : public PumpHandler {
   const http2::Session& session() const noexcept { return pump_.session(); }
   SessionCommands<ClientConnection> commands() noexcept { return {*this, pump_.session()}; }
   std::size_t call_count() const noexcept { return pump_.session().stream_count(); }
-  /// It is to carry a call: a server that was asked for nothing for a while has its time from now
-  /// on.
-  void begin_use(TimePoint now) noexcept {
-    if (call_count() == 0) pump_.session().restart_clock(now);
-  }
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
   /// It takes no more calls.

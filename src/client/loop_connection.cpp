@@ -142,7 +142,6 @@ void LoopConnection::open_calls() {
   while (is_connected() && !waiting_.empty()) {
     switch (client_->open_state()) {
       case http2::Session::OpenState::ready:
-        client_->begin_use(loop_->now());
         waiting_.pop_front()->open_on(*client_);
         continue;
       case http2::Session::OpenState::full:

@@ -52,10 +52,11 @@ Session::OpenState Session::open_state() const noexcept {
   return active_ < most ? OpenState::ready : OpenState::full;
 }
 
-void Session::restart_clock(TimePoint now) noexcept {
+void Session::pass_unseen(TimePoint since, TimePoint now) noexcept {
   now_ = std::max(now_, now);
-  greeting_awaited_since_ = now_;
-  settings_.restart_clock(now_);
+  if (now <= since) return;
+  greeting_awaited_since_ += now - since;
+  settings_.pass(now - since);
 }
 
 Stream& Session::open_stream(const HeaderTemplate& stable,
@@ -63,7 +64,7 @@ Stream& Session::open_stream(const HeaderTemplate& stable,
                              bool end_stream,
                              void* context) {
   CHECK(role_ == Role::client && open_state() == OpenState::ready);
-  if (streams_.size() == 0) restart_clock(now_);
+  if (streams_.size() == 0) settings_.restart_clock(now_);
   Stream& stream = streams_.add(ids_.take_next());
   stream.context_ = context;
   stream.state_ = StreamState::outbound(end_stream);

@@ -178,9 +178,9 @@ class Session {
   }
   /// Whether the peer's first SETTINGS have come.
   bool has_peer_settings() const noexcept { return !reader_.awaits_settings(); }
-  /// There is something to ask of the peer after a while without: what it owes us (SETTINGS, an
-  /// ACK) is awaited from `now` on.
-  void restart_clock(TimePoint now) noexcept;
+  /// Nobody looked at what the peer said from `since` until `now`: its first word, and its ACK,
+  /// have that much longer.
+  void pass_unseen(TimePoint since, TimePoint now) noexcept;
   /// How large a header list may be that the peer takes, counting 32 bytes a field (6.5.2).
   std::size_t peer_max_header_list_size() const noexcept {
     return settings_.theirs().max_header_list_size;

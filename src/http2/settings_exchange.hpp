@@ -39,6 +39,10 @@ class SettingsExchange {
   Verdict acknowledge() noexcept;
   /// From now on the peer has a reason to answer: the time that it has begins anew.
   void restart_clock(TimePoint now) noexcept { awaiting_since_ = now; }
+  /// That much time does not count.
+  void pass(Duration unseen) noexcept {
+    if (ours_ == Ours::awaiting) awaiting_since_ += unseen;
+  }
   /// Since when an ACK is awaited; no_deadline: none is.
   TimePoint awaiting_since() const noexcept {
     return ours_ == Ours::awaiting ? awaiting_since_ : no_deadline;

@@ -287,6 +287,7 @@ TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
     const std::shared_ptr<BlockingConnection> taken = core->take(turn, want);
 
     ASSERT_NE(taken, nullptr);
+    turn.finish();  // which sends the preface
     Pump& pump = taken->client().pump();
     pump.flush(clock_.time);
     EXPECT_EQ(pump.next_deadline(), clock_.time + ChannelOptions().connect_timeout());

@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 namespace nearcall::test {
@@ -79,8 +80,11 @@ TEST_F(ClientStubTest, ACallThatWaitedForItsConnectionSaysWhatIsLeftOfItsTimeout
   server.join();
 
   ASSERT_EQ(seen.size(), 2U);
-  for (const std::string& timeout : seen)
-    EXPECT_LE(detail::grpc::parse_timeout(timeout), 2s - 21ms) << timeout;
+  for (const std::string& text : seen) {
+    const std::optional<detail::Duration> timeout = detail::grpc::parse_timeout(text);
+    ASSERT_TRUE(timeout) << text;
+    EXPECT_LE(*timeout, 2s - 21ms) << text;
+  }
 }
 
 TEST_F(ClientStubTest, ABlockingCallMayBeMadeWhereALoopIsOnlyBound) {

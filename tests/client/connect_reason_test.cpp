@@ -19,6 +19,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -152,6 +153,27 @@ TEST_F(SilentServer, HasAsLongAsTheChannelSays) {
     EXPECT_EQ(status.code(), StatusCode::unavailable) << status.to_string();
     EXPECT_EQ(status.reason(), StatusReason::no_answer) << status.to_string();
   }
+}
+
+/// How many connections five short calls take to a server that says nothing.
+std::size_t connections_of_five(const std::function<Status(const ClientStub&)>& call) {
+  ScriptedServer server({[](SessionPeer& peer) { peer.wait_for_end_silently(); }});
+  const Channel channel("mine", server.options().connect_timeout(30ms));
+  const ClientStub stub(channel, test_methods);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_FALSE(call(stub).ok());
+  return server.connection_count();
+}
+
+TEST_F(SilentServer, IsGivenUpThoughNoCallHasTheTimeThatItHas) {
+  const CallOptions options = CallOptions().timeout(10ms);
+  const auto blocking = [&](const ClientStub& stub) { return call_unary(stub, options).status(); };
+  const auto awaited = [&](const ClientStub& stub) {
+    return sync_wait(await_unary(stub, options)).status();
+  };
+
+  EXPECT_GT(connections_of_five(blocking), 1U);
+  EXPECT_GT(connections_of_five(awaited), 1U);
 }
 
 using Attempted = Task<Result<std::unique_ptr<Transport>>>;
