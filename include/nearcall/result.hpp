@@ -128,7 +128,9 @@ class [[nodiscard]] Result {
 
  private:
   static void require(bool held) noexcept {
-    if (!held) detail::fail_precondition("Result: value() of an error, or error() of a value");
+    if (!held)
+      detail::fail_precondition(
+          "Result: value() of an error, or error() of a value; ask ok() first");
   }
   void take(Result&& other) noexcept {
     if (has_value_) {
@@ -184,15 +186,15 @@ class [[nodiscard]] Result<void, E> {
   bool ok() const noexcept { return has_value_; }
   explicit operator bool() const noexcept { return has_value_; }
   E& error() & noexcept {
-    if (has_value_) detail::fail_precondition("Result<void>: error() of a success");
+    if (has_value_) detail::fail_precondition("Result<void>: error() of a success; ask ok() first");
     return error_;
   }
   const E& error() const& noexcept {
-    if (has_value_) detail::fail_precondition("Result<void>: error() of a success");
+    if (has_value_) detail::fail_precondition("Result<void>: error() of a success; ask ok() first");
     return error_;
   }
   E&& error() && noexcept {
-    if (has_value_) detail::fail_precondition("Result<void>: error() of a success");
+    if (has_value_) detail::fail_precondition("Result<void>: error() of a success; ask ok() first");
     return std::move(error_);
   }
   /// OK, or the error.

@@ -102,7 +102,7 @@ class TaskPromiseBase {
   ~TaskPromiseBase() = default;
   void rethrow_if_thrown() const {
     if (state_ == State::threw) std::rethrow_exception(exception_);
-    if (state_ != State::returned) fail_precondition("Task: result taken before it finished");
+    if (state_ != State::returned) fail_precondition("Task: it has not finished yet; co_await it");
   }
 
   State state_ = State::lazy;
@@ -215,7 +215,7 @@ class [[nodiscard]] Task {
 
   explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
   std::coroutine_handle<promise_type>& require() noexcept {
-    if (!handle_) detail::fail_precondition("Task: there is none (moved from?)");
+    if (!handle_) detail::fail_precondition("Task: there is none (moved from?); make another one");
     return handle_;
   }
   void reset() noexcept {

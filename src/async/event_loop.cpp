@@ -64,7 +64,7 @@ void EventLoop::poll() {
 }
 
 void EventLoop::post(UniqueFunction<void()> work) {
-  if (!work) detail::fail_precondition("EventLoop::post: the function is empty");
+  if (!work) detail::fail_precondition("EventLoop::post: the function is empty; give it one");
   core_->post(std::move(work));
 }
 

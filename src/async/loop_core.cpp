@@ -126,7 +126,8 @@ void LoopCore::set_kept(EventLoop* loop) noexcept {
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(thread_loops.running) {
-  if (core.is_running()) fail_precondition("EventLoop: run() or poll() inside of itself");
+  if (core.is_running())
+    fail_precondition("EventLoop: run() or poll() inside of itself; co_await there");
   core.last_ran_in_.store(&thread_loops, std::memory_order_relaxed);
   core.is_running_.store(true, std::memory_order_relaxed);
   thread_loops.running = core.owner_;

@@ -115,7 +115,9 @@ class SignalTable {
     ours.sa_handler = &hand_to_signal_sets;
     ours.sa_flags = SA_RESTART;
     if (::sigaction(number, &ours, &entry.before) != 0) {
-      fail_precondition("SignalSet: there is no such signal, or it cannot be handled");
+      fail_precondition(
+          "SignalSet: there is no such signal, or it cannot be handled; name others, such as "
+          "SIGTERM");
     }
   }
   /// Not where the program has set a handler of its own meanwhile.
@@ -151,7 +153,9 @@ class SignalTable {
 SignalSet::SignalSet(std::initializer_list<int> numbers) {
   for (const int number : numbers) {
     if (number < 1 || number > detail::number_of_signals) {
-      detail::fail_precondition("SignalSet: there is no such signal, or it cannot be handled");
+      detail::fail_precondition(
+          "SignalSet: there is no such signal, or it cannot be handled; name others, such as "
+          "SIGTERM");
     }
     wanted_ |= detail::bit_of(number);
   }

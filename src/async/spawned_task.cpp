@@ -133,7 +133,9 @@ TaskFrame JoinShare::take_frame() const noexcept {
 }
 
 SpawnedTask& JoinShare::require() const noexcept {
-  if (task_ == nullptr) fail_precondition("JoinHandle: there is no task (moved from?)");
+  if (task_ == nullptr)
+    fail_precondition(
+        "JoinHandle: there is no task (moved from?); ask it with `if (handle)` first");
   return *task_;
 }
 

@@ -100,7 +100,7 @@ ThreadPool::ThreadPool(std::size_t max_threads, std::size_t max_queued)
 ThreadPool::~ThreadPool() = default;
 
 bool ThreadPool::try_post(UniqueFunction<void()> work) {
-  if (!work) detail::fail_precondition("ThreadPool::try_post: the function is empty");
+  if (!work) detail::fail_precondition("ThreadPool::try_post: the function is empty; give it one");
   return core_->try_post(std::move(work));
 }
 

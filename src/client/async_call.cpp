@@ -15,8 +15,8 @@ Status obstacle(const BoundMethod& method, const Backend& channel, const EventLo
   if (loop != nullptr) return channel.misuse();
   return Status(StatusCode::failed_precondition,
                 std::string(method.method.path) +
-                    ": an Async call needs a running EventLoop on its thread: spawn() or "
-                    "sync_wait() the coroutine that makes it, or use the blocking form")
+                    ": an Async call needs an EventLoop that runs or is bound on its thread: "
+                    "spawn() or sync_wait() the coroutine that makes it, or use the blocking form")
       .with_reason(StatusReason::misuse);
 }
 
@@ -188,7 +188,9 @@ bool AsyncCallBase::half_close() noexcept {
 bool AsyncCallBase::failed_without_loop() const {
   if (EventLoop::current() != nullptr) return false;
   if (is_done() && !status().ok()) return true;
-  fail_precondition("on_done(): on a thread without the EventLoop that the call was made on");
+  fail_precondition(
+      "on_done(): on a thread without the EventLoop that the call was made on; call it there, with "
+      "EventLoop::post()");
 }
 StatusAwaiter AsyncCallBase::finish_call() noexcept {
   call().require_loop();
