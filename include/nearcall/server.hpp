@@ -217,6 +217,7 @@ class Server {
   Task<void> stopped();
 
  private:
+  friend detail::Access;
   std::unique_ptr<detail::ServerCore> core_;
 };
 

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nearcall::test {
@@ -23,7 +24,8 @@ using detail::Invoker;
 /// Notes what passes.
 class NotingInvoker final : public Invoker {
  public:
-  NotingInvoker(Invoker& next, std::vector<std::string>& seen) : next_(&next), seen_(&seen) {}
+  NotingInvoker(Invoker& next, std::vector<std::string>& seen, std::string name = {})
+      : next_(&next), seen_(&seen), name_(std::move(name)) {}
 
   Status call(const Invocation& invocation,
               google::protobuf::MessageLite& reply,
@@ -42,11 +44,12 @@ class NotingInvoker final : public Invoker {
 
  private:
   void note(const std::string& form, const Invocation& invocation) {
-    seen_->push_back(form + " " + std::string(invocation.method.method.path));
+    seen_->push_back(name_ + form + " " + std::string(invocation.method.method.path));
   }
 
   Invoker* next_;
   std::vector<std::string>* seen_;
+  std::string name_;
 };
 
 class InvokerTest : public LogCheckedTest {
@@ -97,14 +100,13 @@ TEST_F(InvokerTest, AwaitedCallsOfEachKindPass) {
 }
 
 TEST_F(InvokerTest, TheOneThatWasWrappedLastComesFirst) {
-  std::vector<std::string> outer;
   detail::ChannelCore& core = detail::Access::core(channel_);
-  core.wrap(std::make_unique<NotingInvoker>(core.invoker(), outer));
+  core.wrap(std::make_unique<NotingInvoker>(core.invoker(), seen_, "the last one: "));
 
   EXPECT_TRUE(call_unary(stub_).ok());
 
-  EXPECT_EQ(outer.size(), 1U);
-  EXPECT_EQ(seen_.size(), 1U);
+  EXPECT_EQ(seen_, (std::vector<std::string>{"the last one: call /test.Script/Unary",
+                                             "call /test.Script/Unary"}));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections that give way to others: idle ones, and those that hold most memory.
 #include "server/manual_server.hpp"
+#include "server/server_core.hpp"
 #include "support/limit_set.hpp"
 
 #include <nearcall/task.hpp>
@@ -62,6 +63,8 @@ TEST_F(ConnectionsGivingWayTest, TheOneWithoutCallsForLongestIsToldToGo) {
   EXPECT_TRUE(idle.has_ended());
   EXPECT_EQ(goaways(idle), std::vector{ErrorCode::no_error});
   EXPECT_TRUE(log_capture().take("idle for longest"));
+  const detail::ConnectionCounters& counters = detail::Access::core(*server_).shared().counters();
+  EXPECT_EQ(counters.ended(detail::EndReason::evicted), 1U);
   EXPECT_FALSE(used.has_ended());
   EXPECT_TRUE(is_served(newcomer));
 }

@@ -173,6 +173,7 @@ TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
   EXPECT_TRUE(taken_.empty());
   EXPECT_EQ(script_.open, 0) << "closed";
   EXPECT_EQ(script_.writes, 1) << "with a notice";
+  EXPECT_EQ(shared_->counters().refused(detail::Observer::Refusal::policy), 1U);
   EXPECT_TRUE(log_capture().take("test:port: peer unix:/peer uid=" + std::to_string(other_uid)));
 }
 
