@@ -165,7 +165,8 @@ std::shared_ptr<BlockingConnection> BlockingCall::release_connection(Turn& turn)
 bool BlockingCall::has_connection() {
   if (connection_ == nullptr) return false;
   if (connection_->is_in_maker()) return true;
-  call_.fail(Status(StatusCode::unavailable, "the call is that of the parent process"));
+  call_.fail(Status(StatusCode::unavailable, "the call is that of the parent process")
+                 .with_reason(StatusReason::misuse));
   return false;
 }
 

@@ -11,8 +11,8 @@
 
 namespace nearcall::inline v0::detail::http2 {
 
-/// A rule that the peer broke (RFC 9113 section 5.4). It is a value: only `connection/` turns it
-/// into RST_STREAM or GOAWAY.
+/// A rule that the peer broke (RFC 9113 section 5.4). It is a value: the session answers it with
+/// RST_STREAM or GOAWAY.
 struct Violation {
   /// What dies: the whole connection (5.4.1) or one stream (5.4.2).
   enum class Scope : std::uint8_t { connection, stream };
