@@ -289,18 +289,14 @@ TimePoint Backend::next_attempt() {
 bool Backend::pause_before_attempt(TimePoint until) {
   Pool& here = pool();
   std::unique_lock lock(here.mutex);
-  const TimePoint next = here.connectivity.next_attempt();
+  const TimePoint now = clock_.now();
+  const TimePoint next = std::max(here.connectivity.next_attempt(), now);
   if (next >= until) return false;
-  here.has_connected.wait_for(lock, next - clock_.now(), [&here] {
-    return here.connectivity.state() == Connectivity::State::ready;
-  });
+  here.has_connected.wait_for(lock, next - now, [&here] { return here.live().count > 0; });
   return true;
 }
 
-/// One on which the server says nothing is not kept.
 Status Backend::ensure_connection() {
-  using OpenState = http2::Session::OpenState;
-  const TimePoint until = connect_deadline(clock_.now(), no_deadline);
   BlockingConnection::Turn turn;
   std::shared_ptr<BlockingConnection> connection = take(turn);
   turn.finish();
@@ -310,8 +306,11 @@ Status Backend::ensure_connection() {
     if (!made) return std::move(made).error();
     connection = *std::move(made);
   }
-  Status heard = connection->wait_for_word(until, {});
-  put_back(std::move(connection), heard.ok() ? OpenState::ready : OpenState::closed, clock_.now());
+  Status heard = connection->wait_for_word(connect_deadline(clock_.now(), no_deadline), {});
+  turn = connection->begin_turn();
+  const http2::Session::OpenState state = connection->client().open_state();
+  turn.finish();
+  put_back(std::move(connection), state, clock_.now());
   return heard;
 }
 

@@ -140,8 +140,10 @@ Status BlockingConnection::wait_for_word(TimePoint deadline, const std::stop_tok
   const auto is_closed = [this] {
     return client_.open_state() == http2::Session::OpenState::closed;
   };
+  ++waiting_for_room_;  // SETTINGS are room
   wait(turn, self, deadline,
        [&] { return client_.has_settings() || is_closed() || stop.stop_requested(); });
+  --waiting_for_room_;
   if (is_closed()) return client_.lost_status();
   if (client_.has_settings()) return Status();
   return Status(StatusCode::unavailable, client_.target() + ": the server says nothing")

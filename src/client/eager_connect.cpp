@@ -9,6 +9,7 @@
 #include <nearcall/event_loop.hpp>
 #include <nearcall/wait.hpp>
 
+#include <algorithm>
 #include <coroutine>
 #include <utility>
 
@@ -101,9 +102,10 @@ Task<Status> connect_eagerly_on_loop(std::shared_ptr<ChannelCore> channel, Durat
     LoopConnectAwaiter attempt(backend, Access::core(*loop));
     Status status = co_await attempt;
     if (status.ok() || !may_pass(status)) co_return status;
-    const TimePoint next = backend.next_attempt();
+    const TimePoint now = clock.now();
+    const TimePoint next = std::max(backend.next_attempt(), now);
     if (next >= until) co_return status;
-    co_await sleep_for(next - clock.now());
+    co_await sleep_for(next - now);
   }
 }
 

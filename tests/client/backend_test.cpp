@@ -289,11 +289,23 @@ TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
     ASSERT_NE(taken, nullptr);
     turn.finish();  // which sends the preface
     Pump& pump = taken->client().pump();
-    pump.flush(clock_.time);
     EXPECT_EQ(pump.next_deadline(), clock_.time + ChannelOptions().connect_timeout());
     pump.on_time(clock_.time);
     EXPECT_EQ(taken->client().open_state(), http2::Session::OpenState::ready);
   }
+}
+
+TEST_F(BackendTest, WhoWaitsForAServerPausesThoughALoopHasAConnection) {
+  const std::shared_ptr<Backend> core = make();
+  core->note(Connectivity::Event::attempt);
+  core->note(Connectivity::Event::connected);
+  connector_->fails = true;
+  const TimePoint begin = SteadyClock::now();
+
+  EXPECT_FALSE(core->ensure_connection().ok());
+  EXPECT_TRUE(core->pause_before_attempt(begin + 1h));
+
+  EXPECT_GE(SteadyClock::now() - begin, 8ms);
 }
 
 TEST_F(BackendTest, FourConnectionsMayBeIdleForAnyTime) {

@@ -20,8 +20,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <ostream>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -174,6 +176,44 @@ TEST_F(SilentServer, IsGivenUpThoughNoCallHasTheTimeThatItHas) {
 
   EXPECT_GT(connections_of_five(blocking), 1U);
   EXPECT_GT(connections_of_five(awaited), 1U);
+}
+
+TEST_F(SilentServer, IsNotTriedAgainWhenOneAttemptTookThePatience) {
+  const Channel channel("mine", server_.options().connect_timeout(40ms));
+  EXPECT_EQ(channel.connect(20ms).reason(), StatusReason::no_answer);
+  EXPECT_EQ(server_.connection_count(), 1U);
+
+  EXPECT_EQ(sync_wait(channel.connect_async(20ms)).reason(), StatusReason::no_answer);
+  EXPECT_EQ(server_.connection_count(), 2U);
+}
+
+TEST_F(SilentServer, IsHeardByAllWhoWaitOnceItSpeaks) {
+  std::promise<void> has_call;
+  std::promise<void> may_speak;
+  HostileServer server({[&](FramePeer& client) {
+    client.hear_until([&] { return client.frames_heard(http2::FrameType::headers) > 0; });
+    has_call.set_value();
+    may_speak.get_future().wait();
+    client.say(frames::settings());
+    client.hear_end();
+  }});
+  const Channel channel("mine", server.options().max_connections(1));
+  std::stop_source stop;
+  std::jthread calling([&] {
+    const CallOptions options = patient().cancellation(stop.get_token());
+    EXPECT_EQ(call_unary(ClientStub(channel, test_methods), options).status().code(),
+              StatusCode::cancelled);
+  });
+  has_call.get_future().wait();
+
+  std::future<Status> connecting =
+      std::async(std::launch::async, [&channel] { return channel.connect(); });
+  connecting.wait_for(20ms);  // it sleeps behind the call by now
+  may_speak.set_value();
+
+  EXPECT_EQ(connecting.wait_for(5s), std::future_status::ready);
+  stop.request_stop();
+  EXPECT_TRUE(connecting.get().ok());
 }
 
 using Attempted = Task<Result<std::unique_ptr<Transport>>>;
