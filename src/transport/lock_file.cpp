@@ -69,23 +69,26 @@ Status busy_until_exit(const std::string& subject, const std::string& path) {
   return Status::unavailable(std::move(message)).with_reason(StatusReason::server_stopping);
 }
 
+Status not_a_plain_file(const std::string& subject, const std::string& path) {
+  std::string message = subject;
+  message.append(": ").append(path).append(" is not a plain file");
+  return {StatusCode::failed_precondition, std::move(message)};
+}
+
 Status cannot_open(int directory,
                    const std::string& name,
                    const std::string& subject,
                    const std::string& path) {
   const int number = errno;
+  // Of a symbolic link, a directory and a socket.
+  if (number == ELOOP || number == EISDIR || number == ENXIO)
+    return not_a_plain_file(subject, path);
   Status refused = listen_status(subject, "open " + path, number);
   struct stat status {};
   if (number != EACCES || ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return refused;
   }
   return with_owner(refused, status.st_uid);
-}
-
-Status not_a_plain_file(const std::string& subject, const std::string& path) {
-  std::string message = subject;
-  message.append(": ").append(path).append(" is not a plain file");
-  return {StatusCode::failed_precondition, std::move(message)};
 }
 
 }  // namespace

@@ -128,10 +128,14 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
 }
 
 SocketFile::~SocketFile() {
-  if (bound_name_.empty() || !made_in_.is_in_maker()) return;
-  if (file_id_at(directory_.get(), bound_name_) == id_) {
+  if (made_in_.is_in_maker()) remove_name();
+}
+
+void SocketFile::remove_name() noexcept {
+  if (!bound_name_.empty() && file_id_at(directory_.get(), bound_name_) == id_) {
     ::unlinkat(directory_.get(), bound_name_.c_str(), 0);
   }
+  bound_name_.clear();
 }
 
 Result<void> SocketFile::open_directory() {
@@ -173,10 +177,7 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
   }
   struct stat status {};
   if (::fstat(found.get(), &status) != 0) return failure(errno, "stat");
-  if (!S_ISSOCK(status.st_mode)) {
-    return Status(StatusCode::failed_precondition,
-                  subject_ + ": " + std::string(kind_of(status.st_mode)) + " is in the way");
-  }
+  if (!S_ISSOCK(status.st_mode)) return in_the_way(status.st_mode, path_);
   if (auto nobody = probe(status.st_uid); !nobody) return std::move(nobody).error();
   return found;
 }
@@ -217,9 +218,8 @@ Result<void> SocketFile::bind_temporary(int socket) {
   struct stat left_over {};  // of a server that died between bind and rename; we hold its lock now
   const int found =
       ::fstatat(directory_.get(), temporary_name_.c_str(), &left_over, AT_SYMLINK_NOFOLLOW);
-  if (found == 0 && S_ISSOCK(left_over.st_mode)) {
-    ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
-  }
+  if (found == 0 && !S_ISSOCK(left_over.st_mode)) return in_the_way(left_over.st_mode, address);
+  if (found == 0) ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
   if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
   const SocketAddress temporary = SocketAddress::unix_path(address);
   if (::bind(socket, temporary.get(), temporary.size()) != 0) {
@@ -287,7 +287,8 @@ Result<void> SocketFile::replace(const UniqueFd& stale) {
 Result<bool> SocketFile::check() {
   struct stat status {};
   const int found = ::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW);
-  if (found == 0 && file_id(status) != id_) return has_successor(path_);
+  if (!has_directory()) return false;
+  if (found == 0 && file_id(status) != id_) return taken_by(status);
   if (found != 0 || !has_lock()) return false;
   keep_young(directory_.get(), name_, status);
   if (::fstatat(directory_.get(), lock_name(name_).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -304,9 +305,11 @@ Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
       return has_successor(path_ + ".lock");
     if (!locked) return locked.error();
   }
-  const auto found = file_id_at(directory_.get(), name_);
-  if (found == id_) return false;
-  if (found) return has_successor(path_);
+  struct stat status {};
+  if (::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (file_id(status) == id_) return false;
+    return taken_by(status);
+  }
   bound_name_.clear();
   if (auto bound = bind_temporary(socket); !bound) return std::move(bound).error();
   if (auto set = set_access(options); !set) return std::move(set).error();
@@ -319,17 +322,35 @@ Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
   return true;
 }
 
-/// Somebody may have removed the directory, too, and made it again.
+/// Whether the path leads to the directory that we opened. What a relative one leads to by now,
+/// nobody knows.
+bool SocketFile::has_directory() const noexcept {
+  struct stat opened {};
+  struct stat named {};
+  if (!directory_path_.starts_with('/') || ::fstat(directory_.get(), &opened) != 0) return true;
+  if (::stat(directory_path_.c_str(), &named) != 0) return errno != ENOENT;
+  return file_id(named) == file_id(opened);
+}
+
+/// Somebody may have removed or moved the directory, too, and made it again.
 Result<void> SocketFile::open_directory_again() {
-  struct stat status {};
-  const bool is_there = ::fstat(directory_.get(), &status) == 0 && status.st_nlink > 0;
-  // What a relative path leads to by now, nobody knows.
-  if (is_there || !directory_path_.starts_with('/')) return {};
+  if (has_directory()) return {};
   UniqueFd directory(::open(directory_path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return failure(errno, "open directory " + directory_path_);
+  remove_name();  // where it was moved, no client looks
   lock_.reset();  // it refers to the directory
   directory_ = std::move(directory);
   return {};
+}
+
+Failure<Status> SocketFile::in_the_way(mode_t mode, const std::string& path) const {
+  return Failure{
+      Status(StatusCode::failed_precondition,
+             subject_ + ": " + std::string(kind_of(mode)) + " is in the way at " + path)};
+}
+
+Failure<Status> SocketFile::taken_by(const struct stat& other) const {
+  return S_ISSOCK(other.st_mode) ? has_successor(path_) : in_the_way(other.st_mode, path_);
 }
 
 Failure<Status> SocketFile::has_successor(const std::string& what) const {

@@ -42,7 +42,8 @@ class SocketFile {
   /// Gives the path back. In a forked child it only closes: the parent's name stays.
   ~SocketFile();
   /// Whether the path and the lock are ours. If nobody else has taken them, another socket has to
-  /// restore() what is missing. ABORTED: somebody else has the path, or the lock.
+  /// restore() what is missing. ABORTED: another server has the path, or the lock.
+  /// FAILED_PRECONDITION: something that is no socket has the path.
   Result<bool> check();
   /// Takes again what is missing. If that is the path, `socket` (as in create()) listens there from
   /// now on: true. Does not wait, as it is for the thread of a loop; UNAVAILABLE where a process
@@ -55,7 +56,9 @@ class SocketFile {
   explicit SocketFile(const std::string& path);
 
   Result<void> open_directory();
+  bool has_directory() const noexcept;
   Result<void> open_directory_again();
+  void remove_name() noexcept;
   void warn_of_writable_directory() const;
   Result<void> lock(Duration longest_wait);
   bool has_lock() const noexcept { return lock_ != nullptr && lock_->is_in_place(); }
@@ -69,6 +72,9 @@ class SocketFile {
   Result<void> replace(const UniqueFd& stale);
   Failure<Status> overtaken() const;
   Failure<Status> has_successor(const std::string& what) const;
+  Failure<Status> in_the_way(mode_t mode, const std::string& path) const;
+  /// Who has the name in place of our socket: a server, or nobody.
+  Failure<Status> taken_by(const struct stat& other) const;
   Failure<Status> failure(int number, const std::string& call) const;
 
   const std::string path_;

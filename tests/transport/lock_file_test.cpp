@@ -179,11 +179,11 @@ TEST_F(LockFileTest, WhatIsNotAPlainFileIsRefused) {
 
   std::ofstream(directory_.file("target")) << "x";
   std::filesystem::create_symlink("target", directory_.file("x.lock"));
-  EXPECT_FALSE(acquire());
+  EXPECT_THAT(acquire().status().message(), HasSubstr("not a plain file"));
   std::filesystem::remove(directory_.file("x.lock"));
 
   std::filesystem::create_directory(directory_.file("x.lock"));
-  EXPECT_FALSE(acquire());
+  EXPECT_THAT(acquire().status().message(), HasSubstr("not a plain file"));
 }
 
 TEST_F(LockFileTest, DestructorInAForkedChildDoesNotUnlock) {

@@ -161,6 +161,16 @@ TEST_F(SocketFileTest, PlainFileIsUntouched) {
   EXPECT_THAT(names(), ElementsAre("x.sock"));
 }
 
+TEST_F(SocketFileTest, WhatIsInTheWayOfTheTemporaryNameIsNamed) {
+  fs::create_directory(directory_.file(".x.sock.new"));
+
+  const auto server = serve();
+
+  EXPECT_EQ(server.status().code(), StatusCode::failed_precondition);
+  EXPECT_THAT(server.status().message(),
+              HasSubstr("a directory is in the way at " + directory_.file(".x.sock.new")));
+}
+
 TEST_F(SocketFileTest, DirectoryIsUntouched) {
   fs::create_directory(path_);
 

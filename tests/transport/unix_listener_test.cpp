@@ -180,6 +180,54 @@ TEST_F(RemovedNameTest, GoesWithItsFolderAndComesBackWithIt) {
   EXPECT_TRUE(test::connected_to(folder + "/s"));
 }
 
+class MovedFolderTest : public UnixListenerTest {
+ protected:
+  MovedFolderTest() {
+    EXPECT_EQ(::mkdir(folder_.c_str(), 0700), 0);
+    EXPECT_TRUE(in_folder_.bind());
+    std::filesystem::rename(folder_, directory_.file("moved"));
+    EXPECT_EQ(::mkdir(folder_.c_str(), 0700), 0);
+  }
+
+  const std::string folder_ = directory_.file("folder");
+  UnixListener in_folder_{endpoint_of("unix:" + folder_ + "/s")};
+};
+
+TEST_F(MovedFolderTest, TheNameIsTakenInTheNewOne) {
+  const Result<bool> checked = in_folder_.check_name();
+
+  ASSERT_TRUE(checked) << checked.error().to_string();
+  EXPECT_TRUE(log_capture().take("it is there again"));
+  EXPECT_TRUE(test::connected_to(folder_ + "/s"));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.file("moved")));
+  EXPECT_TRUE(*in_folder_.check_name()) << "and stays";
+}
+
+TEST_F(MovedFolderTest, ASuccessorInTheNewOneIsLeftAlone) {
+  UnixListener successor(endpoint_of("unix:" + folder_ + "/s"));
+  ASSERT_TRUE(successor.bind());
+
+  EXPECT_EQ(in_folder_.check_name().status().code(), StatusCode::aborted);
+  EXPECT_TRUE(*successor.check_name());
+}
+
+TEST_F(UnixListenerTest, WhatIsNoSocketInPlaceOfTheNameIsNoSuccessor) {
+  ASSERT_TRUE(listener_.bind());
+  for (const bool is_lock_removed : {false, true}) {
+    ASSERT_EQ(::unlink((path_ + (is_lock_removed ? ".lock" : "")).c_str()), 0);
+    std::ofstream(path_) << "precious";
+
+    const Result<bool> checked = listener_.check_name();
+
+    EXPECT_EQ(checked.status().code(), StatusCode::failed_precondition);
+    EXPECT_THAT(checked.status().message(), HasSubstr("a plain file is in the way at " + path_));
+  }
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+
+  EXPECT_TRUE(listener_.check_name()) << "once it has gone";
+  EXPECT_TRUE(log_capture().take("it is there again"));
+}
+
 TEST_F(UnixListenerTest, NameThatASuccessorHasIsLeftToIt) {
   ASSERT_TRUE(listener_.bind());
   ASSERT_EQ(::unlink(path_.c_str()), 0);
