@@ -81,7 +81,7 @@ void ListenPort::check_name() {
   }
   if (!checked && check_limiter_.admit(core_->now())) {
     log(LogLevel::error, listener_->address(),
-        ": clients may not find it: ", checked.error().message());
+        ": it cannot keep its name and its lock: ", checked.error().message());
   }
   if (!checked || *checked) check_timer_.set(core_->now() + check_interval);
 }

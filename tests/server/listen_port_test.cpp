@@ -370,7 +370,8 @@ TEST_F(ListenPortTimeTest, LooksForItsNameEveryFiveSecondsWhereThereIsOne) {
 TEST_F(ListenPortTimeTest, ANameThatCannotBeLookedAfterIsLoggedAndLookedAtAgain) {
   script_.name = Failure{Status(StatusCode::permission_denied, "test:port: open: no")};
   listen(PeerPolicy::same_user_or_root());
-  EXPECT_TRUE(log_capture().take("test:port: clients may not find it: test:port: open: no"));
+  EXPECT_TRUE(
+      log_capture().take("test:port: it cannot keep its name and its lock: test:port: open: no"));
 
   script_.name = true;
   advance(std::chrono::seconds(5));
