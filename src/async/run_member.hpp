@@ -4,6 +4,8 @@
 
 #include "async/runnable.hpp"
 
+#include <type_traits>
+
 namespace nearcall::inline v0::detail {
 
 template <class Owner>
@@ -20,7 +22,9 @@ class RunMember final : public Runnable {
   explicit RunMember(decltype(*Pointer()) owner) noexcept : owner_(&owner) {}
   void run() noexcept override { (owner_->*member)(); }
   void drop() noexcept override {
-    if constexpr (dropped != nullptr) (owner_->*dropped)();
+    if constexpr (!std::is_null_pointer_v<decltype(dropped)>) {
+      (owner_->*dropped)();
+    }
   }
 
  private:

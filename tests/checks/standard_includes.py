@@ -45,7 +45,7 @@ DECLARES = {
     "tuple": "apply tuple",
     "type_traits": "conditional_t decay_t is_aggregate_v is_const_v is_constructible_v is_convertible_v is_copy_constructible_v "
                    "is_invocable_r_v is_invocable_v is_member_pointer_v "
-                   "is_nothrow_move_constructible_v is_object_v is_pointer_v is_reference_v "
+                   "is_nothrow_move_constructible_v is_null_pointer_v is_object_v is_pointer_v is_reference_v "
                    "is_same_v is_trivially_copyable_v is_trivially_destructible_v is_void_v "
                    "remove_cvref_t",
     "unordered_map": "unordered_map",
