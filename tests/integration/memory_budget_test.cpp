@@ -154,7 +154,7 @@ TEST_F(MemoryBudget, OfAThousandCallsThatNeverSayAnythingIsSmall) {
 }
 
 /// Bytes that a peer says, if the server takes them.
-constexpr std::size_t said_at_most = is_sanitized ? 1'000'000 : 5'800'000;
+constexpr std::size_t said_at_most = 5'800'000;
 
 TEST_F(MemoryBudget, OfRejectionsThatNobodyReadsIsThatOfTheOutput) {
   FramePeer peer(server_.path());
