@@ -7,13 +7,13 @@ fail() {
   exit 1
 }
 
-# timed WORDS COMMAND…: runs the command and prints how long it took.
+# timed WORDS COMMAND…: runs the command and prints how long it took, into the file $TIMES too.
 timed() {
   local words=$1 start=${EPOCHREALTIME/[.,]/} status=0 took
   shift
   "$@" || status=$?
   took=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
-  printf '%s: %d.%d s\n' "$words" $((took / 10)) $((took % 10))
+  printf '%s: %d.%d s\n' "$words" $((took / 10)) $((took % 10)) | tee -a "${TIMES:-/dev/null}"
   return $status
 }
 
