@@ -244,7 +244,7 @@ class Session {
   void trim() noexcept;
 
  private:
-  /// preface: a server's, while the client's preface has not come; nothing may be put out.
+  /// preface: a server's, while the client's preface has not come; nothing is put out but GOAWAY.
   enum class Phase : std::uint8_t { preface, open, broken };
   using Frame = FrameReader::Frame;
   using Verdict = Result<void, Violation>;

@@ -77,6 +77,7 @@ bool Session::read_preface() {
       return false;
     case PrefaceReader::State::complete:
       phase_ = Phase::open;
+      if (settings_.has_sent()) return true;  // and GOAWAY
       write_opening();
       if (const auto last = shutdown_.said()) write_goaway(*last, ErrorCode::no_error, {});
       return true;

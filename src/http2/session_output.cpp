@@ -189,7 +189,8 @@ void Session::announce_shutdown() {
 void Session::send_goaway(ErrorCode code, std::string_view debug) {
   if (is_broken()) return;
   const StreamId last = shutdown_.close(ids_.last_of_peer());
-  if (phase_ == Phase::open) write_goaway(last, code, debug);
+  if (!settings_.has_sent()) write_opening();  // before the preface: the client learns of it, too
+  write_goaway(last, code, debug);
 }
 
 void Session::send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteSpan payload) {

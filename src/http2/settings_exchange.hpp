@@ -33,6 +33,8 @@ class SettingsExchange {
     ours_ = Ours::awaiting;
     awaiting_since_ = now;
   }
+  /// Whether any were sent: they have to be the first frame.
+  bool has_sent() const noexcept { return ours_ != Ours::unsent; }
   /// Whether the peer knows all that we sent, so that we may send more.
   bool may_send() const noexcept { return ours_ != Ours::awaiting; }
   /// An ACK came.

@@ -18,6 +18,7 @@ using test::SessionPair;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 namespace frames = test::frames;
 
 // ---- shutdown (6.8) -----------------------------------------------------------------------------
@@ -37,6 +38,28 @@ TEST(Session, ShutsDownInTwoPhases) {
   peer.session().release(peer.stream(1));
   peer.session().release(peer.stream(3));
   EXPECT_TRUE(peer.session().is_drained());
+}
+
+TEST(Session, AServerThatGoesBeforeThePrefaceCameSaysSoBehindItsSettings) {
+  ScriptedPeer peer(Role::server);
+  peer.session().send_goaway(ErrorCode::no_error, "elsewhere");
+  EXPECT_THAT(peer.hears_words(),
+              ElementsAre("SETTINGS", StartsWith("WINDOW_UPDATE"), "GOAWAY 0 NO_ERROR"));
+  EXPECT_TRUE(peer.session().is_drained());
+
+  peer.says(frames::preface() + frames::settings() + frames::headers(1, frames::request_block()));
+  EXPECT_THAT(peer.hears_words(), ElementsAre("SETTINGS ACK")) << "the rest was said";
+  EXPECT_EQ(peer.session().stream_count(), 0U);
+}
+
+TEST(Session, AServerThatAnnouncesItsEndBeforeThePrefaceSaysSoWhenThatComes) {
+  ScriptedPeer peer(Role::server);
+  peer.session().announce_shutdown();
+  EXPECT_THAT(peer.hears_words(), IsEmpty());
+
+  peer.says(frames::preface());
+  EXPECT_THAT(peer.hears_words(),
+              ElementsAre("SETTINGS", StartsWith("WINDOW_UPDATE"), "GOAWAY 2147483647 NO_ERROR"));
 }
 
 TEST(Session, AClientThatSaidGoawayIsDrainedWithoutStreams) {

@@ -69,6 +69,19 @@ TEST_F(ConnectionsGivingWayTest, TheOneWithoutCallsForLongestIsToldToGo) {
   EXPECT_TRUE(is_served(newcomer));
 }
 
+TEST_F(ConnectionsGivingWayTest, OneThatHasNotSaidHelloYetIsToldToo) {
+  start(ServerOptions().max_connections(1));
+  FramePeer& silent = peers_.emplace_back(path(), FramePeer::passive);
+  settle();
+
+  comes();
+
+  EXPECT_TRUE(silent.has_ended());
+  EXPECT_EQ(silent.frames_heard(FrameType::settings), 1U);
+  EXPECT_EQ(goaways(silent), std::vector{ErrorCode::no_error});
+  EXPECT_TRUE(log_capture().take("idle for longest"));
+}
+
 TEST_F(ConnectionsGivingWayTest, SilentOnesLetAnyNumberComeAfterThem) {
   start(ServerOptions().max_connections(3));
   for (int i = 0; i < 3; ++i)

@@ -199,13 +199,15 @@ TEST_F(ServerConnectionTest, AnIdleConnectionIsToldAndClosedAtStop) {
   server_->wait();
 }
 
-TEST_F(ServerConnectionTest, AConnectionThatNeverSaidAnythingDoesNotHoldUpTheStop) {
-  const std::unique_ptr<Transport> silent = connect_raw(path());
+TEST_F(ServerConnectionTest, AConnectionThatNeverSaidAnythingIsToldAndDoesNotHoldUpTheStop) {
+  FramePeer silent(path(), FramePeer::passive);
   ASSERT_TRUE(is_serving()) << "it was accepted before";
 
   stop();
 
-  EXPECT_EQ(read_exactly(*silent, 100), "");
+  EXPECT_TRUE(silent.has_ended());
+  EXPECT_EQ(silent.frames_heard(http2::FrameType::settings), 1U);
+  EXPECT_EQ(silent.goaway(), http2::ErrorCode::no_error);
 }
 
 // ---- time, and the two phases of a stop ---------------------------------------------------------

@@ -2,6 +2,7 @@
 // Simulation: servers, channels and calls on one loop, with links that fail and time that jumps.
 #pragma once
 
+#include "client/call_observer.hpp"
 #include "simulation/choices.hpp"
 #include "simulation/service.hpp"
 #include "support/link.hpp"
@@ -36,9 +37,10 @@ namespace nearcall::test {
 /// What must hold, whatever is chosen:
 ///  (1) A status is one that its call can have: CANCELLED only if the test cancelled it,
 ///      DEADLINE_EXCEEDED only behind its deadline, PERMISSION_DENIED only after a policy refused a
-///      connection of its client, UNAVAILABLE only after something failed there, which a server
-///      that stops does not. Once a later call has ended well, neither counts for those that begin
-///      then.
+///      connection of its client, UNAVAILABLE only after something failed there. A server that
+///      stops has not failed, nor has one that gives a place to somebody else, unless a call meets
+///      that twice. Once a later call has ended well, what was before counts no more for those that
+///      begin then.
 ///  (2) Messages come in order, whole and unchanged; all of them if the status is OK.
 ///  (3) No handler runs twice for one call, and one ran for each that ended OK.
 ///  (4) Memory stays below a bound.
@@ -75,6 +77,17 @@ class Simulation : private ManualLoop {
     /// When its drain is over, whether its calls are or not.
     detail::TimePoint cancels_at = detail::no_deadline;
   };
+  /// Counts calls that were opened once more.
+  class Repeats final : public detail::CallObserver {
+   public:
+    std::size_t count() const noexcept { return count_; }
+    void on_call_begun(const Method& /*method*/) noexcept override {}
+    void on_call_repeated(const Method& /*method*/) noexcept override { ++count_; }
+    void on_call_ended(const Method& /*method*/, const Status& /*how*/) noexcept override {}
+
+   private:
+    std::size_t count_ = 0;
+  };
   /// A channel, and what happened to it: numbers of events, which only grow.
   struct Client {
     explicit Client(Simulation& simulation);
@@ -86,6 +99,7 @@ class Simulation : private ManualLoop {
     std::uint64_t refused_at = 0;  // by policy
     /// A call that began after both ended well: for calls that begin now they are over.
     std::uint64_t well_since = 0;
+    Repeats repeats;
     Channel channel;
     ClientStub stub;
   };
@@ -99,6 +113,7 @@ class Simulation : private ManualLoop {
     std::uint64_t began_at = 0;
     /// Of events before this one it knows nothing.
     std::uint64_t well_since = 0;
+    std::size_t repeats_before = 0;  // of its client's calls
     Wish wish;
     std::uint32_t requests = 1;
     std::optional<detail::TimePoint> deadline;
