@@ -147,7 +147,7 @@ class [[nodiscard]] Status {
   StatusCode code() const noexcept;
   /// Why this process failed the call; `none` when OK, or when the peer failed it.
   StatusReason reason() const noexcept;
-  /// Empty when OK.
+  /// As the peer or the handler wrote it; to_string() is safe to print. Empty when OK.
   const std::string& message() const noexcept;
   /// The bytes of `grpc-status-details-bin`: a serialised google.rpc.Status by convention. Empty
   /// when there are none.
@@ -168,7 +168,8 @@ class [[nodiscard]] Status {
   Status& with_reason(StatusReason reason) & noexcept;
   Status with_reason(StatusReason reason) && noexcept;
 
-  /// "NOT_FOUND: no such user", or "OK".
+  /// "NOT_FOUND: no such user", or "OK", for a log or a terminal: control characters of the
+  /// message, and what is no UTF-8 in it, are escaped ("\x1b").
   std::string to_string() const;
 
   /// Compares code, message and details.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process-wide log handler, and escaping of what peers put into lines.
+// The process-wide log handler.
 #include "base/log.hpp"
+
+#include "base/quote.hpp"
 
 #include <cstdio>
 #include <memory>
@@ -21,27 +23,6 @@ Sink& sink() {
 
 /// The lowest level that is logged; moved by set_log_handler only.
 std::atomic<LogLevel> threshold{LogLevel::warning};
-
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
-std::string escape(std::string_view line) {
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string safe;
-  safe.reserve(line.size());
-  for (const char c : line) {
-    if (is_control(c)) {
-      const auto byte = static_cast<unsigned char>(c);
-      safe += "\\x";
-      safe += hex[byte >> 4U];
-      safe += hex[byte & 0xfU];
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
-}
 
 }  // namespace
 
@@ -86,7 +67,7 @@ void log_line(LogLevel level, std::string_view line) {
     const std::lock_guard lock(from.mutex);
     handler = from.handler;
   }
-  const std::string safe = escape(line);
+  const std::string safe = escaped(line);
   if (handler) {
     (*handler)(level, safe);
   } else {

@@ -17,7 +17,7 @@ namespace nearcall::inline v0::detail {
 /// Whether a line of this level would go anywhere. One relaxed load.
 bool is_logged(LogLevel level) noexcept;
 
-/// Hands a line to the handler. Control characters in it are escaped: peers choose parts of it.
+/// Hands a line to the handler. It is escaped(): peers choose parts of it.
 void log_line(LogLevel level, std::string_view line);
 
 /// log(LogLevel::warning, "accept: ", error.message()): builds the line only if it is logged.

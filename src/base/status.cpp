@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status: OK is null, a failure lives on the heap.
+#include "base/quote.hpp"
+
 #include <nearcall/metadata.hpp>
 #include <nearcall/status.hpp>
 
@@ -158,7 +160,7 @@ Status Status::with_reason(StatusReason reason) && noexcept {
 
 std::string Status::to_string() const {
   std::string text(nearcall::to_string(code()));
-  if (!message().empty()) text.append(": ").append(message());
+  if (!message().empty()) text.append(": ").append(detail::escaped(message()));
   return text;
 }
 

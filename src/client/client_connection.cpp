@@ -3,6 +3,7 @@
 #include "client/client_connection.hpp"
 
 #include "base/log.hpp"
+#include "base/quote.hpp"
 
 #include <utility>
 
@@ -66,7 +67,7 @@ void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
   end_text_ = "the server said GOAWAY";
   is_refused_ = event.code == http2::ErrorCode::inadequate_security;
   said_goaway_ = true;
-  if (!event.debug.empty()) end_text_.append(": ").append(as_text(event.debug));
+  if (!event.debug.empty()) end_text_.append(": ").append(escaped(as_text(event.debug)));
   driver_->on_closing();
 }
 

@@ -2,7 +2,7 @@
 // The encodings that messages may have, and what becomes of those in another one.
 #pragma once
 
-#include "grpc/quote.hpp"
+#include "base/quote.hpp"
 
 #include <nearcall/status.hpp>
 

@@ -3,9 +3,9 @@
 #include "grpc/metadata_codec.hpp"
 
 #include "base/metadata_rules.hpp"
+#include "base/quote.hpp"
 #include "grpc/base64.hpp"
 #include "grpc/header_name.hpp"
-#include "grpc/quote.hpp"
 
 #include <nearcall/access.hpp>
 

@@ -2,9 +2,9 @@
 // The headers that begin a call.
 #include "grpc/request_head.hpp"
 
+#include "base/quote.hpp"
 #include "grpc/header_name.hpp"
 #include "grpc/metadata_codec.hpp"
-#include "grpc/quote.hpp"
 #include "grpc/status_codec.hpp"
 #include "grpc/timeout.hpp"
 

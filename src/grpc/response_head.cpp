@@ -2,10 +2,10 @@
 // The headers that begin a response.
 #include "grpc/response_head.hpp"
 
+#include "base/quote.hpp"
 #include "grpc/content_type.hpp"
 #include "grpc/header_name.hpp"
 #include "grpc/metadata_codec.hpp"
-#include "grpc/quote.hpp"
 #include "grpc/status_codec.hpp"
 
 #include <string>

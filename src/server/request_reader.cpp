@@ -2,7 +2,7 @@
 // From a request's headers to the method that serves it.
 #include "server/request_reader.hpp"
 
-#include "grpc/quote.hpp"
+#include "base/quote.hpp"
 
 #include <utility>
 
@@ -57,9 +57,8 @@ Result<ServedMethod, grpc::Rejection> RequestReader::find_method(
   if (method.handler != nullptr) return method;
   const bool has_service = registry_->has_service(head.service);
   grpc::Rejection rejection;
-  rejection.status =
-      Status::unimplemented(has_service ? grpc::quote("unknown method", head.path)
-                                        : grpc::quote("unknown service", head.service));
+  rejection.status = Status::unimplemented(has_service ? quote("unknown method", head.path)
+                                                       : quote("unknown service", head.service));
   return Failure{std::move(rejection)};
 }
 

@@ -2,10 +2,10 @@
 // The answer of a call at the server: its headers, its one reply, its status.
 #include "base/log.hpp"
 #include "base/owned_bytes.hpp"
+#include "base/quote.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/message_pieces.hpp"
 #include "grpc/metadata_codec.hpp"
-#include "grpc/quote.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
 #include "grpc/trailer_limit.hpp"
@@ -76,8 +76,8 @@ void ServerCall::add_trailer(std::string_view key, std::string_view value) {
 
 void ServerCall::note_mistake(const char* where, std::string_view key, const Status& what) {
   if (!mistake_.ok()) return;
-  mistake_ = Status::internal("the handler's " + grpc::quote(where, key) + ": " +
-                              std::string(what.message()));
+  mistake_ =
+      Status::internal("the handler's " + quote(where, key) + ": " + std::string(what.message()));
 }
 
 bool ServerCall::answer_mistake() {

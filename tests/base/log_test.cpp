@@ -34,12 +34,12 @@ TEST_F(Log, LinesBelowTheThresholdGoNowhere) {
   EXPECT_THAT(lines_, ElementsAre("loud 7"));
 }
 
-TEST_F(Log, ControlCharactersOfAPeerAreEscaped) {
+TEST_F(Log, ControlCharactersOfAPeerAndWhatIsNoUtf8AreEscaped) {
   capture(LogLevel::info);
 
-  log(LogLevel::info, "peer said \"", "a\nb\x1b[31m", "\"");
+  log(LogLevel::info, "peer said \"", "a\nb\x1b[31m\xff\xc2\x9b", "\"");
 
-  EXPECT_THAT(lines_, ElementsAre("peer said \"a\\x0ab\\x1b[31m\""));
+  EXPECT_THAT(lines_, ElementsAre("peer said \"a\\x0ab\\x1b[31m\\xff\\xc2\\x9b\""));
 }
 
 TEST(LogLimiter, AdmitsOneLineASecondAndCountsTheRest) {

@@ -34,6 +34,14 @@ TEST(Status, KeepsWhatAFailureWasGiven) {
   EXPECT_EQ(status.trailers().get("retry-after"), "2");
 }
 
+TEST(Status, IsPrintedWithoutWhatWouldSteerATerminalOrCutTheText) {
+  const std::string message("a\0b\x1b[31m\n\xff", 10);
+  const Status status = Status::not_found(message + "\xc3\xbc");
+
+  EXPECT_EQ(status.to_string(), "NOT_FOUND: a\\x00b\\x1b[31m\\x0a\\xff\xc3\xbc");
+  EXPECT_EQ(status.message(), message + "\xc3\xbc");
+}
+
 TEST(Status, ACopyIsIndependentOfItsOriginal) {
   Status original(StatusCode::aborted, "lost the race");
 
