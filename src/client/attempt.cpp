@@ -121,7 +121,8 @@ void Attempt::on_reset(const http2::ResetEvent& event) {
     return finish(Seen::refused, std::move(why));
   }
   if (event.cause != Cause::violation) {
-    return finish(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code)));
+    return finish(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code),
+                                                         http2::describe(event.code)));
   }
   const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;
   finish(Seen::perhaps,

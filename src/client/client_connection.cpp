@@ -41,11 +41,13 @@ Status ClientConnection::lost_status() const {
 }
 
 StatusReason ClientConnection::lost_reason() const noexcept {
-  if (pump_.end_reason() == EndReason::protocol_violation && !has_settings()) {
+  const bool is_violation = pump_.end_reason() == EndReason::protocol_violation;
+  if (is_violation && !has_settings()) {
     const bool is_silent = pump_.violation() == http2::ErrorCode::settings_timeout;
     return is_silent ? StatusReason::no_answer : StatusReason::not_grpc;
   }
-  return said_goaway_ ? StatusReason::server_stopping : StatusReason::connection_lost;
+  const bool is_stopping = said_goaway_ && !is_violation;
+  return is_stopping ? StatusReason::server_stopping : StatusReason::connection_lost;
 }
 
 void ClientConnection::release(http2::Stream& stream) {
@@ -64,7 +66,7 @@ void ClientConnection::on_event(const http2::Event& event) {
 }
 
 void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
-  end_text_ = "the server said GOAWAY";
+  end_text_ = "the server said GOAWAY (" + http2::describe(event.code) + ")";
   is_refused_ = event.code == http2::ErrorCode::inadequate_security;
   said_goaway_ = true;
   if (!event.debug.empty()) end_text_.append(": ").append(escaped(as_text(event.debug)));
@@ -73,7 +75,11 @@ void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
 
 void ClientConnection::on_end(EndReason reason, std::string_view what) {
   observer_->on_connection_ended(pump_.peer(), reason);
-  if (end_text_.empty()) end_text_ = what;
+  if (end_text_.empty()) {
+    end_text_ = what;
+  } else if (reason == EndReason::protocol_violation) {
+    end_text_.append("; then it broke HTTP/2: ").append(what);
+  }
   const Status lost = lost_status();
   const bool is_ours = reason == EndReason::cancelled || is_refused_;
   pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {

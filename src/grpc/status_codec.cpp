@@ -78,24 +78,6 @@ Status status_of(const StatusFields& fields) {
   return {static_cast<StatusCode>(*number), std::move(message)};
 }
 
-std::string_view reset_name(std::uint32_t error_code) {
-  static constexpr std::array<std::string_view, 14> names = {"NO_ERROR",
-                                                             "PROTOCOL_ERROR",
-                                                             "INTERNAL_ERROR",
-                                                             "FLOW_CONTROL_ERROR",
-                                                             "SETTINGS_TIMEOUT",
-                                                             "STREAM_CLOSED",
-                                                             "FRAME_SIZE_ERROR",
-                                                             "REFUSED_STREAM",
-                                                             "CANCEL",
-                                                             "COMPRESSION_ERROR",
-                                                             "CONNECT_ERROR",
-                                                             "ENHANCE_YOUR_CALM",
-                                                             "INADEQUATE_SECURITY",
-                                                             "HTTP_1_1_REQUIRED"};
-  return error_code < names.size() ? names[error_code] : std::string_view();
-}
-
 StatusCode code_of_reset(std::uint32_t error_code) {
   switch (error_code) {
     case 0x7:  // REFUSED_STREAM: nothing ran, so it may be tried again
@@ -163,15 +145,8 @@ Status status_from_http(int http_status) {
           "HTTP status " + std::to_string(http_status) + " without a grpc-status"};
 }
 
-Status status_from_reset(std::uint32_t error_code) {
-  std::string why = "the peer reset the stream with ";
-  const std::string_view name = reset_name(error_code);
-  if (name.empty()) {
-    why += "error code " + std::to_string(error_code);
-  } else {
-    why += name;
-  }
-  return {code_of_reset(error_code), std::move(why)};
+Status status_from_reset(std::uint32_t error_code, std::string_view name) {
+  return {code_of_reset(error_code), "the peer reset the stream with " + std::string(name)};
 }
 
 void append_trailers(HeaderBlock& to, const Status& status, const Metadata& metadata) {

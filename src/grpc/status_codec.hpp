@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace nearcall::inline v0::detail::grpc {
 
@@ -26,8 +27,9 @@ Status parse_trailers(std::span<const HeaderView> trailers, const MetadataLimits
 /// `grpc-status` is UNKNOWN.
 Status status_from_http(int http_status);
 
-/// What RST_STREAM with an HTTP/2 error code (RFC 9113 section 7) means. Never OK.
-Status status_from_reset(std::uint32_t error_code);
+/// What RST_STREAM with an HTTP/2 error code (RFC 9113 section 7) means. Never OK. The message says
+/// the code's `name`.
+Status status_from_reset(std::uint32_t error_code, std::string_view name);
 
 /// Appends `grpc-status`, `grpc-message` and `grpc-status-details-bin` of `status`, then the
 /// metadata that the status carries, then `metadata`. All three must live until `to` is encoded.

@@ -38,6 +38,13 @@ std::string_view to_string(ErrorCode code) noexcept {
   return "UNKNOWN";
 }
 
+std::string describe(ErrorCode code) {
+  if (code > ErrorCode::http_1_1_required) {
+    return "error code " + std::to_string(static_cast<std::uint32_t>(code));
+  }
+  return std::string(to_string(code));
+}
+
 std::string_view to_string(FrameType type) noexcept {
   switch (type) {
     case FrameType::data:

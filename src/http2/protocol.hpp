@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nearcall::inline v0::detail::http2 {
@@ -97,6 +98,8 @@ inline constexpr std::uint32_t max_max_frame_size = 16'777'215;
 
 /// The name as the RFC writes it, "PROTOCOL_ERROR"; "UNKNOWN" for a value that has none.
 std::string_view to_string(ErrorCode code) noexcept;
+/// Its name, or "error code 77".
+std::string describe(ErrorCode code);
 /// The name as the RFC writes it, "RST_STREAM"; "UNKNOWN" for a value that has none.
 std::string_view to_string(FrameType type) noexcept;
 

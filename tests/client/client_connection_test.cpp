@@ -89,6 +89,49 @@ TEST(ClientConnection, GoawayLetsBegunCallsFinishAndTakesNoMore) {
   EXPECT_TRUE(call.status().ok()) << call.status().to_string();
 }
 
+TEST(ClientConnection, TheCodeOfAGoawayIsInTheStatusWithItsTextEscaped) {
+  struct Row {
+    ErrorCode code;
+    const char* debug;
+    const char* said;
+  };
+  const Row rows[] = {
+      {ErrorCode::no_error, "", "mine: the connection is gone: the server said GOAWAY (NO_ERROR)"},
+      {ErrorCode::enhance_your_calm, "slow\x1b[31m",
+       "mine: the connection is gone: the server said GOAWAY (ENHANCE_YOUR_CALM): slow\\x1b[31m"},
+      {static_cast<ErrorCode>(77), "\xff",
+       "mine: the connection is gone: the server said GOAWAY (error code 77): \\xff"},
+      {ErrorCode::inadequate_security, "no\n",
+       "mine: the server said GOAWAY (INADEQUATE_SECURITY): no\\x0a"},
+  };
+  for (const Row& row : rows) {
+    DirectClient direct;
+    DirectAttempt call;
+    direct.open(call.attempt);
+    direct.peer().session().send_goaway(row.code, row.debug);
+    direct.turn();
+
+    EXPECT_EQ(direct.client().lost_status().message(), row.said);
+  }
+}
+
+TEST(ClientConnection, AViolationAfterAGoawayIsInTheStatusBesideIt) {
+  DirectClient direct;
+  DirectAttempt call;
+  direct.open(call.attempt);
+  direct.peer().session().send_goaway(ErrorCode::no_error, "restarting");
+  direct.turn();
+  const std::byte raised[] = {{}, {}, {}, std::byte{99}, {}, {}, {}, {}};
+  direct.peer().session().send_frame(0x7, 0, 0, raised);  // GOAWAY with a higher last id
+  direct.turn();
+
+  ASSERT_TRUE(call.has_ended());
+  EXPECT_EQ(call.status().message(),
+            "mine: the connection is gone: the server said GOAWAY (NO_ERROR): restarting; then it "
+            "broke HTTP/2: GOAWAY with a higher last id");
+  EXPECT_EQ(call.status().reason(), StatusReason::connection_lost);
+}
+
 TEST(ClientConnection, ACallAboveTheLastGoawayIdWasNotBegun) {
   DirectClient direct;
   direct.turn();

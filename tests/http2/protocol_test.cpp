@@ -26,6 +26,13 @@ TEST(Protocol, CallsValuesWithoutANameUnknown) {
   EXPECT_EQ(to_string(static_cast<FrameType>(0xa)), "UNKNOWN");
 }
 
+TEST(Protocol, DescribesAnErrorCodeByItsNameOrElseItsNumber) {
+  EXPECT_EQ(describe(ErrorCode::no_error), "NO_ERROR");
+  EXPECT_EQ(describe(ErrorCode::http_1_1_required), "HTTP_1_1_REQUIRED");
+  EXPECT_EQ(describe(static_cast<ErrorCode>(0xe)), "error code 14");
+  EXPECT_EQ(describe(static_cast<ErrorCode>(0xffff'ffff)), "error code 4294967295");
+}
+
 TEST(Violation, OfAConnectionNamesNoStream) {
   const Result<void, Violation> outcome = connection_error(ErrorCode::frame_size_error, "too long");
 
