@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handler whose work blocks: on a pool's thread, so that the server's loop goes on with the rest.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
@@ -9,6 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+
+using namespace std::chrono_literals;
 
 class GreeterService final : public greet::Greeter::Service {
  public:
@@ -30,19 +33,20 @@ class GreeterService final : public greet::Greeter::Service {
 };
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   nearcall::ThreadPool pool(4);  // outlives the server, whose handlers are on it
   GreeterService service(pool);
   nearcall::Server server;
   server.add_service(service).listen(argv[1]);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
 
   nearcall::Channel channel(argv[1]);
   const greet::Greeter::Client greeter(channel);
   for (const char* name : {"/proc/self/exe", "/nowhere"}) {
     greet::HelloRequest request;
     request.set_name(name);
-    const nearcall::Result<greet::HelloReply> reply = greeter.SayHello(request);
+    const nearcall::Result<greet::HelloReply> reply =
+        greeter.SayHello(request, nearcall::CallOptions().timeout(5s));
     std::printf("%s: %s\n", name,
                 reply ? reply->message().c_str() : reply.error().to_string().c_str());
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signals: one cancels a call that blocks, one stops a server on a loop of the program's own.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/canceller.hpp>
 #include <nearcall/channel.hpp>
@@ -44,7 +45,7 @@ extern "C" void interrupted(int /*number*/) {
 }
 
 Task<nearcall::Result<greet::HelloReply>> ask(greet::Greeter::Client& greeter) {
-  auto call = greeter.SayHelloSlowlyAsync(greet::HelloRequest());
+  auto call = greeter.SayHelloSlowlyAsync(greet::HelloRequest(), CallOptions().timeout(30s));
   co_return co_await call;
 }
 
@@ -60,8 +61,8 @@ void call_until_interrupted(const char* target) {
   ::signal(SIGINT, interrupted);
   nearcall::Channel channel(target);
   greet::Greeter::Client greeter(channel);
-  const auto reply =
-      greeter.SayHelloSlowly(greet::HelloRequest(), CallOptions().cancellation(canceller.token()));
+  const auto reply = greeter.SayHelloSlowly(
+      greet::HelloRequest(), CallOptions().timeout(30s).cancellation(canceller.token()));
   ::signal(SIGINT, SIG_DFL);
   std::printf("the call: %s\n", reply.status().to_string().c_str());
   nearcall::sync_wait(ask_until_interrupted(greeter));
@@ -69,12 +70,12 @@ void call_until_interrupted(const char* target) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   GreeterService service;
   nearcall::EventLoop loop;
   nearcall::Server server(loop);
   server.add_service(service).listen(argv[1]);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
   std::jthread client(call_until_interrupted, argv[1]);
   nearcall::spawn(loop, stop_on_signal(server, loop));
   loop.run();

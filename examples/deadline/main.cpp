@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A deadline that a handler passes on to the call it makes itself; both end in time.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
@@ -36,12 +37,12 @@ class GreeterService final : public greet::Greeter::Service {
 };
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   Channel channel(argv[1]);
   GreeterService service(channel);
   nearcall::Server server;
   server.add_service(service).listen(argv[1]);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
 
   greet::Greeter::Client greeter(channel);
   const auto reply = greeter.SayHello(greet::HelloRequest(), CallOptions().timeout(50ms));
@@ -49,5 +50,5 @@ int main(int argc, char** argv) {
   server.stop();
   server.wait();
   std::printf("the client: %s\n", reply.status().to_string().c_str());
-  return reply.status().code() == StatusCode::deadline_exceeded ? 0 : 1;
+  return reply.status().code() == StatusCode::deadline_exceeded ? 0 : report(reply.status());
 }

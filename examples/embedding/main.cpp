@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server and a client inside of another main loop, as Qt, GLib or a game have one; with a dialog.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
@@ -16,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+using namespace std::chrono_literals;
+using nearcall::CallOptions;
 using nearcall::Task;
 
 /// What a toolkit has: watches descriptors, and calls whoever wants to know that one is readable.
@@ -56,8 +59,8 @@ class GreeterService final : public greet::Greeter::Service {
 void greet_then(greet::Greeter::Client& greeter, std::function<void(std::string)> show) {
   greet::HelloRequest request;
   request.set_name("later");
-  greeter.SayHelloAsync(request).on_done(
-      [show = std::move(show)](const nearcall::Result<greet::HelloReply>& reply) {
+  greeter.SayHelloAsync(request, CallOptions().timeout(5s))
+      .on_done([show = std::move(show)](const nearcall::Result<greet::HelloReply>& reply) {
         show(reply ? reply->message() : reply.error().to_string());
       });
 }
@@ -65,7 +68,7 @@ void greet_then(greet::Greeter::Client& greeter, std::function<void(std::string)
 Task<> say_hello(greet::Greeter::Client& greeter, std::string name) {
   greet::HelloRequest request;
   request.set_name(name);
-  const auto reply = co_await greeter.SayHelloAsync(request);
+  const auto reply = co_await greeter.SayHelloAsync(request, CallOptions().timeout(5s));
   std::printf("%s\n", reply ? reply->message().c_str() : reply.error().to_string().c_str());
 }
 
@@ -78,7 +81,7 @@ Task<> greet_twice(greet::Greeter::Client& greeter, MainLoop& main_loop, int but
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   nearcall::EventLoop loop;
   const nearcall::EventLoop::Binding binding(loop);
   MainLoop main_loop;
@@ -87,7 +90,7 @@ int main(int argc, char** argv) {
   GreeterService service;
   nearcall::Server server(loop);
   server.add_service(service).listen(argv[1]);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
   nearcall::Channel channel(argv[1]);
   greet::Greeter::Client greeter(channel);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client that makes a call of each kind, lets a deadline pass, and cancels a call.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 
@@ -26,7 +27,8 @@ void show(const char* what, const std::string& text) {
 void expect(bool holds, const char* what, const Status& status) {
   if (holds) return;
   ++failures;
-  std::printf("FAILED: %s: %s\n", what, status.to_string().c_str());
+  std::fprintf(stderr, "FAILED: %s: ", what);
+  report(status);
 }
 
 greet::HelloRequest named(const char* name) {
@@ -85,16 +87,17 @@ void deadline(greet::Greeter::Client& greeter) {
 void cancelled(greet::Greeter::Client& greeter) {
   std::stop_source stop;
   const std::jthread canceller([&stop] { stop.request_stop(); });
-  const Result<greet::HelloReply> reply =
-      greeter.SayHelloSlowly(named("the fickle"), CallOptions().cancellation(stop.get_token()));
+  const Result<greet::HelloReply> reply = greeter.SayHelloSlowly(
+      named("the fickle"), CallOptions().timeout(1s).cancellation(stop.get_token()));
   expect(reply.status().code() == StatusCode::cancelled, "cancelled", reply.status());
   show("cancelled", reply.status().to_string());
 }
 
 /// Two calls side by side, awaited.
 Task<void> awaited(greet::Greeter::Client& greeter) {
-  auto first = greeter.SayHelloAsync(named("one"));
-  auto second = greeter.SayHelloAsync(named("two"));
+  const auto soon = CallOptions().timeout(1s);
+  auto first = greeter.SayHelloAsync(named("one"), soon);
+  auto second = greeter.SayHelloAsync(named("two"), soon);
   const Result<greet::HelloReply> one = co_await first;
   const Result<greet::HelloReply> two = co_await second;
   expect(one.ok() && two.ok(), "awaited", one.ok() ? two.status() : one.status());
@@ -104,11 +107,9 @@ Task<void> awaited(greet::Greeter::Client& greeter) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: greeter_client unix:PATH\n");
-    return 2;
-  }
+  if (argc != 2) return usage(argv[0]);
   nearcall::Channel channel(argv[1]);
+  if (const Status connected = channel.connect(1s); !connected.ok()) return report(connected);
   greet::Greeter::Client greeter(channel);
   unary(greeter);
   client_streaming(greeter);

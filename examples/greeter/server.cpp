@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server with one method of each kind, on a Unix domain socket.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/server.hpp>
 
@@ -64,14 +65,13 @@ class GreeterService final : public greet::Greeter::Service {
 };
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: greeter_server unix:PATH\n");
-    return 2;
-  }
+  if (argc != 2) return usage(argv[0]);
   GreeterService greeter;
   nearcall::Server server;
   server.add_service(greeter);
-  server.listen(argv[1]);  // 0600, same user only; a stale socket file is replaced
+  // 0600, same user only; a stale socket file is replaced
+  const auto listening = server.try_listen(argv[1]);
+  if (!listening) return report(listening.error());
   for (const std::string& address : server.addresses()) {
     std::printf("listening on %s\n", address.c_str());
     std::fflush(stdout);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A socket for the members of a group, as a daemon has it; and what a program does with a refusal.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
@@ -11,10 +12,12 @@
 #include <cstdio>
 #include <string_view>
 
+using namespace std::chrono_literals;
+
 class GreeterService final : public greet::Greeter::Service {};
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   const std::string_view target = argv[1];
   const gid_t group = getgid();
   GreeterService service;
@@ -22,18 +25,20 @@ int main(int argc, char** argv) {
   server.add_service(service);
   server.listen(
       target, nearcall::ListenOptions(nearcall::PeerPolicy::group(group)).mode(0660).group(group));
-  if (const auto started = server.start(); !started) {
-    std::fprintf(stderr, "%s\n", started.error().message().c_str());
-    return 1;
-  }
+  if (const auto started = server.start(); !started) return report(started.error());
 
   struct stat file = {};
-  if (stat(argv[1] + std::string_view("unix:").size(), &file) != 0) return 1;
+  if (stat(argv[1] + std::string_view("unix:").size(), &file) != 0) {
+    std::perror("the socket");
+    return 1;
+  }
   std::printf("mode %o, group %s\n", file.st_mode & 0777U,
               file.st_gid == group ? "ours" : "not ours");
 
   nearcall::Channel channel(target);
-  const auto reply = greet::Greeter::Client(channel).SayHello(greet::HelloRequest());
+  const auto reply = greet::Greeter::Client(channel).SayHello(greet::HelloRequest(),
+                                                              nearcall::CallOptions().timeout(5s));
+  if (reply.status().code() != nearcall::StatusCode::unimplemented) return report(reply.status());
   std::printf("a member is let in: %s\n", reply.status().to_string().c_str());
   return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The smallest client: a call that blocks, and two that are awaited side by side.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 
@@ -19,8 +20,9 @@ greet::HelloRequest named(const char* name) {
 }
 
 Task<Status> greet_two(greet::Greeter::Client& greeter) {
-  auto first = greeter.SayHelloAsync(named("Ada"));
-  auto second = greeter.SayHelloAsync(named("Grace"));  // both are under way
+  const auto soon = CallOptions().timeout(1s);
+  auto first = greeter.SayHelloAsync(named("Ada"), soon);
+  auto second = greeter.SayHelloAsync(named("Grace"), soon);  // both are under way
   const Result<greet::HelloReply> one = co_await first;
   const Result<greet::HelloReply> two = co_await second;
   if (!one) co_return one.status();
@@ -30,19 +32,14 @@ Task<Status> greet_two(greet::Greeter::Client& greeter) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   nearcall::Channel channel(argv[1]);
   greet::Greeter::Client greeter(channel);
 
   const Result<greet::HelloReply> reply =
       greeter.SayHello(named("world"), CallOptions().timeout(1s));
-  if (!reply) {
-    std::fprintf(stderr, "%s\n", reply.status().to_string().c_str());
-    if (reply.status().reason() == nearcall::StatusReason::no_server) {
-      std::fprintf(stderr, "start the server first\n");
-    }
-    return 1;
-  }
+  if (!reply) return report(reply.status());
   std::printf("%s\n", reply->message().c_str());
-  return nearcall::sync_wait(greet_two(greeter)).ok() ? 0 : 1;
+  const Status two = nearcall::sync_wait(greet_two(greeter));
+  return two.ok() ? 0 : report(two);
 }

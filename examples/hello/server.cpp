@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The smallest server: one method, on a Unix domain socket.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/server.hpp>
 
@@ -17,15 +18,12 @@ class GreeterService final : public greet::Greeter::Service {
 };
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   GreeterService greeter;
   nearcall::Server server;
   server.add_service(greeter);
   const auto listening = server.try_listen(argv[1]);  // 0600: for this user, and root
-  if (!listening) {
-    std::fprintf(stderr, "%s\n", listening.error().to_string().c_str());
-    return 1;
-  }
+  if (!listening) return report(listening.error());
   std::printf("listening on %s\n", argv[1]);
   std::fflush(stdout);
   return server.run();  // until SIGINT or SIGTERM, then drains

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is calling: what the kernel says of a peer, asked by the listener and by a handler.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <string>
 
+using namespace std::chrono_literals;
 using nearcall::PeerIdentity;
 using nearcall::PeerPolicy;
 using nearcall::StatusCode;
@@ -28,17 +30,17 @@ class GreeterService final : public greet::Greeter::Service {
 };
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   const PeerPolicy policy = PeerPolicy::same_user_or_root();  // the default of a Unix socket
   GreeterService service;
   nearcall::Server server;
   server.add_service(service).listen(argv[1], policy);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
 
   nearcall::Channel channel(argv[1]);
   greet::Greeter::Client greeter(channel);
-  const auto reply = greeter.SayHello(greet::HelloRequest());
-  if (!reply) return 1;
+  const auto reply = greeter.SayHello(greet::HelloRequest(), nearcall::CallOptions().timeout(5s));
+  if (!reply) return report(reply.status());
   std::printf("%s\n", reply->message().c_str());
 
   const PeerIdentity stranger("unix:", ::geteuid() + 1, ::getegid(), /*pid=*/1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A bidirectional call: one coroutine writes requests while another one reads replies.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/server.hpp>
@@ -8,6 +9,7 @@
 
 #include <cstdio>
 
+using namespace std::chrono_literals;
 using nearcall::Status;
 using nearcall::Task;
 using Chat = nearcall::AsyncBidiStreamingCall<greet::HelloRequest, greet::HelloReply>;
@@ -36,7 +38,7 @@ Task<void> write_names(Chat& call) {
 }
 
 Task<Status> chat(greet::Greeter::Client& greeter) {
-  Chat call = greeter.ChatAsync();
+  Chat call = greeter.ChatAsync(nearcall::CallOptions().timeout(5s));
   nearcall::TaskScope scope;  // declared after the call: what it started ends before the call does
   scope.spawn(write_names(call));
   int total = 0;
@@ -50,12 +52,13 @@ Task<Status> chat(greet::Greeter::Client& greeter) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   GreeterService service;
   nearcall::Server server;
   server.add_service(service).listen(argv[1]);
-  if (!server.start()) return 1;
+  if (const auto started = server.start(); !started) return report(started.error());
   nearcall::Channel channel(argv[1]);
   greet::Greeter::Client greeter(channel);
-  return nearcall::sync_wait(chat(greeter)).ok() ? 0 : 1;
+  const Status status = nearcall::sync_wait(chat(greeter));
+  return status.ok() ? 0 : report(status);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A service and its clients in a test: one thread, no sleeps.
 #include "greet.nearcall.hpp"
+#include "program.hpp"
 
 #include <nearcall/async_event.hpp>
 #include <nearcall/channel.hpp>
@@ -45,7 +46,7 @@ class GreeterTest {
  public:
   explicit GreeterTest(const std::string& target) : channel_(target) {
     server_.add_service(service).listen(target);
-    if (!server_.start()) std::abort();
+    if (const auto started = server_.start(); !started) std::exit(report(started.error()));
   }
 
   nearcall::EventLoop loop;
@@ -63,7 +64,7 @@ class GreeterTest {
 Task<Status> call_with(GreeterTest& test, std::string name) {
   greet::HelloRequest request;
   request.set_name(name);
-  const auto reply = co_await test.greeter.SayHelloAsync(request);
+  const auto reply = co_await test.greeter.SayHelloAsync(request, CallOptions().timeout(5s));
   co_return reply.status();
 }
 
@@ -89,11 +90,11 @@ void expect(bool holds, const char* what) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 2) return usage(argv[0]);
   GreeterTest test(argv[1]);
   expect(sync_wait(call_with(test, "you")).ok(), "a name is greeted");
   expect(sync_wait(call_with(test, "")).code() == StatusCode::invalid_argument, "none is not");
   expect(sync_wait(call_slowly(test, 0s)).code() == StatusCode::deadline_exceeded, "a late call");
   expect(sync_wait(is_cancelled_at_once(test)), "a call that is dropped");
-  return failures;
+  return failures == 0 ? 0 : 1;
 }
