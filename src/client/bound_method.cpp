@@ -11,7 +11,7 @@
 
 namespace nearcall::inline v0::detail {
 
-BoundMethod bind_method(const Method& method, std::string_view authority, CallObserver* observer) {
+BoundMethod bind_method(const Method& method, std::string_view authority, Observer* observer) {
   static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
   grpc::HeaderBlock block;
   grpc::append_request_head(

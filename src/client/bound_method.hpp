@@ -2,7 +2,7 @@
 // BoundMethod: one method on one channel, with the headers that its calls share.
 #pragma once
 
-#include "client/call_observer.hpp"
+#include "connection/observer.hpp"
 #include "http2/header_template.hpp"
 
 #include <nearcall/method.hpp>
@@ -22,13 +22,13 @@ struct BoundMethod {
   Method method;
   http2::HeaderTemplate head;
   /// Of its calls; null: nobody.
-  CallObserver* observer = nullptr;
+  Observer* observer = nullptr;
 };
 
 /// `authority`: what is sent as that.
 BoundMethod bind_method(const Method& method,
                         std::string_view authority,
-                        CallObserver* observer = nullptr);
+                        Observer* observer = nullptr);
 
 /// The methods that the clients of one channel call. What it gives stays as long as it lives.
 ///
@@ -39,7 +39,7 @@ class MethodTable {
   explicit MethodTable(std::string authority) : authority_(std::move(authority)) {}
 
   /// Whom calls tell what happens to them. REQUIRES: nothing is bound yet.
-  void set_observer(CallObserver* observer) noexcept { observer_ = observer; }
+  void set_observer(Observer* observer) noexcept { observer_ = observer; }
   /// Clients of one service share its methods, however many there are. REQUIRES: constants that
   /// live for ever.
   std::span<const BoundMethod> bind(std::span<const Method> methods);
@@ -51,7 +51,7 @@ class MethodTable {
   };
 
   const std::string authority_;
-  CallObserver* observer_ = nullptr;
+  Observer* observer_ = nullptr;
   std::mutex mutex_;
   std::list<Bound> bound_;
 };

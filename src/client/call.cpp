@@ -41,7 +41,9 @@ Call::Call(CallWaiter& waiter,
     if (by_timeout > deadline_) timeout_.reset();
     deadline_ = std::min(deadline_, by_timeout);
   }
-  if (observer() != nullptr) observer()->on_call_begun(method.method);
+  if (observer() != nullptr) {
+    observer()->on_call_begun(Observer::Side::client, method.method);
+  }
 }
 
 bool Call::check(const CallOptions& options, Status obstacle) {
@@ -173,7 +175,9 @@ void Call::finish(Status status) {
   status_ = std::move(status);
   attempt_.close();
   kept_request_.drop();
-  if (observer() != nullptr) observer()->on_call_ended(method_->method, status_);
+  if (observer() != nullptr) {
+    observer()->on_call_ended(Observer::Side::client, method_->method, status_);
+  }
   waiter_->on_change();
 }
 

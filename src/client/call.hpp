@@ -118,7 +118,7 @@ class Call final : private AttemptObserver {
   void on_bad_message(Status why) override;
   void on_write() override { has_written_ = true; }
 
-  CallObserver* observer() const noexcept { return method_->observer; }
+  Observer* observer() const noexcept { return method_->observer; }
   RequestLeft request_left() const noexcept;
   std::optional<Duration> timeout_to_send(TimePoint last_look) const noexcept;
   void send_request(bool may_share);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observer: what happens to connections, for whoever counts it.
+// Observer: what happens to connections and their calls, for whoever counts or times it.
 #pragma once
 
 #include "connection/end_reason.hpp"
 
+#include <nearcall/method.hpp>
 #include <nearcall/peer.hpp>
 #include <nearcall/status.hpp>
 
@@ -14,25 +15,37 @@
 
 namespace nearcall::inline v0::detail {
 
-/// Is told what happens to connections, right when it does: must not wait, or ask for anything.
+/// Is told what happens, right when it does: must not wait, or ask for anything. Hears of what it
+/// overrides. What has begun ends, once.
 ///
-/// Thread safety: any thread, several at once.
+/// Thread safety: any thread, several at once; what concerns one connection or call comes in order.
 class Observer {
  public:
+  enum class Side : std::uint8_t { client, server };
   enum class Refusal : std::uint8_t { handshake, policy, limit };
 
-  virtual void on_connection_begun(const PeerIdentity& peer) noexcept = 0;
+  virtual void on_connection_begun(const PeerIdentity& /*peer*/) noexcept {}
   /// At a server: one that came, and was not served.
-  virtual void on_connection_refused(const PeerIdentity& peer, Refusal why) noexcept = 0;
+  virtual void on_connection_refused(const PeerIdentity& /*peer*/, Refusal /*why*/) noexcept {}
   /// At a client: an attempt that somebody waited for to its end.
-  virtual void on_connect_failed(const Status& why) noexcept = 0;
-  virtual void on_connection_ended(const PeerIdentity& peer, EndReason why) noexcept = 0;
+  virtual void on_connect_failed(const Status& /*why*/) noexcept {}
+  virtual void on_connection_ended(const PeerIdentity& /*peer*/, EndReason /*why*/) noexcept {}
+
+  /// At a server: a request that names one of its methods.
+  virtual void on_call_begun(Side /*side*/, const Method& /*method*/) noexcept {}
+  /// At a client: the server did not process it, and it is opened once more.
+  virtual void on_call_repeated(const Method& /*method*/) noexcept {}
+  /// At a server: it was answered so, or nobody waits for its answer (CANCELLED). The handler may
+  /// go on to run.
+  virtual void on_call_ended(Side /*side*/,
+                             const Method& /*method*/,
+                             const Status& /*how*/) noexcept {}
 
  protected:
   ~Observer() = default;
 };
 
-/// Counts. Thread safety: any thread.
+/// Counts connections. Thread safety: any thread.
 class ConnectionCounters final : public Observer {
  public:
   std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_relaxed); }

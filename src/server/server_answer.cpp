@@ -160,7 +160,7 @@ void ServerCall::answer(const Status& status) {
     host_->log_left_out(method(), "headers were");  // the handler's own code matters more
   }
   send_trailers(status);
-  close_answer();
+  close_answer(status);
 }
 
 void ServerCall::send_trailers(const Status& status) {
@@ -193,8 +193,10 @@ void ServerCall::send_trailers(const Status& status) {
                                   /*end_stream=*/true);
 }
 
-void ServerCall::close_answer() {
+void ServerCall::close_answer(const Status& how) {
   answer_ = Answer::over;
+  if (observer() != nullptr) [[unlikely]]
+    observer()->on_call_ended(Observer::Side::server, method_.handler->method, how);
   timer_.clear();
   messages_.out().close();
   messages_.in().drop();

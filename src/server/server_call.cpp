@@ -58,6 +58,8 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   } else if (!has_one_reply()) {
     messages_.in().answer_each();
   }
+  if (observer() != nullptr) [[unlikely]]
+    observer()->on_call_begun(Observer::Side::server, method_.handler->method);
   CallStage* const stage = host_->shared().stage();
   if (stage != nullptr) [[unlikely]]
     handler_ = Handler::asking;
@@ -201,7 +203,8 @@ void ServerCall::on_connection_end(const Status& /*why*/, bool /*is_ours*/) {
 
 void ServerCall::drop_answer() {
   if (answer_ != Answer::over) {
-    close_answer();
+    static const Status dropped(StatusCode::cancelled, "nobody waits for the answer");
+    close_answer(dropped);
     cancel();
   }
   go_if_done();

@@ -161,8 +161,9 @@ class ServerCall final : public HandlerCall,
   /// How large a header list may be.
   std::size_t most_metadata() const noexcept;
   Status headers_too_large() const;
+  Observer* observer() const noexcept { return host_->shared().call_observer(); }
   /// No answer can be given any more.
-  void close_answer();
+  void close_answer(const Status& how);
   void cancel();
   void go_on() noexcept { std::exchange(go_on_, nullptr)(*this); }
   void go_if_done();

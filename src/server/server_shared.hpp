@@ -35,6 +35,10 @@ class ServerShared {
   Observer& observer() noexcept { return counters_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
 
+  /// Whom calls tell what happens to them; null: nobody. Set before the start.
+  Observer* call_observer() const noexcept { return call_observer_; }
+  void set_call_observer(Observer* observer) noexcept { call_observer_ = observer; }
+
   /// What each call has to pass before its handler begins; null: nothing. Set before the start.
   CallStage* stage() const noexcept { return stage_; }
   void set_stage(CallStage* stage) noexcept { stage_ = stage; }
@@ -51,6 +55,7 @@ class ServerShared {
   ServiceRegistry registry_;
   ConnectionQuota quota_;
   ConnectionCounters counters_;
+  Observer* call_observer_ = nullptr;
   CallStage* stage_ = nullptr;
   std::stop_source stopping_;
   LogLimiter fault_limiter_;

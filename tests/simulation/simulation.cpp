@@ -75,7 +75,7 @@ class EndOfUser final : public ForwardingTransport {
 };
 
 /// Calls of clients that are made of it from now on tell `observer`.
-const Channel& with_observer(const Channel& channel, detail::CallObserver& observer) {
+const Channel& with_observer(const Channel& channel, detail::Observer& observer) {
   detail::Access::core(channel).methods()->set_observer(&observer);
   return channel;
 }

@@ -2,7 +2,7 @@
 // Simulation: servers, channels and calls on one loop, with links that fail and time that jumps.
 #pragma once
 
-#include "client/call_observer.hpp"
+#include "connection/observer.hpp"
 #include "simulation/choices.hpp"
 #include "simulation/service.hpp"
 #include "support/link.hpp"
@@ -78,12 +78,10 @@ class Simulation : private ManualLoop {
     detail::TimePoint cancels_at = detail::no_deadline;
   };
   /// Counts calls that were opened once more.
-  class Repeats final : public detail::CallObserver {
+  class Repeats final : public detail::Observer {
    public:
     std::size_t count() const noexcept { return count_; }
-    void on_call_begun(const Method& /*method*/) noexcept override {}
     void on_call_repeated(const Method& /*method*/) noexcept override { ++count_; }
-    void on_call_ended(const Method& /*method*/, const Status& /*how*/) noexcept override {}
 
    private:
     std::size_t count_ = 0;

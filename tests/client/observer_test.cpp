@@ -1,51 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a channel tells of its calls and its connections, in both forms.
-#include "client/call_observer.hpp"
+#include "connection/observer.hpp"
 
 #include "client/channel_core.hpp"
 #include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
+#include "support/noting_observer.hpp"
 
 #include <nearcall/event_loop.hpp>
 
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace nearcall::test {
 
 namespace http2 = detail::http2;
 namespace {
 
-using Lines = std::vector<std::string>;
-
-/// Notes what it is told.
-class NotingObserver final : public detail::CallObserver {
- public:
-  void on_call_begun(const Method& method) noexcept override { note("begun", method); }
-  void on_call_repeated(const Method& method) noexcept override { note("repeated", method); }
-  void on_call_ended(const Method& method, const Status& how) noexcept override {
-    note(std::string(to_string(how.code())), method);
-  }
-  Lines take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(lines_, {});
-  }
-
- private:
-  void note(const std::string& what, const Method& method) {
-    const std::lock_guard lock(mutex_);
-    const std::string path = method.path;
-    lines_.push_back(path.substr(path.rfind('/') + 1) + ": " + what);
-  }
-
-  std::mutex mutex_;
-  Lines lines_;
-};
+using Lines = NotingObserver::Lines;
 
 /// A channel that tells the observer, and a client on it.
 struct ObservedClient {
@@ -80,28 +55,28 @@ ChannelOptions without_server() {
   });
 }
 
-class CallObserverTest : public LogCheckedTest {};
+class ClientObserverTest : public LogCheckedTest {};
 
-TEST_F(CallObserverTest, HearsOfEachCallThatItBeginsAndHowItEnds) {
+TEST_F(ClientObserverTest, HearsOfEachCallThatItBeginsAndHowItEnds) {
   ScriptedServer server({answer_calls(), answer_calls()});
   ObservedClient client(server.options());
 
   EXPECT_TRUE(call_unary(*client.stub).ok());
-  EXPECT_EQ(client.observer.take(), (Lines{"Unary: begun", "Unary: OK"}));
+  EXPECT_EQ(client.observer.take(), (Lines{"client Unary: begun", "client Unary: OK"}));
 
   {
     const auto dropped = client.stub->bidi_streaming<Text, Text>(chat_method, patient());
-    EXPECT_EQ(client.observer.take(), Lines{"Chat: begun"});
+    EXPECT_EQ(client.observer.take(), Lines{"client Chat: begun"});
   }
-  EXPECT_EQ(client.observer.take(), Lines{"Chat: CANCELLED"});
+  EXPECT_EQ(client.observer.take(), Lines{"client Chat: CANCELLED"});
 
   EXPECT_TRUE(sync_wait(await_unary(*client.stub)).ok());
-  EXPECT_EQ(client.observer.take(), (Lines{"Unary: begun", "Unary: OK"}));
+  EXPECT_EQ(client.observer.take(), (Lines{"client Unary: begun", "client Unary: OK"}));
 }
 
-TEST_F(CallObserverTest, HearsOfCallsThatNeverReachAServer) {
+TEST_F(ClientObserverTest, HearsOfCallsThatNeverReachAServer) {
   ObservedClient client(without_server());
-  const Lines unavailable = {"Unary: begun", "Unary: UNAVAILABLE"};
+  const Lines unavailable = {"client Unary: begun", "client Unary: UNAVAILABLE"};
 
   EXPECT_FALSE(call_unary(*client.stub).ok());
   EXPECT_EQ(client.observer.take(), unavailable);
@@ -111,11 +86,12 @@ TEST_F(CallObserverTest, HearsOfCallsThatNeverReachAServer) {
 
   const auto in_no_time = CallOptions().timeout(std::chrono::seconds(0));
   EXPECT_FALSE(client.stub->unary<Text>(unary_method, text_of("a"), in_no_time).ok());
-  EXPECT_EQ(client.observer.take(), (Lines{"Unary: begun", "Unary: DEADLINE_EXCEEDED"}));
+  EXPECT_EQ(client.observer.take(),
+            (Lines{"client Unary: begun", "client Unary: DEADLINE_EXCEEDED"}));
 }
 
-TEST_F(CallObserverTest, HearsThatACallIsRepeated) {
-  const Lines repeated = {"Unary: begun", "Unary: repeated", "Unary: OK"};
+TEST_F(ClientObserverTest, HearsThatACallIsRepeated) {
+  const Lines repeated = {"client Unary: begun", "client Unary: repeated", "client Unary: OK"};
   {
     ScriptedServer server({refuse_once(), answer_calls()});
     ObservedClient client(server.options());
@@ -128,7 +104,7 @@ TEST_F(CallObserverTest, HearsThatACallIsRepeated) {
   EXPECT_EQ(client.observer.take(), repeated);
 }
 
-TEST_F(CallObserverTest, ConnectionsAreCountedUntilTheyEnd) {
+TEST_F(ClientObserverTest, ConnectionsAreCountedUntilTheyEnd) {
   ScriptedServer server({answer_calls(), answer_calls()});
   ObservedClient client(server.options());
   const detail::ConnectionCounters& counters = client.counters();
@@ -148,7 +124,7 @@ TEST_F(CallObserverTest, ConnectionsAreCountedUntilTheyEnd) {
   EXPECT_EQ(counters.failed(), 0U);
 }
 
-TEST_F(CallObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
+TEST_F(ClientObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
   ScriptedServer server({[](SessionPeer& peer) {
     http2::Stream* const call = peer.next_call();
     ASSERT_NE(call, nullptr);
@@ -165,7 +141,7 @@ TEST_F(CallObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
   EXPECT_EQ(client.counters().ended(detail::EndReason::peer_closed), 1U);
 }
 
-TEST_F(CallObserverTest, AttemptsToConnectThatFailAreCounted) {
+TEST_F(ClientObserverTest, AttemptsToConnectThatFailAreCounted) {
   ObservedClient client(without_server());
 
   EXPECT_FALSE(call_unary(*client.stub).ok());

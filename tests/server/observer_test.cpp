@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server tells of its calls: that each begins, and how it ends.
+#include "connection/observer.hpp"
+
+#include "server/manual_server.hpp"
+#include "server/server_core.hpp"
+#include "support/noting_observer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Lines = NotingObserver::Lines;
+
+class ServerObserverTest : public ManualServerTest {
+ protected:
+  ServerObserverTest() {
+    make(ServerOptions());
+    detail::Access::core(*server_).shared().set_call_observer(&observer_);
+    begin();
+    peer_.emplace(path(), FramePeer::passive).say_hello();
+    settle();
+  }
+  ~ServerObserverTest() override { server_.reset(); }  // which tells of what is left
+
+  /// The calls of Stuck run until something ends them: stream 1 is one.
+  void ask_stuck(std::string_view timeout = {}) {
+    peer_->ask_whole(1, "/test.Wrapper/Stuck", Text(), timeout);
+    settle();
+    EXPECT_EQ(observer_.take(), Lines{"server Stuck: begun"});
+  }
+
+  NotingObserver observer_;
+  std::optional<FramePeer> peer_;
+};
+
+TEST_F(ServerObserverTest, HearsOfEachCallAndOfItsCode) {
+  service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {
+    if (request.value().empty()) return Status::not_found("no text");
+    return request;
+  };
+
+  peer_->ask_whole(1, echo, text_of("a"));
+  peer_->ask_whole(3, echo);
+  settle();
+
+  EXPECT_EQ(observer_.take(), (Lines{"server Echo: begun", "server Echo: OK", "server Echo: begun",
+                                     "server Echo: NOT_FOUND"}));
+}
+
+TEST_F(ServerObserverTest, HearsOfNoCallThatNamesNoMethod) {
+  peer_->ask_whole(1, "/test.Wrapper/Nothing");
+  settle();
+
+  EXPECT_FALSE(peer_->heard_on(1).empty()) << "it was answered";
+  EXPECT_EQ(observer_.take(), Lines());
+}
+
+TEST_F(ServerObserverTest, ACallWhoseRequestIsOfNoUseEndsWithTheCodeThatItGot) {
+  peer_->ask(1, echo);
+  peer_->say(frames::data(1, framed("\xff"), http2::frame_flag::end_stream));
+  settle();
+
+  EXPECT_EQ(observer_.take(), (Lines{"server Echo: begun", "server Echo: INTERNAL"}));
+}
+
+TEST_F(ServerObserverTest, ACallThatTheClientResetsIsCancelledOnceThoughItsHandlerRunsOn) {
+  ask_stuck();
+
+  peer_->say(frames::rst_stream(1, http2::ErrorCode::cancel));
+  settle();
+
+  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+  server_.reset();
+  EXPECT_EQ(observer_.take(), Lines()) << "the handler went";
+}
+
+TEST_F(ServerObserverTest, ACallWhoseConnectionGoesIsCancelled) {
+  ask_stuck();
+
+  peer_.reset();
+  settle();
+
+  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+}
+
+TEST_F(ServerObserverTest, ACallThatIsLateEndsWithItsDeadline) {
+  ask_stuck("1S");
+
+  advance(1s);
+
+  EXPECT_EQ(observer_.take(), Lines{"server Stuck: DEADLINE_EXCEEDED"});
+}
+
+TEST_F(ServerObserverTest, ACallThatTheStopEndsIsUnavailable) {
+  ask_stuck();
+
+  stop();
+  server_->cancel_calls();
+  settle();
+
+  EXPECT_EQ(observer_.take(), Lines{"server Stuck: UNAVAILABLE"});
+}
+
+TEST_F(ServerObserverTest, ACallOfAServerThatIsDestroyedIsCancelled) {
+  ask_stuck();
+
+  server_.reset();
+
+  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+}
+
+}  // namespace
+}  // namespace nearcall::test
