@@ -134,7 +134,8 @@ bool MessageOutbox::serve_coroutine() {
 void MessageOutbox::serve() {
   if (message_ == nullptr) return;
   const Write written = try_write(*message_);
-  if (written == Write::full || message_ == nullptr) return;  // null: the message ended the call
+  if (message_ == nullptr) return;  // the message ended the call
+  if (written == Write::full) return binding_->owner->on_message_kept();
   message_ = nullptr;
   is_taken_ = written == Write::taken;
   std::exchange(waiter_, nullptr)->wake();
