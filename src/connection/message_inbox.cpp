@@ -127,7 +127,6 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
-      binding_->spend(step.arrived_size());
       return Read::message;
     }
     case Kind::failed:
@@ -151,6 +150,7 @@ bool MessageInbox::has_unread() const noexcept {
 }
 
 bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {
+  binding_->spend_on_parsing(message.size());
   if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
       into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return true;

@@ -47,7 +47,7 @@ MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
   }
   binding_->owner->before_message();
   if (is_over()) return Write::over;  // that could not be sent
-  binding_->spend(message.size());
+  binding_->spend_on_serialising(message.size());
   const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
   if (keeper != nullptr && grpc::MessagePieces::suit(message)) {

@@ -59,11 +59,11 @@ struct StreamBinding {
   }
   /// Whether coroutines have read and written enough in this turn of their loop.
   bool is_turn_over() const noexcept { return loop != nullptr && loop->budget().is_spent(); }
-  /// A message of `size` bytes was parsed or serialised: takes of the turn what is not counted
-  /// where its bytes come and go.
-  void spend(std::size_t size) const noexcept {
-    if (size >= large_message && loop != nullptr) [[unlikely]]
-      loop->budget().spend(size / bytes_of_work);
+  /// A message is parsed from `size` bytes.
+  void spend_on_parsing(std::size_t size) const noexcept { spend(size * work_of_parsed_byte); }
+  /// A message is serialised to `size` bytes.
+  void spend_on_serialising(std::size_t size) const noexcept {
+    spend(size * work_of_serialised_byte);
   }
   /// A coroutine has had a message without waiting for it.
   void spend_on_message() const noexcept { loop->budget().spend(work_of_message); }
@@ -77,8 +77,13 @@ struct StreamBinding {
  private:
   // In units of TurnBudget.
   static constexpr std::size_t work_of_message = 64;
-  static constexpr std::size_t large_message = 1024;
-  static constexpr std::size_t bytes_of_work = 16;
+  // Of messages of the smallest fields: nobody knows before what one consists of.
+  static constexpr std::size_t work_of_parsed_byte = 16;
+  static constexpr std::size_t work_of_serialised_byte = 2;
+
+  void spend(std::size_t work) const noexcept {
+    if (loop != nullptr) loop->budget().spend(work);
+  }
 
   void send_credit() const {
     if (session->has_credit()) owner->on_output();

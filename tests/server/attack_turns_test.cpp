@@ -159,6 +159,24 @@ bool has_window(FramePeer& peer, std::size_t bytes, StreamId stream = 0) {
   return bytes <= http2::default_setting::initial_window_size + peer.credit(0);
 }
 
+constexpr std::size_t most_of_a_frame = 16 * 1024;
+
+/// Of a call that brings `size` bytes of the smallest fields, all of it, when the window covers it.
+std::function<std::string(Attacker&, StreamId)> requests_of_small_fields(std::size_t size) {
+  const std::string message = framed(small_fields(size));
+  return [message](Attacker& attacker, StreamId n) {
+    if (!has_window(attacker.peer, (n + 1) * message.size())) return std::string();
+    const StreamId id = frames::nth_stream(n);
+    std::string call = frames::headers(id, frames::request_block(echo));
+    for (std::size_t at = 0; at < message.size(); at += most_of_a_frame) {
+      const bool is_last = at + most_of_a_frame >= message.size();
+      call += frames::data(id, message.substr(at, most_of_a_frame),
+                           is_last ? http2::frame_flag::end_stream : 0);
+    }
+    return call;
+  };
+}
+
 std::string tiny_messages(Attacker& attacker, StreamId n) {
   if (n == 0) return frames::headers(1, frames::request_block(chat));
   constexpr std::size_t size = 16'380;
@@ -215,6 +233,9 @@ const AttackCase attacks[] = {
      .opening = thousand_calls_that_lack_a_request},
     {.name = "ResetsOfAllHandlers", .piece = resets, .attackers = 20, .opening = thousand_chats},
     {.name = "ConnectionsThatDoNothing", .piece = nothing, .newcomers = 100},
+    {.name = "SmallFieldsOfManyCalls", .piece = requests_of_small_fields(800)},
+    {.name = "SmallFieldsOfSomeCalls", .piece = requests_of_small_fields(8000)},
+    {.name = "SmallFieldsOfLargeCalls", .piece = requests_of_small_fields(32'000)},
     {.name = "TinyMessages",
      .piece = tiny_messages,
      .initial_window = wide_open,
@@ -234,6 +255,7 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
   AttackTurnsTest() {
     log_capture().allow("max_");
     log_capture().allow("idle for longest");
+    service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> { return Text(); };
     service_.on_chat = [](Text& message) {
       if (message.value() == "much") message.set_value(std::string(100'000, 'x'));
     };

@@ -70,6 +70,16 @@ TEST_F(FairTurnsTest, SmallRepliesAreMadeManyInATurn) {
   EXPECT_EQ(most_in_a_turn(service_.started, 30), 30);
 }
 
+TEST_F(FairTurnsTest, RequestsThatTakeLongToParseAreAFewInATurn) {
+  start();
+  service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> { return text_of("short"); };
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 14; id += 2)
+    peer.ask_whole(id, echo, text_with_small_fields(8000));
+
+  EXPECT_LE(most_in_a_turn(service_.started, 7), 3) << "80 ns a byte";
+}
+
 TEST_F(FairTurnsTest, CallsThatWereHeldBeginAFewInATurn) {
   start();
   service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {

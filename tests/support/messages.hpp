@@ -7,6 +7,7 @@
 #include <google/protobuf/message_lite.h>
 #include <google/protobuf/wrappers.pb.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,20 @@ using Text = google::protobuf::StringValue;
 inline Text text_of(std::string value) {
   Text text;
   text.set_value(std::move(value));
+  return text;
+}
+
+/// A message of `size` bytes whose fields nobody knows, in two bytes each: what takes most to parse
+/// and to keep.
+inline std::string small_fields(std::size_t size) {
+  std::string fields;
+  while (fields.size() < size)
+    fields.append("\x7a\x00", 2);
+  return fields;
+}
+inline Text text_with_small_fields(std::size_t size) {
+  Text text;
+  static_cast<void>(text.ParseFromString(small_fields(size)));
   return text;
 }
 
