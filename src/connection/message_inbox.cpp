@@ -127,6 +127,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
+      binding_->owner->on_parsed(into, step.arrived_size());
       return Read::message;
     }
     case Kind::failed:
@@ -147,6 +148,11 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
 bool MessageInbox::has_unread() const noexcept {
   return has_parked_ || kept_begin_ != kept_.size() || !fragment_.empty() ||
          assembler_.is_mid_message();
+}
+
+std::size_t MessageInbox::unread_size() const noexcept {
+  const std::size_t parked = has_parked_ ? parked_.size() : 0;
+  return parked + kept_.size() - kept_begin_ + fragment_.size() + assembler_.buffered();
 }
 
 bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {

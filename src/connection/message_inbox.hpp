@@ -65,6 +65,8 @@ class MessageInbox {
   /// Whether the peer has ended its messages (there may be unread ones).
   bool has_ended() const noexcept { return input_ == Input::ended; }
   bool has_unread() const noexcept;
+  /// How many bytes are there that nobody has read; some may count twice.
+  std::size_t unread_size() const noexcept;
   /// How much memory is held for what nobody has read.
   std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
 

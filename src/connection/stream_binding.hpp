@@ -8,6 +8,8 @@
 
 #include <nearcall/status.hpp>
 
+#include <google/protobuf/message_lite.h>
+
 #include <cstddef>
 #include <string_view>
 
@@ -21,6 +23,9 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written: what has to stand before the first one goes out now.
   virtual void before_message() {}
+  /// A message that came as `size` bytes was parsed. What it holds is kept, until the next one at
+  /// the most.
+  virtual void on_parsed(const google::protobuf::MessageLite& /*message*/, std::size_t /*size*/) {}
   /// A message waits for room in the output: until then its owner keeps it.
   virtual void on_message_kept() {}
   /// Which option it was that a message was too large for: for people.

@@ -56,6 +56,21 @@ class CallHost {
     if (input != noted_input_ || output != noted_output_) [[unlikely]]
       report_load();
   }
+  /// What a handler has of a message is `after` now, and was `before`.
+  void note_held_message(std::size_t before, std::size_t after) {
+    const bool had_room = has_room_for_requests();
+    held_messages_ += after - before;
+    if ((before | after) >= load_unit) [[unlikely]]
+      note_load();
+    if (!had_room && has_room_for_requests()) [[unlikely]]
+      on_room_for_requests();
+  }
+  /// Whether handlers may have more large messages.
+  bool has_room_for_requests() const noexcept { return held_messages_ < most_messages_; }
+  /// Whether a handler may have its request, of `size` bytes. Small ones always may.
+  bool may_take_request(std::size_t size) const noexcept {
+    return size < small_request || has_room_for_requests();
+  }
   /// Logs what the peer did wrong.
   void log_fault(std::string_view what) {
     shared_->log_peer_fault(peer(), what, loop_core().now());
@@ -67,34 +82,50 @@ class CallHost {
 
   /// The handler of `call` begins when the output has room.
   virtual void hold(ServerCall& call) = 0;
+  /// The handler of `call` begins when handlers hold less of messages.
+  virtual void hold_request(ServerCall& call) = 0;
   /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
   virtual void release(ServerCall& call) = 0;
 
  protected:
   /// The pump and the driver need not be made yet.
   CallHost(ServerShared& shared, Pump& pump, LoopDriver& driver) noexcept
-      : shared_(&shared), pump_(&pump), driver_(&driver) {}
+      : shared_(&shared),
+        pump_(&pump),
+        driver_(&driver),
+        most_messages_(messages_to_input * shared.limits()->max_buffered_input) {}
   ~CallHost() = default;
 
   void report_load() noexcept;
   /// The connection's share of what the server may have.
   virtual ConnectionQuota::Place& place() noexcept = 0;
+  /// has_room_for_requests() is true again.
+  virtual void on_room_for_requests() noexcept = 0;
 
  private:
   /// How much is much.
+  static constexpr std::size_t load_unit = std::size_t{16} * 1024;
+  /// What handlers may hold of messages, as a multiple of what may be there unread.
+  static constexpr std::size_t messages_to_input = 4;
+  static constexpr std::size_t small_request = 1024;
+
   static std::uint32_t in_units(std::size_t bytes) noexcept {
-    return static_cast<std::uint32_t>(bytes / (std::size_t{16} * 1024));
+    return static_cast<std::uint32_t>(bytes / load_unit);
   }
 
-  /// What the peer makes us keep: bytes that nobody has read, metadata, and open calls.
+  /// What the peer makes us keep: bytes that nobody has read, messages that handlers have,
+  /// metadata, and open calls.
   std::size_t input_size() const noexcept {
-    return session().buffered_input() + session().kept_headers() +
+    return session().buffered_input() + held_messages_ + session().kept_headers() +
            session().stream_count() * cost_of_a_call;
   }
 
   ServerShared* shared_;
   Pump* pump_;
   LoopDriver* driver_;
+  /// What handlers have of messages that were parsed.
+  std::size_t held_messages_ = 0;
+  std::size_t most_messages_;
   std::uint32_t noted_input_ = 0;  // in units
   std::uint32_t noted_output_ = 0;
 };

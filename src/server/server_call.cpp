@@ -32,6 +32,7 @@ ServerCall::ServerCall(CallHost& host)
 
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
+  note_held_message(0);
   home().await_return();
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   const BusyLabel label(method());
@@ -133,13 +134,15 @@ bool ServerCall::has_one_reply() const noexcept {
 }
 
 void ServerCall::begin_handler() {
-  handler_ = Handler::ready;
+  handler_ = Handler::held;
+  if (has_one_request() && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
+    return host_->hold_request(*this);
   if (has_one_reply()) {
-    if (host_->has_room_for_calls()) return on_room();
-    host_->hold(*this);
-  } else if (host_->may_make_message(messages_.stream())) {
-    on_room();
+    if (host_->has_room_for_calls()) return run_handler();
+    return host_->hold(*this);
   }
+  handler_ = Handler::ready;
+  if (host_->may_make_message(messages_.stream())) run_handler();
 }
 
 /// Also what may_make_message() said no to.
@@ -148,7 +151,7 @@ void ServerCall::on_writable() {
   if (handler_ == Handler::ready && !has_one_reply()) begin_handler();
 }
 
-void ServerCall::on_room() {
+void ServerCall::run_handler() {
   handler_ = Handler::running;
   is_held_ = true;
   {
@@ -224,6 +227,7 @@ void ServerCall::on_deadline(void* self) noexcept {
 
 void ServerCall::handler_returned() noexcept {
   handler_ = Handler::returned;
+  note_held_message(0);
   go_if_done();
 }
 

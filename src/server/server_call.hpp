@@ -4,6 +4,7 @@
 
 #include "async/loop_core.hpp"
 #include "async/run_member.hpp"
+#include "connection/message_memory.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
 #include "server/call_host.hpp"
@@ -24,7 +25,7 @@ namespace nearcall::inline v0::detail {
 /// later; until then it keeps its slot, whatever the peer says.
 ///
 ///     handler:  asking ──(the stage says yes)──► waiting ──(request is whole)──► ready
-///                     ──(output has room)──► running ──► returned
+///                     ──(there is room; until then its host may hold it)──► running ──► returned
 ///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
 ///
 /// It is over once its host has released it; it stays in memory until the turn's work is done, so
@@ -48,8 +49,9 @@ class ServerCall final : public HandlerCall,
 
   /// The request's headers have come, and name a method. May answer and release the call.
   void begin(http2::Stream& stream, ServedRequest& request, bool end_stream);
-  /// There is room in the output, which it waited for: its handler begins. May release the call.
-  void on_room();
+  /// There is room, for which its host held it: its handler begins, or waits for other room. May
+  /// release the call.
+  void on_room() { begin_handler(); }
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May release
   /// the call.
   void drop_answer();
@@ -83,7 +85,7 @@ class ServerCall final : public HandlerCall,
   void continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept override;
 
  private:
-  enum class Handler : std::uint8_t { asking, waiting, ready, running, returned };
+  enum class Handler : std::uint8_t { asking, waiting, ready, held, running, returned };
   enum class Answer : std::uint8_t { open, begun, over };
 
   // StreamHandler. Each may release the call.
@@ -107,6 +109,9 @@ class ServerCall final : public HandlerCall,
     if (!has_one_reply()) host_->note_load();
   }
   void on_message_kept() override { host_->note_load(); }
+  void on_parsed(const google::protobuf::MessageLite& message, std::size_t size) override {
+    note_held_message(memory_of(message, size));
+  }
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }
@@ -153,8 +158,13 @@ class ServerCall final : public HandlerCall,
   bool answer_mistake();
   bool has_one_request() const noexcept;
   bool has_one_reply() const noexcept;
-  /// The request is here: begins now, or when the output has room. May release the call.
+  /// The request is here: begins now, or when there is room. May release the call.
   void begin_handler();
+  void run_handler();
+  /// The handler has a message of `size` bytes of memory, instead of the last one.
+  void note_held_message(std::size_t size) {
+    host_->note_held_message(std::exchange(held_message_, size), size);
+  }
   void answer(const Status& status);
   bool try_send_headers();
   void send_trailers(const Status& status);
@@ -177,6 +187,7 @@ class ServerCall final : public HandlerCall,
   bool is_cancelled_ = false;
   /// Inside a function that still needs the call: it goes when that returns.
   bool is_held_ = false;
+  std::size_t held_message_ = 0;
   TimePoint deadline_ = no_deadline;
   Timer timer_;
   /// What a handler that ended on another thread still has to do on the loop.

@@ -46,7 +46,7 @@ ServerConnection::ServerConnection(Owner& owner,
 ServerConnection::~ServerConnection() {
   place_.leave();
   pump_.close(EndReason::cancelled, "the server went");
-  for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_}) {
+  for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_, &held_requests_}) {
     while (ServerCall* const call = calls->pop_front())
       delete call;
   }
@@ -99,10 +99,25 @@ void ServerConnection::hold(ServerCall& call) {
   held_.push_back(call);
 }
 
+void ServerConnection::hold_request(ServerCall& call) {
+  if (!std::exchange(hold_of_requests_told_, true)) {
+    log_fault(
+        "large requests wait until handlers return that have as much of messages as they may: four "
+        "times max_buffered_input");
+  }
+  call.ListHook::unlink();
+  held_requests_.push_back(call);
+}
+
+ServerCall* ServerConnection::next_to_begin() noexcept {
+  if (!held_.empty() && has_room_for_calls()) return held_.front();
+  if (!held_requests_.empty() && has_room_for_requests()) return held_requests_.front();
+  return nullptr;
+}
+
 /// As many as the turn has room for, and one at least.
 void ServerConnection::begin_held() {
-  while (ServerCall* const call = held_.front()) {
-    if (!pump_.session().has_room_for_calls()) return;
+  while (ServerCall* const call = next_to_begin()) {
     call->ListHook::unlink();
     calls_.push_back(*call);
     loop_core().budget().spend(work_of_held_call);
@@ -111,6 +126,10 @@ void ServerConnection::begin_held() {
     if (!begin_on_.is_linked()) loop_core().schedule_next_turn(begin_on_);
     return;
   }
+}
+
+void ServerConnection::on_room_for_requests() noexcept {
+  if (!held_requests_.empty() && !begin_on_.is_linked()) loop_core().schedule_next_turn(begin_on_);
 }
 
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
@@ -188,7 +207,7 @@ void ServerConnection::finish_drain() {
 void ServerConnection::close() {
   if (!pump_.has_ended()) {
     const Status why(StatusCode::unavailable, "the server stops");
-    for (IntrusiveList<ServerCall>* const calls : {&held_, &calls_}) {
+    for (IntrusiveList<ServerCall>* const calls : {&held_, &held_requests_, &calls_}) {
       IntrusiveList<ServerCall> told;
       while (ServerCall* const call = calls->pop_front()) {
         told.push_back(*call);

@@ -51,6 +51,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
   void hold(ServerCall& call) override;
+  void hold_request(ServerCall& call) override;
   void release(ServerCall& call) override;
 
   void on_event(const http2::Event& event) override;
@@ -72,14 +73,18 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
 
   static void on_drain_timer(void* self) noexcept;
   void on_request(const http2::HeadersEvent& event);
-  /// The output has room again.
+  /// Of those that are held: the first that may begin now.
+  ServerCall* next_to_begin() noexcept;
   void begin_held();
+  void on_room_for_requests() noexcept override;
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
   void finish_drain();
   void sweep() noexcept;
   ConnectionQuota::Place& place() noexcept override { return place_; }
   void give_way();
-  bool has_calls() const noexcept { return !calls_.empty() || !held_.empty(); }
+  bool has_calls() const noexcept {
+    return !calls_.empty() || !held_.empty() || !held_requests_.empty();
+  }
   /// Deletes this one later, if it may.
   void leave_if_done();
 
@@ -91,11 +96,14 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   Pump pump_;
   LoopDriver driver_;
   IntrusiveList<ServerCall> calls_;
-  IntrusiveList<ServerCall> held_;  // whose requests are here, and which wait for room
+  // Whose requests are here, and which wait:
+  IntrusiveList<ServerCall> held_;           // for room in the output
+  IntrusiveList<ServerCall> held_requests_;  // until handlers hold less of messages
   IntrusiveList<ServerCall> over_;
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
   bool hold_told_ = false;
+  bool hold_of_requests_told_ = false;
   RunMember<&ServerConnection::begin_held> begin_on_{*this};
   Timer drain_timer_;
 };

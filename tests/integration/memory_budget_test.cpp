@@ -125,6 +125,28 @@ TEST_F(MemoryBudget, OfAThousandMessagesWithoutTheirLastByteIsThatOfTheInput) {
   peer.say(calls);
 }
 
+TEST_F(MemoryBudget, OfRequestsOfTheSmallestFieldsIsWhatHandlersMayHold) {
+  FramePeer peer(server_.path());
+  ASSERT_TRUE(peer.greet());
+  EchoRequest request;
+  request.set_wait_for_cancel(true);
+  const std::string body = framed(request.SerializeAsString() + small_fields(60'000));
+  std::string calls;
+  for (StreamId id = 1; id < 2 * 200; id += 2) {
+    calls += frames::headers(id, frames::request_block(unary_path));
+    for (std::size_t at = 0; at < body.size(); at += 16'384) {
+      const bool is_last = at + 16'384 >= body.size();
+      calls += frames::data(id, body.substr(at, 16'384), is_last ? flag::end_stream : 0);
+    }
+  }
+  peer.hear_until([&] { return peer.frames_heard(http2::FrameType::window_update) > 0; });
+
+  EXPECT_TRUE(peer.say(calls));
+
+  time_of_honest_calls();
+  expect_growth_below((64 + 64 / 3 + 16 + 8) * mebibyte);
+}
+
 TEST_F(MemoryBudget, OfAThousandAnnouncedMessagesIsNotWhatWasAnnounced) {
   FramePeer peer(server_.path());
   ASSERT_TRUE(peer.greet());

@@ -34,13 +34,16 @@ class Host final : public PumpHandler, public CallHost {
     session->send_data(stream, OwnedBytes::copy_of(std::as_bytes(std::span(text))), false);
   }
   int reports() const { return reports_; }
+  int rooms() const { return rooms_; }
 
   void on_event(const http2::Event& /*event*/) override {}
   void on_end(EndReason /*reason*/, std::string_view /*what*/) override {}
   void hold(ServerCall& /*call*/) override {}
+  void hold_request(ServerCall& /*call*/) override {}
   void release(ServerCall& /*call*/) override {}
 
  private:
+  void on_room_for_requests() noexcept override { ++rooms_; }
   ConnectionQuota::Place& place() noexcept override {
     ++reports_;
     return place_;
@@ -50,6 +53,7 @@ class Host final : public PumpHandler, public CallHost {
   Pump pump_;
   LoopDriver driver_;
   int reports_ = 0;
+  int rooms_ = 0;
 };
 
 TEST(CallHost, SaysHowMuchItHoldsWhereThatHasChangedByMuch) {
@@ -70,6 +74,26 @@ TEST(CallHost, SaysHowMuchItHoldsWhereThatHasChangedByMuch) {
 
   EXPECT_EQ(after_little, 0);
   EXPECT_EQ(host.reports(), 1);
+}
+
+TEST(CallHost, HasRoomForLargeRequestsUntilHandlersHoldTooMuch) {
+  EventLoop loop;
+  ServerShared shared{ServerOptions()};
+  Result<SocketPair> pair = make_socketpair();
+  ASSERT_TRUE(pair);
+  Host host(loop, shared, std::move(pair->first));
+  const std::size_t most = std::size_t{4} * ConnectionLimits().max_buffered_input;
+
+  host.note_held_message(0, most - 1);
+  EXPECT_TRUE(host.may_take_request(1'000'000));
+  host.note_held_message(0, 1);
+  EXPECT_FALSE(host.may_take_request(1'000'000));
+  EXPECT_TRUE(host.may_take_request(1'000));
+  EXPECT_EQ(host.rooms(), 0);
+
+  host.note_held_message(1, 0);
+  EXPECT_TRUE(host.may_take_request(1'000'000));
+  EXPECT_EQ(host.rooms(), 1);
 }
 
 }  // namespace

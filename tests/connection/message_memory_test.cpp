@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What messages are taken to hold, beside what their parts take.
+#include "connection/message_memory.hpp"
+
+#include "support/messages.hpp"
+
+#include <google/protobuf/struct.pb.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace nearcall::test {
+namespace {
+
+using detail::memory_of;
+
+TEST(MessageMemory, OfASmallMessageIsTakenToBeThatOfTheSmallestFields) {
+  EXPECT_EQ(memory_of(text_of("small"), 7), 7U * 32);
+}
+
+TEST(MessageMemory, OfALargeFieldIsAboutItsSize) {
+  const std::size_t memory = memory_of(text_of(std::string(100'000, 'x')), 100'004);
+
+  EXPECT_GE(memory, 100'004U);
+  EXPECT_LE(memory, 110'000U);
+}
+
+TEST(MessageMemory, OfUnknownFieldsIsThatOfTheirEntries) {
+  constexpr std::size_t fields = 10'000;
+  const Text message = text_with_small_fields(2 * fields);
+
+  EXPECT_GE(memory_of(message, 2 * fields), fields * 16) << "two words each, at least";
+}
+
+TEST(MessageMemory, OfRepeatedMessagesIsThatOfEach) {
+  constexpr int entries = 1000;
+  google::protobuf::ListValue list;
+  for (int i = 0; i < entries; ++i)
+    list.add_values();
+  const std::string bytes = list.SerializeAsString();
+
+  EXPECT_GE(memory_of(list, bytes.size()), entries * sizeof(google::protobuf::Value));
+}
+
+}  // namespace
+}  // namespace nearcall::test
