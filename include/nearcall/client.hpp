@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls of a client, blocking and awaited, and what generated clients are made of.
+// The calls of a client, blocking and awaited.
 #pragma once
 
 #include <nearcall/call_options.hpp>
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/metadata.hpp>
-#include <nearcall/method.hpp>
 #include <nearcall/peer.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/resume_on.hpp>
@@ -24,7 +23,6 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <span>
 #include <utility>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -389,97 +387,6 @@ class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
     half_close();
     return finish_call();
   }
-};
-
-/// The methods of one service on one channel: what generated clients are made of. A method is named
-/// by its position in the array that the stub was made with.
-///
-/// Thread safety: any thread.
-class ClientStub {
- public:
-  /// REQUIRES: `methods` are constants that live for ever.
-  ClientStub(const Channel& channel, std::span<const Method> methods);
-
-  /// A unary call: waits for the reply. `info`, where there is one, is filled.
-  template <class Reply>
-  Result<Reply> unary(std::size_t method,
-                      const google::protobuf::MessageLite& request,
-                      const CallOptions& options,
-                      CallInfo* info = nullptr) const {
-    Reply reply;
-    Status status = call_blocking(method, request, options, reply, info);
-    return status.ok() ? Result<Reply>(std::move(reply)) : Result<Reply>(std::move(status));
-  }
-  /// The same, awaited.
-  template <class Reply>
-  AsyncUnaryCall<Reply> unary_async(std::size_t method,
-                                    const google::protobuf::MessageLite& request,
-                                    const CallOptions& options) const {
-    return Access::make<AsyncUnaryCall<Reply>>(start_async(method, &request, options));
-  }
-  /// Starts a server-streaming call.
-  template <class Reply>
-  ServerStreamingCall<Reply> server_streaming(std::size_t method,
-                                              const google::protobuf::MessageLite& request,
-                                              const CallOptions& options) const {
-    return Access::make<ServerStreamingCall<Reply>>(start_blocking(method, &request, options));
-  }
-  /// The same, awaited.
-  template <class Reply>
-  AsyncServerStreamingCall<Reply> server_streaming_async(
-      std::size_t method,
-      const google::protobuf::MessageLite& request,
-      const CallOptions& options) const {
-    return Access::make<AsyncServerStreamingCall<Reply>>(start_async(method, &request, options));
-  }
-  /// Starts a client-streaming call.
-  template <class Request, class Reply>
-  ClientStreamingCall<Request, Reply> client_streaming(std::size_t method,
-                                                       const CallOptions& options) const {
-    return Access::make<ClientStreamingCall<Request, Reply>>(
-        start_blocking(method, nullptr, options));
-  }
-  /// The same, awaited.
-  template <class Request, class Reply>
-  AsyncClientStreamingCall<Request, Reply> client_streaming_async(
-      std::size_t method, const CallOptions& options) const {
-    return Access::make<AsyncClientStreamingCall<Request, Reply>>(
-        start_async(method, nullptr, options));
-  }
-  /// Starts a bidirectional call.
-  template <class Request, class Reply>
-  BidiStreamingCall<Request, Reply> bidi_streaming(std::size_t method,
-                                                   const CallOptions& options) const {
-    return Access::make<BidiStreamingCall<Request, Reply>>(
-        start_blocking(method, nullptr, options));
-  }
-  /// The same, awaited.
-  template <class Request, class Reply>
-  AsyncBidiStreamingCall<Request, Reply> bidi_streaming_async(std::size_t method,
-                                                              const CallOptions& options) const {
-    return Access::make<AsyncBidiStreamingCall<Request, Reply>>(
-        start_async(method, nullptr, options));
-  }
-
- private:
-  using Access = detail::Access;
-
-  Status call_blocking(std::size_t method,
-                       const google::protobuf::MessageLite& request,
-                       const CallOptions& options,
-                       google::protobuf::MessageLite& reply,
-                       CallInfo* info) const;
-  /// `request` is null where the call streams its requests.
-  detail::BlockingCallPtr start_blocking(std::size_t method,
-                                         const google::protobuf::MessageLite* request,
-                                         const CallOptions& options) const;
-  detail::AsyncCallPtr start_async(std::size_t method,
-                                   const google::protobuf::MessageLite* request,
-                                   const CallOptions& options) const;
-
-  std::shared_ptr<detail::ChannelCore> channel_;
-  /// As long as the channel's.
-  const detail::BoundMethod* methods_;
 };
 
 }  // namespace nearcall::inline v0

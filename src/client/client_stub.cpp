@@ -4,7 +4,7 @@
 #include "client/channel_core.hpp"
 #include "client/eager_connect.hpp"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 
 #include <utility>
 
@@ -73,15 +73,16 @@ Status ClientStub::call_blocking(std::size_t method,
                                   info);
 }
 
-detail::BlockingCallPtr ClientStub::start_blocking(std::size_t method,
-                                                   const google::protobuf::MessageLite* request,
-                                                   const CallOptions& options) const {
+detail::BlockingCallPtr ClientStub::start_blocking(
+    std::size_t method,
+    const CallOptions& options,
+    const google::protobuf::MessageLite* request) const {
   return channel_->invoker().start_blocking({channel_->pick(), methods_[method], request, options});
 }
 
 detail::AsyncCallPtr ClientStub::start_async(std::size_t method,
-                                             const google::protobuf::MessageLite* request,
-                                             const CallOptions& options) const {
+                                             const CallOptions& options,
+                                             const google::protobuf::MessageLite* request) const {
   return channel_->invoker().start_async({channel_->pick(), methods_[method], request, options});
 }
 

@@ -31,7 +31,7 @@ PUBLIC = {
     "connection_limits": "http2",
     "method": "grpc",
     "stream_awaiters": "connection",
-    "call_options": "client", "channel": "client", "client": "client",
+    "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "server": "server", "server_context": "server", "service": "server",
 }
 

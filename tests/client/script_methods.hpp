@@ -5,7 +5,7 @@
 #include "support/messages.hpp"
 #include "support/scripted_server.hpp"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/task.hpp>
 
 #include <chrono>

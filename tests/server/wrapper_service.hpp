@@ -8,7 +8,7 @@
 
 #include <nearcall/async_event.hpp>
 #include <nearcall/channel.hpp>
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/server.hpp>
 #include <nearcall/service.hpp>
 

@@ -11,7 +11,7 @@
 #include "support/queue_listener.hpp"
 
 #include <nearcall/channel.hpp>
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/server.hpp>
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 
 #include "deprecated.pb.h"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/service.hpp>
 
 // What is deprecated is used here all the same.

@@ -3,7 +3,7 @@
 
 #include "greet.pb.h"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/service.hpp>
 
 namespace greet {

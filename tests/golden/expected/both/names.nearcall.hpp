@@ -3,7 +3,7 @@
 
 #include "names.pb.h"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/service.hpp>
 
 namespace keywords::nearcall::names {

@@ -3,7 +3,7 @@
 
 #include "no_package.pb.h"
 
-#include <nearcall/client.hpp>
+#include <nearcall/client_stub.hpp>
 #include <nearcall/service.hpp>
 
 /// The service Pinger.
