@@ -3,8 +3,8 @@
 #pragma once
 
 #if __cplusplus < 202002L
-#error "nearcall needs C++20: -std=c++20, or target_compile_features(TARGET PUBLIC cxx_std_20)"
-#include <nearcall_needs_cpp20>  // is not there: one message, not a page of what follows from it
+// A page of what follows from it would come after an #error; after this nothing does.
+#include <nearcall needs C++20: -std=c++20, or target_compile_features(TARGET PUBLIC cxx_std_20)>
 #endif
 
 namespace nearcall::inline v0 {
