@@ -98,25 +98,8 @@ TEST_P(TransportContract, DestructionLetsThePeerReadWhatWasWrittenAndThenTheEnd)
   EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
 }
 
-TEST_P(TransportContract, FailedWriteLeavesWhatThePeerSaidReadable) {
-  if (!GetParam().keeps_input_of_closed) GTEST_SKIP() << "it does not promise that";
-  ASSERT_EQ(test::write_once(there(), "G").kind(), Kind::bytes);  // its GOAWAY
-  there().shutdown_write();
-  ASSERT_TRUE(test::park(here(), Interest::read));
-  destroy_there();
-
-  EXPECT_EQ(test::write_once(here(), "x").error(), std::errc::broken_pipe);
-  EXPECT_EQ(test::read_once(here()), "G");
-  EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
-}
-
-TEST_P(TransportContract, WritesFailAfterThePeerClosedWhereThatIsPromised) {
-  ASSERT_EQ(here().writes_fail_after_close(), GetParam().writes_fail_after_close);
-  if (!here().writes_fail_after_close()) GTEST_SKIP() << "it does not promise that";
-
-  destroy_there();
-
-  EXPECT_EQ(test::write_once(here(), "x").kind(), Kind::failed);
+TEST_P(TransportContract, SaysWhetherWritesFailAfterThePeerClosed) {
+  EXPECT_EQ(here().writes_fail_after_close(), GetParam().writes_fail_after_close);
 }
 
 TEST_P(TransportContract, ShutdownOfWritingEndsOneDirectionOnly) {
@@ -209,17 +192,54 @@ TEST_P(TransportContract, TwoThreadsMoveALotInBothDirections) {
   EXPECT_TRUE(received_there == sent);
 }
 
-/// Of those that can tell whether they are ready.
-std::vector<TransportKind> precise_kinds() {
+/// Of kinds that promise Transport::writes_fail_after_close().
+class WritesFailAfterClose : public TransportContract {};
+
+TEST_P(WritesFailAfterClose, AtOnce) {
+  destroy_there();
+
+  EXPECT_EQ(test::write_once(here(), "x").kind(), Kind::failed);
+}
+
+/// Of kinds whose input outlives the peer.
+class KeepsInputOfClosed : public TransportContract {};
+
+TEST_P(KeepsInputOfClosed, AFailedWriteLeavesWhatThePeerSaidReadable) {
+  ASSERT_EQ(test::write_once(there(), "G").kind(), Kind::bytes);  // its GOAWAY
+  there().shutdown_write();
+  ASSERT_TRUE(test::park(here(), Interest::read));
+  destroy_there();
+
+  EXPECT_EQ(test::write_once(here(), "x").error(), std::errc::broken_pipe);
+  EXPECT_EQ(test::read_once(here()), "G");
+  EXPECT_EQ(test::read_kind(here()), Kind::end_of_stream);
+}
+
+/// Those that promise `promise`, of those that can tell whether they are ready.
+std::vector<TransportKind> kinds_with(bool TransportKind::*promise) {
   std::vector<TransportKind> kinds = test::transport_kinds();
-  std::erase_if(kinds, [](const TransportKind& kind) { return !kind.wakes_only_when_ready; });
+  std::erase_if(kinds, [promise](const TransportKind& kind) {
+    return !kind.wakes_only_when_ready || !(kind.*promise);
+  });
   return kinds;
+}
+
+std::string name_of(const testing::TestParamInfo<TransportKind>& of) {
+  return of.param.name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports,
                          TransportContract,
-                         testing::ValuesIn(precise_kinds()),
-                         [](const auto& of) { return of.param.name; });
+                         testing::ValuesIn(kinds_with(&TransportKind::wakes_only_when_ready)),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Transports,
+                         WritesFailAfterClose,
+                         testing::ValuesIn(kinds_with(&TransportKind::writes_fail_after_close)),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Transports,
+                         KeepsInputOfClosed,
+                         testing::ValuesIn(kinds_with(&TransportKind::keeps_input_of_closed)),
+                         name_of);
 
 }  // namespace
 }  // namespace nearcall::inline v0::detail
