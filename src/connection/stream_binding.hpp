@@ -84,7 +84,7 @@ struct StreamBinding {
   static constexpr std::size_t work_of_message = 64;
   // Of messages of the smallest fields: nobody knows before what one consists of.
   static constexpr std::size_t work_of_parsed_byte = 16;
-  static constexpr std::size_t work_of_serialised_byte = 2;
+  static constexpr std::size_t work_of_serialised_byte = 1;
 
   void spend(std::size_t work) const noexcept {
     if (loop != nullptr) loop->budget().spend(work);
