@@ -180,6 +180,41 @@ TEST(TaskScopeDeathTest, RefusesToBeUsedOnAThreadOfAPool) {
       << "destroyed with a task in it";
 }
 
+TEST(TaskScopeDeathTest, RefusesToBeJoinedOnAThreadOfAPool) {
+  const auto join_there = [](ThreadPool& where) -> Task<> {
+    TaskScope scope;
+    co_await resume_on(where);
+    co_await scope.join();
+  };
+
+  EXPECT_DEATH(
+      {
+        ThreadPool own(1);
+        sync_wait(join_there(own));
+      },
+      names_the_thread());
+}
+
+/// On a thread of the program's own, while the scope's loop runs on this one.
+template <class Use>
+void use_beside_the_loop(Use use) {
+  EventLoop loop;
+  std::optional<TaskScope> scope(std::in_place, loop);
+  scope->spawn(keep(std::make_shared<int>()));
+  loop.post([&] { std::thread([&] { use(scope); }).join(); });
+  loop.poll();
+}
+
+TEST(TaskScopeDeathTest, RefusesAThreadOfTheProgramWhileItsLoopRunsOnAnother) {
+  using Scope = std::optional<TaskScope>;
+  EXPECT_DEATH(
+      use_beside_the_loop([](Scope& scope) { scope->spawn(keep(std::make_shared<int>())); }),
+      names_the_thread());
+  EXPECT_DEATH(use_beside_the_loop([](Scope& scope) { scope->cancel(); }), names_the_thread());
+  EXPECT_DEATH(use_beside_the_loop([](Scope& scope) { scope.reset(); }), names_the_thread())
+      << "destroyed with a task in it";
+}
+
 TEST(TaskScopeDeathTest, RefusesAThreadOfAPoolThoughNobodyRunsItsLoopNow) {
   EventLoop loop;
   loop.poll();
