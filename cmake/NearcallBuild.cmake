@@ -55,8 +55,8 @@ function(nearcall_test_flags target)
   endif()
 endfunction()
 
-# nearcall_test(NAME SOURCES … [LIBRARIES …] [ALONE]): one GoogleTest binary; each test is a ctest test,
-# whose name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
+# nearcall_test(NAME SOURCES … [LIBRARIES …] [ALONE]): one GoogleTest binary; each test is a ctest test (with
+# sanitizers each suite), whose name starts with NEARCALL_TEST_PREFIX (./test tells its builds apart by it).
 function(nearcall_test name)
   cmake_parse_arguments(arg "ALONE" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
@@ -69,6 +69,22 @@ function(nearcall_test name)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} nearcall_compile GTest::gmock GTest::gtest_main)
   set_property(GLOBAL APPEND PROPERTY NEARCALL_TEST_PROGRAMS $<TARGET_FILE:${name}>)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
-    PROPERTIES RUN_SERIAL ${arg_ALONE})
+  if(NEARCALL_SANITIZE)
+    nearcall_discover_suites(${name})
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NEARCALL_TEST_PREFIX}"
+      PROPERTIES RUN_SERIAL ${arg_ALONE})
+  endif()
+endfunction()
+
+# nearcall_discover_suites(NAME): each suite of a GoogleTest binary is a ctest test. That a sanitizer
+# starts and ends takes longer than most tests do.
+function(nearcall_discover_suites name)
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${name}_suites.cmake")
+  file(GENERATE OUTPUT "${script}" CONTENT
+"set(PROGRAM [==[$<TARGET_FILE:${name}>]==])
+set(PREFIX [==[${NEARCALL_TEST_PREFIX}]==])
+include([==[${PROJECT_SOURCE_DIR}/cmake/nearcall_test_suites.cmake]==])
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Run by ctest: makes each suite of the GoogleTest program PROGRAM a test, whose name starts with PREFIX.
+if(NOT EXISTS "${PROGRAM}")
+  add_test("${PREFIX}${PROGRAM}_NOT_BUILT" NOT_BUILT)
+  return()
+endif()
+execute_process(COMMAND "${PROGRAM}" --gtest_list_tests OUTPUT_VARIABLE listed RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} does not list its tests: ${status}")
+endif()
+string(REGEX MATCHALL "(^|\n)[^ \n]+\\.( +#[^\n]*)?\n  " suites "${listed}")
+foreach(suite IN LISTS suites)
+  string(REGEX REPLACE "^\n?([^ \n]+)\\..*$" "\\1" suite "${suite}")
+  add_test("${PREFIX}${suite}" "${PROGRAM}" "--gtest_filter=${suite}.*")
+endforeach()
