@@ -2,11 +2,11 @@
 // How a call ended, on the wire.
 #include "grpc/status_codec.hpp"
 
+#include "base/percent_encoding.hpp"
 #include "base/quote.hpp"
 #include "grpc/base64.hpp"
 #include "grpc/header_name.hpp"
 #include "grpc/metadata_codec.hpp"
-#include "grpc/percent_encoding.hpp"
 
 #include <array>
 #include <charconv>

@@ -2,7 +2,7 @@
 // limit_trailers(): what gives way when the end of a call is too large.
 #include "grpc/trailer_limit.hpp"
 
-#include "grpc/percent_encoding.hpp"
+#include "base/percent_encoding.hpp"
 #include "grpc/response_head.hpp"
 #include "grpc/status_codec.hpp"
 

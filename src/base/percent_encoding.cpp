@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The escapes of grpc-message.
-#include "grpc/percent_encoding.hpp"
+// Writing and reading of %XX.
+#include "base/percent_encoding.hpp"
 
 #include <algorithm>
 
-namespace nearcall::inline v0::detail::grpc {
+namespace nearcall::inline v0::detail {
 namespace {
 
 bool needs_escape(char c) {
   return c < 0x20 || c > 0x7e || c == '%';  // whether char is signed or not
+}
+
+bool is_path_character(char c) {
+  const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return is_letter || (c >= '0' && c <= '9') ||
+         std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos;
+}
+
+char* write_escape(char c, char* to) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  *to++ = '%';
+  *to++ = digits[byte >> 4U];
+  *to++ = digits[byte & 0xfU];
+  return to;
 }
 
 /// The value of a hexadecimal digit, or -1.
@@ -26,18 +41,28 @@ std::size_t percent_encoded_size(std::string_view text) noexcept {
 }
 
 char* percent_encode(std::string_view text, char* to) noexcept {
-  static constexpr char digits[] = "0123456789ABCDEF";
   for (const char c : text) {
     if (needs_escape(c)) {
-      const auto byte = static_cast<unsigned char>(c);
-      *to++ = '%';
-      *to++ = digits[byte >> 4U];
-      *to++ = digits[byte & 0xfU];
+      to = write_escape(c, to);
     } else {
       *to++ = c;
     }
   }
   return to;
+}
+
+std::string percent_encode_path(std::string_view text) {
+  std::string encoded(3 * text.size(), '\0');
+  char* to = encoded.data();
+  for (const char c : text) {
+    if (is_path_character(c)) {
+      *to++ = c;
+    } else {
+      to = write_escape(c, to);
+    }
+  }
+  encoded.resize(static_cast<std::size_t>(to - encoded.data()));
+  return encoded;
 }
 
 std::string percent_decode(std::string_view text) {
@@ -60,4 +85,4 @@ std::string percent_decode(std::string_view text) {
   return decoded;
 }
 
-}  // namespace nearcall::inline v0::detail::grpc
+}  // namespace nearcall::inline v0::detail

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The escapes of grpc-message: what is escaped, and that nothing is ever an error.
-#include "grpc/percent_encoding.hpp"
+// What is escaped, in grpc-message and in paths, and that nothing is ever an error.
+#include "base/percent_encoding.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace nearcall::inline v0::detail::grpc {
+namespace nearcall::inline v0::detail {
 namespace {
 
 std::string percent_encoded(std::string_view text) {
@@ -28,6 +28,16 @@ TEST(PercentEncoding, EscapesPercentAndEverythingElseInUpperCase) {
   EXPECT_EQ(percent_encoded("\xc3\xbc"), "%C3%BC");
   EXPECT_EQ(percent_encoded(std::string_view("\0", 1)), "%00");
   EXPECT_EQ(percent_encoded(""), "");
+}
+
+TEST(PercentEncoding, OfAPathLeavesOnlyWhatUrisHaveThere) {
+  const std::string plain = "AZaz09-._~!$&'()*+,;=:@/";
+
+  EXPECT_EQ(percent_encode_path(plain), plain);
+  EXPECT_EQ(percent_encode_path("a b?#[%]\"\\^`{|}<>"),
+            "a%20b%3F%23%5B%25%5D%22%5C%5E%60%7B%7C%7D%3C%3E");
+  EXPECT_EQ(percent_encode_path(std::string_view("\0\x7f\xff", 3)), "%00%7F%FF");
+  EXPECT_EQ(percent_encode_path(""), "");
 }
 
 TEST(PercentEncoding, ReadsEscapesOfEitherCase) {
@@ -52,6 +62,7 @@ TEST(PercentEncoding, EveryByteComesBack) {
   }
 
   EXPECT_EQ(percent_decode(percent_encoded(all)), all);
+  EXPECT_EQ(percent_decode(percent_encode_path(all)), all);
 }
 
 TEST(PercentEncoding, DecodesEveryPrefixOfAnEncodedTextWithoutFailing) {
@@ -62,4 +73,4 @@ TEST(PercentEncoding, DecodesEveryPrefixOfAnEncodedTextWithoutFailing) {
 }
 
 }  // namespace
-}  // namespace nearcall::inline v0::detail::grpc
+}  // namespace nearcall::inline v0::detail
