@@ -173,7 +173,7 @@ class Server {
   /// The full names of the services that were added, in the order of the alphabet.
   std::vector<std::string> services() const;
 
-  /// Listens on a target (Endpoint::parse()); clients can connect from now on, and are served once
+  /// Listens on a target (make_listener()); clients can connect from now on, and are served once
   /// the server runs. What goes wrong is reported by run() or start(). Without a loop of the user's
   /// it keeps the first SIGINT or SIGTERM from now on, for run(): start() raises it again, and so
   /// does the destructor; a second one ends the program.

@@ -265,14 +265,22 @@ class Connector {
   virtual Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) = 0;
 };
 
-/// The connector of a target (Endpoint::parse()), for programs that connect without a Channel or
-/// wrap it in one of their own. INVALID_ARGUMENT for a target that is none.
+/// The connector of a target, for programs that connect without a Channel or wrap it in one of
+/// their own. INVALID_ARGUMENT names the part that is wrong of a target that is none of
+///
+///     unix:relative/or/absolute/path      unix:///absolute/path     a path of at most 107 bytes
+///     unix-abstract:name                  at most 107 bytes; any byte may be written as %XX
+///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port
+///     http://authority                    for a ChannelOptions::connector(): this one refuses
+///
+/// Paths are taken as they are, byte for byte: "%20" stays "%20". https:// means http://:
+/// encryption is the business of the user's connector. docs/addresses.md says more.
 Result<std::unique_ptr<Connector>> make_connector(std::string_view target);
 
-/// The listener of a target, not bound yet. The policy in `options` is checked against the mode,
-/// and judges nobody here: whoever takes its transports does. INVALID_ARGUMENT: a target that is
-/// none or that nobody can listen on, a mode beyond 0777. FAILED_PRECONDITION: a policy and a mode
-/// or a kind of target that do not go together.
+/// The listener of a target (as above), not bound yet. The policy in `options` is checked against
+/// the mode, and judges nobody here: whoever takes its transports does. INVALID_ARGUMENT: a target
+/// that is none or that nobody can listen on, a mode beyond 0777. FAILED_PRECONDITION: a policy and
+/// a mode or a kind of target that do not go together.
 Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
                                                 const ListenOptions& options = ListenOptions());
 

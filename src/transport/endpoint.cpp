@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parsing of targets. Nothing but the target counts: proxy variables are never read.
-#include <nearcall/endpoint.hpp>
+#include "transport/endpoint.hpp"
+
+#include "base/percent_encoding.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace nearcall::inline v0 {
+namespace nearcall::inline v0::detail {
 namespace {
 
 /// sun_path has 108 bytes. A path needs its NUL at the end, an abstract name one in front.
@@ -52,9 +54,8 @@ Failure<std::string> wrong(std::string why) {
   return Failure{std::move(why)};
 }
 
-ParseResult parse_unix_path(std::string_view rest) {
-  std::string_view path = rest;
-  if (const auto hierarchical = after("//", rest)) {
+ParseResult parse_unix_path(std::string_view path) {
+  if (const auto hierarchical = after("//", path)) {
     path = *hierarchical;
     if (!path.starts_with('/')) {
       return wrong("after unix:// the path must be absolute (unix:///path)");
@@ -67,10 +68,15 @@ ParseResult parse_unix_path(std::string_view rest) {
   return Parts{Endpoint::Kind::unix_path, std::string(path), 0};
 }
 
-ParseResult parse_unix_abstract(std::string_view name) {
+/// gRPC takes the name from a URI, which would end before a '?' or '#'.
+ParseResult parse_unix_abstract(std::string_view text) {
+  if (text.find_first_of("?#") != std::string_view::npos) {
+    return wrong("in an abstract name '?' is written %3F, and '#' %23");
+  }
+  std::string name = percent_decode(text);
   std::string problem = unix_name_problem(name, "abstract name");
   if (!problem.empty()) return wrong(std::move(problem));
-  return Parts{Endpoint::Kind::unix_abstract, std::string(name), 0};
+  return Parts{Endpoint::Kind::unix_abstract, std::move(name), 0};
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
@@ -156,12 +162,16 @@ Result<Endpoint> Endpoint::parse(std::string_view target) {
   return Endpoint(parts->kind, std::move(parts->name), parts->port);
 }
 
+std::string abstract_target(std::string_view name) {
+  return "unix-abstract:" + percent_encode_path(name);
+}
+
 std::string Endpoint::to_string() const {
   switch (kind_) {
     case Kind::unix_path:
       return "unix:" + name_;
     case Kind::unix_abstract:
-      return "unix-abstract:" + name_;
+      return abstract_target(name_);
     case Kind::ipv4:
       return "ipv4:" + name_ + ":" + std::to_string(port_);
     case Kind::ipv6:
@@ -172,4 +182,4 @@ std::string Endpoint::to_string() const {
   return {};
 }
 
-}  // namespace nearcall::inline v0
+}  // namespace nearcall::inline v0::detail

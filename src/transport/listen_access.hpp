@@ -2,7 +2,8 @@
 // Whether a listener's policy and what guards its address go together.
 #pragma once
 
-#include <nearcall/endpoint.hpp>
+#include "transport/endpoint.hpp"
+
 #include <nearcall/listen_options.hpp>
 #include <nearcall/result.hpp>
 

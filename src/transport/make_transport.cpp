@@ -65,14 +65,14 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
 }  // namespace detail
 
 Result<std::unique_ptr<Connector>> make_connector(std::string_view target) {
-  Result<Endpoint> endpoint = Endpoint::parse(target);
+  Result<detail::Endpoint> endpoint = detail::Endpoint::parse(target);
   if (!endpoint) return std::move(endpoint).error();
   return detail::make_connector(*endpoint);
 }
 
 Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
                                                 const ListenOptions& options) {
-  Result<Endpoint> endpoint = Endpoint::parse(target);
+  Result<detail::Endpoint> endpoint = detail::Endpoint::parse(target);
   if (!endpoint) return std::move(endpoint).error();
   return detail::make_listener(*endpoint, options);
 }

@@ -2,7 +2,8 @@
 // From an Endpoint to the transport of its kind; for targets: nearcall/transport.hpp.
 #pragma once
 
-#include <nearcall/endpoint.hpp>
+#include "transport/endpoint.hpp"
+
 #include <nearcall/listen_options.hpp>
 #include <nearcall/transport.hpp>
 

@@ -34,7 +34,7 @@ std::string unix_target(const sockaddr_storage& storage, socklen_t size) {
   if (size <= path_offset) return "unix:";
   const char* const path = reinterpret_cast<const char*>(&storage) + path_offset;
   const std::size_t length = size - path_offset;
-  if (path[0] == '\0') return "unix-abstract:" + std::string(path + 1, length - 1);
+  if (path[0] == '\0') return abstract_target({path + 1, length - 1});
   return "unix:" + std::string(path, ::strnlen(path, length));
 }
 

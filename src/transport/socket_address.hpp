@@ -2,7 +2,8 @@
 // SocketAddress: what the socket calls take, made from an Endpoint and turned back into a target.
 #pragma once
 
-#include <nearcall/endpoint.hpp>
+#include "transport/endpoint.hpp"
+
 #include <nearcall/result.hpp>
 
 #include <sys/socket.h>

@@ -2,9 +2,9 @@
 // TcpConnector: connects to a literal IP address and a port.
 #pragma once
 
+#include "transport/endpoint.hpp"
 #include "transport/socket_address.hpp"
 
-#include <nearcall/endpoint.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>

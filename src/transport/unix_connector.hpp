@@ -2,9 +2,9 @@
 // UnixConnector: connects to a path or to an abstract name.
 #pragma once
 
+#include "transport/endpoint.hpp"
 #include "transport/socket_address.hpp"
 
-#include <nearcall/endpoint.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "transport/acceptor.hpp"
+#include "transport/endpoint.hpp"
 #include "transport/socket_file.hpp"
 
-#include <nearcall/endpoint.hpp>
 #include <nearcall/listen_options.hpp>
 #include <nearcall/transport.hpp>
 

@@ -10,14 +10,19 @@
 #include "support/passing_transport.hpp"
 #include "support/scattered_transport.hpp"
 #include "support/spurious_transport.hpp"
+#include "support/temp_dir.hpp"
 #include "transport/inproc_pipe.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/sync_wait.hpp>
 
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <ostream>
+#include <string>
 
 namespace nearcall::test {
 namespace {
@@ -43,8 +48,9 @@ TransportPair link() {
   return Link::ends(std::make_shared<Link>(manner, std::size_t{64} * 1024));
 }
 
-TransportPair tcp() {
-  auto listener = make_listener("ipv4:127.0.0.1:0", untrusted::anyone());
+/// Both ends of what connects to a listener of ours.
+TransportPair connected(const std::string& target, const ListenOptions& options) {
+  auto listener = make_listener(target, options);
   CHECK(listener);
   CHECK((*listener)->bind());
   auto connector = make_connector((*listener)->address());
@@ -60,6 +66,21 @@ TransportPair tcp() {
   auto server = (*listener)->try_accept();
   CHECK(server && *server);
   return {std::move(*client), std::move(*server)};
+}
+
+TransportPair tcp() {
+  return connected("ipv4:127.0.0.1:0", untrusted::anyone());
+}
+
+TransportPair unix_path() {
+  const TempDir directory;
+  return connected("unix:" + directory.file("s"), ListenOptions());
+}
+
+TransportPair unix_abstract() {
+  static std::atomic<int> count{0};
+  const std::string number = std::to_string(::getpid()) + "%00" + std::to_string(count++);
+  return connected("unix-abstract:nearcall%FF" + number, untrusted::anyone());
 }
 
 /// Both ends of `make`, each as a `Decorator` of itself.
@@ -99,6 +120,8 @@ std::vector<TransportKind> transport_kinds() {
        .make = tcp,
        .writes_fail_after_close = false,
        .keeps_input_of_closed = false},
+      {.name = "UnixPath", .make = unix_path},
+      {.name = "UnixAbstract", .make = unix_abstract},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},
       {.name = "FragmentedPipe", .make = decorated<FragmentingTransport, pipe>},

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoint::parse: every form of target, its canonical spelling, and what is wrong with the others.
-#include <nearcall/endpoint.hpp>
+#include "transport/endpoint.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <array>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace nearcall {
+namespace nearcall::inline v0::detail {
 namespace {
 
 using EndpointKind = Endpoint::Kind;
@@ -32,6 +34,10 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"unix:///run/x.sock", EndpointKind::unix_path, "/run/x.sock", 0, "unix:/run/x.sock"},
       {"unix:/a b%20?#", EndpointKind::unix_path, "/a b%20?#", 0, "unix:/a b%20?#"},
       {"unix-abstract:x:y/z", EndpointKind::unix_abstract, "x:y/z", 0, "unix-abstract:x:y/z"},
+      {"unix-abstract:a%20b%3f", EndpointKind::unix_abstract, "a b?", 0, "unix-abstract:a%20b%3F"},
+      {"unix-abstract:a b", EndpointKind::unix_abstract, "a b", 0, "unix-abstract:a%20b"},
+      {"unix-abstract:%2525", EndpointKind::unix_abstract, "%25", 0, "unix-abstract:%2525"},
+      {"unix-abstract:100%", EndpointKind::unix_abstract, "100%", 0, "unix-abstract:100%25"},
       {"ipv4:127.0.0.1:50051", EndpointKind::ipv4, "127.0.0.1", 50051, "ipv4:127.0.0.1:50051"},
       {"ipv4:0.0.0.0:0", EndpointKind::ipv4, "0.0.0.0", 0, "ipv4:0.0.0.0:0"},
       {"ipv6:[::1]:65535", EndpointKind::ipv6, "::1", 65535, "ipv6:[::1]:65535"},
@@ -70,6 +76,8 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"unix://host/x", "must be absolute"},
       {std::string("unix:/a\0b", 9), "NUL"},
       {"unix-abstract:", "the abstract name is empty"},
+      {"unix-abstract:a?b", "'?' is written %3F"},
+      {"unix-abstract:a#b", "'#' %23"},
       {"ipv4:127.0.0.1", "address:port"},
       {"ipv4:localhost:1", "literal"},
       {"ipv4:127.1:1", "literal"},
@@ -115,13 +123,28 @@ TEST(Endpoint, LimitOfNamesIs107BytesAndIsTold) {
   EXPECT_FALSE(Endpoint::parse("unix-abstract:" + longest + "x"));
 }
 
-TEST(Endpoint, AbstractNamesMayContainNulBytes) {
-  const std::string_view target("unix-abstract:a\0b", 17);
+TEST(Endpoint, AbstractNamesHaveAnyByteByItsEscape) {
+  for (int byte = 0; byte < 256; ++byte) {
+    std::array<char, 8> escape{};
+    std::snprintf(escape.data(), escape.size(), "%%%02x", static_cast<unsigned>(byte));
 
-  const auto endpoint = Endpoint::parse(target);
+    const auto endpoint = Endpoint::parse("unix-abstract:" + std::string(escape.data()));
 
-  ASSERT_TRUE(endpoint);
-  EXPECT_EQ(endpoint->name(), std::string_view("a\0b", 3));
+    ASSERT_TRUE(endpoint) << endpoint.error().to_string();
+    EXPECT_EQ(endpoint->name(), std::string(1, static_cast<char>(byte)));
+    EXPECT_EQ(*Endpoint::parse(endpoint->to_string()), *endpoint);
+  }
+}
+
+TEST(Endpoint, LimitOfAbstractNamesCountsWhatEscapesStandFor) {
+  std::string target = "unix-abstract:";
+  for (int i = 0; i < 107; ++i)
+    target += "%00";
+
+  EXPECT_TRUE(Endpoint::parse(target));
+  const auto too_long = Endpoint::parse(target + "%00");
+  ASSERT_FALSE(too_long);
+  EXPECT_THAT(too_long.error().message(), HasSubstr("has 108 bytes, the limit is 107"));
 }
 
 TEST(Endpoint, ProxyVariablesAreNotRead) {
@@ -139,4 +162,4 @@ TEST(Endpoint, ProxyVariablesAreNotRead) {
 }
 
 }  // namespace
-}  // namespace nearcall
+}  // namespace nearcall::inline v0::detail

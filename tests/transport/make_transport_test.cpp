@@ -16,7 +16,8 @@ namespace {
 TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
   const test::TempDir directory;
   for (const std::string& target :
-       {"unix:" + directory.file("s"), "unix-abstract:nearcall-make-" + std::to_string(::getpid()),
+       {"unix:" + directory.file("s"),
+        "unix-abstract:nearcall-make-%00%FF%2F-" + std::to_string(::getpid()),
         std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
     const ListenOptions options =

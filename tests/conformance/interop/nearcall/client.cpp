@@ -5,7 +5,6 @@
 #include "grpc/testing/test.nearcall.hpp"
 
 #include <nearcall/channel.hpp>
-#include <nearcall/endpoint.hpp>
 
 #include <algorithm>
 #include <array>
@@ -301,7 +300,7 @@ int main(int argc, char** argv) {
     address = interop::tcp_target(flags.get("server_host").value_or("localhost"), *port);
   }
   if (!address) return fail("--address or --server_port is missing");
-  if (const auto parsed = nearcall::Endpoint::parse(*address); !parsed) {
+  if (const auto parsed = nearcall::make_connector(*address); !parsed) {
     return fail(parsed.error().message());
   }
   const std::optional<std::string> name = flags.get("test_case");

@@ -8,19 +8,10 @@
 #include <string>
 #include <string_view>
 
-#pragma GCC visibility push(default)  // what a shared library exports
+namespace nearcall::inline v0::detail {
 
-namespace nearcall::inline v0 {
-
-/// A parsed target (gRPC: doc/naming.md), one of
-///
-///     unix:relative/or/absolute/path     unix:///absolute/path      a path of at most 107 bytes
-///     unix-abstract:name                                            a name of at most 107 bytes
-///     ipv4:127.0.0.1:50051               ipv6:[::1]:50051           a literal address and a port
-///     http://authority                                              only with a connect callback
-///
-/// Paths and names are taken as they are, byte for byte: "%20" stays "%20". https:// means http://:
-/// encryption is the business of the connect callback.
+/// A parsed target; make_connector() in nearcall/transport.hpp says what there is. Paths are taken
+/// as they are, byte for byte: "%20" stays "%20". In abstract names it is a space, as in gRPC.
 ///
 /// A value. Thread safety: as a std::string.
 class Endpoint {
@@ -33,7 +24,8 @@ class Endpoint {
   static Result<Endpoint> parse(std::string_view target);
 
   Kind kind() const noexcept { return kind_; }
-  /// The path, the abstract name (without the leading NUL), the IP address, or the authority.
+  /// The path, the abstract name (without the leading NUL, and without escapes), the IP address, or
+  /// the authority.
   const std::string& name() const noexcept { return name_; }
   /// 0 for everything but ipv4 and ipv6.
   std::uint16_t port() const noexcept { return port_; }
@@ -51,6 +43,7 @@ class Endpoint {
   std::string name_;
 };
 
-}  // namespace nearcall::inline v0
+/// "unix-abstract:" and the name, with escapes where a URI needs them.
+std::string abstract_target(std::string_view name);
 
-#pragma GCC visibility pop
+}  // namespace nearcall::inline v0::detail
