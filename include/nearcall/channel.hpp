@@ -52,7 +52,8 @@ class ChannelOptions {
     return std::move(connector(std::move(callback)));
   }
   /// Who the server has to be; no byte is sent to another one, and its calls fail with UNAVAILABLE
-  /// and StatusReason::wrong_server. By default anybody: whoever may make the socket is believed.
+  /// and StatusReason::wrong_server. By default whoever may make the socket is believed, except
+  /// where others may write to its directory (/tmp): there it is this process's user or root.
   /// Judged by the user that listens, as it was when it began to; over TCP nobody is known, so that
   /// only untrusted::anyone() fits. PeerPolicy::by_file_mode() is no policy for this side.
   ChannelOptions& expect_server(PeerPolicy policy) & {
@@ -141,7 +142,7 @@ class ChannelOptions {
 /// Thread safety: any thread.
 class Channel {
  public:
-  /// `target`: see Endpoint::parse(). One that is wrong (an unknown scheme, a path
+  /// `target`: see make_connector(). One that is wrong (an unknown scheme, a path
   /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it.
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
   Channel(const Channel&) = default;

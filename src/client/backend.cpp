@@ -32,6 +32,9 @@ Backend::Backend(std::string target, ChannelOptions options, Clock clock)
     connector_ = options_.connector();
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
     connector_ = make_connector(*endpoint);
+    if (endpoint->kind() == Endpoint::Kind::unix_path && !options_.expect_server()) {
+      connector_ = make_path_checking_connector(std::move(connector_), endpoint->name());
+    }
   } else {
     misuse_ = Status(StatusCode::unavailable, endpoint.error().message())
                   .with_reason(StatusReason::bad_target);

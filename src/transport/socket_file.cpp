@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "transport/exiting_process.hpp"
 #include "transport/peer_credentials.hpp"
+#include "transport/shared_directory.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/system_error.hpp"
 
@@ -101,15 +102,12 @@ int rename_to_free(int directory, const std::string& from, const std::string& to
 
 }  // namespace
 
-SocketFile::SocketFile(const std::string& path) : path_(path), subject_("unix:" + path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) {
-    directory_path_ = ".";
-    name_ = path;
-  } else {
-    directory_path_ = slash == 0 ? "/" : path.substr(0, slash);
-    name_ = path.substr(slash + 1);
-  }
+SocketFile::SocketFile(const std::string& path)
+    : path_(path),
+      subject_("unix:" + path),
+      directory_path_(directory_of(path)),
+      name_(
+          path.substr(path.rfind('/') + 1)) {  // the whole path where there is none: npos + 1 is 0
 }
 
 Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
@@ -156,9 +154,11 @@ Result<void> SocketFile::open_directory() {
 void SocketFile::warn_of_writable_directory() const {
   struct stat status {};
   if (::fstat(directory_.get(), &status) != 0) return;
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
-  log(LogLevel::warning, subject_, ": others may write to the directory ", directory_path_,
-      ", so they can take or replace this name; use one of your own, such as $XDG_RUNTIME_DIR");
+  const std::string why = why_others_may_write(status, ::geteuid());
+  if (why.empty()) return;
+  log(LogLevel::warning, subject_, ": others may write to the directory ", directory_path_, " (",
+      why, "), so they can take or replace this name; use one of your own, such as ",
+      "$XDG_RUNTIME_DIR");
 }
 
 Result<void> SocketFile::lock(Duration longest_wait) {

@@ -357,6 +357,15 @@ TEST_F(SocketFileTest, DirectoryThatOthersMayWriteToEarnsAWarning) {
   }
 }
 
+TEST_F(SocketFileTest, DirectoryOfAnotherUserEarnsAWarningThatNamesHim) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a directory away";
+  ASSERT_EQ(::chown(directory_.path().c_str(), another_user, another_user), 0);
+
+  EXPECT_TRUE(serve());
+
+  EXPECT_TRUE(log_capture().take("(it belongs to uid " + std::to_string(another_user) + ")"));
+}
+
 TEST_F(SocketFileTest, MissingDirectoryIsNamed) {
   const auto server = serve(directory_.file("none/x.sock"));
 
