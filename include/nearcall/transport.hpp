@@ -270,10 +270,11 @@ class Connector {
 ///
 ///     unix:relative/or/absolute/path      unix:///absolute/path     a path of at most 107 bytes
 ///     unix-abstract:name                  at most 107 bytes; any byte may be written as %XX
+///     npipe:name                          a named pipe as .NET has it on Unix
 ///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
-/// Paths are taken as they are, byte for byte: "%20" stays "%20". https:// means http://:
+/// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:
 /// encryption is the business of the user's connector. docs/addresses.md says more.
 Result<std::unique_ptr<Connector>> make_connector(std::string_view target);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parsing of targets. Nothing but the target counts: proxy variables are never read.
+// Parsing of targets. Nothing but the target counts (and TMPDIR, for npipe:): proxy variables are
+// never read.
 #include "transport/endpoint.hpp"
 
 #include "base/percent_encoding.hpp"
+#include "transport/named_pipe.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -79,6 +81,12 @@ ParseResult parse_unix_abstract(std::string_view text) {
   return Parts{Endpoint::Kind::unix_abstract, std::move(name), 0};
 }
 
+ParseResult parse_named_pipe(std::string_view name) {
+  const Result<std::string> path = named_pipe_path(name);
+  if (!path) return wrong(path.error().message());
+  return parse_unix_path(*path);
+}
+
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
   const char* const end = text.data() + text.size();
@@ -145,12 +153,13 @@ ParseResult parse_authority(std::string_view rest) {
 ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("unix:", target)) return parse_unix_path(*rest);
   if (const auto rest = after("unix-abstract:", target)) return parse_unix_abstract(*rest);
+  if (const auto rest = after("npipe:", target)) return parse_named_pipe(*rest);
   if (const auto rest = after("ipv4:", target)) return parse_ip(Endpoint::Kind::ipv4, *rest);
   if (const auto rest = after("ipv6:", target)) return parse_ip(Endpoint::Kind::ipv6, *rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
-      "unknown scheme; known are unix:path, unix-abstract:name, ipv4:address:port, "
+      "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
       "ipv6:[address]:port and http://authority");
 }
 

@@ -11,7 +11,8 @@
 namespace nearcall::inline v0::detail {
 
 /// A parsed target; make_connector() in nearcall/transport.hpp says what there is. Paths are taken
-/// as they are, byte for byte: "%20" stays "%20". In abstract names it is a space, as in gRPC.
+/// as they are, byte for byte: "%20" stays "%20". In abstract names it is a space, as in gRPC. A
+/// named pipe is the path of its socket: the endpoint depends on TMPDIR as it is when parsed.
 ///
 /// A value. Thread safety: as a std::string.
 class Endpoint {

@@ -42,7 +42,9 @@ std::size_t open_descriptors(pid_t process) {
 }
 
 ServerProcess::ServerProcess(std::string path, const ServerSetup& setup)
-    : path_(std::move(path)), log_path_(path_ + ".log") {
+    : path_(std::move(path)),
+      target_(setup.target.empty() ? "unix:" + path_ : setup.target),
+      log_path_(path_ + ".log") {
   child_ = std::make_unique<ChildProcess>([&] { return serve(setup); });
   ready_.leave_raising_to_others();
   started_.leave_raising_to_others();
@@ -64,6 +66,7 @@ int ServerProcess::serve(const ServerSetup& setup) {
     static_cast<void>(!::write(log.get(), text.data(), text.size()));
   });
   if (setup.user != 0 && (::setgid(setup.user) != 0 || ::setuid(setup.user) != 0)) return 2;
+  if (setup.prepare) setup.prepare();
   {
     EchoService service;
     service.started.tell(started_);

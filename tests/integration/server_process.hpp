@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,7 +25,9 @@ std::size_t open_descriptors(pid_t process);
 struct ServerSetup {
   ServerOptions options;
   ListenOptions listen;
-  uid_t user = 0;  // whom the process turns into; 0: it stays what it is
+  uid_t user = 0;                           // whom the process turns into; 0: it stays what it is
+  std::string target = {};                  // where it listens, if not at its path
+  std::function<void()> prepare = nullptr;  // what it does before it listens
 };
 
 /// A server in a child process: what it logs goes to a file, what its handlers see can be waited
@@ -38,7 +41,7 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   pid_t pid() const noexcept { return child_->pid(); }
-  std::string target() const { return "unix:" + path_; }
+  const std::string& target() const noexcept { return target_; }
   const std::string& path() const noexcept { return path_; }
   /// It listens. False: it could not, or took too long.
   bool is_ready() noexcept { return ready_.wait_for(20); }
@@ -58,6 +61,7 @@ class ServerProcess {
   int serve(const ServerSetup& setup);
 
   std::string path_;
+  std::string target_;
   std::string log_path_;
   ProcessSignal ready_;
   ProcessSignal stop_;

@@ -77,6 +77,11 @@ TransportPair unix_path() {
   return connected("unix:" + directory.file("s"), ListenOptions());
 }
 
+TransportPair named_pipe() {
+  const TempDir directory;
+  return connected("npipe:" + directory.file("p"), ListenOptions());
+}
+
 TransportPair unix_abstract() {
   static std::atomic<int> count{0};
   const std::string number = std::to_string(::getpid()) + "%00" + std::to_string(count++);
@@ -121,6 +126,7 @@ std::vector<TransportKind> transport_kinds() {
        .writes_fail_after_close = false,
        .keeps_input_of_closed = false},
       {.name = "UnixPath", .make = unix_path},
+      {.name = "NamedPipe", .make = named_pipe},
       {.name = "UnixAbstract", .make = unix_abstract},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},

@@ -38,6 +38,7 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"unix-abstract:a b", EndpointKind::unix_abstract, "a b", 0, "unix-abstract:a%20b"},
       {"unix-abstract:%2525", EndpointKind::unix_abstract, "%25", 0, "unix-abstract:%2525"},
       {"unix-abstract:100%", EndpointKind::unix_abstract, "100%", 0, "unix-abstract:100%25"},
+      {"npipe:/run/x", EndpointKind::unix_path, "/run/x", 0, "unix:/run/x"},
       {"ipv4:127.0.0.1:50051", EndpointKind::ipv4, "127.0.0.1", 50051, "ipv4:127.0.0.1:50051"},
       {"ipv4:0.0.0.0:0", EndpointKind::ipv4, "0.0.0.0", 0, "ipv4:0.0.0.0:0"},
       {"ipv6:[::1]:65535", EndpointKind::ipv6, "::1", 65535, "ipv6:[::1]:65535"},
@@ -78,6 +79,8 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"unix-abstract:", "the abstract name is empty"},
       {"unix-abstract:a?b", "'?' is written %3F"},
       {"unix-abstract:a#b", "'#' %23"},
+      {"npipe:", "the name of the pipe is empty"},
+      {"npipe:a/b", "no absolute path"},
       {"ipv4:127.0.0.1", "address:port"},
       {"ipv4:localhost:1", "literal"},
       {"ipv4:127.1:1", "literal"},
@@ -117,6 +120,9 @@ TEST(Endpoint, LimitOfNamesIs107BytesAndIsTold) {
   const auto too_long = Endpoint::parse("unix:" + longest + "x");
   ASSERT_FALSE(too_long);
   EXPECT_THAT(too_long.error().message(), HasSubstr("the path has 108 bytes, the limit is 107"));
+  const auto pipe = Endpoint::parse("npipe:" + longest + "x");
+  ASSERT_FALSE(pipe);
+  EXPECT_THAT(pipe.error().message(), HasSubstr("the path has 108 bytes, the limit is 107"));
   const auto in_bytes = Endpoint::parse("unix:" + umlauts);
   ASSERT_FALSE(in_bytes);
   EXPECT_THAT(in_bytes.error().message(), HasSubstr("109 bytes"));

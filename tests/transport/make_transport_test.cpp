@@ -16,12 +16,13 @@ namespace {
 TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
   const test::TempDir directory;
   for (const std::string& target :
-       {"unix:" + directory.file("s"),
+       {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
         "unix-abstract:nearcall-make-%00%FF%2F-" + std::to_string(::getpid()),
         std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
-    const ListenOptions options =
-        target.starts_with("unix:") ? ListenOptions() : ListenOptions(untrusted::anyone());
+    const ListenOptions options = target.find(directory.path()) != std::string::npos
+                                      ? ListenOptions()
+                                      : ListenOptions(untrusted::anyone());
     auto listener = make_listener(target, options);
     ASSERT_TRUE(listener);
     ASSERT_TRUE((*listener)->bind());
@@ -65,8 +66,8 @@ TEST(MakeTransport, ListenerWhosePolicyCannotBeKeptIsAnError) {
 
 TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
   const test::TempDir directory;
-  for (const std::string& target :
-       {"unix:" + directory.file("s"), std::string("ipv4:127.0.0.1:0")}) {
+  for (const std::string& target : {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
+                                    std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
     const auto made = make_listener(target, ListenOptions(untrusted::anyone()).mode(0600));
     ASSERT_TRUE(made) << made.error().to_string();

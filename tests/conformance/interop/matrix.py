@@ -26,7 +26,7 @@ CASES = (
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "compressed_request",
 )
-PEERS = ("nearcall", "grpcpp", "python", "grpcjs", "dotnet", "grpcpp_gzip")
+PEERS = ("nearcall", "grpcpp", "python", "grpcjs", "dotnet", "dotnet_npipe", "grpcpp_gzip")
 # What one side sends in these is so little that gzip makes it no smaller. The peer that compresses
 # then only names gzip, in each call; messages of the other cases would have it for real.
 LITTLE_SENT = {
@@ -38,6 +38,7 @@ LITTLE_SENT = {
                "timeout_on_sleeping_server", "cancel_after_begin"),
 }
 COMPRESSES = "grpcpp_gzip"
+PIPED = "dotnet_npipe"  # is met at a named pipe
 STOPS = "stops"  # the name of the last column
 ABSENT = "-"  # the pair has no such case
 STARTING = 20  # seconds that a server may take to say READY
@@ -47,6 +48,11 @@ NOTHING_RAN = 77
 # (client, server, case): why it fails through no fault of nearcall. Such a failure is printed and
 # does not count. Empty, and meant to stay so: all pairs of peers pass all cases.
 KNOWN = {}
+
+
+def has_pair(client, server):
+    """Whether the two can meet at all: few know named pipes."""
+    return PIPED not in (client, server) or {client, server} <= {PIPED, "nearcall"}
 
 
 def has_case(client, server, case):
@@ -103,37 +109,40 @@ class Programs:
             "grpcjs": lambda: [
                 "env", "NODE_PATH=" + existing(self._tools / "grpcjs/node_modules", "run setup.sh"),
                 installed("node"), str(HERE / "grpcjs" / f"{side}.js")],
-            "dotnet": lambda: [
-                installed("dotnet"),
-                existing(self._tools / "dotnet/bin/interop_peer/release/interop_peer.dll",
-                         "run setup.sh"),
-                side],
+            "dotnet": lambda: self._dotnet(side),
+            "dotnet_npipe": lambda: self._dotnet(side),
         }
         return makers[peer]()
 
     def _grpcpp(self, side):
         return existing(self._built / f"grpcpp_interop_{side}", "not built")
 
+    def _dotnet(self, side):
+        peer = self._tools / "dotnet/bin/interop_peer/release/interop_peer.dll"
+        return [installed("dotnet"), existing(peer, "run setup.sh"), side]
+
     def _nearcall(self, side):
         given = getattr(self._options, f"nearcall_{side}")
         return existing(given or self._built / f"nearcall_interop_{side}", "not built")
 
 
-def environment():
-    """Ours without proxies: some clients would send even a Unix socket's traffic there."""
+def environment(folder):
+    """Ours without proxies: some clients would send even a Unix socket's traffic there. Named pipes
+    lie in the folder for temporary files."""
     kept = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    kept.update(DOTNET_CLI_TELEMETRY_OPTOUT="1", DOTNET_NOLOGO="1", PYTHONDONTWRITEBYTECODE="1")
+    kept.update(TMPDIR=folder, DOTNET_CLI_TELEMETRY_OPTOUT="1", DOTNET_NOLOGO="1",
+                PYTHONDONTWRITEBYTECODE="1")
     return kept
 
 
 class Server:
     """A running server process; use as a context."""
 
-    def __init__(self, command, address, errors):
+    def __init__(self, command, address, folder, errors):
         self._errors = errors
         self._process = subprocess.Popen(
             [*command, f"--address={address}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=errors, env=environment())
+            stderr=errors, env=environment(folder))
 
     def __enter__(self):
         return self
@@ -182,13 +191,13 @@ class Server:
         return f"its stderr: {text[-2000:]}" if text else "it said nothing"
 
 
-def run_client(command, address, case, timeout):
+def run_client(command, address, case, folder, timeout):
     """None if the case passed, else what the client said."""
     try:
         done = subprocess.run(
             [*command, f"--address={address}", f"--test_case={case}"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, env=environment(),
-            check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+            env=environment(folder), check=False)
     except subprocess.TimeoutExpired as late:
         said = (late.stdout or b"").decode(errors="replace").strip()
         return f"the client still ran after {timeout} s; {said[-2000:]}"
@@ -204,14 +213,14 @@ def run_pair(programs, client, server, options):
     client_command = programs.command(client, "client")
     with tempfile.TemporaryDirectory(prefix="interop-") as folder, \
             open(os.path.join(folder, "stderr"), "w+b") as errors:
-        address = f"unix:{folder}/s"
-        with Server(server_command, address, errors) as running:
+        address = "npipe:s" if PIPED in (client, server) else f"unix:{folder}/s"
+        with Server(server_command, address, folder, errors) as running:
             broken = running.wait_until_ready()
             for case in options.cases:
                 if not has_case(client, server, case):
                     yield case, ABSENT
                     continue
-                failure = broken or run_client(client_command, address, case, options.timeout)
+                failure = broken or run_client(client_command, address, case, folder, options.timeout)
                 if failure and not broken:
                     broken = running.death()
                 yield case, failure
@@ -256,10 +265,10 @@ class Matrix:
             print(f"{number:>4} {case}")
         numbers = [str(number) for number in range(1, len(self._cases) + 1)]
         columns = "".join(name.rjust(self.WIDTH) for name in numbers)
-        print(f"\n{'client → server':<20}{columns}  {STOPS}     s")
+        print(f"\n{'client → server':<24}{columns}  {STOPS}     s")
 
     def row(self, client, server, results):
-        row = f"{f'{client} → {server}':<20}"
+        row = f"{f'{client} → {server}':<24}"
         print(row, end="", flush=True)
         if self._rows:
             self._rows.put(client, server, row + "FAIL: did not finish".rjust(self.WIDTH))
@@ -276,9 +285,9 @@ class Matrix:
 
     def skip(self, client, server, reason, is_failure):
         pair = f"{client} → {server}"
-        print(f"{pair:<20} skip: {reason}")
+        print(f"{pair:<24} skip: {reason}")
         if self._rows:
-            self._rows.put(client, server, f"{pair:<20} skip: {reason}")
+            self._rows.put(client, server, f"{pair:<24} skip: {reason}")
         if is_failure:
             self._failures.append(f"{pair}: skipped, and skips are not allowed")
 
@@ -347,6 +356,8 @@ def main():
     matrix.header()
     for server in options.servers:
         for client in options.clients:
+            if not has_pair(client, server):
+                continue
             try:
                 programs.command(server, "server")
                 programs.command(client, "client")

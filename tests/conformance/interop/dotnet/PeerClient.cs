@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The .NET peer's client: each interop case is one function; a ConnectCallback connects.
+using System.IO.Pipes;
 using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
@@ -22,9 +23,9 @@ internal sealed class PeerClient
         _unimplemented = new(channel);
     }
 
-    public static async Task<int> RunAsync(string path, string name)
+    public static async Task<int> RunAsync(Address address, string name)
     {
-        using var channel = Connect(path);
+        using var channel = Connect(address);
         var client = new PeerClient(channel);
         if (!client.Cases().TryGetValue(name, out var run))
         {
@@ -43,25 +44,44 @@ internal sealed class PeerClient
         }
     }
 
-    private static GrpcChannel Connect(string path)
+    private static async ValueTask<Stream> ConnectSocket(string path, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async ValueTask<Stream> ConnectPipe(string name, CancellationToken cancellation)
+    {
+        var pipe = new NamedPipeClientStream(".", name, PipeDirection.InOut,
+            PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
+        try
+        {
+            await pipe.ConnectAsync(cancellation);
+            return pipe;
+        }
+        catch
+        {
+            await pipe.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static GrpcChannel Connect(Address address)
     {
         var handler = new SocketsHttpHandler
         {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(
-                    AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            },
+            ConnectCallback = (_, cancellation) => address.IsPipe
+                ? ConnectPipe(address.Name, cancellation)
+                : ConnectSocket(address.Name, cancellation),
         };
         return GrpcChannel.ForAddress("http://localhost",
             new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });

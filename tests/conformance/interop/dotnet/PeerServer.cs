@@ -1,20 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// The .NET peer's server: the interop TestService on Kestrel over a Unix socket, HTTP/2 only.
+// The .NET peer's server: the interop TestService on Kestrel over a Unix socket or a named pipe,
+// HTTP/2 only.
 using Grpc.Core;
 using Grpc.Testing;
 using Google.Protobuf;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Nearcall.Interop;
 
 internal static class PeerServer
 {
-    public static async Task RunAsync(string path)
+    public static async Task RunAsync(Address address)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IConnectionListenerFactory, PipeListenerFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2));
+        {
+            Action<ListenOptions> listen = options => options.Protocols = HttpProtocols.Http2;
+            if (address.IsPipe)
+            {
+                kestrel.ListenNamedPipe(address.Name, listen);
+            }
+            else
+            {
+                kestrel.ListenUnixSocket(address.Name, listen);
+            }
+        });
         builder.Services.Configure<HostOptions>(
             host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         builder.Services.AddGrpc();

@@ -9,24 +9,15 @@ string Flag(string name)
     return given?[prefix.Length..] ?? throw new ArgumentException($"--{name}=… is missing");
 }
 
-string SocketPath()
-{
-    const string scheme = "unix:";
-    var address = Flag("address");
-    return address.StartsWith(scheme, StringComparison.Ordinal)
-        ? address[scheme.Length..]
-        : throw new ArgumentException($"--address={address}: only unix:PATH is known here");
-}
-
 switch (args.FirstOrDefault())
 {
     case "server":
-        await PeerServer.RunAsync(SocketPath());
+        await PeerServer.RunAsync(Address.Parse(Flag("address")));
         return 0;
     case "client":
-        return await PeerClient.RunAsync(SocketPath(), Flag("test_case"));
+        return await PeerClient.RunAsync(Address.Parse(Flag("address")), Flag("test_case"));
     default:
         Console.Error.WriteLine(
-            "usage: interop_peer server|client --address=unix:PATH [--test_case=NAME]");
+            "usage: interop_peer server|client --address=unix:PATH|npipe:NAME [--test_case=NAME]");
         return 2;
 }

@@ -271,7 +271,8 @@ constexpr const char* usage =
     "\n"
     "Runs one of gRPC's interop cases: exits with 0, or says what differed and exits with 1.\n"
     "\n"
-    "  --address=TARGET   unix:PATH, unix-abstract:NAME, ipv4:ADDRESS:PORT or ipv6:[ADDRESS]:PORT\n"
+    "  --address=TARGET   unix:PATH, npipe:NAME, unix-abstract:NAME, ipv4:ADDRESS:PORT or\n"
+    "                     ipv6:[ADDRESS]:PORT\n"
     "  --server_host=HOST an IP address; localhost, the default, is 127.0.0.1\n"
     "  --use_tls=false    is accepted; there is no TLS\n"
     "  --test_case=NAME   one of:\n";

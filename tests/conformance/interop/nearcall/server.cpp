@@ -96,8 +96,9 @@ constexpr const char* usage =
     "Serves grpc.testing.TestService as gRPC's interop tests want it, until SIGINT or SIGTERM.\n"
     "Prints READY on a line of its own once it listens.\n"
     "\n"
-    "  --address=TARGET  unix:PATH, unix-abstract:NAME, ipv4:ADDRESS:PORT or ipv6:[ADDRESS]:PORT;\n"
-    "                    a unix:PATH admits its own user and root, the others anyone\n"
+    "  --address=TARGET  unix:PATH, npipe:NAME, unix-abstract:NAME, ipv4:ADDRESS:PORT or\n"
+    "                    ipv6:[ADDRESS]:PORT; the first two admit their own user and root, the\n"
+    "                    others anyone\n"
     "  --port=PORT       the same as --address=ipv4:127.0.0.1:PORT; 0: any\n"
     "  --use_tls=false   is accepted; there is no TLS\n";
 
@@ -120,7 +121,8 @@ int main(int argc, char** argv) {
   nearcall::Server server(nearcall::ServerOptions().drain_timeout(std::chrono::seconds(1)));
   server.add_service(service);
   nearcall::ListenOptions options;
-  if (!address->starts_with("unix:")) options.policy(nearcall::untrusted::anyone());
+  if (!address->starts_with("unix:") && !address->starts_with("npipe:"))
+    options.policy(nearcall::untrusted::anyone());
   if (nearcall::Result<void> listening = server.try_listen(*address, options); !listening) {
     return fail(listening.error().message());
   }
