@@ -311,6 +311,7 @@ bool LoopCore::spin() {
   do {
     if (hot_.poll(now_, spinner_.max_budget()) || inbox_.has_news()) {
       spinner_.paid();
+      if (now_ >= next_descriptor_poll_) poll_descriptors();  // however much comes each time
       return true;
     }
     if (spinner_.are_polls_cheap()) relax_processor();

@@ -421,5 +421,37 @@ TEST_F(LoopCoreTest, AHotSourceIsPolledHoweverBusyTheLoopIs) {
   EXPECT_EQ(rounds, 0) << "the loop is never idle, and looks at it before it goes on";
 }
 
+TEST_F(LoopCoreTest, ADescriptorIsLookedAtHoweverMuchAHotSourceBrings) {
+  static TimePoint time;
+  time = TimePoint(24h);
+  core_.set_clocks({[]() noexcept { return time; }, []() noexcept { return time; }});
+  class Source final : public SpinSource {
+   public:
+    bool spin_once() override {
+      time += 50us;
+      on_poll(++polls);
+      return true;
+    }
+    bool prepare_park() override { return false; }
+    int polls = 0;
+    std::function<void(int)> on_poll;
+  };
+  Source source;
+  int told_at = 0;
+  const CallWatcher watcher(core_, [&] { told_at = source.polls; });
+  constexpr int news = 10;
+  source.on_poll = [&](int poll) {
+    if (poll == news) ::eventfd_write(watcher.fd(), 1);
+    if (poll == 1000) loop_.stop();
+  };
+  CallRunnable start([&] { EXPECT_TRUE(core_.mark_hot(source)); });
+  core_.schedule(start);
+
+  loop_.run();
+
+  EXPECT_GE(told_at, news);
+  EXPECT_LE(told_at, news + 1);
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail
