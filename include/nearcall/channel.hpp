@@ -63,6 +63,14 @@ class ChannelOptions {
   ChannelOptions expect_server(PeerPolicy policy) && {
     return std::move(expect_server(std::move(policy)));
   }
+  /// Whether a target `fd:3` counts: the connected socket that this process has inherited as its
+  /// descriptor 3, taken when the channel is made. Not by default: whoever chooses the target would
+  /// choose among the program's descriptors. It is one connection: see max_connections().
+  ChannelOptions& allow_fd() & {
+    allows_fd_ = true;
+    return *this;
+  }
+  ChannelOptions allow_fd() && { return std::move(allow_fd()); }
   /// What is sent as `:authority`; "localhost" by default, which every server accepts.
   ChannelOptions& authority(std::string authority) & {
     authority_ = std::move(authority);
@@ -112,6 +120,7 @@ class ChannelOptions {
 
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
+  bool allows_fd() const noexcept { return allows_fd_; }
   const std::string& authority() const noexcept { return authority_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
@@ -122,6 +131,7 @@ class ChannelOptions {
  private:
   std::shared_ptr<Connector> connector_;
   std::optional<PeerPolicy> expected_server_;
+  bool allows_fd_ = false;
   std::string authority_ = "localhost";
   std::size_t max_connections_ = 32;
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);

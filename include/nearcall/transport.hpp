@@ -272,6 +272,8 @@ class Connector {
 ///     unix-abstract:name                  at most 107 bytes; any byte may be written as %XX
 ///     npipe:name                          a named pipe as .NET has it on Unix
 ///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port
+///     fd:3                                a stream socket that this process has inherited; for
+///                                         connecting only with ChannelOptions::allow_fd()
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:
@@ -284,6 +286,15 @@ Result<std::unique_ptr<Connector>> make_connector(std::string_view target);
 /// a mode or a kind of target that do not go together.
 Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
                                                 const ListenOptions& options = ListenOptions());
+
+/// The listener of a socket that this process has opened or received: a listening one, or a
+/// connected one, whose one connection it hands over. Others who share a listening one go on when
+/// this one does not; its path and permissions stay theirs. FAILED_PRECONDITION: `fd` is something
+/// else, and still the caller's; otherwise it is the listener's, and close-on-exec.
+Result<std::unique_ptr<Listener>> adopt_listener(int fd);
+
+/// The same for a connected one, and for ChannelOptions::connector(): the first connect() gets it.
+Result<std::unique_ptr<Connector>> adopt_connector(int fd);
 
 }  // namespace nearcall::inline v0
 

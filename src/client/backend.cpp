@@ -24,6 +24,20 @@ std::size_t thread_number() {
   return mine;
 }
 
+Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
+                                                const ChannelOptions& options) {
+  if (endpoint.kind() == Endpoint::Kind::descriptor && options.allows_fd()) {
+    Result<std::unique_ptr<Connector>> made = make_descriptor_connector(endpoint);
+    if (!made) return std::move(made).error();
+    return std::shared_ptr<Connector>(*std::move(made));
+  }
+  std::shared_ptr<Connector> connector = make_connector(endpoint);
+  if (endpoint.kind() == Endpoint::Kind::unix_path && !options.expect_server()) {
+    connector = make_path_checking_connector(std::move(connector), endpoint.name());
+  }
+  return connector;
+}
+
 }  // namespace
 
 Backend::Backend(std::string target, ChannelOptions options, Clock clock)
@@ -31,9 +45,10 @@ Backend::Backend(std::string target, ChannelOptions options, Clock clock)
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
-    connector_ = make_connector(*endpoint);
-    if (endpoint->kind() == Endpoint::Kind::unix_path && !options_.expect_server()) {
-      connector_ = make_path_checking_connector(std::move(connector_), endpoint->name());
+    if (Result<std::shared_ptr<Connector>> made = connector_to(*endpoint, options_)) {
+      connector_ = *std::move(made);
+    } else {
+      misuse_ = made.error();
     }
   } else {
     misuse_ = Status(StatusCode::unavailable, endpoint.error().message())

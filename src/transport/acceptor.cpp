@@ -54,12 +54,12 @@ bool is_of_the_reserve(int fd) noexcept {
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd listening) noexcept
-    : listening_(std::move(listening)), spare_(make_spare()) {
+Acceptor::Acceptor(UniqueFd listening, Sharing sharing) noexcept
+    : listening_(std::move(listening)), spare_(make_spare()), sharing_(sharing) {
 }
 
 Acceptor::~Acceptor() {
-  stop_listening();
+  if (sharing_ == Sharing::none) stop_listening();
 }
 
 void Acceptor::stop_listening() noexcept {

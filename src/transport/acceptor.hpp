@@ -7,6 +7,7 @@
 
 #include <nearcall/result.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace nearcall::inline v0::detail {
@@ -19,9 +20,12 @@ namespace nearcall::inline v0::detail {
 /// taken back. A forked child gets none of it. Thread safety: none.
 class Acceptor {
  public:
-  explicit Acceptor(UniqueFd listening) noexcept;
-  /// In the process that made it: nobody can connect any more, even if a copy of the socket is left
-  /// somewhere.
+  /// Whether other processes listen on the same socket, and shall go on when this one does not.
+  enum class Sharing : std::uint8_t { none, shared };
+
+  explicit Acceptor(UniqueFd listening, Sharing sharing = Sharing::none) noexcept;
+  /// In the process that made it, and not shared: nobody can connect any more, even if a copy of
+  /// the socket is left somewhere.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -31,6 +35,7 @@ class Acceptor {
   Result<UniqueFd> try_accept(const std::string& subject);
 
   /// Nobody can connect any more. On a Unix socket those who have connected are still handed over.
+  /// REQUIRES: not shared.
   void stop_listening() noexcept;
 
   int fd() const noexcept { return listening_.get(); }
@@ -41,6 +46,7 @@ class Acceptor {
   const detail::UnsharedFd listening_;
   const ForkMark made_in_;
   UniqueFd spare_;
+  const Sharing sharing_;
   bool is_listening_ = true;
 };
 

@@ -135,6 +135,16 @@ ParseResult parse_ip(Endpoint::Kind kind, std::string_view rest) {
   return Parts{kind, std::move(*address), *port};
 }
 
+ParseResult parse_descriptor(std::string_view text) {
+  int fd = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, fd);
+  if (error != std::errc() || stop != end || fd < 0) {
+    return wrong("the descriptor is not a number of one");
+  }
+  return Parts{Endpoint::Kind::descriptor, std::to_string(fd), 0};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -156,11 +166,12 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("npipe:", target)) return parse_named_pipe(*rest);
   if (const auto rest = after("ipv4:", target)) return parse_ip(Endpoint::Kind::ipv4, *rest);
   if (const auto rest = after("ipv6:", target)) return parse_ip(Endpoint::Kind::ipv6, *rest);
+  if (const auto rest = after("fd:", target)) return parse_descriptor(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port and http://authority");
+      "ipv6:[address]:port, fd:number and http://authority");
 }
 
 }  // namespace
@@ -185,6 +196,8 @@ std::string Endpoint::to_string() const {
       return "ipv4:" + name_ + ":" + std::to_string(port_);
     case Kind::ipv6:
       return "ipv6:[" + name_ + "]:" + std::to_string(port_);
+    case Kind::descriptor:
+      return "fd:" + name_;
     case Kind::authority:
       return "http://" + name_;
   }

@@ -45,6 +45,12 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
                  "everybody may");
 }
 
+Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy) {
+  if (!socket.is_unix()) return check_peers_without_credentials(socket.address(), policy);
+  if (!policy.needs_socket_file() || socket.has_path()) return {};
+  return refused(socket.address(), "PeerPolicy::by_file_mode() is for a socket that has a path");
+}
+
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options) {
   const std::string address = endpoint.to_string();
   if ((options.mode() & ~static_cast<mode_t>(0777)) != 0) {

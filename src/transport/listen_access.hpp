@@ -3,6 +3,7 @@
 #pragma once
 
 #include "transport/endpoint.hpp"
+#include "transport/inherited_socket.hpp"
 
 #include <nearcall/listen_options.hpp>
 #include <nearcall/result.hpp>
@@ -18,5 +19,8 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
 /// The same for any target of ours, and: FAILED_PRECONDITION where policy and file mode exclude
 /// each other, INVALID_ARGUMENT for a mode that is none.
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);
+
+/// The same for a socket that was inherited: what its file permits is nobody's but its maker's.
+Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy);
 
 }  // namespace nearcall::inline v0::detail

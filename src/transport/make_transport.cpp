@@ -2,6 +2,8 @@
 // Which class serves which kind of endpoint.
 #include "transport/make_transport.hpp"
 
+#include "transport/inherited_connector.hpp"
+#include "transport/inherited_listener.hpp"
 #include "transport/listen_access.hpp"
 #include "transport/tcp_connector.hpp"
 #include "transport/tcp_listener.hpp"
@@ -17,16 +19,53 @@ namespace {
 
 class RefusingConnector final : public Connector {
  public:
-  explicit RefusingConnector(const Endpoint& endpoint) : target_(endpoint.to_string()) {}
+  RefusingConnector(const Endpoint& endpoint, std::string_view option)
+      : why_(endpoint.to_string() +
+             ": such a target needs ChannelOptions::" + std::string(option)) {}
 
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
-    co_return Status(StatusCode::failed_precondition,
-                     target_ + ": such a target needs ChannelOptions::connector()");
+    co_return Status::failed_precondition(why_).with_reason(StatusReason::misuse);
   }
 
  private:
-  const std::string target_;
+  const std::string why_;
 };
+
+std::string descriptor_target(int fd) {
+  return "fd:" + std::to_string(fd);
+}
+
+/// The descriptor of a target: not one that this process opened, which some part of it uses.
+Result<InheritedSocket> inspect_inherited(const Endpoint& endpoint) {
+  const std::string target = endpoint.to_string();
+  Result<InheritedSocket> socket = InheritedSocket::inspect(std::stoi(endpoint.name()), target);
+  if (!socket || !socket->is_close_on_exec()) return socket;
+  return Status::failed_precondition(
+             target +
+             ": it is close-on-exec, so it was not inherited; adopt_listener() and "
+             "adopt_connector() take what the program itself opened or received")
+      .with_reason(StatusReason::misuse);
+}
+
+Result<std::unique_ptr<Listener>> make_descriptor_listener(const Endpoint& endpoint,
+                                                           const PeerPolicy& policy) {
+  const Result<InheritedSocket> socket = inspect_inherited(endpoint);
+  if (!socket) return socket.error();
+  if (Result<void> allowed = check_inherited_access(*socket, policy); !allowed) {
+    return std::move(allowed).error();
+  }
+  return std::unique_ptr<Listener>(std::make_unique<InheritedListener>(*socket));
+}
+
+Result<std::unique_ptr<Connector>> make_connector_of(const InheritedSocket& socket) {
+  if (socket.is_listening()) {
+    return Status::failed_precondition(socket.address() +
+                                       ": it listens, and a channel needs one "
+                                       "that is connected")
+        .with_reason(StatusReason::misuse);
+  }
+  return std::unique_ptr<Connector>(std::make_unique<InheritedConnector>(socket));
+}
 
 }  // namespace
 
@@ -38,10 +77,18 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
     case Endpoint::Kind::ipv4:
     case Endpoint::Kind::ipv6:
       return std::make_unique<TcpConnector>(endpoint);
+    case Endpoint::Kind::descriptor:
+      return std::make_unique<RefusingConnector>(endpoint, "allow_fd()");
     case Endpoint::Kind::authority:
       break;
   }
-  return std::make_unique<RefusingConnector>(endpoint);
+  return std::make_unique<RefusingConnector>(endpoint, "connector()");
+}
+
+Result<std::unique_ptr<Connector>> make_descriptor_connector(const Endpoint& endpoint) {
+  const Result<InheritedSocket> socket = inspect_inherited(endpoint);
+  if (!socket) return socket.error();
+  return make_connector_of(*socket);
 }
 
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
@@ -49,6 +96,9 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
   if (endpoint.kind() == Endpoint::Kind::authority) {
     return Status(StatusCode::invalid_argument,
                   endpoint.to_string() + ": nobody can listen on such a target");
+  }
+  if (endpoint.kind() == Endpoint::Kind::descriptor) {
+    return make_descriptor_listener(endpoint, options.policy());
   }
   if (Result<void> allowed = check_access(endpoint, options); !allowed) {
     return std::move(allowed).error();
@@ -75,6 +125,18 @@ Result<std::unique_ptr<Listener>> make_listener(std::string_view target,
   Result<detail::Endpoint> endpoint = detail::Endpoint::parse(target);
   if (!endpoint) return std::move(endpoint).error();
   return detail::make_listener(*endpoint, options);
+}
+
+Result<std::unique_ptr<Listener>> adopt_listener(int fd) {
+  const auto socket = detail::InheritedSocket::inspect(fd, detail::descriptor_target(fd));
+  if (!socket) return socket.error();
+  return std::unique_ptr<Listener>(std::make_unique<detail::InheritedListener>(*socket));
+}
+
+Result<std::unique_ptr<Connector>> adopt_connector(int fd) {
+  const auto socket = detail::InheritedSocket::inspect(fd, detail::descriptor_target(fd));
+  if (!socket) return socket.error();
+  return detail::make_connector_of(*socket);
 }
 
 }  // namespace nearcall::inline v0

@@ -11,9 +11,13 @@
 
 namespace nearcall::inline v0::detail {
 
-/// The connector for an endpoint. That of an authority refuses every connection
-/// (FAILED_PRECONDITION): such a target is for channels with a connector.
+/// The connector for an endpoint. That of an authority or of a descriptor refuses every connection
+/// (FAILED_PRECONDITION): such targets are for channels with an option that says so.
 std::unique_ptr<Connector> make_connector(const Endpoint& endpoint);
+
+/// The connector of the connected socket that an endpoint's descriptor is, which this process has
+/// inherited: takes it. FAILED_PRECONDITION: it is something else. REQUIRES: Kind::descriptor.
+Result<std::unique_ptr<Connector>> make_descriptor_connector(const Endpoint& endpoint);
 
 /// The listener for an endpoint, not bound yet.
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,

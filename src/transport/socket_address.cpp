@@ -80,10 +80,11 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
       size_ = sizeof address;
       return;
     }
+    case Endpoint::Kind::descriptor:
     case Endpoint::Kind::authority:
       break;
   }
-  CHECK(false && "an authority has no socket address", endpoint.to_string());
+  CHECK(false && "it has no socket address", endpoint.to_string());
 }
 
 SocketAddress SocketAddress::unix_path(std::string_view path) {

@@ -20,7 +20,7 @@ class SocketAddress {
  public:
   /// No address; what the kernel gives for an unbound Unix socket.
   SocketAddress() noexcept = default;
-  /// REQUIRES: not Kind::authority.
+  /// REQUIRES: not Kind::descriptor or Kind::authority.
   explicit SocketAddress(const Endpoint& endpoint);
   /// A Unix path outside the target syntax. REQUIRES: at most 107 bytes, none of them NUL.
   static SocketAddress unix_path(std::string_view path);

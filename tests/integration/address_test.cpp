@@ -3,10 +3,17 @@
 #include "integration/both_drivers.hpp"
 #include "integration/server_process.hpp"
 #include "support/scoped_variable.hpp"
+#include "transport/listening.hpp"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <functional>
 #include <string>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -24,13 +31,43 @@ class Address : public LogCheckedTest, public testing::WithParamInterface<Client
   std::string converse_with(const ServerSetup& setup, ChannelOptions options) {
     ServerProcess server(folder_.file("x"), setup);
     if (!server.is_ready()) return "not ready: " + server.log();
-    const Channel channel(server.target(), std::move(options));
+    return converse_over(Channel(server.target(), std::move(options)));
+  }
+  static std::string converse_over(const Channel& channel) {
     return converse(GetParam(), Echo::Client(channel),
                     {.rounds = 20, .big_size = mebibyte, .replies = 100})
         .to_string();
   }
 
   const TempDir folder_;
+};
+
+/// A server in a program of its own that inherits descriptors, from 3 on, and no others.
+class EchoProgram {
+ public:
+  EchoProgram(
+      const std::string& target,
+      const std::vector<int>& inherited,
+      const std::function<void()>& prepare = [] {})
+      : child_([&] {
+          std::vector<int> high;  // so that none lies where another one goes
+          for (const int fd : inherited)
+            high.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
+          for (std::size_t i = 0; i < high.size(); ++i)
+            ::dup2(high[i], static_cast<int>(3 + i));
+          prepare();
+          ::execl(ECHO_PROGRAM, ECHO_PROGRAM, target.c_str(), nullptr);
+          return 127;
+        }) {}
+
+  /// Stops it in good order: its exit status.
+  int stop() {
+    ::kill(child_.pid(), SIGTERM);
+    return child_.wait();
+  }
+
+ private:
+  ChildProcess child_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Drivers,
@@ -52,6 +89,44 @@ TEST_P(Address, OfANamedPipeServes) {
   const ScopedVariable directory("TMPDIR", folder_.path().c_str());
 
   EXPECT_EQ(converse_at("npipe:greeter"), "OK");
+}
+
+TEST_P(Address, OfAListeningDescriptorServes) {
+  const std::string path = folder_.file("s");
+  const detail::UniqueFd listening = listening_at(path);
+  EchoProgram server("fd:3", {listening.get()});
+
+  EXPECT_EQ(converse_over(Channel("unix:" + path)), "OK");
+
+  EXPECT_EQ(server.stop(), 0);
+  EXPECT_TRUE(connected_to(path)) << "it is ours";
+}
+
+TEST_P(Address, OfAConnectedDescriptorServes) {
+  std::array<int, 2> fds{-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
+  detail::UniqueFd theirs(fds[1]);
+  EchoProgram server("fd:3", {theirs.get()});
+  theirs.reset();
+  const std::string target = "fd:" + std::to_string(fds[0]);
+  const Channel channel(target, ChannelOptions().allow_fd().max_connections(1));
+
+  EXPECT_EQ(converse_over(channel), "OK");
+  EXPECT_NE(::fcntl(fds[0], F_GETFD) & FD_CLOEXEC, 0);
+
+  EXPECT_EQ(server.stop(), 0);
+}
+
+TEST_P(Address, OfADescriptorNeedsPermission) {
+  std::array<int, 2> fds{-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
+  const detail::UniqueFd one(fds[0]);
+  const detail::UniqueFd other(fds[1]);
+  const std::string target = "fd:" + std::to_string(fds[0]);
+
+  EXPECT_EQ(converse_over(Channel(target)),
+            "FAILED_PRECONDITION: " + target + ": such a target needs ChannelOptions::allow_fd()");
+  EXPECT_EQ(::fcntl(fds[0], F_GETFD), 0) << "it is left alone";
 }
 
 }  // namespace

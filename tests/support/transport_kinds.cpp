@@ -18,6 +18,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -48,24 +49,29 @@ TransportPair link() {
   return Link::ends(std::make_shared<Link>(manner, std::size_t{64} * 1024));
 }
 
+std::unique_ptr<Transport> connect_with(Connector& connector) {
+  ConnectContext context("test", std::chrono::steady_clock::time_point::max(), {});
+  // A connector's task may be what asks, and no loop runs inside of another one.
+  auto made = std::async(std::launch::async, [&] {
+                return sync_wait(connector.connect(std::move(context)));
+              }).get();
+  CHECK(made, made.error().message());
+  return *std::move(made);
+}
+
 /// Both ends of what connects to a listener of ours.
 TransportPair connected(const std::string& target, const ListenOptions& options) {
   auto listener = make_listener(target, options);
   CHECK(listener);
   CHECK((*listener)->bind());
   auto connector = make_connector((*listener)->address());
-  ConnectContext context((*listener)->address(), std::chrono::steady_clock::time_point::max(), {});
-  // A connector's task may be what asks, and no loop runs inside of another one.
-  auto client = std::async(std::launch::async, [&] {
-                  return sync_wait((*connector)->connect(std::move(context)));
-                }).get();
-  CHECK(client);
+  auto client = connect_with(**connector);
   const WaitAdvice advice = (*listener)->prepare_wait();
   pollfd watched{advice.fd(), advice.events(), 0};
   CHECK(::poll(&watched, 1, 10'000) == 1);
   auto server = (*listener)->try_accept();
   CHECK(server && *server);
-  return {std::move(*client), std::move(*server)};
+  return {std::move(client), std::move(*server)};
 }
 
 TransportPair tcp() {
@@ -80,6 +86,19 @@ TransportPair unix_path() {
 TransportPair named_pipe() {
   const TempDir directory;
   return connected("npipe:" + directory.file("p"), ListenOptions());
+}
+
+TransportPair inherited() {
+  std::array<int, 2> fds{-1, -1};
+  CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0);
+  auto connector = adopt_connector(fds[0]);
+  auto listener = adopt_listener(fds[1]);
+  CHECK(connector && listener);
+  CHECK((*listener)->bind());
+  auto client = connect_with(**connector);
+  auto server = (*listener)->try_accept();
+  CHECK(server && *server);
+  return {std::move(client), std::move(*server)};
 }
 
 TransportPair unix_abstract() {
@@ -127,6 +146,7 @@ std::vector<TransportKind> transport_kinds() {
        .keeps_input_of_closed = false},
       {.name = "UnixPath", .make = unix_path},
       {.name = "NamedPipe", .make = named_pipe},
+      {.name = "Inherited", .make = inherited},
       {.name = "UnixAbstract", .make = unix_abstract},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},

@@ -6,12 +6,20 @@
 #include "support/misuse.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/connecting.hpp"
+#include "transport/listening.hpp"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <unistd.h>
+
+#include <array>
 
 namespace nearcall {
 namespace {
+
+using testing::HasSubstr;
 
 TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
   const test::TempDir directory;
@@ -62,6 +70,99 @@ TEST(MakeTransport, WhatIsNoTargetIsAnError) {
 TEST(MakeTransport, ListenerWhosePolicyCannotBeKeptIsAnError) {
   EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().code(), StatusCode::failed_precondition);
   EXPECT_EQ(make_listener("ipv4:127.0.0.1:0").status().reason(), StatusReason::misuse);
+}
+
+/// A socket that this process could have inherited.
+detail::UniqueFd inheritable_listener(const test::TempDir& directory) {
+  detail::UniqueFd listening = test::listening_at(directory.file("s"));
+  ::fcntl(listening.get(), F_SETFD, 0);
+  return listening;
+}
+
+TEST(MakeTransport, DescriptorIsTheListenersOnceTheListenerIsMade) {
+  const test::TempDir directory;
+  const int fd = inheritable_listener(directory).release();
+  {
+    const auto listener = make_listener("fd:" + std::to_string(fd));
+
+    ASSERT_TRUE(listener) << listener.error().to_string();
+    EXPECT_EQ((*listener)->address(), "unix:" + directory.file("s"));
+    EXPECT_TRUE((*listener)->knows_credentials());
+    EXPECT_THAT(make_listener("fd:" + std::to_string(fd)).status().message(),
+                HasSubstr("it is close-on-exec, so it was not inherited"))
+        << "twice";
+  }
+  EXPECT_EQ(::fcntl(fd, F_GETFD), -1) << "closed";
+}
+
+TEST(MakeTransport, DescriptorOfAProgramsOwnIsAdopted) {
+  const test::TempDir directory;
+  detail::UniqueFd listening = test::listening_at(directory.file("s"));
+  const int fd = listening.release();
+
+  EXPECT_EQ(make_listener("fd:" + std::to_string(fd)).status().code(),
+            StatusCode::failed_precondition);
+  const auto listener = adopt_listener(fd);
+  ASSERT_TRUE(listener) << listener.error().to_string();
+  EXPECT_EQ(
+      adopt_connector(fd).status().message(),
+      "unix:" + directory.file("s") + ": it listens, and a channel needs one that is connected");
+}
+
+TEST(MakeTransport, DescriptorThatIsRefusedStaysTheCallers) {
+  const detail::UniqueFd null(::open("/dev/null", O_RDWR));
+  const std::string target = "fd:" + std::to_string(null.get());
+
+  for (const Status& status : {make_listener(target).status(), adopt_listener(null.get()).status(),
+                               adopt_connector(null.get()).status()}) {
+    EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+    EXPECT_EQ(status.message(), target +
+                                    ": it has to be a stream socket that listens or is "
+                                    "connected, and is a device, such as /dev/null or a "
+                                    "terminal");
+  }
+  EXPECT_EQ(::fcntl(null.get(), F_GETFD), 0);
+}
+
+TEST(MakeTransport, DescriptorWithoutCredentialsNeedsAnyone) {
+  detail::UniqueFd tcp(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(tcp.get(), 1), 0);
+  const std::string target = "fd:" + std::to_string(tcp.get());
+
+  const Status status = make_listener(target).status();
+
+  EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+  EXPECT_THAT(status.message(), HasSubstr("untrusted::anyone()"));
+  EXPECT_TRUE(make_listener(target, untrusted::anyone()));
+  tcp.release();
+}
+
+TEST(MakeTransport, DescriptorWithAPathMayGoByItsMode) {
+  const test::TempDir directory;
+  detail::UniqueFd listening = inheritable_listener(directory);
+  const std::string target = "fd:" + std::to_string(listening.get());
+
+  EXPECT_TRUE(make_listener(target, PeerPolicy::by_file_mode()));
+  listening.release();
+}
+
+TEST(MakeTransport, DescriptorWithoutAPathHasNoMode) {
+  std::array<int, 2> fds{-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
+  const detail::UniqueFd one(fds[0]);
+  const detail::UniqueFd other(fds[1]);
+
+  EXPECT_THAT(
+      make_listener("fd:" + std::to_string(fds[0]), PeerPolicy::by_file_mode()).status().message(),
+      HasSubstr("by_file_mode() is for a socket that has a path"));
+}
+
+TEST(MakeTransport, ConnectorOfADescriptorNeedsAnOption) {
+  const auto connector = make_connector("fd:0");
+  ASSERT_TRUE(connector);
+
+  EXPECT_EQ(test::connect_now(**connector).status().message(),
+            "fd:0: such a target needs ChannelOptions::allow_fd()");
 }
 
 TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
