@@ -274,6 +274,9 @@ class Connector {
 ///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port
 ///     fd:3                                a stream socket that this process has inherited; for
 ///                                         connecting only with ChannelOptions::allow_fd()
+///     systemd:    systemd:name            all that a socket unit has passed, or what has that
+///     name;
+///                                         for servers
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

@@ -145,6 +145,11 @@ ParseResult parse_descriptor(std::string_view text) {
   return Parts{Endpoint::Kind::descriptor, std::to_string(fd), 0};
 }
 
+ParseResult parse_systemd(std::string_view name) {
+  if (name.find(':') != std::string_view::npos) return wrong("such a name has no colon");
+  return Parts{Endpoint::Kind::systemd, std::string(name), 0};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -167,11 +172,12 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("ipv4:", target)) return parse_ip(Endpoint::Kind::ipv4, *rest);
   if (const auto rest = after("ipv6:", target)) return parse_ip(Endpoint::Kind::ipv6, *rest);
   if (const auto rest = after("fd:", target)) return parse_descriptor(*rest);
+  if (const auto rest = after("systemd:", target)) return parse_systemd(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port, fd:number and http://authority");
+      "ipv6:[address]:port, fd:number, systemd:name and http://authority");
 }
 
 }  // namespace
@@ -198,6 +204,8 @@ std::string Endpoint::to_string() const {
       return "ipv6:[" + name_ + "]:" + std::to_string(port_);
     case Kind::descriptor:
       return "fd:" + name_;
+    case Kind::systemd:
+      return "systemd:" + name_;
     case Kind::authority:
       return "http://" + name_;
   }

@@ -18,7 +18,15 @@ namespace nearcall::inline v0::detail {
 class Endpoint {
  public:
   /// What the part before the first colon said.
-  enum class Kind : std::uint8_t { unix_path, unix_abstract, ipv4, ipv6, descriptor, authority };
+  enum class Kind : std::uint8_t {
+    unix_path,
+    unix_abstract,
+    ipv4,
+    ipv6,
+    descriptor,
+    systemd,
+    authority
+  };
 
   /// INVALID_ARGUMENT names the part that is wrong: an unknown scheme, an empty or over-long path
   /// (with its length in bytes and the limit), a malformed address or port.
@@ -26,7 +34,8 @@ class Endpoint {
 
   Kind kind() const noexcept { return kind_; }
   /// The path, the abstract name (without the leading NUL, and without escapes), the IP address,
-  /// the number of the descriptor, or the authority.
+  /// the number of the descriptor, the name of what systemd passes ("": all of it), or the
+  /// authority.
   const std::string& name() const noexcept { return name_; }
   /// 0 for everything but ipv4 and ipv6.
   std::uint16_t port() const noexcept { return port_; }

@@ -5,6 +5,8 @@
 #include "transport/inherited_connector.hpp"
 #include "transport/inherited_listener.hpp"
 #include "transport/listen_access.hpp"
+#include "transport/listener_group.hpp"
+#include "transport/systemd_sockets.hpp"
 #include "transport/tcp_connector.hpp"
 #include "transport/tcp_listener.hpp"
 #include "transport/unix_connector.hpp"
@@ -19,9 +21,8 @@ namespace {
 
 class RefusingConnector final : public Connector {
  public:
-  RefusingConnector(const Endpoint& endpoint, std::string_view option)
-      : why_(endpoint.to_string() +
-             ": such a target needs ChannelOptions::" + std::string(option)) {}
+  RefusingConnector(const Endpoint& endpoint, std::string_view why)
+      : why_(endpoint.to_string() + ": such a target " + std::string(why)) {}
 
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
     co_return Status::failed_precondition(why_).with_reason(StatusReason::misuse);
@@ -57,6 +58,27 @@ Result<std::unique_ptr<Listener>> make_descriptor_listener(const Endpoint& endpo
   return std::unique_ptr<Listener>(std::make_unique<InheritedListener>(*socket));
 }
 
+Result<std::unique_ptr<Listener>> make_systemd_listener(const Endpoint& endpoint,
+                                                        const PeerPolicy& policy) {
+  SystemdSockets& passed = SystemdSockets::of_process();
+  const Result<std::vector<InheritedSocket>> sockets = passed.find(endpoint.name());
+  if (!sockets) return sockets.error();
+  for (const InheritedSocket& socket : *sockets) {
+    if (Result<void> allowed = check_inherited_access(socket, policy); !allowed) {
+      return std::move(allowed).error();
+    }
+  }
+  if (!passed.mark_used(*sockets)) {
+    return Status::failed_precondition(endpoint.to_string() + ": another thread took it just now")
+        .with_reason(StatusReason::misuse);
+  }
+  std::vector<std::unique_ptr<Listener>> listeners;
+  for (const InheritedSocket& socket : *sockets)
+    listeners.push_back(std::make_unique<InheritedListener>(socket));
+  if (listeners.size() == 1) return std::move(listeners.front());
+  return std::unique_ptr<Listener>(std::make_unique<ListenerGroup>(std::move(listeners)));
+}
+
 Result<std::unique_ptr<Connector>> make_connector_of(const InheritedSocket& socket) {
   if (socket.is_listening()) {
     return Status::failed_precondition(socket.address() +
@@ -78,11 +100,13 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
     case Endpoint::Kind::ipv6:
       return std::make_unique<TcpConnector>(endpoint);
     case Endpoint::Kind::descriptor:
-      return std::make_unique<RefusingConnector>(endpoint, "allow_fd()");
+      return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_fd()");
+    case Endpoint::Kind::systemd:
+      return std::make_unique<RefusingConnector>(endpoint, "is for servers");
     case Endpoint::Kind::authority:
       break;
   }
-  return std::make_unique<RefusingConnector>(endpoint, "connector()");
+  return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::connector()");
 }
 
 Result<std::unique_ptr<Connector>> make_descriptor_connector(const Endpoint& endpoint) {
@@ -99,6 +123,9 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
   }
   if (endpoint.kind() == Endpoint::Kind::descriptor) {
     return make_descriptor_listener(endpoint, options.policy());
+  }
+  if (endpoint.kind() == Endpoint::Kind::systemd) {
+    return make_systemd_listener(endpoint, options.policy());
   }
   if (Result<void> allowed = check_access(endpoint, options); !allowed) {
     return std::move(allowed).error();

@@ -81,6 +81,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
       return;
     }
     case Endpoint::Kind::descriptor:
+    case Endpoint::Kind::systemd:
     case Endpoint::Kind::authority:
       break;
   }
@@ -90,6 +91,12 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
 SocketAddress SocketAddress::unix_path(std::string_view path) {
   SocketAddress address;
   address.set_unix_name(path, /*is_abstract=*/false);
+  return address;
+}
+
+SocketAddress SocketAddress::unix_abstract(std::string_view name) {
+  SocketAddress address;
+  address.set_unix_name(name, /*is_abstract=*/true);
   return address;
 }
 

@@ -20,10 +20,12 @@ class SocketAddress {
  public:
   /// No address; what the kernel gives for an unbound Unix socket.
   SocketAddress() noexcept = default;
-  /// REQUIRES: not Kind::descriptor or Kind::authority.
+  /// REQUIRES: not Kind::descriptor, systemd or authority.
   explicit SocketAddress(const Endpoint& endpoint);
   /// A Unix path outside the target syntax. REQUIRES: at most 107 bytes, none of them NUL.
   static SocketAddress unix_path(std::string_view path);
+  /// An abstract name. REQUIRES: at most 107 bytes.
+  static SocketAddress unix_abstract(std::string_view name);
   /// The address a socket is bound to, or an unset one if it cannot be told.
   static SocketAddress local(int fd) noexcept;
   /// The address a socket is connected to, or an unset one if it cannot be told.

@@ -26,7 +26,7 @@ PUBLIC = {
     "async_event": "async", "async_queue": "async", "canceller": "async", "event_loop": "async",
     "resume_on": "async", "signals": "async", "spawn": "async", "spin_policy": "async", "sync_wait": "async",
     "task": "async", "task_scope": "async", "thread_pool": "async", "wait": "async", "when": "async",
-    "listen_options": "transport", "peer": "transport", "peer_policy": "transport",
+    "listen_options": "transport", "peer": "transport", "peer_policy": "transport", "service_manager": "transport",
     "transport": "transport",
     "connection_limits": "http2",
     "method": "grpc",

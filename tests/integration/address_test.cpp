@@ -65,6 +65,8 @@ class EchoProgram {
     ::kill(child_.pid(), SIGTERM);
     return child_.wait();
   }
+  /// Waits for its end: its exit status.
+  int wait() { return child_.wait(); }
 
  private:
   ChildProcess child_;
@@ -115,6 +117,71 @@ TEST_P(Address, OfAConnectedDescriptorServes) {
   EXPECT_NE(::fcntl(fds[0], F_GETFD) & FD_CLOEXEC, 0);
 
   EXPECT_EQ(server.stop(), 0);
+}
+
+/// What a service manager says to the program that it starts.
+std::function<void()> activation(int count, const char* names) {
+  return [count, names] {
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), /*overwrite=*/1);
+    ::setenv("LISTEN_FDS", std::to_string(count).c_str(), /*overwrite=*/1);
+    ::setenv("LISTEN_FDNAMES", names, /*overwrite=*/1);
+  };
+}
+
+TEST_P(Address, OfSocketsThatSystemdPassedServesAtAllOfThem) {
+  const detail::UniqueFd one = listening_at(folder_.file("one"));
+  const detail::UniqueFd other = listening_at(folder_.file("other"));
+  ASSERT_EQ(::fcntl(one.get(), F_SETFL, 0), 0) << "systemd's block";
+  EchoProgram server("systemd:", {one.get(), other.get()}, activation(2, "web:admin"));
+
+  EXPECT_EQ(converse_over(Channel("unix:" + folder_.file("one"))), "OK");
+  EXPECT_EQ(converse_over(Channel("unix:" + folder_.file("other"))), "OK");
+
+  EXPECT_EQ(server.stop(), 0);
+}
+
+TEST_P(Address, OfASocketThatSystemdKeepsServesWithTheNextServer) {
+  const std::string path = folder_.file("s");
+  const detail::UniqueFd kept = listening_at(path);
+  const Channel channel("unix:" + path);
+  for (int i = 0; i < 2; ++i) {
+    EchoProgram server("systemd:web", {kept.get()}, activation(1, "web"));
+
+    EXPECT_EQ(converse_over(channel), "OK");
+
+    EXPECT_EQ(server.stop(), 0);
+  }
+}
+
+TEST_P(Address, OfASocketThatWasNotPassedIsNone) {
+  const detail::UniqueFd listening = listening_at(folder_.file("s"));
+  EchoProgram server("systemd:admin", {listening.get()}, activation(1, "web"));
+  EchoProgram liar("systemd:", {listening.get()}, activation(1'000'000, "web"));
+
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_EQ(liar.wait(), 1);
+}
+
+/// systemd's own word for it.
+TEST_P(Address, OfWhatSystemdSocketActivatePassesServes) {
+  constexpr const char* activator = "/usr/bin/systemd-socket-activate";
+  if (::access(activator, X_OK) != 0) GTEST_SKIP() << "there is no " << activator;
+  const std::string path = folder_.file("s");
+  ChildProcess server([&] {
+    ::close(STDERR_FILENO);  // it tells what it does
+    ::open("/dev/null", O_WRONLY);
+    const std::string listen = "--listen=" + path;
+    ::execl(activator, activator, listen.c_str(), "--fdname=web", ECHO_PROGRAM, "systemd:web",
+            nullptr);
+    return 127;
+  });
+  const Channel channel("unix:" + path);
+  ASSERT_TRUE(channel.connect(std::chrono::seconds(10)).ok());
+
+  EXPECT_EQ(converse_over(channel), "OK");
+
+  ::kill(server.pid(), SIGTERM);
+  EXPECT_EQ(server.wait(), 0);
 }
 
 TEST_P(Address, OfADescriptorNeedsPermission) {

@@ -45,6 +45,8 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"ipv6:[0:0:0:0:0:0:0:1]:1", EndpointKind::ipv6, "::1", 1, "ipv6:[::1]:1"},
       {"fd:3", EndpointKind::descriptor, "3", 0, "fd:3"},
       {"fd:0007", EndpointKind::descriptor, "7", 0, "fd:7"},
+      {"systemd:", EndpointKind::systemd, "", 0, "systemd:"},
+      {"systemd:web.socket", EndpointKind::systemd, "web.socket", 0, "systemd:web.socket"},
       {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
       {"https://host:8443/", EndpointKind::authority, "host:8443", 0, "http://host:8443"},
   };
@@ -99,6 +101,7 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"fd:-1", "not a number of one"},
       {"fd:3x", "not a number of one"},
       {"fd:2147483648", "not a number of one"},
+      {"systemd:a:b", "no colon"},
       {"http://", "authority"},
       {"http://host/path", "authority"},
       {"http://user@host", "authority"},

@@ -165,6 +165,15 @@ TEST(MakeTransport, ConnectorOfADescriptorNeedsAnOption) {
             "fd:0: such a target needs ChannelOptions::allow_fd()");
 }
 
+TEST(MakeTransport, SystemdIsForServersThatItHasStarted) {
+  const auto connector = make_connector("systemd:web");
+  ASSERT_TRUE(connector);
+
+  EXPECT_EQ(test::connect_now(**connector).status().message(),
+            "systemd:web: such a target is for servers");
+  EXPECT_EQ(make_listener("systemd:web").status().code(), StatusCode::failed_precondition);
+}
+
 TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
   const test::TempDir directory;
   for (const std::string& target : {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
