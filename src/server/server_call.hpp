@@ -82,7 +82,7 @@ class ServerCall final : public HandlerCall,
   void finish(const Status& status) override;
   void finish_thrown() noexcept override;
   void handler_returned() noexcept override;
-  void continue_on_loop(void (*go_on)(HandlerCall&) noexcept) noexcept override;
+  void continue_on_loop(void (*next)(HandlerCall&) noexcept) noexcept override;
 
  private:
   enum class Handler : std::uint8_t { asking, waiting, ready, held, running, returned };
