@@ -48,7 +48,8 @@ AbuseBudget::Verdict AbuseBudget::overhead_frame() {
 }
 
 AbuseBudget::Verdict AbuseBudget::induced_frame(std::uint64_t sent, std::uint64_t appended) {
-  if (sent == appended) induced_recent_ = 0;
+  if (sent > induced_last_) induced_earlier_ = induced_recent_ = 0;
+  induced_last_ = appended;
   if (sent >= induced_mark_) {
     induced_earlier_ = std::exchange(induced_recent_, 0);
     induced_mark_ = appended;

@@ -74,9 +74,9 @@ class AbuseBudget {
 
   /// The peer makes us write a frame; the positions of the output are those before it.
   Verdict induced_frame(std::uint64_t sent, std::uint64_t appended);
-  /// How many of them have not been sent.
-  std::uint32_t induced_frames(std::uint64_t sent, std::uint64_t appended) const noexcept {
-    if (sent == appended) return 0;
+  /// How many of them have not been sent, or a few more.
+  std::uint32_t induced_frames(std::uint64_t sent) const noexcept {
+    if (sent > induced_last_) return 0;
     return sent >= induced_mark_ ? induced_recent_ : induced_earlier_ + induced_recent_;
   }
 
@@ -101,6 +101,8 @@ class AbuseBudget {
   std::uint32_t induced_earlier_ = 0;
   std::uint32_t induced_recent_ = 0;
   std::uint64_t induced_mark_ = 0;
+  /// Where the last one begins.
+  std::uint64_t induced_last_ = 0;
 };
 
 }  // namespace nearcall::inline v0::detail::http2

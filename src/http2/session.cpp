@@ -297,7 +297,7 @@ SessionStats Session::stats() const noexcept {
   stats.refusals_left = budget_.refusals_left();
   stats.empty_data = budget_.empty_data();
   stats.overhead_frames = budget_.overhead_frames();
-  stats.induced_frames = budget_.induced_frames(output_.sent(), output_.appended());
+  stats.induced_frames = budget_.induced_frames(output_.sent());
   stats.buffered_input = inbound_.buffered();
   stats.buffered_headers = kept_headers_;
   stats.buffered_output = scheduler_.buffered();

@@ -332,8 +332,7 @@ class Session {
            output_.size() >= std::max(limits().max_buffered_output, 2 * SendScheduler::high_water);
   }
   bool has_many_induced() const noexcept {
-    return budget_.induced_frames(output_.sent(), output_.appended()) >=
-           limits().max_induced_frames;
+    return budget_.induced_frames(output_.sent()) >= limits().max_induced_frames;
   }
   bool has_room() const noexcept {
     return scheduler_.buffered() < limits().max_buffered_output_of_new_calls;

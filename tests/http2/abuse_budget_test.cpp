@@ -129,10 +129,19 @@ TEST_F(AbuseBudgetTest, ATinyFrameThatCompletesAMessageIsForgiven) {
 TEST_F(AbuseBudgetTest, InducedFramesCountUntilTheyAreSent) {
   EXPECT_TRUE(budget.induced_frame(0, 10));
   EXPECT_TRUE(budget.induced_frame(0, 20));
-  EXPECT_EQ(budget.induced_frames(0, 30), 2U);
-  EXPECT_EQ(budget.induced_frames(30, 30), 0U);
+  EXPECT_EQ(budget.induced_frames(0), 2U);
+  EXPECT_EQ(budget.induced_frames(30), 0U);
   EXPECT_TRUE(budget.induced_frame(30, 30));
-  EXPECT_EQ(budget.induced_frames(30, 40), 1U) << "all that was before has been sent";
+  EXPECT_EQ(budget.induced_frames(30), 1U) << "all that was before has been sent";
+}
+
+TEST_F(AbuseBudgetTest, InducedFramesThatWereSentDoNotCountThoughOtherOutputWaits) {
+  EXPECT_TRUE(budget.induced_frame(0, 10));
+  EXPECT_EQ(budget.induced_frames(20), 0U);
+
+  EXPECT_TRUE(budget.induced_frame(20, 1000));
+
+  EXPECT_EQ(budget.induced_frames(20), 1U);
 }
 
 TEST_F(AbuseBudgetTest, InducedFramesOfWhichSomeAreSentStillCountUntilTheMarkIsReached) {
