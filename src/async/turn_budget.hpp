@@ -19,17 +19,27 @@ class TurnBudget {
   static constexpr std::size_t whole = std::size_t{256} * 1024;
   /// What one source may take of a turn, at most a little more.
   static constexpr std::size_t share = whole / 4;
+  /// How many bytes may be written in a turn that is used up, by those who come first.
+  static constexpr std::size_t late_output = std::size_t{512} * 1024;
 
-  void begin_turn() noexcept { left_ = whole; }
+  void begin_turn() noexcept {
+    left_ = whole;
+    late_output_left_ = late_output;
+  }
   void spend(std::size_t work) noexcept { left_ -= std::min(left_, work); }
   /// Nothing more is begun in this turn.
   bool is_spent() const noexcept { return left_ == 0; }
   /// Whether a source is served at once that has waited for no turn yet. The other half of the
   /// budget is kept for those that have.
   bool admits_newcomers() const noexcept { return left_ > whole / 2; }
+  std::size_t late_output_left() const noexcept { return late_output_left_; }
+  void spend_late_output(std::size_t bytes) noexcept {
+    late_output_left_ -= std::min(late_output_left_, bytes);
+  }
 
  private:
   std::size_t left_ = whole;
+  std::size_t late_output_left_ = late_output;
 };
 
 }  // namespace nearcall::inline v0::detail

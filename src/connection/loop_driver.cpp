@@ -11,6 +11,13 @@
 #include <algorithm>
 
 namespace nearcall::inline v0::detail {
+namespace {
+
+/// What each of any number of connections may write at the end of a turn that is used up: an
+/// answer, or a bit of one.
+constexpr std::size_t late_flush = std::size_t{4} * 1024;
+
+}  // namespace
 
 LoopDriver::LoopDriver(LoopCore& core, Pump& pump) noexcept
     : core_(&core), pump_(&pump), timer_(core, &LoopDriver::on_timer, this) {
@@ -69,8 +76,10 @@ void LoopDriver::read_on() {
   if (!go_on_.is_linked()) core_->schedule_next_turn(go_on_);
 }
 
+/// What is left of the output leaves here, not at the turn's end, where those that come later find
+/// the turn used up: whoever waits longest is the first here.
 void LoopDriver::go_on() {
-  if (pump_->has_output() && !pump_->is_write_blocked()) request_flush();
+  if (pump_->has_output() && !pump_->is_write_blocked() && !flush(flush_share)) return;
   read_all();
 }
 
@@ -106,11 +115,21 @@ bool LoopDriver::prepare_park() {
 }
 
 void LoopDriver::on_turn_end() {
+  TurnBudget& budget = core_->budget();
+  if (!budget.is_spent()) {
+    flush(flush_share);
+    return;
+  }
+  const std::uint64_t before = pump_->session().sent_position();
+  flush(std::max(late_flush, budget.late_output_left()));
+  budget.spend_late_output(pump_->session().sent_position() - before);
+}
+
+bool LoopDriver::flush(std::size_t most) {
   const bool was_paused = pump_->session().should_pause_reading();
-  const std::size_t most = core_->budget().is_spent() ? late_flush : flush_share;
   const Pump::Progress progress = pump_->flush(core_->now(), most);
   core_->budget().spend(pump_->take_work());
-  if (progress == Pump::Progress::ended) return;
+  if (progress == Pump::Progress::ended) return false;
   if (progress == Pump::Progress::none) {
     wait_for_write();
   } else if (pump_->has_output()) {
@@ -118,6 +137,7 @@ void LoopDriver::on_turn_end() {
   }
   if (was_paused && !pump_->session().should_pause_reading()) read_on();
   set_timer();
+  return true;
 }
 
 void LoopDriver::wait_for_write() {

@@ -26,9 +26,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   LoopDriver& operator=(const LoopDriver&) = delete;
   ~LoopDriver() override;
 
-  /// What is written in a turn at most, if the turn has something left, or nothing.
+  /// What is written at once at most.
   static constexpr std::size_t flush_share = std::size_t{1024} * 1024;
-  static constexpr std::size_t late_flush = std::size_t{64} * 1024;
 
   /// A connection on which nothing came for that long, or twice as long, gives memory back.
   static constexpr Duration idle_time = std::chrono::seconds(1);
@@ -67,6 +66,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   void look_for_idleness();
   void read_on();
   void go_on();
+  /// Writes up to `most` bytes, and goes on in the next turn with more. False: that was the end.
+  bool flush(std::size_t most);
   bool park_reads();
   void wait_for_write();
   /// Watches `fd` for `events` besides what it is watched for.

@@ -301,28 +301,101 @@ class BottomlessTransport final : public Transport {
   PeerIdentity peer_{"bottomless"};
 };
 
+/// An end whose peer takes whatever is written, and how much that was.
+struct Writer {
+  explicit Writer(EventLoop& loop, std::unique_ptr<BottomlessTransport> transport)
+      : written(transport->written), end(loop, std::move(transport), http2::Role::client) {
+    const std::string windows =
+        test::frames::settings({{http2::SettingId::initial_window_size, 100'000'000}}) +
+        test::frames::window_update(0, 100'000'000);
+    end.session().receive(as_bytes(windows), SteadyClock::now());
+    test::drain_events(end.session(), [](const http2::Event&) {});
+  }
+  void write(OwnedBytes bytes) {
+    http2::Stream& stream = end.session().open_stream(test::request_head(), {}, false, nullptr);
+    end.session().send_data(stream, std::move(bytes), /*end_stream=*/false);
+    end.driver().request_flush();
+  }
+
+  const std::size_t& written;
+  End end;
+};
+
 TEST(LoopDriver, WritesItsShareOfATurnAndTheRestInTheNextOnes) {
   EventLoop loop(SpinPolicy::off());
-  auto transport = std::make_unique<BottomlessTransport>();
-  const std::size_t& written = transport->written;
-  End end(loop, std::move(transport), http2::Role::client);
-  const std::string windows =
-      test::frames::settings({{http2::SettingId::initial_window_size, 100'000'000}}) +
-      test::frames::window_update(0, 100'000'000);
-  end.session().receive(as_bytes(windows), SteadyClock::now());
-  test::drain_events(end.session(), [](const http2::Event&) {});
-  http2::Stream& stream = end.session().open_stream(test::request_head(), {}, false, nullptr);
+  Writer writer(loop, std::make_unique<BottomlessTransport>());
   const std::size_t all = 3 * LoopDriver::flush_share;
-  end.session().send_data(stream, OwnedBytes(all), /*end_stream=*/false);
 
-  end.driver().request_flush();
+  writer.write(OwnedBytes(all));
   loop.poll();
-  const std::size_t in_one_turn = written;
+  const std::size_t in_one_turn = writer.written;
   for (int turn = 0; turn < 10; ++turn)
     loop.poll();
 
   EXPECT_EQ(in_one_turn, LoopDriver::flush_share);
-  EXPECT_GT(written, all);
+  EXPECT_GT(writer.written, all);
+}
+
+/// As many connections as a user may have, each with more to write than a turn is for.
+class ManyWritersTest : public testing::Test {
+ protected:
+  static constexpr std::size_t count = 256;
+  static constexpr std::size_t all_of_each = 2 * LoopDriver::flush_share;
+  /// What is copied once counts as a sixteenth.
+  static constexpr std::size_t bytes_of_a_turn = 16 * TurnBudget::whole;
+
+  ManyWritersTest() {
+    OwnedBytes bytes(all_of_each);
+    for (std::size_t i = 0; i < count; ++i)
+      make().write(bytes.share());
+  }
+  Writer& make() {
+    return *writers_.emplace_back(
+        std::make_unique<Writer>(loop_, std::make_unique<BottomlessTransport>()));
+  }
+  std::size_t written() const {
+    std::size_t sum = 0;
+    for (const auto& writer : writers_)
+      sum += writer->written;
+    return sum;
+  }
+  std::size_t least_written() const {
+    std::size_t least = all_of_each;
+    for (const auto& writer : writers_)
+      least = std::min(least, writer->written);
+    return least;
+  }
+
+  EventLoop loop_{SpinPolicy::off()};
+  std::vector<std::unique_ptr<Writer>> writers_;
+};
+
+TEST_F(ManyWritersTest, WriteNoMoreInATurnThanItIsForAndALittleEach) {
+  for (int turn = 0; turn < 10; ++turn) {
+    const std::size_t before = written();
+    loop_.poll();
+    EXPECT_LE(written() - before, bytes_of_a_turn * 3 / 2);
+  }
+}
+
+TEST_F(ManyWritersTest, AreServedInTheOrderOfComing) {
+  constexpr std::size_t turns_for_all = count * LoopDriver::flush_share / bytes_of_a_turn;
+
+  for (std::size_t turn = 0; turn < turns_for_all + 2; ++turn)
+    loop_.poll();
+
+  EXPECT_GE(least_written(), LoopDriver::flush_share);
+}
+
+TEST_F(ManyWritersTest, LeaveRoomForAnAnswerInTheSameTurn) {
+  loop_.poll();
+  Writer& other = make();
+  const std::size_t size = 1000;
+
+  other.write(OwnedBytes(size));
+  loop_.poll();
+
+  EXPECT_GE(other.written, size);
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports,
