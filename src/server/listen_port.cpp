@@ -133,7 +133,7 @@ void ListenPort::take(std::unique_ptr<Transport> connection) {
   admit(std::move(connection));
 }
 
-/// Until then it counts as a connection of an unknown user.
+/// Until then it counts as a connection of an unknown user, which is idle.
 void ListenPort::await_handshake(std::unique_ptr<Transport> connection) {
   std::optional<ConnectionQuota::Place> place = shared_->quota().take(PeerIdentity().uid());
   if (!place) return refuse(*connection, Observer::Refusal::limit, beyond_limit);
@@ -149,6 +149,14 @@ void ListenPort::on_handshake_end(PendingHandshake& handshake, std::error_code e
   delete &handshake;
   if (error) return refuse_handshake(*connection, error);
   admit(std::move(connection));
+}
+
+void ListenPort::on_handshake_evicted(PendingHandshake& handshake) {
+  const std::unique_ptr<Transport> connection = handshake.take_transport();
+  delete &handshake;
+  refuse(*connection, Observer::Refusal::limit,
+         "its handshake takes longest, and others need its place (max_connections_per_uid, "
+         "max_connections)");
 }
 
 void ListenPort::admit(std::unique_ptr<Transport> connection) {

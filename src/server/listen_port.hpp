@@ -51,6 +51,7 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
 
   void on_fd_events(std::uint32_t epoll_events) override;
   void on_handshake_end(PendingHandshake& handshake, std::error_code error) override;
+  void on_handshake_evicted(PendingHandshake& handshake) override;
 
  private:
   static void on_timer(void* self) noexcept;

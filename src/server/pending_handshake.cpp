@@ -18,10 +18,12 @@ PendingHandshake::PendingHandshake(LoopCore& core,
 }
 
 PendingHandshake::~PendingHandshake() {
+  place_.leave();
   unwatch();
 }
 
 void PendingHandshake::begin(TimePoint deadline) {
+  place_.settle(*core_, give_way_);
   timer_.set(deadline);
   wait();
 }

@@ -15,7 +15,7 @@
 namespace nearcall::inline v0::detail {
 
 /// A transport whose handshake is under way: tries it again whenever its descriptor is ready, until
-/// it is done, has failed, or its time has passed.
+/// it is done, has failed, its time has passed, or another one needs its place.
 ///
 /// Thread safety: the loop's thread.
 class PendingHandshake final : public FdWatcher, public ListHook {
@@ -24,6 +24,8 @@ class PendingHandshake final : public FdWatcher, public ListHook {
    public:
     /// Once, and not from inside begin(). Deletes `handshake`.
     virtual void on_handshake_end(PendingHandshake& handshake, std::error_code error) = 0;
+    /// Instead of that: a newcomer needs its place. Deletes `handshake`.
+    virtual void on_handshake_evicted(PendingHandshake& handshake) = 0;
 
    protected:
     ~Owner() = default;
@@ -47,16 +49,18 @@ class PendingHandshake final : public FdWatcher, public ListHook {
  private:
   static void on_timer(void* self) noexcept;
   void step();
+  void give_way() { owner_->on_handshake_evicted(*this); }
   void wait();
   void unwatch() noexcept;
 
   LoopCore* core_;
   Owner* owner_;
   std::unique_ptr<Transport> transport_;
-  ConnectionQuota::Place place_;  // of nobody known, as long as it lasts
+  ConnectionQuota::Place place_;  // of nobody known, and idle, as long as it lasts
   int watched_fd_ = -1;
   Timer timer_;
   RunMember<&PendingHandshake::step> step_on_{*this};
+  RunMember<&PendingHandshake::give_way> give_way_{*this};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -4,6 +4,7 @@
 
 #include "server/listen_port.hpp"
 #include "support/handshaking_transport.hpp"
+#include "support/io.hpp"
 #include "support/log_capture.hpp"
 #include "support/manual_loop.hpp"
 #include "support/queue_listener.hpp"
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <list>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -36,10 +38,15 @@ class PendingHandshakeTest : public test::LogCheckedTest,
     port_->start();
     settle();
   }
-  void connect() {
-    queue_->push(
-        std::make_unique<HandshakingTransport>(std::move(make_socketpair()->first), script_));
+  void connect() { connect(script_); }
+  void connect(HandshakeScript& script) {
+    SocketPair ends = *make_socketpair();
+    queue_->push(std::make_unique<HandshakingTransport>(std::move(ends.first), script));
+    peers_.push_back(std::move(ends.second));
     settle();
+  }
+  bool was_closed(std::size_t connection) const {
+    return test::read_kind(*peers_.at(connection)) == IoResult::Kind::end_of_stream;
   }
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
     taken_.emplace_back(std::move(connection), std::move(place));
@@ -47,7 +54,9 @@ class PendingHandshakeTest : public test::LogCheckedTest,
   void lose_name() noexcept override {}
 
   HandshakeScript script_;
+  std::list<HandshakeScript> others_;
   std::shared_ptr<test::ConnectionQueue> queue_ = std::make_shared<test::ConnectionQueue>();
+  std::vector<std::unique_ptr<Transport>> peers_;
   std::optional<ServerShared> shared_;
   std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
   std::optional<ListenPort> port_;
@@ -120,14 +129,54 @@ TEST_F(PendingHandshakeTest, HasTheTimeOfTheHandshakeTimeout) {
 
 TEST_F(PendingHandshakeTest, CountsAsAConnection) {
   listen(ServerOptions().max_connections(1));
-  connect();
-  connect();
-  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+  const auto other = shared_->quota().take(::geteuid());
 
-  script_.take_step();
+  connect();
+
+  EXPECT_TRUE(was_closed(0));
+  EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
+}
+
+TEST_F(PendingHandshakeTest, GivesWayToAConnectionOfAUser) {
+  listen(ServerOptions().max_connections(1));
+  connect();
+
+  const auto other = shared_->quota().take(::geteuid());
   settle();
 
-  EXPECT_EQ(taken_.size(), 1U);
+  EXPECT_TRUE(other);
+  EXPECT_TRUE(was_closed(0));
+  EXPECT_TRUE(log_capture().take("its handshake takes longest"));
+}
+
+TEST_F(PendingHandshakeTest, TheOldestGivesWayToANewcomer) {
+  listen(ServerOptions().max_connections(2));
+  for (int i = 0; i < 3; ++i) {
+    connect(others_.emplace_back());
+    advance(std::chrono::milliseconds(1));
+  }
+
+  EXPECT_TRUE(was_closed(0));
+  EXPECT_FALSE(was_closed(1) || was_closed(2));
+  EXPECT_EQ(shared_->counters().refused(Observer::Refusal::limit), 1U);
+  EXPECT_TRUE(log_capture().take("peer not known yet: its handshake takes longest"));
+}
+
+TEST_F(PendingHandshakeTest, ThoseThatNeverEndKeepNobodyOut) {
+  listen(ServerOptions().max_connections(3));
+  log_capture().allow("its handshake takes longest");
+  script_.events = POLLOUT;
+  for (std::size_t round = 1; round <= 5; ++round) {
+    for (int i = 0; i < 4; ++i)
+      connect(others_.emplace_back());
+    script_.steps = 3;
+    script_.is_ours_to_do = true;
+
+    connect(script_);
+
+    ASSERT_EQ(taken_.size(), round);
+    taken_.back().second = ConnectionQuota::Place();  // it does not stay for long
+  }
 }
 
 TEST_F(PendingHandshakeTest, EndsWithTheDrain) {
