@@ -204,7 +204,7 @@ Pump::Progress Pump::after_input(TimePoint now) {
 }
 
 Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
-  if (has_ended() || write_has_failed_) return Progress::ended;
+  if (has_ended() || state_ == State::unwritable) return Progress::ended;
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
   while (!is_write_blocked_ && most > 0 && session_.has_output()) {
@@ -219,7 +219,7 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
     } else if (result.kind() == IoResult::Kind::would_block) {
       is_write_blocked_ = true;
     } else {
-      write_has_failed_ = true;
+      state_ = State::unwritable;
       close_after_write_failure(result.error(), now);
       return Progress::ended;
     }
@@ -227,7 +227,8 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   dispatch_events(now);  // streams that became writable
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
-  if (!session_.is_broken() && !is_ending_ && session_.is_drained() && !session_.has_output()) {
+  const bool may_drain = state_ == State::open && !session_.is_broken();
+  if (may_drain && session_.is_drained() && !session_.has_output()) {
     close(EndReason::drained, "all calls are over");
     return Progress::ended;
   }
@@ -260,6 +261,7 @@ void Pump::trim() noexcept {
 
 void Pump::close(EndReason reason, std::string_view what) {
   if (has_ended()) return;
+  state_ = State::ended;
   end_reason_ = reason;
   work_ += session_.stream_count() * work_of::ended_stream;
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
@@ -273,7 +275,7 @@ void Pump::close_with_goaway(EndReason reason,
                              TimePoint now) {
   if (has_ended()) return;
   session_.send_goaway(code, what);
-  is_ending_ = true;
+  if (state_ == State::open) state_ = State::ending;
   flush(now);
   close(reason, what);
 }

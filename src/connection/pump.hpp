@@ -97,7 +97,7 @@ class Pump {
                          http2::ErrorCode code,
                          std::string_view what,
                          TimePoint now);
-  bool has_ended() const noexcept { return end_reason_ != EndReason::none; }
+  bool has_ended() const noexcept { return state_ == State::ended; }
   EndReason end_reason() const noexcept { return end_reason_; }
   /// How the peer broke HTTP/2 or a budget, or which time it let pass, if that was the reason.
   http2::ErrorCode violation() const noexcept { return violation_.code; }
@@ -108,6 +108,10 @@ class Pump {
   const PeerIdentity& peer() const noexcept { return transport_->peer(); }
 
  private:
+  /// open ──(our GOAWAY, which is no drain's)──► ending ──► ended
+  ///   └──(a write failed: the peer's last words are read)──► unwritable ──► ended
+  enum class State : std::uint8_t { open, ending, unwritable, ended };
+
   Progress read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now);
   void dispatch_events(TimePoint now);
   void keep_unread(TimePoint now);
@@ -124,12 +128,10 @@ class Pump {
   http2::WorkMeter::Units session_work_ = 0;  // that take_work() has told of
   /// What was read in a turn that ended before all of it was taken.
   std::vector<std::byte> unread_;
+  State state_ = State::open;
   EndReason end_reason_ = EndReason::none;
   bool has_read_all_ = false;
-  /// Our GOAWAY is not the last word of a drain: close() comes right after it.
-  bool is_ending_ = false;
   bool is_write_blocked_ = false;
-  bool write_has_failed_ = false;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
   http2::ConnectionErrorEvent violation_{};
 };
