@@ -100,7 +100,7 @@ std::shared_ptr<BlockingConnection> Backend::take(BlockingConnection::Turn& turn
 }
 
 Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
-                                                             std::stop_token stop,
+                                                             const std::stop_token& stop,
                                                              bool hears_word) {
   Pool& here = pool();
   Result<std::shared_ptr<BlockingConnection>> others = share_or_reserve(here, deadline, stop);

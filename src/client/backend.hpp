@@ -112,7 +112,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
   /// After take() gave none: makes one, on this thread, or waits for those that other calls make
   /// if there may not be more. `hears_word`: it counts as made when the server has said something.
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline,
-                                                      std::stop_token stop,
+                                                      const std::stop_token& stop,
                                                       bool hears_word = false);
   /// `state` is that of the connection.
   void put_back(std::shared_ptr<BlockingConnection> connection,
