@@ -66,7 +66,7 @@ enum class StatusReason : std::uint8_t {
   connection_lost,
   /// This process, or the system, has no more descriptors or memory.
   system_limit,
-  /// One of the limits of nearcall at this side: of connections, calls, or sizes.
+  /// One of the limits of nearcall at either side: of connections, calls, or sizes.
   limit,
   /// Another server has the address.
   address_in_use,

@@ -33,7 +33,7 @@ http2::Session::OpenState ClientConnection::open_state() const noexcept {
 Status ClientConnection::lost_status() const {
   std::string message = target_ + ": the connection is gone: ";
   message += end_text_.empty() ? std::string(to_string(pump_.end_reason())) : end_text_;
-  if (is_refused_) {
+  if (is_refused()) {
     return Status(StatusCode::permission_denied, target_ + ": " + end_text_)
         .with_reason(StatusReason::refused);
   }
@@ -46,8 +46,15 @@ StatusReason ClientConnection::lost_reason() const noexcept {
     const bool is_silent = pump_.violation() == http2::ErrorCode::settings_timeout;
     return is_silent ? StatusReason::no_answer : StatusReason::not_grpc;
   }
-  const bool is_stopping = said_goaway_ && !is_violation;
-  return is_stopping ? StatusReason::server_stopping : StatusReason::connection_lost;
+  if (is_violation || !goaway_) return StatusReason::connection_lost;
+  switch (*goaway_) {
+    case http2::ErrorCode::no_error:
+      return StatusReason::server_stopping;
+    case http2::ErrorCode::enhance_your_calm:
+      return StatusReason::limit;
+    default:
+      return StatusReason::connection_lost;
+  }
 }
 
 void ClientConnection::release(http2::Stream& stream) {
@@ -67,8 +74,7 @@ void ClientConnection::on_event(const http2::Event& event) {
 
 void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
   end_text_ = "the server said GOAWAY (" + http2::describe(event.code) + ")";
-  is_refused_ = event.code == http2::ErrorCode::inadequate_security;
-  said_goaway_ = true;
+  goaway_ = event.code;
   if (!event.debug.empty()) end_text_.append(": ").append(escaped(as_text(event.debug)));
   driver_->on_closing();
 }
@@ -81,7 +87,7 @@ void ClientConnection::on_end(EndReason reason, std::string_view what) {
     end_text_.append("; then it broke HTTP/2: ").append(what);
   }
   const Status lost = lost_status();
-  const bool is_ours = reason == EndReason::cancelled || is_refused_;
+  const bool is_ours = reason == EndReason::cancelled || is_refused();
   pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
     if (StreamHandler* const call = StreamHandler::of(stream)) {
       call->on_connection_end(lost, is_ours);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -95,9 +96,9 @@ class ClientConnection final : public PumpHandler {
   /// UNAVAILABLE: the target, and why the connection ended.
   Status lost_status() const;
   /// It takes no more calls.
-  bool said_goaway() const noexcept { return said_goaway_; }
+  bool said_goaway() const noexcept { return goaway_.has_value(); }
   /// By the server's policy: there is no point in trying again.
-  bool is_refused() const noexcept { return is_refused_; }
+  bool is_refused() const noexcept { return goaway_ == http2::ErrorCode::inadequate_security; }
 
   // For its streams.
 
@@ -133,8 +134,7 @@ class ClientConnection final : public PumpHandler {
   ClientDriver* driver_;
   Observer* observer_;
   std::string end_text_;
-  bool is_refused_ = false;
-  bool said_goaway_ = false;
+  std::optional<http2::ErrorCode> goaway_;  // of the last one
   SharedPeer peer_;
   HeadMemory<PlainBlock> plain_blocks_;
   Pump pump_;

@@ -115,6 +115,47 @@ TEST(ClientConnection, TheCodeOfAGoawayIsInTheStatusWithItsTextEscaped) {
   }
 }
 
+TEST(ClientConnection, TheCodeOfAGoawayDecidesOnTheReason) {
+  struct Row {
+    ErrorCode code;
+    StatusReason reason;
+  };
+  const Row rows[] = {
+      {ErrorCode::no_error, StatusReason::server_stopping},
+      {ErrorCode::enhance_your_calm, StatusReason::limit},
+      {ErrorCode::inadequate_security, StatusReason::refused},
+      {ErrorCode::protocol_error, StatusReason::connection_lost},
+      {ErrorCode::internal_error, StatusReason::connection_lost},
+      {ErrorCode::flow_control_error, StatusReason::connection_lost},
+      {ErrorCode::settings_timeout, StatusReason::connection_lost},
+      {ErrorCode::frame_size_error, StatusReason::connection_lost},
+      {ErrorCode::compression_error, StatusReason::connection_lost},
+      {static_cast<ErrorCode>(77), StatusReason::connection_lost},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(http2::describe(row.code));
+    DirectClient direct;
+    DirectAttempt call;
+    direct.open(call.attempt);
+    direct.peer().session().send_goaway(row.code, {});
+    direct.turn();
+
+    EXPECT_EQ(direct.client().lost_status().reason(), row.reason);
+  }
+}
+
+TEST(ClientConnection, TheLastGoawayDecidesOnTheReason) {
+  DirectClient direct;
+  DirectAttempt call;
+  direct.open(call.attempt);
+  for (const ErrorCode code : {ErrorCode::no_error, ErrorCode::enhance_your_calm}) {
+    direct.peer().session().send_goaway(code, {});
+    direct.turn();
+  }
+
+  EXPECT_EQ(direct.client().lost_status().reason(), StatusReason::limit);
+}
+
 TEST(ClientConnection, AViolationAfterAGoawayIsInTheStatusBesideIt) {
   DirectClient direct;
   DirectAttempt call;
