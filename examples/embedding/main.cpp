@@ -6,6 +6,7 @@
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
+#include <nearcall/task_scope.hpp>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -107,7 +108,8 @@ int main(int argc, char** argv) {
   });
   main_loop.run();
 
-  nearcall::spawn(greet_twice(greeter, main_loop, button));
+  nearcall::TaskScope scope(loop);  // last: what waits goes before what it refers to
+  scope.spawn(greet_twice(greeter, main_loop, button));
   main_loop.run();
   ::close(button);
   return 0;
