@@ -20,7 +20,7 @@ endif()
 # nearcall_layer(NAME SOURCES …): one folder of src/ as an object library. What it may include is
 # checked by tests/checks/layers. As one unit (NEARCALL_UNITY) its functions are inlined into each
 # other; for that g++ must also be told that nobody replaces them in a shared library. Such a library
-# exports what the public headers declare, and the private classes that these name.
+# exports what the public headers declare.
 function(nearcall_layer name)
   cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
   add_library(nearcall_${name} OBJECT ${arg_SOURCES})

@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Access: the one way of the library's own layers into the classes of the API.
+// Access: how the library's own layers come into the classes of the API, and what those refer to.
 #pragma once
 
 #include <nearcall/version.hpp>
 
 #include <string>
 #include <utility>
+
+/// Private classes that those of the API refer to. First named here, they are not exported.
+namespace nearcall::inline v0::detail {
+class AsyncCall;
+class BlockingCall;
+struct BoundMethod;
+class CancelNote;
+class ChannelCore;
+class LoopCore;
+class MessageStream;
+class PoolCore;
+class PostedResume;
+class Runnable;
+class ScopeCore;
+class Semaphore;
+class SemaphoreWaiter;
+class ServerCore;
+struct SignalSlot;
+class SpawnedTask;
+class Waiter;
+}  // namespace nearcall::inline v0::detail
 
 #pragma GCC visibility push(default)  // what a shared library exports
 

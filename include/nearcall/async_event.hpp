@@ -2,7 +2,7 @@
 // AsyncEvent: something that has happened, which tasks wait for and any thread announces.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/access.hpp>
 
 #include <coroutine>
 #include <cstddef>
@@ -13,9 +13,6 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
-
-class Semaphore;
-class SemaphoreWaiter;
 
 /// Suspends until there is a permit. Holds the private waiter, so that waiting allocates nothing.
 class [[nodiscard]] SemaphoreAwaiter {

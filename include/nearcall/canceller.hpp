@@ -2,7 +2,7 @@
 // Canceller: cancels calls from where next to nothing is allowed, a signal handler.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/access.hpp>
 
 #include <memory>
 #include <stop_token>
@@ -10,10 +10,6 @@
 #pragma GCC visibility push(default)  // what a shared library exports
 
 namespace nearcall::inline v0 {
-
-namespace detail {
-class CancelNote;
-}  // namespace detail
 
 /// A std::stop_source whose request_stop() a signal handler may call:
 ///

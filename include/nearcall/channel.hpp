@@ -2,6 +2,7 @@
 // Channel: a client's way to one server, over however many connections.
 #pragma once
 
+#include <nearcall/access.hpp>
 #include <nearcall/connection_limits.hpp>
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
@@ -27,7 +28,6 @@ namespace nearcall::inline v0 {
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 namespace detail {
-class ChannelCore;
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
 }  // namespace detail
 

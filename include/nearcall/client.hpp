@@ -31,10 +31,6 @@ namespace nearcall::inline v0 {
 
 namespace detail {
 
-struct BoundMethod;
-class BlockingCall;
-class AsyncCall;
-
 /// A call object was used that was moved from.
 [[noreturn]] void fail_moved_from() noexcept;
 

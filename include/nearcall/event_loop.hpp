@@ -2,6 +2,7 @@
 // EventLoop: runs coroutines and waits for descriptors and timers, alone or inside another loop.
 #pragma once
 
+#include <nearcall/access.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/unique_function.hpp>
@@ -11,10 +12,6 @@
 #pragma GCC visibility push(default)  // what a shared library exports
 
 namespace nearcall::inline v0 {
-
-namespace detail {
-class LoopCore;
-}  // namespace detail
 
 /// Runs tasks, timers and connections on the thread that calls run() or poll().
 ///

@@ -17,10 +17,6 @@ class ThreadPool;
 
 namespace detail {
 
-class LoopCore;
-class PostedResume;
-class Runnable;
-
 /// The loop that a tree of tasks belongs to, for an owner who may have to destroy the tree: that
 /// must not happen while resume_on() has taken it to another thread.
 ///

@@ -22,10 +22,6 @@
 
 namespace nearcall::inline v0 {
 
-namespace detail {
-class ServerCore;
-}  // namespace detail
-
 /// How a server behaves. A value; fluent.
 class ServerOptions {
  public:

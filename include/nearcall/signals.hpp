@@ -12,10 +12,6 @@
 
 namespace nearcall::inline v0 {
 
-namespace detail {
-struct SignalSlot;
-}  // namespace detail
-
 /// As long as it lives, the signals that it names come to it and do nothing else:
 ///
 ///     SignalSet signals(SIGHUP, SIGTERM);

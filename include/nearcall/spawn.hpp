@@ -17,8 +17,6 @@ class EventLoop;
 
 namespace detail {
 
-class SpawnedTask;
-
 /// A JoinHandle's share of its task, whatever that yields.
 class JoinShare {
  public:

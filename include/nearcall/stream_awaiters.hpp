@@ -2,7 +2,7 @@
 // What awaited reads and writes of a message stream are made of, on both sides of a call.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/access.hpp>
 
 #include <google/protobuf/message_lite.h>
 
@@ -13,9 +13,6 @@
 #pragma GCC visibility push(default)  // what a shared library exports
 
 namespace nearcall::inline v0::detail {
-
-/// The messages of one call in both directions; private (src/connection/message_stream.hpp).
-class MessageStream;
 
 /// Reads one message into `into`; true if there was one. Ready at once when it is at hand.
 class [[nodiscard]] ReadAwaiter {

@@ -14,10 +14,6 @@ namespace nearcall::inline v0 {
 
 class EventLoop;
 
-namespace detail {
-class ScopeCore;
-}  // namespace detail
-
 /// Owns the tasks that are spawned in it, and destroys those that have not finished when it goes.
 /// Declare it after what the tasks refer to, in a coroutine or as the last member of an object:
 ///

@@ -12,10 +12,6 @@
 
 namespace nearcall::inline v0 {
 
-namespace detail {
-class PoolCore;
-}  // namespace detail
-
 /// A bounded number of threads, each started when there is work and no other is idle.
 ///
 /// Move a task there with `co_await resume_on(pool)`, and back with `co_await resume_on(loop)`.

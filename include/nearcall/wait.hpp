@@ -2,7 +2,7 @@
 // sleep_for(), wait_readable(), wait_writable(): what a task can wait for.
 #pragma once
 
-#include <nearcall/version.hpp>
+#include <nearcall/access.hpp>
 
 #include <chrono>
 #include <coroutine>
@@ -16,8 +16,6 @@
 namespace nearcall::inline v0 {
 
 namespace detail {
-
-class Waiter;
 
 /// What is waited for, and what came of it.
 struct WaitState {
