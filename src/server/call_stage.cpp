@@ -8,9 +8,25 @@
 
 namespace nearcall::inline v0::detail {
 
-Status RunningStage::answer() noexcept {
+void RunningStage::complete(HandlerCall& call) noexcept {
+  RunningStage& self = of(call);
+  const Done done = self.done_;
+  const Status answer = self.take_answer();
+  self.~RunningStage();
+  done(call, answer);
+}
+
+Status RunningStage::take_answer() noexcept {
   try {
     return detail::take_result(task_);
+  } catch (...) {
+    return answer_exception();
+  }
+}
+
+Status RunningStage::answer_exception() noexcept {
+  try {
+    throw;
   } catch (const std::exception& error) {
     log(LogLevel::error, "a stage before a handler threw: ", error.what());
   } catch (...) {

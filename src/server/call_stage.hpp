@@ -26,22 +26,20 @@ class CallStage {
 /// A stage at work, in the memory that the call's handler will have.
 class RunningStage {
  public:
-  using Done = void (*)(HandlerCall& call);
+  using Done = void (*)(HandlerCall& call, const Status& answer);
 
-  /// `done` is called on the call's loop when the stage has answered, and takes that. May be before
+  /// `done` is called on the call's loop when the stage has answered, and is gone. May be before
   /// this returns.
   static void start(CallStage& stage, HandlerCall& call, Done done) {
     static_assert(sizeof(RunningStage) <= HandlerCall::storage_size);
     RunningStage& self = *::new (call.storage()) RunningStage(done);
-    self.task_ = stage.pass(call.context());
+    try {
+      self.task_ = stage.pass(call.context());
+    } catch (...) {  // a stage that is no coroutine
+      self.~RunningStage();
+      return done(call, answer_exception());
+    }
     detail::start(self.task_, &RunningStage::on_done, &call, &call.home());
-  }
-  /// What it answered. REQUIRES: `done` was called; the stage is gone then.
-  static Status take(HandlerCall& call) noexcept {
-    RunningStage& self = of(call);
-    Status answer = self.answer();
-    self.~RunningStage();
-    return answer;
   }
   /// Destroys it where it waits.
   static void destroy(HandlerCall& call) noexcept { of(call).~RunningStage(); }
@@ -57,8 +55,10 @@ class RunningStage {
     if (!call.home().is_here()) return call.continue_on_loop(&RunningStage::complete);
     complete(call);
   }
-  static void complete(HandlerCall& call) noexcept { of(call).done_(call); }
-  Status answer() noexcept;
+  static void complete(HandlerCall& call) noexcept;
+  Status take_answer() noexcept;
+  /// The answer where the stage threw what is being handled.
+  static Status answer_exception() noexcept;
 
   Done done_;
   Task<Status> task_;

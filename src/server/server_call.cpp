@@ -82,8 +82,9 @@ void ServerCall::ask_stage(CallStage& stage) {
   is_held_ = true;
   {
     const BusyLabel label(method());
-    RunningStage::start(stage, *this,
-                        [](HandlerCall& call) { static_cast<ServerCall&>(call).on_stage_done(); });
+    RunningStage::start(stage, *this, [](HandlerCall& call, const Status& answered) {
+      static_cast<ServerCall&>(call).on_stage_done(answered);
+    });
   }
   is_held_ = false;
   if (handler_ == Handler::waiting) return proceed();
@@ -91,8 +92,7 @@ void ServerCall::ask_stage(CallStage& stage) {
 }
 
 /// Is called inside ask_stage(), which then goes on itself, or later.
-void ServerCall::on_stage_done() {
-  const Status answered = RunningStage::take(*this);
+void ServerCall::on_stage_done(const Status& answered) {
   handler_ = Handler::waiting;
   if (!answered.ok()) answer(answered);
   if (!is_held_) proceed();

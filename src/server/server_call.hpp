@@ -146,7 +146,7 @@ class ServerCall final : public HandlerCall,
   void require_loop() const noexcept;
   void ask_stage(CallStage& stage);
   /// The stage has answered. May release the call.
-  void on_stage_done();
+  void on_stage_done(const Status& answered);
   /// The handler begins, if its request is here. May release the call.
   void proceed();
   bool is_at_work() const noexcept {

@@ -21,6 +21,13 @@ namespace {
 using http2::ErrorCode;
 using http2::FrameType;
 
+/// Throws instead of giving a task: pass() need be no coroutine.
+class ThrowingStage final : public detail::CallStage {
+  Task<Status> pass(ServerContext& /*call*/) override {
+    throw std::runtime_error("the secret reason");
+  }
+};
+
 /// Answers when the test lets it.
 class TestStage final : public detail::CallStage {
  public:
@@ -166,6 +173,21 @@ TEST_F(CallStageTest, OneThatThrowsIsUnknownToTheClientAndTextInTheLog) {
   EXPECT_EQ(status_of(1), "2");
   EXPECT_EQ(begun_, 0);
   EXPECT_TRUE(log_capture().take("the secret reason"));
+}
+
+TEST_F(CallStageTest, OneThatThrowsBeforeItIsACoroutineIsUnknownToo) {
+  ThrowingStage throwing;
+  core_->shared().set_stage(&throwing);
+  for (const std::string_view method : {echo, chat})
+    peer_->ask_whole(method == echo ? 1 : 3, method, text_of("a"));
+
+  settle();
+
+  EXPECT_EQ(status_of(1), "2");
+  EXPECT_EQ(status_of(3), "2");
+  EXPECT_EQ(begun_, 0);
+  for (int call = 0; call < 2; ++call)
+    EXPECT_TRUE(log_capture().take("the secret reason"));
 }
 
 TEST_F(CallStageTest, OneThatWaitsGoesWithTheServer) {
