@@ -45,25 +45,33 @@ class Observer {
   ~Observer() = default;
 };
 
-/// Counts connections. Thread safety: any thread.
+/// Counts connections, and tells one observer more of them. Thread safety: any thread.
 class ConnectionCounters final : public Observer {
  public:
+  /// Null: nobody. Set before there is a connection.
+  void set_next(Observer* next) noexcept { next_ = next; }
+  Observer* next() const noexcept { return next_; }
+
   std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_relaxed); }
   std::uint64_t failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
   std::uint64_t refused(Refusal why) const noexcept { return load(refused_, why); }
   std::uint64_t ended(EndReason why) const noexcept { return load(ended_, why); }
 
-  void on_connection_begun(const PeerIdentity& /*peer*/) noexcept override {
+  void on_connection_begun(const PeerIdentity& peer) noexcept override {
     begun_.fetch_add(1, std::memory_order_relaxed);
+    if (next_ != nullptr) next_->on_connection_begun(peer);
   }
-  void on_connection_refused(const PeerIdentity& /*peer*/, Refusal why) noexcept override {
+  void on_connection_refused(const PeerIdentity& peer, Refusal why) noexcept override {
     refused_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+    if (next_ != nullptr) next_->on_connection_refused(peer, why);
   }
-  void on_connect_failed(const Status& /*why*/) noexcept override {
+  void on_connect_failed(const Status& why) noexcept override {
     failed_.fetch_add(1, std::memory_order_relaxed);
+    if (next_ != nullptr) next_->on_connect_failed(why);
   }
-  void on_connection_ended(const PeerIdentity& /*peer*/, EndReason why) noexcept override {
+  void on_connection_ended(const PeerIdentity& peer, EndReason why) noexcept override {
     ended_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+    if (next_ != nullptr) next_->on_connection_ended(peer, why);
   }
 
  private:
@@ -74,6 +82,7 @@ class ConnectionCounters final : public Observer {
     return counters[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
   }
 
+  Observer* next_ = nullptr;
   Counter begun_{0};
   Counter failed_{0};
   std::array<Counter, static_cast<std::size_t>(Refusal::limit) + 1> refused_{};

@@ -175,7 +175,7 @@ void ListenPort::refuse_handshake(const Transport& refused, std::error_code erro
 }
 
 void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std::string_view why) {
-  shared_->observer().on_connection_refused(refused.peer(), reason);
+  shared_->connection_observer().on_connection_refused(refused.peer(), reason);
   if (refusal_limiter_.admit(core_->now())) {
     log(LogLevel::warning, listener_->address(), ": peer ", refused.peer().to_string(), ": ", why);
   }

@@ -40,7 +40,7 @@ ServerConnection::ServerConnection(Owner& owner,
       driver_(core, pump_),
       drain_timer_(core, &ServerConnection::on_drain_timer, this) {
   place_.settle(core, give_way_);
-  shared.observer().on_connection_begun(peer());
+  shared.connection_observer().on_connection_begun(peer());
 }
 
 ServerConnection::~ServerConnection() {
@@ -223,7 +223,7 @@ void ServerConnection::close() {
 }
 
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
-  shared().observer().on_connection_ended(peer(), reason);
+  shared().connection_observer().on_connection_ended(peer(), reason);
   driver_.stop();
   drain_timer_.clear();
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {

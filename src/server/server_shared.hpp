@@ -32,12 +32,14 @@ class ServerShared {
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
-  Observer& observer() noexcept { return counters_; }
-  const ConnectionCounters& counters() const noexcept { return counters_; }
 
-  /// Whom calls tell what happens to them; null: nobody. Set before the start.
-  Observer* call_observer() const noexcept { return call_observer_; }
-  void set_call_observer(Observer* observer) noexcept { call_observer_ = observer; }
+  /// Is told of all connections and calls; null: nobody. Set before the start.
+  void set_observer(Observer* observer) noexcept { counters_.set_next(observer); }
+  /// Whom connections tell: what counts them, and then the observer.
+  Observer& connection_observer() noexcept { return counters_; }
+  /// Whom calls tell, if anybody: the observer.
+  Observer* call_observer() const noexcept { return counters_.next(); }
+  const ConnectionCounters& counters() const noexcept { return counters_; }
 
   /// What each call has to pass before its handler begins; null: nothing. Set before the start.
   CallStage* stage() const noexcept { return stage_; }
@@ -55,7 +57,6 @@ class ServerShared {
   ServiceRegistry registry_;
   ConnectionQuota quota_;
   ConnectionCounters counters_;
-  Observer* call_observer_ = nullptr;
   CallStage* stage_ = nullptr;
   std::stop_source stopping_;
   LogLimiter fault_limiter_;

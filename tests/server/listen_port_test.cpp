@@ -167,6 +167,8 @@ TEST_F(ListenPortTest, HandsOnWhoWaitsAlreadyAndWhoComesLater) {
 
 TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
   listen(PeerPolicy::same_user_or_root());
+  detail::ConnectionCounters observer;
+  shared_->set_observer(&observer);
   script_.connect(other_uid);
   settle();
 
@@ -174,6 +176,7 @@ TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
   EXPECT_EQ(script_.open, 0) << "closed";
   EXPECT_EQ(script_.writes, 1) << "with a notice";
   EXPECT_EQ(shared_->counters().refused(detail::Observer::Refusal::policy), 1U);
+  EXPECT_EQ(observer.refused(detail::Observer::Refusal::policy), 1U);
   EXPECT_TRUE(log_capture().take("test:port: peer unix:/peer uid=" + std::to_string(other_uid)));
 }
 

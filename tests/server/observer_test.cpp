@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a server tells of its calls: that each begins, and how it ends.
+// What a server tells of its calls and its connections: that each begins, and how it ends.
 #include "connection/observer.hpp"
 
 #include "server/manual_server.hpp"
@@ -20,7 +20,7 @@ class ServerObserverTest : public ManualServerTest {
  protected:
   ServerObserverTest() {
     make(ServerOptions());
-    detail::Access::core(*server_).shared().set_call_observer(&observer_);
+    detail::Access::core(*server_).shared().set_observer(&observer_);
     begin();
     peer_.emplace(path(), FramePeer::passive).say_hello();
     settle();
@@ -112,6 +112,26 @@ TEST_F(ServerObserverTest, ACallOfAServerThatIsDestroyedIsCancelled) {
   server_.reset();
 
   EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+}
+
+TEST_F(ManualServerTest, ItsObserverHearsOfConnectionsBesideTheCounters) {
+  detail::ConnectionCounters heard;
+  make(ServerOptions());
+  detail::ServerShared& shared = detail::Access::core(*server_).shared();
+  shared.set_observer(&heard);
+  begin();
+
+  std::optional<FramePeer> peer(std::in_place, path(), FramePeer::passive);
+  peer->say_hello();
+  settle();
+  EXPECT_EQ(heard.begun(), 1U);
+  peer->listen();  // who closes with unread bytes resets
+  peer.reset();
+  settle();
+  EXPECT_EQ(heard.ended(detail::EndReason::peer_closed), 1U);
+
+  EXPECT_EQ(shared.counters().begun(), 1U);
+  EXPECT_EQ(shared.counters().ended(detail::EndReason::peer_closed), 1U);
 }
 
 }  // namespace
