@@ -272,11 +272,11 @@ class Connector {
 ///     unix-abstract:name                  at most 107 bytes; any byte may be written as %XX
 ///     npipe:name                          a named pipe as .NET has it on Unix
 ///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port
+///     vsock:2:50051                       a context id and a port: to and from virtual machines
 ///     fd:3                                a stream socket that this process has inherited; for
 ///                                         connecting only with ChannelOptions::allow_fd()
-///     systemd:    systemd:name            all that a socket unit has passed, or what has that
-///     name;
-///                                         for servers
+///     systemd:    systemd:name            what a socket unit has passed, all or those of that
+///                                         name; for servers
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

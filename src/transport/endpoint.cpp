@@ -48,7 +48,7 @@ std::string unix_name_problem(std::string_view name, std::string_view what) {
 struct Parts {
   Endpoint::Kind kind;
   std::string name;
-  std::uint16_t port;
+  std::uint32_t port;
 };
 using ParseResult = Result<Parts, std::string>;
 
@@ -135,6 +135,23 @@ ParseResult parse_ip(Endpoint::Kind kind, std::string_view rest) {
   return Parts{kind, std::move(*address), *port};
 }
 
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+ParseResult parse_vsock(std::string_view rest) {
+  const auto parts = split_host_and_port(rest, /*bracketed=*/false);
+  if (!parts) return wrong("not cid:port");
+  const auto cid = parse_number(parts->host);
+  const auto port = parse_number(parts->port);
+  if (!cid || !port) return wrong("the cid and the port are not numbers up to 4294967295");
+  return Parts{Endpoint::Kind::vsock, std::to_string(*cid), *port};
+}
+
 ParseResult parse_descriptor(std::string_view text) {
   int fd = 0;
   const char* const end = text.data() + text.size();
@@ -171,13 +188,14 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("npipe:", target)) return parse_named_pipe(*rest);
   if (const auto rest = after("ipv4:", target)) return parse_ip(Endpoint::Kind::ipv4, *rest);
   if (const auto rest = after("ipv6:", target)) return parse_ip(Endpoint::Kind::ipv6, *rest);
+  if (const auto rest = after("vsock:", target)) return parse_vsock(*rest);
   if (const auto rest = after("fd:", target)) return parse_descriptor(*rest);
   if (const auto rest = after("systemd:", target)) return parse_systemd(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port, fd:number, systemd:name and http://authority");
+      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name and http://authority");
 }
 
 }  // namespace
@@ -202,6 +220,8 @@ std::string Endpoint::to_string() const {
       return "ipv4:" + name_ + ":" + std::to_string(port_);
     case Kind::ipv6:
       return "ipv6:[" + name_ + "]:" + std::to_string(port_);
+    case Kind::vsock:
+      return "vsock:" + name_ + ":" + std::to_string(port_);
     case Kind::descriptor:
       return "fd:" + name_;
     case Kind::systemd:

@@ -23,6 +23,7 @@ class Endpoint {
     unix_abstract,
     ipv4,
     ipv6,
+    vsock,
     descriptor,
     systemd,
     authority
@@ -37,19 +38,19 @@ class Endpoint {
   /// the number of the descriptor, the name of what systemd passes ("": all of it), or the
   /// authority.
   const std::string& name() const noexcept { return name_; }
-  /// 0 for everything but ipv4 and ipv6.
-  std::uint16_t port() const noexcept { return port_; }
+  /// 0 for everything but ipv4, ipv6 and vsock; 32 bits for the last one.
+  std::uint32_t port() const noexcept { return port_; }
   /// The canonical target: "unix:/run/x.sock".
   std::string to_string() const;
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 
  private:
-  Endpoint(Kind kind, std::string name, std::uint16_t port)
+  Endpoint(Kind kind, std::string name, std::uint32_t port)
       : kind_(kind), port_(port), name_(std::move(name)) {}
 
   Kind kind_;
-  std::uint16_t port_;
+  std::uint32_t port_;
   std::string name_;
 };
 

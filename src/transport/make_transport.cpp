@@ -98,6 +98,7 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
       return std::make_unique<UnixConnector>(endpoint);
     case Endpoint::Kind::ipv4:
     case Endpoint::Kind::ipv6:
+    case Endpoint::Kind::vsock:
       return std::make_unique<TcpConnector>(endpoint);
     case Endpoint::Kind::descriptor:
       return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_fd()");
@@ -130,11 +131,13 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
   if (Result<void> allowed = check_access(endpoint, options); !allowed) {
     return std::move(allowed).error();
   }
+  const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
+                       endpoint.kind() == Endpoint::Kind::unix_abstract;
   std::unique_ptr<Listener> listener;
-  if (endpoint.kind() == Endpoint::Kind::ipv4 || endpoint.kind() == Endpoint::Kind::ipv6) {
-    listener = std::make_unique<TcpListener>(endpoint, options);
-  } else {
+  if (is_unix) {
     listener = std::make_unique<UnixListener>(endpoint, options);
+  } else {
+    listener = std::make_unique<TcpListener>(endpoint, options);
   }
   return listener;
 }

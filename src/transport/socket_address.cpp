@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 
 #include <arpa/inet.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -38,6 +39,12 @@ std::string unix_target(const sockaddr_storage& storage, socklen_t size) {
   return "unix:" + std::string(path, ::strnlen(path, length));
 }
 
+std::string vsock_target(const sockaddr_storage& storage) {
+  sockaddr_vm address{};
+  std::memcpy(&address, &storage, sizeof address);
+  return "vsock:" + std::to_string(address.svm_cid) + ":" + std::to_string(address.svm_port);
+}
+
 template <class Address, class Binary>
 std::string ip_target(const sockaddr_storage& storage,
                       Binary Address::*binary,
@@ -64,7 +71,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::ipv4: {
       sockaddr_in address{};
       address.sin_family = AF_INET;
-      address.sin_port = htons(endpoint.port());
+      address.sin_port = htons(static_cast<std::uint16_t>(endpoint.port()));
       CHECK(::inet_pton(AF_INET, endpoint.name().c_str(), &address.sin_addr) == 1, endpoint.name());
       std::memcpy(&storage_, &address, sizeof address);
       size_ = sizeof address;
@@ -73,9 +80,18 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::ipv6: {
       sockaddr_in6 address{};
       address.sin6_family = AF_INET6;
-      address.sin6_port = htons(endpoint.port());
+      address.sin6_port = htons(static_cast<std::uint16_t>(endpoint.port()));
       CHECK(::inet_pton(AF_INET6, endpoint.name().c_str(), &address.sin6_addr) == 1,
             endpoint.name());
+      std::memcpy(&storage_, &address, sizeof address);
+      size_ = sizeof address;
+      return;
+    }
+    case Endpoint::Kind::vsock: {
+      sockaddr_vm address{};
+      address.svm_family = AF_VSOCK;
+      address.svm_cid = static_cast<unsigned>(std::stoul(endpoint.name()));
+      address.svm_port = endpoint.port();
       std::memcpy(&storage_, &address, sizeof address);
       size_ = sizeof address;
       return;
@@ -131,6 +147,8 @@ std::string SocketAddress::to_string() const {
     case AF_INET6:
       return ip_target(storage_, &sockaddr_in6::sin6_addr, &sockaddr_in6::sin6_port, "ipv6:[",
                        "]:");
+    case AF_VSOCK:
+      return vsock_target(storage_);
     default:
       return {};
   }

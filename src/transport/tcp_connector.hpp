@@ -12,11 +12,11 @@
 
 namespace nearcall::inline v0::detail {
 
-/// Connects over TCP. The peer has an address and no credentials.
+/// Connects over TCP or a vsock. The peer has an address and no credentials.
 /// Thread safety: as Connector says.
 class TcpConnector final : public Connector {
  public:
-  /// REQUIRES: an ipv4 or ipv6 endpoint.
+  /// REQUIRES: an ipv4, ipv6 or vsock endpoint.
   explicit TcpConnector(const Endpoint& endpoint);
 
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override;

@@ -15,11 +15,12 @@
 
 namespace nearcall::inline v0::detail {
 
-/// Listens on TCP. Peers have an address and no credentials.
+/// Listens on TCP, or on a vsock, which differs in its addresses only. Peers have an address and no
+/// credentials.
 /// Thread safety: as Listener says.
 class TcpListener final : public Listener {
  public:
-  /// REQUIRES: an ipv4 or ipv6 endpoint. Port 0 lets the kernel choose one.
+  /// REQUIRES: an ipv4, ipv6 or vsock endpoint. Port 0 of the first two lets the kernel choose one.
   explicit TcpListener(const Endpoint& endpoint, ListenOptions options = ListenOptions());
 
   Result<void> bind() override;

@@ -131,14 +131,25 @@ class ThreeSteps final : public ForwardingTransport {
   }
 };
 
+constexpr const char* vsock_target = "vsock:1:4294967295";  // any port of the loopback
+
+TransportPair vsock() {
+  return connected(vsock_target, untrusted::anyone());
+}
+
 }  // namespace
+
+bool has_vsock_loopback() {
+  const auto listener = make_listener(vsock_target, untrusted::anyone());
+  return listener && (*listener)->bind();
+}
 
 void PrintTo(const TransportKind& kind, std::ostream* to) {
   *to << kind.name;
 }
 
 std::vector<TransportKind> transport_kinds() {
-  return {
+  std::vector<TransportKind> kinds = {
       {.name = "Socket", .make = sockets},
       {.name = "Tcp",
        .make = tcp,
@@ -160,6 +171,13 @@ std::vector<TransportKind> transport_kinds() {
        .make = decorated<SpuriousTransport, pipe>,
        .wakes_only_when_ready = false},
   };
+  if (has_vsock_loopback()) {
+    kinds.push_back({.name = "Vsock",
+                     .make = vsock,
+                     .writes_fail_after_close = false,
+                     .keeps_input_of_closed = false});
+  }
+  return kinds;
 }
 
 TransportPair shake_hands(TransportPair ends) {

@@ -32,6 +32,9 @@ struct TransportKind {
 
 void PrintTo(const TransportKind& kind, std::ostream* to);
 
+/// Whether the kernel connects virtual machines' sockets of one machine with each other.
+bool has_vsock_loopback();
+
 /// The table: transports of this library, and others that are unusual in one way each.
 std::vector<TransportKind> transport_kinds();
 

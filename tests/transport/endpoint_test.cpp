@@ -22,7 +22,7 @@ struct Good {
   std::string_view target;
   EndpointKind kind;
   std::string_view name;
-  int port;
+  std::uint32_t port;
   std::string_view canonical;
 };
 
@@ -45,6 +45,9 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"ipv6:[0:0:0:0:0:0:0:1]:1", EndpointKind::ipv6, "::1", 1, "ipv6:[::1]:1"},
       {"fd:3", EndpointKind::descriptor, "3", 0, "fd:3"},
       {"fd:0007", EndpointKind::descriptor, "7", 0, "fd:7"},
+      {"vsock:2:1234", EndpointKind::vsock, "2", 1234, "vsock:2:1234"},
+      {"vsock:4294967295:4294967295", EndpointKind::vsock, "4294967295", 4294967295,
+       "vsock:4294967295:4294967295"},
       {"systemd:", EndpointKind::systemd, "", 0, "systemd:"},
       {"systemd:web.socket", EndpointKind::systemd, "web.socket", 0, "systemd:web.socket"},
       {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
@@ -97,6 +100,12 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"ipv6:[::1]", "[address]:port"},
       {"ipv6:[127.0.0.1]:1", "literal"},
       {"ipv6:[]:1", "literal"},
+      {"vsock:2", "not cid:port"},
+      {"vsock:2:", "not numbers"},
+      {"vsock::1", "not numbers"},
+      {"vsock:host:1", "not numbers"},
+      {"vsock:4294967296:1", "not numbers"},
+      {"vsock:1:-1", "not numbers"},
       {"fd:", "not a number of one"},
       {"fd:-1", "not a number of one"},
       {"fd:3x", "not a number of one"},

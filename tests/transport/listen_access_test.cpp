@@ -22,7 +22,7 @@ Status verdict_on(const ListenOptions& options) {
 
 TEST(ListenAccess, TheDefaultIsFineForAPathAlone) {
   EXPECT_TRUE(verdict_on(ListenOptions()).ok());
-  for (const char* open : {"unix-abstract:x", "ipv4:127.0.0.1:1", "ipv6:[::1]:1"}) {
+  for (const char* open : {"unix-abstract:x", "ipv4:127.0.0.1:1", "ipv6:[::1]:1", "vsock:2:1"}) {
     const Status status = verdict_on(open, ListenOptions());
     EXPECT_EQ(status.code(), StatusCode::failed_precondition) << open;
     EXPECT_THAT(status.message(), HasSubstr("untrusted::anyone()")) << open;

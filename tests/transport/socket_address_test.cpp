@@ -23,7 +23,7 @@ TEST(SocketAddress, TurnsBackIntoTheTarget) {
   for (const std::string_view target :
        {std::string_view("unix:/run/x.sock"), std::string_view("unix-abstract:x"),
         std::string_view("unix-abstract:a%00b"), std::string_view("ipv4:127.0.0.1:50051"),
-        std::string_view("ipv6:[::1]:50051")}) {
+        std::string_view("ipv6:[::1]:50051"), std::string_view("vsock:1:4294967295")}) {
     EXPECT_EQ(address_of(target).to_string(), target);
   }
 }

@@ -228,6 +228,12 @@ std::string name_of(const testing::TestParamInfo<TransportKind>& of) {
   return of.param.name;
 }
 
+TEST(TransportKinds, IncludeVsockWhereTheKernelHasItsLoopback) {
+  if (!test::has_vsock_loopback()) GTEST_SKIP() << "this kernel has no loopback of vsock";
+
+  EXPECT_EQ(test::transport_kinds().back().name, "Vsock");
+}
+
 INSTANTIATE_TEST_SUITE_P(Transports,
                          TransportContract,
                          testing::ValuesIn(kinds_with(&TransportKind::wakes_only_when_ready)),
