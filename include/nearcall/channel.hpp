@@ -53,7 +53,8 @@ class ChannelOptions {
   }
   /// Who the server has to be; no byte is sent to another one, and its calls fail with UNAVAILABLE
   /// and StatusReason::wrong_server. By default whoever may make the socket is believed, except
-  /// where others may write to its directory (/tmp): there it is this process's user or root.
+  /// where others may choose it too: at an abstract name, and at a path through a directory that
+  /// they may write to (/tmp, and what others made there), it is this process's user or root.
   /// Judged by the user that listens, as it was when it began to; over TCP nobody is known, so that
   /// only untrusted::anyone() fits. PeerPolicy::by_file_mode() is no policy for this side.
   ChannelOptions& expect_server(PeerPolicy policy) & {

@@ -21,7 +21,7 @@ namespace nearcall::inline v0::service_manager {
 Result<bool> notify_ready();
 /// STOPPING=1: the service begins to stop.
 Result<bool> notify_stopping();
-/// RELOADING=1 with the time of day of the machine (Type=notify-reload); then notify_ready().
+/// RELOADING=1 with the time of CLOCK_MONOTONIC (Type=notify-reload); then notify_ready().
 Result<bool> notify_reloading();
 /// WATCHDOG=1: the service is alive. Due more often than watchdog_interval().
 Result<bool> notify_alive();

@@ -32,8 +32,10 @@ Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
     return std::shared_ptr<Connector>(*std::move(made));
   }
   std::shared_ptr<Connector> connector = make_connector(endpoint);
-  if (endpoint.kind() == Endpoint::Kind::unix_path && !options.expect_server()) {
-    connector = make_path_checking_connector(std::move(connector), endpoint.name());
+  const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
+                       endpoint.kind() == Endpoint::Kind::unix_abstract;
+  if (is_unix && !options.expect_server()) {
+    connector = make_name_checking_connector(std::move(connector), endpoint);
   }
   return connector;
 }

@@ -7,8 +7,7 @@
 
 #include <nearcall/channel.hpp>
 
-#include <sys/stat.h>
-
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,43 +31,41 @@ class CallbackConnector final : public Connector {
   ConnectCallback callback_;
 };
 
-/// Hands over no connection to a server that the channel does not expect, or to a stranger in a
-/// `directory` (if there is one) that others may write to.
+/// Hands over no connection to a server that the channel does not expect, or (if there is a `name`)
+/// to a stranger where others may take that.
 class CheckingConnector final : public Connector {
  public:
   CheckingConnector(std::shared_ptr<Connector> connector,
                     PeerPolicy expected,
-                    std::string directory = {})
-      : connector_(std::move(connector)),
-        expected_(std::move(expected)),
-        directory_(std::move(directory)) {}
+                    std::optional<Endpoint> name = std::nullopt)
+      : connector_(std::move(connector)), expected_(std::move(expected)), name_(std::move(name)) {}
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     std::string target = context.target();
     Task<Result<std::unique_ptr<Transport>>> attempt = try_connect(connector_, std::move(context));
     Result<std::unique_ptr<Transport>> made = co_await std::move(attempt);
     if (!made || expected_.admits((*made)->peer())) co_return made;
     const PeerIdentity& peer = (*made)->peer();
-    const std::string others = directory_.empty() ? "" : others_who_may_write(peer.uid());
-    if (!directory_.empty() && others.empty()) co_return made;
+    const std::string others = name_ ? others_who_may_take(*name_, peer.uid()) : "";
+    if (name_ && others.empty()) co_return made;
     co_return Status(StatusCode::unavailable, target + ": not the server that is expected: " +
                                                   expected_.why_not(peer) + others)
         .with_reason(StatusReason::wrong_server);
   }
 
  private:
-  std::string others_who_may_write(uid_t server) const {
-    struct stat status {};
-    const bool is_there = ::stat(directory_.c_str(), &status) == 0;
-    const std::string why = is_there ? why_others_may_write(status, server) : "it is gone";
+  static std::string others_who_may_take(const Endpoint& name, uid_t server) {
+    const std::string why = name.kind() == Endpoint::Kind::unix_abstract
+                                ? "everybody may take an abstract name"
+                                : why_others_may_choose(name.name(), server);
     if (why.empty()) return why;
-    return ", and others may write to the directory " + directory_ + " (" + why +
-           "), so that anybody may have made the socket; ChannelOptions::expect_server() says who "
+    return ", and " + why +
+           ", so that anybody may have made the socket; ChannelOptions::expect_server() says who "
            "the server may be";
   }
 
   std::shared_ptr<Connector> connector_;
   const PeerPolicy expected_;
-  const std::string directory_;
+  const std::optional<Endpoint> name_;
 };
 
 }  // namespace
@@ -82,10 +79,10 @@ std::shared_ptr<Connector> make_checking_connector(std::shared_ptr<Connector> co
   return std::make_shared<CheckingConnector>(std::move(connector), std::move(expected));
 }
 
-std::shared_ptr<Connector> make_path_checking_connector(std::shared_ptr<Connector> connector,
-                                                        const std::string& path) {
+std::shared_ptr<Connector> make_name_checking_connector(std::shared_ptr<Connector> connector,
+                                                        const Endpoint& name) {
   return std::make_shared<CheckingConnector>(std::move(connector), PeerPolicy::same_user_or_root(),
-                                             directory_of(path));
+                                             name);
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -2,11 +2,12 @@
 // A connector that hands over no connection to a server that is not expected.
 #pragma once
 
+#include "transport/endpoint.hpp"
+
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/transport.hpp>
 
 #include <memory>
-#include <string>
 
 namespace nearcall::inline v0::detail {
 
@@ -15,9 +16,10 @@ namespace nearcall::inline v0::detail {
 std::shared_ptr<Connector> make_checking_connector(std::shared_ptr<Connector> connector,
                                                    PeerPolicy expected);
 
-/// The same for a Unix socket's `path`, of which nobody has said who is expected: this process's
-/// user or root where others than its server may write to its directory, and so take the name.
-std::shared_ptr<Connector> make_path_checking_connector(std::shared_ptr<Connector> connector,
-                                                        const std::string& path);
+/// The same for a Unix socket of which nobody has said who is expected: this process's user or root
+/// where others than its server may take the name. That is any abstract one, and a path that leads
+/// through a directory which they may write to. REQUIRES: a Unix endpoint.
+std::shared_ptr<Connector> make_name_checking_connector(std::shared_ptr<Connector> connector,
+                                                        const Endpoint& name);
 
 }  // namespace nearcall::inline v0::detail

@@ -7,12 +7,14 @@
 #include "support/child_process.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/shared_directory.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <string>
 
 namespace nearcall::test {
@@ -67,79 +69,114 @@ TEST_F(CheckingConnectorTest, HandsOverNoOtherOne) {
   EXPECT_EQ(status.reason(), StatusReason::wrong_server) << status.to_string();
 }
 
-class PathCheckingConnectorTest : public CheckingConnectorTest {
+class NameCheckingConnectorTest : public CheckingConnectorTest {
  protected:
-  /// A call of a socket in `directory_` where this user's server listens.
-  Status status_of_reaching(uid_t server) {
+  NameCheckingConnectorTest() {
+    EXPECT_EQ(::mkdir(app_.c_str(), 0755), 0);
+    std::ofstream(app_ + "/x.sock") << "x";
+  }
+
+  /// A call of a socket of that name where this user's server listens.
+  static Status status_of_reaching(uid_t server, const std::string& target) {
     const auto reaches = detail::make_connector(ConnectCallback(
         [server](ConnectContext context) { return reach(server, std::move(context)); }));
-    return connect(detail::make_path_checking_connector(reaches, directory_.file("x.sock")))
-        .status();
+    const auto name = detail::Endpoint::parse(target);
+    return connect(detail::make_name_checking_connector(reaches, *name)).status();
+  }
+  Status status_of_reaching(uid_t server) const {
+    return status_of_reaching(server, "unix:" + app_ + "/x.sock");
+  }
+  void open_to_others() { ASSERT_EQ(::chmod(app_.c_str(), 01777), 0); }
+  static void expect_refusal(const Status& status, const std::string& why) {
+    EXPECT_EQ(status.code(), StatusCode::unavailable);
+    EXPECT_EQ(status.reason(), StatusReason::wrong_server);
+    EXPECT_EQ(status.message(),
+              "mine: not the server that is expected: uid 4711 is not admitted (same user or "
+              "root), and " +
+                  why +
+                  ", so that anybody may have made the socket; ChannelOptions::expect_server() "
+                  "says who the server may be");
   }
 
   const TempDir directory_;
+  const std::string app_ = directory_.file("app");
 };
 
 constexpr uid_t stranger = 4711;
 
-TEST_F(PathCheckingConnectorTest, BelievesWhoeverListensWhereOthersMayNotWrite) {
+TEST_F(NameCheckingConnectorTest, BelievesWhoeverListensWhereOthersMayNotWrite) {
   EXPECT_TRUE(status_of_reaching(stranger).ok());
 }
 
-TEST_F(PathCheckingConnectorTest, BelievesOnlyItsUserAndRootWhereOthersMayWrite) {
-  ASSERT_EQ(::chmod(directory_.path().c_str(), 01777), 0);
+TEST_F(NameCheckingConnectorTest, BelievesOnlyItsUserAndRootWhereOthersMayWrite) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a socket away";
+  ASSERT_EQ(::chown((app_ + "/x.sock").c_str(), stranger, stranger), 0);
+  open_to_others();
 
-  const Status status = status_of_reaching(stranger);
-
-  EXPECT_EQ(status.code(), StatusCode::unavailable);
-  EXPECT_EQ(status.reason(), StatusReason::wrong_server);
-  EXPECT_EQ(status.message(),
-            "mine: not the server that is expected: uid 4711 is not admitted (same user or root), "
-            "and others may write to the directory " +
-                directory_.path() +
-                " (mode 1777), so that anybody may have made the socket; "
-                "ChannelOptions::expect_server() says who the server may be");
+  expect_refusal(status_of_reaching(stranger),
+                 "others may write to the directory " + app_ + " (mode 1777)");
   EXPECT_TRUE(status_of_reaching(::geteuid()).ok());
   EXPECT_TRUE(status_of_reaching(0).ok());
 }
 
-TEST_F(PathCheckingConnectorTest, BelievesTheOwnerOfTheDirectory) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a directory away";
-  ASSERT_EQ(::chown(directory_.path().c_str(), stranger, stranger), 0);
+TEST_F(NameCheckingConnectorTest, BelievesOnlyItsUserAndRootAtAnAbstractName) {
+  const std::string target = "unix-abstract:x";
 
-  EXPECT_TRUE(status_of_reaching(stranger).ok());
-  EXPECT_EQ(status_of_reaching(stranger + 1).reason(), StatusReason::wrong_server);
+  expect_refusal(status_of_reaching(stranger, target), "everybody may take an abstract name");
+  EXPECT_TRUE(status_of_reaching(::geteuid(), target).ok());
+  EXPECT_TRUE(status_of_reaching(0, target).ok());
 }
 
-TEST_F(PathCheckingConnectorTest, IsWhatAChannelHasThatSaysNothingElse) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
-  ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0);
-  log_capture().allow("others may write to the directory");
-  const std::string target = "unix:" + directory_.file("theirs.sock");
-  ProcessSignal listens;
-  ProcessSignal finish;
-  ChildProcess child([&] {
-    if (::setgid(stranger) != 0 || ::setuid(stranger) != 0) return 1;
-    const auto listener = make_listener(target);
-    if (!listener || !(*listener)->bind()) return 2;
-    listens.raise();
-    return finish.wait() ? 0 : 3;
-  });
-  ASSERT_TRUE(listens.wait());
-  const Channel channel(target, ChannelOptions());
-  const Channel knowing(target, ChannelOptions().expect_server(untrusted::anyone()));
+/// A stranger's server, and what a channel makes of it.
+class StrangersServerTest : public NameCheckingConnectorTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+    log_capture().allow("others may write to the directory");
+    ASSERT_EQ(::chmod(directory_.path().c_str(), 01777), 0);
+  }
+  /// Of a call to a stranger who listens there, and answers nothing.
+  static Status status_of_call(const std::string& target, const ChannelOptions& options) {
+    ProcessSignal listens;
+    ProcessSignal finish;
+    ChildProcess child([&] {
+      if (::setgid(stranger) != 0 || ::setuid(stranger) != 0) return 1;
+      if (target.starts_with("unix:")) ::mkdir(directory_in(target).c_str(), 0755);
+      const auto listener = make_listener(target, untrusted::anyone());
+      if (!listener || !(*listener)->bind()) return 2;
+      listens.raise();
+      return finish.wait() ? 0 : 3;
+    });
+    EXPECT_TRUE(listens.wait());
+    const Channel channel(target, options);
+    Status status = call_unary(ClientStub(channel, test_methods),
+                               CallOptions().timeout(std::chrono::milliseconds(1)))
+                        .status();
+    finish.raise();
+    EXPECT_EQ(child.wait(), 0);
+    return status;
+  }
+  static std::string directory_in(const std::string& target) {
+    return detail::directory_of(target.substr(target.find(':') + 1));
+  }
+  void expect_doubt(const std::string& target) {
+    EXPECT_EQ(status_of_call(target, ChannelOptions()).reason(), StatusReason::wrong_server);
+    EXPECT_EQ(status_of_call(target, ChannelOptions().expect_server(untrusted::anyone())).code(),
+              StatusCode::deadline_exceeded)
+        << "nobody answers, but it was sent";
+  }
+};
 
-  EXPECT_EQ(call_unary(ClientStub(channel, test_methods)).status().reason(),
-            StatusReason::wrong_server);
-  EXPECT_EQ(call_unary(ClientStub(knowing, test_methods),
-                       CallOptions().timeout(std::chrono::milliseconds(1)))
-                .status()
-                .code(),
-            StatusCode::deadline_exceeded)
-      << "nobody serves it, but it was sent";
+TEST_F(StrangersServerTest, IsDoubtedInADirectoryForAll) {
+  expect_doubt("unix:" + directory_.file("theirs.sock"));
+}
 
-  finish.raise();
-  EXPECT_EQ(child.wait(), 0);
+TEST_F(StrangersServerTest, IsDoubtedInADirectoryThatTheStrangerMadeInOneForAll) {
+  expect_doubt("unix:" + directory_.file("theirs/x.sock"));
+}
+
+TEST_F(StrangersServerTest, IsDoubtedAtAnAbstractName) {
+  expect_doubt("unix-abstract:nearcall-stranger-" + std::to_string(::getpid()));
 }
 
 TEST_F(CheckingConnectorTest, AnEmptyFunctionIsMisuseAndNotTheTarget) {
