@@ -9,6 +9,7 @@
 
 #include <array>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -41,12 +42,17 @@ int lock_now(int fd) noexcept {
   return result;
 }
 
-/// Who wrote itself into the file; 0 if nobody did.
-pid_t holder_of(int fd) noexcept {
-  std::array<char, 16> text{};
+/// Who wrote itself into the file, 0 if it is empty; none for a text that no holder writes.
+std::optional<pid_t> holder_of(int fd) noexcept {
+  std::array<char, 16> text{};  // more than a pid and the line's end
   const ssize_t count = ::pread(fd, text.data(), text.size(), 0);
+  if (count == 0) return 0;
   pid_t holder = 0;
-  if (count > 0) std::from_chars(text.data(), text.data() + count, holder);
+  const char* const end = text.data() + count;
+  const auto [stop, error] = std::from_chars(text.data(), end, holder);
+  if (count < 0 || error != std::errc() || holder <= 0 || end - stop != 1 || *stop != '\n') {
+    return std::nullopt;
+  }
   return holder;
 }
 
@@ -73,6 +79,24 @@ Status not_a_plain_file(const std::string& subject, const std::string& path) {
   std::string message = subject;
   message.append(": ").append(path).append(" is not a plain file");
   return {StatusCode::failed_precondition, std::move(message)};
+}
+
+/// OK for a file that can be a lock, and that nobody but root and this user can hold: another one
+/// is neither written to nor removed.
+Status check_lock(int fd,
+                  const struct stat& file,
+                  const std::string& subject,
+                  const std::string& path) {
+  if (!S_ISREG(file.st_mode)) return not_a_plain_file(subject, path);
+  if (file.st_uid != 0 && file.st_uid != ::geteuid()) {
+    return with_owner(listen_status(subject, "use " + path, EACCES), file.st_uid);
+  }
+  if (file.st_nlink > 1 || !holder_of(fd)) {
+    return Status::failed_precondition(subject + ": " + path +
+                                       " is in the way: it is another file than a server's lock, "
+                                       "so it is left as it is");
+  }
+  return Status();
 }
 
 Status cannot_open(int directory,
@@ -103,14 +127,13 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
     UniqueFd fd = open_or_create(directory, name);
     if (!fd) return cannot_open(directory, name, subject, path);
     struct stat status {};
-    if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      return not_a_plain_file(subject, path);
-    }
+    if (::fstat(fd.get(), &status) != 0) return listen_status(subject, "stat " + path, errno);
+    if (Status usable = check_lock(fd.get(), status, subject, path); !usable.ok()) return usable;
     if (lock_now(fd.get()) != 0) {
       if (errno != EWOULDBLOCK) {
         return listen_status(subject, "flock " + path, errno);
       }
-      if (exit.wait_for(holder_of(fd.get()))) continue;
+      if (exit.wait_for(holder_of(fd.get()).value_or(0))) continue;
       return exit.saw_exiting() ? busy_until_exit(subject, path) : busy(subject, path);
     }
     const FileId locked = file_id(status);

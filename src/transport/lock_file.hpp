@@ -19,6 +19,8 @@ namespace nearcall::inline v0::detail {
 /// The kernel releases the lock when the process dies, so a file left behind locks nobody out;
 /// no forked child shares it. The file has mode 0600, and says in it who holds it (a pid), so that
 /// an acquirer can wait for a holder that was killed this moment, and for no other.
+/// A file that is something else (it has another text, other links, or another owner than this user
+/// and root) is refused, and left as it is.
 /// The holder removes the file when it is done. So an acquirer may lock a file that has just lost
 /// its name; it looks at the name again under the lock, and starts over if that leads elsewhere.
 /// Thread safety: none.

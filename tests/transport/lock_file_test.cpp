@@ -14,6 +14,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -118,7 +120,7 @@ TEST_F(LockFileTest, OfAHolderThatStillExitsIsRefusedWithThatReason) {
   const auto first = acquire();
   ASSERT_TRUE(first);
   const test::Zombie zombie;
-  std::ofstream(directory_.file("x.lock")) << zombie.pid();
+  std::ofstream(directory_.file("x.lock")) << zombie.pid() << '\n';
 
   const auto second = acquire(/*longest_wait=*/{});
 
@@ -167,6 +169,52 @@ TEST_F(LockFileTest, FileThatSomebodyElsePutThereIsNotRemoved) {
 
   lock->reset();
 
+  EXPECT_TRUE(exists());
+}
+
+TEST_F(LockFileTest, FileOfAnotherProgramIsRefusedAndLeftAsItIs) {
+  const std::string path = directory_.file("x.lock");
+  for (const std::string text : {"[[package]]\nname = \"x\"\n", "17", "17\n18\n", "-1\n", "\n",
+                                 "17 \n", "1234567890123456789\n"}) {
+    std::ofstream(path) << text;
+
+    const auto refused = acquire();
+
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().code(), StatusCode::failed_precondition);
+    EXPECT_THAT(refused.error().message(), HasSubstr(path + " is in the way"));
+    std::ifstream file(path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
+  }
+}
+
+TEST_F(LockFileTest, FileThatADeadHolderLeftIsTaken) {
+  for (const char* text : {"", "17\n"}) {
+    std::ofstream(directory_.file("x.lock")) << text;
+
+    EXPECT_TRUE(acquire()) << text;
+    EXPECT_FALSE(exists());
+  }
+}
+
+TEST_F(LockFileTest, FileWithAnotherLinkIsRefusedAndLeftAsItIs) {
+  std::ofstream(directory_.file("target")) << "17\n";
+  std::filesystem::create_hard_link(directory_.file("target"), directory_.file("x.lock"));
+
+  EXPECT_EQ(acquire().status().code(), StatusCode::failed_precondition);
+  EXPECT_TRUE(exists());
+}
+
+TEST_F(LockFileTest, FileOfAnotherUserThatIsOpenToAllIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give a file away";
+  std::ofstream(directory_.file("x.lock")) << "";
+  ASSERT_EQ(::chown(directory_.file("x.lock").c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chmod(directory_.file("x.lock").c_str(), 0666), 0);
+
+  const Status refused = acquire().status();
+
+  EXPECT_EQ(refused.code(), StatusCode::permission_denied);
+  EXPECT_THAT(refused.message(), HasSubstr("It belongs to uid 12345"));
   EXPECT_TRUE(exists());
 }
 

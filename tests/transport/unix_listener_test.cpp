@@ -263,7 +263,7 @@ TEST_F(UnixListenerTest, LockOfAServerThatExitsIsTakenByALaterLookAndNotWaitedFo
   auto lock = LockFile::acquire(folder.get(), "x.sock.lock", "test", "x.sock.lock", {});
   ASSERT_TRUE(lock);
   const test::Zombie exiting;
-  std::ofstream(path_ + ".lock") << exiting.pid();
+  std::ofstream(path_ + ".lock") << exiting.pid() << '\n';
 
   const TimePoint before = SteadyClock::now();
   const Result<bool> first_look = listener_.check_name();
