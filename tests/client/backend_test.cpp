@@ -3,6 +3,8 @@
 #include "client/backend.hpp"
 
 #include "client/script_methods.hpp"
+#include "support/frames.hpp"
+#include "support/io.hpp"
 #include "support/log_capture.hpp"
 #include "support/manual_clock.hpp"
 #include "transport/socket_transport.hpp"
@@ -13,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 namespace nearcall::inline v0::detail {
@@ -395,11 +398,13 @@ class OverlappedConnector final : public Connector {
     if (fails) co_return Failure{Status(StatusCode::unavailable, "nobody there")};
     Result<SocketPair> pair = make_socketpair();
     peer = std::move(pair->second);
+    EXPECT_TRUE(test::write_all(*peer, first_words));
     std::unique_ptr<Transport> ours = std::move(pair->first);
     co_return ours;
   }
 
   std::function<void()> meanwhile;
+  std::string first_words;  // of the server
   bool fails = false;
   std::atomic<int> attempts = 0;
   std::unique_ptr<Transport> peer;
@@ -443,6 +448,53 @@ TEST_F(OneConnectionThatIsBeingMade, IsSharedOnceItIsThere) {
 
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(*first, *second);
+  EXPECT_EQ(connector_->attempts, 1);
+}
+
+/// A clock that one thread moves while another one reads it.
+class SharedClock {
+ public:
+  operator Clock() const noexcept { return {&read, this}; }
+  void advance(Duration by) noexcept { time_.fetch_add(by.count()); }
+  int looks() const noexcept { return looks_.load(); }
+  /// Until it was read that often.
+  void wait_for_looks(int count) const noexcept {
+    for (int seen = looks_; seen < count; seen = looks_)
+      looks_.wait(seen);
+  }
+
+ private:
+  static TimePoint read(const void* self) noexcept {
+    const auto& clock = *static_cast<const SharedClock*>(self);
+    const TimePoint time{Duration(clock.time_.load())};
+    ++clock.looks_;
+    clock.looks_.notify_all();
+    return time;
+  }
+
+  std::atomic<Duration::rep> time_{SteadyClock::now().time_since_epoch().count()};
+  mutable std::atomic<int> looks_{0};
+};
+
+TEST_F(OneConnectionThatIsBeingMade, WhoWaitsForItWaitsForTheServersWordAsLongAgain) {
+  SharedClock clock;
+  core_ = std::make_shared<Backend>(
+      "mine", ChannelOptions().connector(connector_).max_connections(1), Clock(clock));
+  Status heard = Status(StatusCode::unknown, "not called");
+  std::jthread other;
+  connector_->first_words = test::frames::settings();
+  connector_->meanwhile = [&] {
+    const int looks = clock.looks();
+    other = std::jthread([&] { heard = core_->ensure_connection(); });
+    clock.wait_for_looks(looks + 2);  // its time runs
+    clock.advance(ChannelOptions().connect_timeout());
+  };
+
+  const Taken first = core_->connect(no_deadline, {});
+  other.join();
+
+  EXPECT_TRUE(first.ok());
+  EXPECT_TRUE(heard.ok()) << heard.to_string();
   EXPECT_EQ(connector_->attempts, 1);
 }
 

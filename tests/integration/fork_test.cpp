@@ -106,7 +106,9 @@ TEST_F(Fork, ACallOfTheParentIsOverInTheChild) {
   ChildProcess child([&] {
     if (chat.write(request_of("not mine", 1)) || chat.read().has_value()) return 1;
     chat.cancel();
-    return chat.finish().code() == StatusCode::unavailable ? 0 : 2;
+    const Status status = chat.finish();
+    if (status.code() != StatusCode::unavailable) return 2;
+    return status.reason() == StatusReason::misuse ? 0 : 3;
   });
 
   EXPECT_EQ(child.wait(), 0);
