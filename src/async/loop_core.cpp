@@ -16,6 +16,8 @@ namespace {
 
 constexpr int max_posted_per_turn = 256;
 constexpr int max_ready_per_turn = 256;
+/// What a coroutine takes of a turn (TurnBudget) that does not say more itself.
+constexpr std::size_t work_of_ready = 128;
 constexpr int max_rounds_per_poll = 16;
 constexpr std::size_t max_timers_per_turn = 256;
 /// How often the other descriptors get a look while hot sources keep the loop busy: about as late
@@ -172,6 +174,7 @@ void LoopCore::poll() {
   static_cast<void>(open());  // without descriptors it still does what needs none
   turn(/*may_block=*/false);
   for (int round = 1; round < max_rounds_per_poll && has_ready_work(); ++round) {
+    if (budget_.is_spent()) break;
     run_ready();
     run_hooks();
   }
@@ -376,10 +379,14 @@ void LoopCore::run_ready() {
     if (next == nullptr) break;
     run_one(*next, before);
   }
+  // It has a share of its own, whatever was done before.
+  const std::size_t most = budget_.spent() + TurnBudget::share;
   for (int count = 0; count < max_ready_per_turn; ++count) {
     Runnable* const next = ready_.pop_front();
     if (next == nullptr) break;
     run_one(*next, before);
+    budget_.spend(work_of_ready);
+    if (budget_.is_spent() && budget_.spent() > most) break;
   }
 }
 

@@ -24,11 +24,17 @@ class TurnBudget {
 
   void begin_turn() noexcept {
     left_ = whole;
+    spent_ = 0;
     late_output_left_ = late_output;
   }
-  void spend(std::size_t work) noexcept { left_ -= std::min(left_, work); }
+  void spend(std::size_t work) noexcept {
+    left_ -= std::min(left_, work);
+    spent_ += work;
+  }
   /// Nothing more is begun in this turn.
   bool is_spent() const noexcept { return left_ == 0; }
+  /// All that was done in this turn, also beyond the budget.
+  std::size_t spent() const noexcept { return spent_; }
   /// Whether a source is served at once that has waited for no turn yet. The other half of the
   /// budget is kept for those that have.
   bool admits_newcomers() const noexcept { return left_ > whole / 2; }
@@ -39,6 +45,7 @@ class TurnBudget {
 
  private:
   std::size_t left_ = whole;
+  std::size_t spent_ = 0;
   std::size_t late_output_left_ = late_output;
 };
 

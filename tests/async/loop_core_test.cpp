@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <ctime>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -419,6 +420,30 @@ TEST_F(LoopCoreTest, AHotSourceIsPolledHoweverBusyTheLoopIs) {
   loop_.run();
 
   EXPECT_EQ(rounds, 0) << "the loop is never idle, and looks at it before it goes on";
+}
+
+TEST_F(LoopCoreTest, WhatIsReadyGoesOnInTheNextTurnWhereItHasHadItsShare) {
+  int runs = 0;
+  std::deque<CallRunnable> work;
+  for (int i = 0; i < 10; ++i) {
+    work.emplace_back([&] {
+      ++runs;
+      core_.budget().spend(TurnBudget::whole);
+    });
+  }
+  std::vector<int> of_turns;
+  CallHook hook([&] { of_turns.push_back(runs); });
+  for (CallRunnable& one : work)
+    core_.schedule(one);
+  core_.request_turn_end(hook);
+  CallRunnable stop([&] { loop_.stop(); });
+  core_.schedule(stop);
+
+  loop_.run();
+
+  EXPECT_EQ(runs, 10);
+  ASSERT_FALSE(of_turns.empty());
+  EXPECT_EQ(of_turns.front(), 1);
 }
 
 TEST_F(LoopCoreTest, ADescriptorIsLookedAtHoweverMuchAHotSourceBrings) {
