@@ -23,8 +23,9 @@ class WorkMeter {
   /// What one turn of a connection may take: half a millisecond.
   static constexpr Units turn = 500'000;
 
-  /// For each frame, each piece of a DATA frame.
-  static constexpr Units frame = 100;
+  /// For each frame, each piece of a DATA frame. One that came by a write of its own costs the
+  /// kernel most of that: a buffer, and a look at who waits for room.
+  static constexpr Units frame = 1000;
   /// For each stream that one frame makes us visit.
   static constexpr Units visit = 20;
   /// For bytes that are copied or skipped.

@@ -65,6 +65,8 @@ struct AttackCase {
   /// Others that wait to be accepted in each turn, say hello, and stay.
   std::size_t newcomers = 0;
   bool listens = true;
+  /// Each piece by a write of its own.
+  bool is_one_by_one = false;
   std::uint32_t initial_window = http2::default_setting::initial_window_size;
   /// What is said before, and is no part of the attack.
   std::function<std::string()> opening = [] { return std::string(); };
@@ -217,6 +219,14 @@ const AttackCase attacks[] = {
     {.name = "UnknownFrames",
      .piece = only(frames::raw(static_cast<FrameType>(0xee), 0, 0, "")),
      .attackers = 50},
+    {.name = "UnknownFramesOneByOne",
+     .piece = only(frames::raw(static_cast<FrameType>(0xee), 0, 0, "")),
+     .attackers = 50,
+     .is_one_by_one = true},
+    {.name = "WindowUpdatesOneByOne",
+     .piece = only(frames::window_update(0, 1)),
+     .attackers = 50,
+     .is_one_by_one = true},
     {.name = "PriorityUpdates",
      .piece = only(frames::raw(static_cast<FrameType>(0x10), 0, 0, "a little")),
      .attackers = 50},
@@ -338,7 +348,8 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
     if (GetParam().listens) attacker.peer.listen();
   }
   static void prepare(Attacker& attacker) {
-    while (attacker.unsaid.size() < most_at_once) {
+    const std::size_t most = GetParam().is_one_by_one ? 1 : most_at_once;
+    while (attacker.unsaid.size() < most) {
       const std::string piece = GetParam().piece(attacker, attacker.pieces);
       if (piece.empty()) return;
       ++attacker.pieces;
