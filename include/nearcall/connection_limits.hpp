@@ -73,6 +73,10 @@ struct AdvancedLimits {
   /// reply at once, and no streaming one reads on whose window is open; 1 KiB to 1 GiB, never less
   /// than `max_buffered_output`.
   std::size_t max_buffered_output_of_new_calls = std::size_t{16} * 1024 * 1024;
+  /// A server's: what handlers of unary calls have of requests, as they are in memory, in bytes, 1
+  /// KiB to 1 GiB. With as much, those of 64 KiB or more wait until handlers return, unparsed, and
+  /// the peer waits before it sends more of them. Two bytes may be a field that takes 64.
+  std::size_t max_held_requests = std::size_t{64} * 1024 * 1024;
   /// A server's: headers or trailers of one answer, in bytes and counting 32 a field, 1 KiB to 16
   /// MiB; less where the client takes less. Some clients lose the connection, and all its calls, to
   /// larger ones. Of trailers that are larger the status message is cut first, then metadata is

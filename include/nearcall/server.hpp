@@ -67,9 +67,10 @@ class ServerOptions {
   ServerOptions max_connections_per_uid(std::size_t count) && {
     return std::move(max_connections_per_uid(count));
   }
-  /// Bytes that all connections together have received and no handler has read, the metadata of
-  /// open calls and 1.5 KiB for each such call included; 256 MiB by default, from 1 MiB. Beyond
-  /// it the connection ends that holds most, of the user whose connections hold most.
+  /// Bytes that all connections together have received and no handler has read, and what they have
+  /// become that handlers have: requests until they return, of a stream the last message. With
+  /// them the metadata of open calls, and 1.5 KiB for each such call; 256 MiB by default, from 1
+  /// MiB. Beyond it the connection ends that holds most, of the user whose connections hold most.
   ServerOptions& max_total_buffered_input(std::size_t bytes) & {
     max_total_input_ = bytes < min_total ? min_total : bytes;
     return *this;

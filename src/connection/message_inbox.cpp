@@ -157,6 +157,7 @@ std::size_t MessageInbox::unread_size() const noexcept {
 
 bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {
   binding_->spend_on_parsing(message.size());
+  binding_->owner->before_parsing(into);
   if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
       into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return true;
@@ -209,6 +210,7 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
   into_ = &into;
   waiter_ = waiter;
   has_message_ = false;
+  binding_->owner->on_read_waits(into);
 }
 
 void MessageInbox::wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader) {

@@ -8,8 +8,15 @@
 
 namespace nearcall::inline v0::detail {
 
+/// What came in fewer bytes is not looked at, which would take long beside all else of its call.
+inline constexpr std::size_t small_message = 256;
+
 /// About how much memory `message` holds, which was parsed from `size` bytes: two of them may
-/// become an entry of a repeated field, or an unknown one.
+/// become an entry of a repeated field, or an unknown one. Of a small one that is a guess, and of
+/// one for the lite runtime, which cannot say it.
 std::size_t memory_of(const google::protobuf::MessageLite& message, std::size_t size);
+
+/// Gives back what `message` holds, and keeps to be used again. Not of the lite runtime's.
+void free_memory_of(google::protobuf::MessageLite& message);
 
 }  // namespace nearcall::inline v0::detail

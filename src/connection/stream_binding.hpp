@@ -23,9 +23,13 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written: what has to stand before the first one goes out now.
   virtual void before_message() {}
+  /// A message is about to be parsed into `into`, whose content is lost.
+  virtual void before_parsing(google::protobuf::MessageLite& /*into*/) {}
   /// A message that came as `size` bytes was parsed. What it holds is kept, until the next one at
   /// the most.
   virtual void on_parsed(const google::protobuf::MessageLite& /*message*/, std::size_t /*size*/) {}
+  /// The next message is waited for. Where `into` is empty, the last one is gone.
+  virtual void on_read_waits(const google::protobuf::MessageLite& /*into*/) {}
   /// A message waits for room in the output: until then its owner keeps it.
   virtual void on_message_kept() {}
   /// Which option it was that a message was too large for: for people.

@@ -55,6 +55,7 @@ ConnectionLimits ConnectionLimits::within_range() const noexcept {
   keep(all.max_buffered_output, std::size_t{0}, std::size_t{gibi});
   keep(all.max_buffered_output_of_new_calls, std::max<std::size_t>(kibi, all.max_buffered_output),
        std::size_t{gibi});
+  keep(all.max_held_requests, std::size_t{kibi}, std::size_t{gibi});
   keep(all.max_sent_header_list_size, kibi, 16 * mebi);
 
   for (std::chrono::nanoseconds* const timeout : {&all.handshake_timeout, &all.header_block_timeout,

@@ -80,6 +80,11 @@ void InboundWindow::consume(Stream& stream, std::size_t count) noexcept {
   if (mode_ == Mode::rationing) serve();
 }
 
+void InboundWindow::hold(bool is_held) noexcept {
+  is_held_ = is_held;
+  if (mode_ == Mode::rationing) serve();
+}
+
 void InboundWindow::need(Stream& stream, std::size_t remaining) noexcept {
   if (stream.receive_.ended) return;
   set_needed(stream, remaining);
@@ -107,7 +112,8 @@ void InboundWindow::set_needed(Stream& stream, std::uint64_t needed) noexcept {
 void InboundWindow::serve() noexcept {
   while (Stream* const next = waiting_.front()) {
     const std::uint64_t needed = next->receive_.needed;
-    if (!serving_.empty() && buffered_ + committed_ + needed > normal_budget_) return;
+    const bool needs_room = is_held_ || !serving_.empty();
+    if (needs_room && buffered_ + committed_ + needed > normal_budget_) return;
     waiting_.remove(*next);
     next->receive_.is_served = true;
     serving_.push(*next);

@@ -24,8 +24,8 @@ namespace nearcall::inline v0::detail::http2 {
 /// windows of all streams shrink (they may become negative, 6.9.2) to a small one that is enough
 /// for small messages. From its ACK on, what the streams may still send is less than the connection
 /// window, which therefore stops nobody, and streams in the middle of a message are served in the
-/// order in which they began it: as many as the budget has room for, but always one. When a quarter
-/// of the budget is left the normal windows return.
+/// order in which they began it: as many as the budget has room for, but always one, unless what
+/// is here is held. When a quarter of the budget is left the normal windows return.
 ///
 ///  (1) Windows here are never less than what the peer knows: raised when SETTINGS or
 ///      WINDOW_UPDATE is sent, lowered when DATA comes or SETTINGS is acknowledged.
@@ -57,6 +57,9 @@ class InboundWindow {
   /// Bytes came that nobody gets: padding; on a stream that is no more: `stream` is null.
   void drop(Stream* stream, std::uint32_t count) noexcept;
   void consume(Stream& stream, std::size_t count) noexcept;
+  /// While it is held, messages that were received wait unread for something else than their
+  /// bytes: none more is let in beyond the budget, not even one.
+  void hold(bool is_held) noexcept;
   /// The owner is inside a message that has `remaining` bytes to come.
   void need(Stream& stream, std::size_t remaining) noexcept;
 
@@ -114,6 +117,7 @@ class InboundWindow {
   std::uint32_t budget_;
   std::uint32_t normal_budget_;
   Mode mode_ = Mode::normal;
+  bool is_held_ = false;
   Window window_{default_setting::initial_window_size};
   std::uint32_t buffered_ = 0;
   std::int64_t promised_ = 0;

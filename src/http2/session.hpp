@@ -154,6 +154,9 @@ class Session {
   /// The owner is inside a message and needs `remaining` bytes more to finish it: lets the window
   /// cover it, within the connection's budget; beyond the budget only the oldest is served.
   void needs(Stream& stream, std::size_t remaining);
+  /// While it is held, messages that came whole wait unread, until handlers return: no more come
+  /// than the budget has room for.
+  void hold_input(bool is_held) noexcept { inbound_.hold(is_held); }
   /// Whether window is to be given back by the next output().
   bool has_credit() const noexcept { return inbound_.has_updates(); }
   /// The bytes of the last data event completed a message, whether anybody has read it or not: what

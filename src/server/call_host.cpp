@@ -7,7 +7,8 @@
 namespace nearcall::inline v0::detail {
 
 void CallHost::report_load() noexcept {
-  const std::size_t input = pump_->has_ended() ? 0 : input_size();
+  // What handlers have stays until they return.
+  const std::size_t input = pump_->has_ended() ? held_messages_ : input_size();
   const std::size_t output = pump_->has_ended() ? 0 : session().buffered_output();
   noted_input_ = in_units(input);
   noted_output_ = in_units(output);

@@ -56,20 +56,27 @@ class CallHost {
     if (input != noted_input_ || output != noted_output_) [[unlikely]]
       report_load();
   }
-  /// What a handler has of a message is `after` now, and was `before`.
+  /// What a handler has of a message is `after` bytes now, and was `before`.
   void note_held_message(std::size_t before, std::size_t after) {
-    const bool had_room = has_room_for_requests();
     held_messages_ += after - before;
     if ((before | after) >= load_unit) [[unlikely]]
       note_load();
+  }
+  /// The same of the request of a unary call.
+  void note_held_request(std::size_t before, std::size_t after) {
+    const bool had_room = has_room_for_requests();
+    held_requests_ += after - before;
+    note_held_message(before, after);
     if (!had_room && has_room_for_requests()) [[unlikely]]
       on_room_for_requests();
   }
-  /// Whether handlers may have more large messages.
-  bool has_room_for_requests() const noexcept { return held_messages_ < most_messages_; }
-  /// Whether a handler may have its request, of `size` bytes. Small ones always may.
+  /// Whether handlers may have more of large requests.
+  bool has_room_for_requests() const noexcept {
+    return held_requests_ < session().limits().max_held_requests;
+  }
+  /// Whether a unary call's handler may have its request, of `size` bytes.
   bool may_take_request(std::size_t size) const noexcept {
-    return size < small_request || has_room_for_requests();
+    return size < large_request || has_room_for_requests();
   }
   /// Logs what the peer did wrong.
   void log_fault(std::string_view what) {
@@ -90,10 +97,7 @@ class CallHost {
  protected:
   /// The pump and the driver need not be made yet.
   CallHost(ServerShared& shared, Pump& pump, LoopDriver& driver) noexcept
-      : shared_(&shared),
-        pump_(&pump),
-        driver_(&driver),
-        most_messages_(messages_to_input * shared.limits()->max_buffered_input) {}
+      : shared_(&shared), pump_(&pump), driver_(&driver) {}
   ~CallHost() = default;
 
   void report_load() noexcept;
@@ -105,9 +109,9 @@ class CallHost {
  private:
   /// How much is much.
   static constexpr std::size_t load_unit = std::size_t{16} * 1024;
-  /// What handlers may hold of messages, as a multiple of what may be there unread.
-  static constexpr std::size_t messages_to_input = 4;
-  static constexpr std::size_t small_request = 1024;
+
+  /// Smaller ones never wait: there are as many at most as calls.
+  static constexpr std::size_t large_request = std::size_t{64} * 1024;
 
   static std::uint32_t in_units(std::size_t bytes) noexcept {
     return static_cast<std::uint32_t>(bytes / load_unit);
@@ -125,7 +129,7 @@ class CallHost {
   LoopDriver* driver_;
   /// What handlers have of messages that were parsed.
   std::size_t held_messages_ = 0;
-  std::size_t most_messages_;
+  std::size_t held_requests_ = 0;  // of these, those of unary calls
   std::uint32_t noted_input_ = 0;  // in units
   std::uint32_t noted_output_ = 0;
 };

@@ -20,6 +20,8 @@ struct ConnectionQuota::Entry : ListHook {
   std::atomic<TimePoint::rep> idle_since{busy};
   /// What it last reported. Its loop sets it.
   Bytes bytes{};
+  /// Its loop sets it, with the mutex.
+  bool has_ended = false;
   // Guarded by the quota's mutex:
   LoopCore* core = nullptr;
   Runnable* give_way = nullptr;
@@ -56,6 +58,15 @@ void ConnectionQuota::Place::set_busy() noexcept {
 void ConnectionQuota::Place::set_idle(TimePoint since) noexcept {
   if (entry_ == nullptr) return;
   entry_->idle_since.store(since.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+void ConnectionQuota::Place::set_ended() noexcept {
+  if (entry_ == nullptr || entry_->has_ended) return;
+  ConnectionQuota& quota = entry_->quota();
+  const std::lock_guard lock(quota.mutex_);
+  entry_->has_ended = true;
+  for (const std::size_t kind : {input, output})
+    quota.bytes_of_ended_[kind] += entry_->bytes[kind];
 }
 
 void ConnectionQuota::Place::report(std::size_t input_size, std::size_t output_size) noexcept {
@@ -143,7 +154,8 @@ ConnectionQuota::Entry* ConnectionQuota::find(IsBetter&& is_better) noexcept {
   for (std::size_t left = std::min(size_, most_looked_at); left > 0; --left) {
     Entry* const entry = entries_.pop_front();
     entries_.push_back(*entry);
-    const bool may_be_asked = entry->core != nullptr && entry->asked == Ask::nothing;
+    const bool may_be_asked =
+        entry->core != nullptr && !entry->has_ended && entry->asked == Ask::nothing;
     if (may_be_asked && is_better(*entry, best)) best = entry;
   }
   return best;
@@ -189,6 +201,7 @@ void ConnectionQuota::note(Entry& entry, std::size_t kind, std::size_t now) noex
   const std::size_t more = now - before;  // or less: it wraps around
   entry.user.bytes[kind].fetch_add(more, std::memory_order_relaxed);
   bytes_[kind].fetch_add(more, std::memory_order_relaxed);
+  if (entry.has_ended) bytes_of_ended_[kind].fetch_add(more, std::memory_order_relaxed);
   if (now < before || !is_over(kind)) return;
   const std::lock_guard lock(mutex_);
   relieve(kind);
@@ -198,10 +211,14 @@ void ConnectionQuota::note(Entry& entry, std::size_t kind, std::size_t now) noex
 void ConnectionQuota::relieve(std::size_t kind) noexcept {
   if (asked_for_bytes_ > 0) return;
   const auto bytes = [kind](const Bytes& of) { return of[kind].load(std::memory_order_relaxed); };
+  std::size_t most_of_a_user = 0;
+  for (const auto& [uid, user] : users_)
+    most_of_a_user = std::max(most_of_a_user, bytes(user.bytes));
+  const bool is_half_gone = bytes(bytes_of_ended_) > most(kind) / 2;
+  const std::size_t least = is_half_gone ? most(kind) / parts_worth_asking_for : 1;
   Entry* const largest = find([&](const Entry& one, const Entry* other) {
-    if (bytes(one.bytes) == 0) return false;
-    if (other == nullptr || bytes(one.user.bytes) > bytes(other->user.bytes)) return true;
-    return &one.user == &other->user && bytes(one.bytes) > bytes(other->bytes);
+    if (bytes(one.bytes) < least || bytes(one.user.bytes) < most_of_a_user) return false;
+    return other == nullptr || bytes(one.bytes) > bytes(other->bytes);
   });
   if (largest != nullptr) ask(*largest, kind == input ? Ask::input : Ask::output);
 }

@@ -20,7 +20,8 @@ namespace nearcall::inline v0::detail {
 /// Counts a server's connections, of each user and of all, and the bytes that they hold. Where a
 /// newcomer finds no place, the connection is asked to give way that has been idle longest: of the
 /// newcomer's own user, or of the one who has most places, and more than the newcomer's. Where all
-/// hold too many bytes, the one is asked that holds most, of the user who holds most.
+/// hold too many bytes, the one is asked that holds most, of the user who holds most. What
+/// handlers keep of connections that have ended counts, too, but asks nobody for a trifle.
 ///
 /// Who is asked no longer counts, so that the newcomer need not wait for it; so there may be
 /// `most_asked` connections beyond the limits for a moment. Who begins a call meanwhile declines,
@@ -40,6 +41,9 @@ class ConnectionQuota {
   enum class Ask : std::uint8_t { nothing, place, input, output };
 
   static constexpr std::size_t most_asked = 64;
+  /// While connections that have ended hold half of what all may, the part of it that is worth
+  /// asking for.
+  static constexpr std::size_t parts_worth_asking_for = 256;
   /// How many connections a newcomer has looked at: all, with the default limits.
   static constexpr std::size_t most_looked_at = 1024;
 
@@ -62,6 +66,8 @@ class ConnectionQuota {
     void leave() noexcept;
     void set_busy() noexcept;
     void set_idle(TimePoint since) noexcept;
+    /// It has ended, and is asked for nothing more: what it reports is what its handlers keep.
+    void set_ended() noexcept;
     /// What it holds now, in bytes.
     void report(std::size_t input_size, std::size_t output_size) noexcept;
     Ask asked() const noexcept;
@@ -123,6 +129,7 @@ class ConnectionQuota {
 
   const Limits limits_;
   Bytes bytes_{};
+  Bytes bytes_of_ended_{};
   std::mutex mutex_;  // guards what follows, and what the entries say of themselves
   std::unordered_map<uid_t, User> users_;
   IntrusiveList<Entry> entries_;

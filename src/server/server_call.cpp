@@ -32,7 +32,7 @@ ServerCall::ServerCall(CallHost& host)
 
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
-  note_held_message(0);
+  release_message();
   home().await_return();
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   const BusyLabel label(method());
@@ -135,7 +135,8 @@ bool ServerCall::has_one_reply() const noexcept {
 
 void ServerCall::begin_handler() {
   handler_ = Handler::held;
-  if (has_one_request() && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
+  const bool is_unary = has_one_request() && has_one_reply();
+  if (is_unary && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
     return host_->hold_request(*this);
   if (has_one_reply()) {
     if (host_->has_room_for_calls()) return run_handler();
@@ -178,6 +179,12 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
     return false;
   }
   return true;
+}
+
+void ServerCall::on_parsed(const google::protobuf::MessageLite& message, std::size_t size) {
+  const std::size_t memory = memory_of(message, size);
+  note_held_message(memory);
+  if (size >= small_message) host_->loop_core().budget().spend(memory / memory_of_work);
 }
 
 void ServerCall::on_output() {
@@ -227,7 +234,7 @@ void ServerCall::on_deadline(void* self) noexcept {
 
 void ServerCall::handler_returned() noexcept {
   handler_ = Handler::returned;
-  note_held_message(0);
+  release_message();
   go_if_done();
 }
 

@@ -102,11 +102,18 @@ void ServerConnection::hold(ServerCall& call) {
 void ServerConnection::hold_request(ServerCall& call) {
   if (!std::exchange(hold_of_requests_told_, true)) {
     log_fault(
-        "large requests wait until handlers return that have as much of messages as they may: four "
-        "times max_buffered_input");
+        "requests wait until handlers return that have as much of others as they may "
+        "(max_held_requests)");
   }
   call.ListHook::unlink();
   held_requests_.push_back(call);
+  pump_.session().hold_input(true);
+  holds_input_ = true;
+}
+
+void ServerConnection::release_input() {
+  if (!held_requests_.empty() || !std::exchange(holds_input_, false) || pump_.has_ended()) return;
+  commands()->hold_input(false);
 }
 
 ServerCall* ServerConnection::next_to_begin() noexcept {
@@ -124,8 +131,9 @@ void ServerConnection::begin_held() {
     call->on_room();
     if (!loop_core().budget().is_spent()) continue;
     if (!begin_on_.is_linked()) loop_core().schedule_next_turn(begin_on_);
-    return;
+    break;
   }
+  release_input();
 }
 
 void ServerConnection::on_room_for_requests() noexcept {
@@ -152,6 +160,8 @@ void ServerConnection::release(ServerCall& call) {
   note_load();
   call.ListHook::unlink();
   over_.push_back(call);
+  if (holds_input_) [[unlikely]]
+    release_input();
   loop_core().request_turn_end(sweep_);
   if (!has_calls()) place_.set_idle(loop_core().now());
   leave_if_done();
@@ -172,13 +182,14 @@ void ServerConnection::give_way() {
                             "max_connections)",
                             loop_core().now());
   } else {
-    pump_.close_with_goaway(EndReason::evicted, http2::ErrorCode::enhance_your_calm,
-                            asked == Ask::input
-                                ? "holds most of what nobody has read, and of open calls "
-                                  "(max_total_buffered_input)"
-                                : "holds most of what waits to be sent (max_total_buffered_output)",
-                            loop_core().now());
-    place_.decline(loop_core().now());  // it holds nothing now, and its handlers may go on for long
+    pump_.close_with_goaway(
+        EndReason::evicted, http2::ErrorCode::enhance_your_calm,
+        asked == Ask::input
+            ? "holds most of what nobody has read, of messages that handlers have, and "
+              "of open calls (max_total_buffered_input)"
+            : "holds most of what waits to be sent (max_total_buffered_output)",
+        loop_core().now());
+    loop_core().schedule_next_turn(give_way_);  // some handlers, and what they have, are gone then
   }
 }
 
@@ -237,6 +248,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
       pump_.session().release(stream);
     }
   });
+  place_.set_ended();
   report_load();
   leave_if_done();
 }

@@ -76,6 +76,8 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   /// Of those that are held: the first that may begin now.
   ServerCall* next_to_begin() noexcept;
   void begin_held();
+  /// No request is held any more: the peer may send large ones again.
+  void release_input();
   void on_room_for_requests() noexcept override;
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
   void finish_drain();
@@ -104,6 +106,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   Drain drain_ = Drain::no;
   bool hold_told_ = false;
   bool hold_of_requests_told_ = false;
+  bool holds_input_ = false;
   RunMember<&ServerConnection::begin_held> begin_on_{*this};
   Timer drain_timer_;
 };

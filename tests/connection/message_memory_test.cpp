@@ -14,8 +14,8 @@ namespace {
 
 using detail::memory_of;
 
-TEST(MessageMemory, OfASmallMessageIsTakenToBeThatOfTheSmallestFields) {
-  EXPECT_EQ(memory_of(text_of("small"), 7), 7U * 32);
+TEST(MessageMemory, OfASmallMessageIsAGuess) {
+  EXPECT_EQ(memory_of(text_of("small"), 7), 7U * 16);
 }
 
 TEST(MessageMemory, OfALargeFieldIsAboutItsSize) {
@@ -40,6 +40,18 @@ TEST(MessageMemory, OfRepeatedMessagesIsThatOfEach) {
   const std::string bytes = list.SerializeAsString();
 
   EXPECT_GE(memory_of(list, bytes.size()), entries * sizeof(google::protobuf::Value));
+}
+
+TEST(MessageMemory, IsNotKeptToBeUsedAgainOnceItWasFreed) {
+  google::protobuf::ListValue list;
+  for (int i = 0; i < 1000; ++i)
+    list.add_values();
+  list.Clear();
+  EXPECT_GE(memory_of(list, 1000), 1000 * sizeof(google::protobuf::Value));
+
+  detail::free_memory_of(list);
+
+  EXPECT_EQ(memory_of(list, 1000), 1000U) << "no more than came";
 }
 
 }  // namespace

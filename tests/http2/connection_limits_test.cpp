@@ -45,6 +45,7 @@ ConnectionLimits all_at() {
   limits.max_buffered_output_stream = Extreme<std::size_t>::value;
   limits.max_buffered_output = Extreme<std::size_t>::value;
   limits.max_buffered_output_of_new_calls = Extreme<std::size_t>::value;
+  limits.max_held_requests = Extreme<std::size_t>::value;
   limits.max_sent_header_list_size = Extreme<std::uint32_t>::value;
   limits.handshake_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.header_block_timeout = Extreme<std::chrono::nanoseconds>::value;
@@ -97,6 +98,7 @@ ConnectionLimits least() {
   limits.max_buffered_output_stream = 0;
   limits.max_buffered_output = 0;
   limits.max_buffered_output_of_new_calls = kibi;
+  limits.max_held_requests = kibi;
   limits.max_sent_header_list_size = kibi;
   limits.handshake_timeout = 10ms;
   limits.header_block_timeout = 10ms;
@@ -135,6 +137,7 @@ TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
   most.max_buffered_output_stream = 1024 * mebi;
   most.max_buffered_output = 1024 * mebi;
   most.max_buffered_output_of_new_calls = 1024 * mebi;
+  most.max_held_requests = 1024 * mebi;
   most.max_sent_header_list_size = 16 * mebi;
   most.handshake_timeout = std::chrono::nanoseconds::max();
   most.header_block_timeout = std::chrono::nanoseconds::max();

@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nearcall::inline v0::detail::http2 {
@@ -133,6 +134,41 @@ TEST(InboundWindow, AMessageLargerThanTheBudgetCompletes) {
 
   EXPECT_EQ(server.completed, 3U);
   EXPECT_LE(server.most_buffered, 256 * 1024 + 3 * mebibyte);
+}
+
+TEST(InboundWindow, WhileInputIsHeldNoMoreMessagesComeThanTheBudgetHasRoomFor) {
+  SessionPair pair;
+  constexpr std::size_t message = 4 * mebibyte;
+  std::map<Stream*, std::size_t> whole;
+  std::map<Stream*, std::size_t> parts;
+  std::size_t most_buffered = 0;
+  pair.on_server = [&](const Event& event) {
+    const auto* const data = std::get_if<DataEvent>(&event);
+    if (data == nullptr) return;
+    std::size_t& held = parts[data->stream];
+    held += data->bytes.size();
+    most_buffered = std::max(most_buffered, pair.server.stats().buffered_input);
+    if (held < message) return pair.server.needs(*data->stream, message - held);
+    whole[data->stream] = held;
+    pair.server.hold_input(true);
+  };
+  pair.run();
+
+  open_senders(pair.client, 20, message, /*end_stream=*/true);
+  pair.run();
+  EXPECT_GE(whole.size(), 1U);
+  EXPECT_LE(most_buffered, 16 * mebibyte + message);
+
+  std::size_t completed = 0;
+  while (!whole.empty()) {
+    for (const auto& [stream, size] : std::exchange(whole, {})) {
+      pair.server.consumed(*stream, size);
+      ++completed;
+    }
+    pair.server.hold_input(false);
+    pair.run();
+  }
+  EXPECT_EQ(completed, 20U);
 }
 
 TEST(InboundWindow, ASlowReaderStopsOnlyItsOwnStream) {

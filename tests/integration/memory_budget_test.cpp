@@ -130,9 +130,9 @@ TEST_F(MemoryBudget, OfRequestsOfTheSmallestFieldsIsWhatHandlersMayHold) {
   ASSERT_TRUE(peer.greet());
   EchoRequest request;
   request.set_wait_for_cancel(true);
-  const std::string body = framed(request.SerializeAsString() + small_fields(60'000));
+  const std::string body = framed(request.SerializeAsString() + small_fields(70'000));
   std::string calls;
-  for (StreamId id = 1; id < 2 * 200; id += 2) {
+  for (StreamId id = 1; id < 2 * 170; id += 2) {
     calls += frames::headers(id, frames::request_block(unary_path));
     for (std::size_t at = 0; at < body.size(); at += 16'384) {
       const bool is_last = at + 16'384 >= body.size();

@@ -82,16 +82,16 @@ TEST(CallHost, HasRoomForLargeRequestsUntilHandlersHoldTooMuch) {
   Result<SocketPair> pair = make_socketpair();
   ASSERT_TRUE(pair);
   Host host(loop, shared, std::move(pair->first));
-  const std::size_t most = std::size_t{4} * ConnectionLimits().max_buffered_input;
+  const std::size_t most = ConnectionLimits().max_held_requests;
 
-  host.note_held_message(0, most - 1);
+  host.note_held_request(0, most - 1);
   EXPECT_TRUE(host.may_take_request(1'000'000));
-  host.note_held_message(0, 1);
+  host.note_held_request(0, 1);
   EXPECT_FALSE(host.may_take_request(1'000'000));
-  EXPECT_TRUE(host.may_take_request(1'000));
+  EXPECT_TRUE(host.may_take_request(60'000));
   EXPECT_EQ(host.rooms(), 0);
 
-  host.note_held_message(1, 0);
+  host.note_held_request(1, 0);
   EXPECT_TRUE(host.may_take_request(1'000'000));
   EXPECT_EQ(host.rooms(), 1);
 }

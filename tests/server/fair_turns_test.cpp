@@ -80,6 +80,23 @@ TEST_F(FairTurnsTest, RequestsThatTakeLongToParseAreAFewInATurn) {
   EXPECT_LE(most_in_a_turn(service_.started, 7), 3) << "80 ns a byte";
 }
 
+TEST_F(FairTurnsTest, MessagesThatTakeLongToFreeAreFreedAFewInATurn) {
+  start();
+  service_.on_chat = [](Text& message) { message.mutable_value()->clear(); };
+  constexpr StreamId calls = 20;
+  FramePeer& peer = comes();
+  for (StreamId n = 0; n < calls; ++n) {
+    peer.ask(2 * n + 1, chat);
+    peer.say(frames::data(2 * n + 1, framed(text_with_small_fields(16'000))));
+    settle();
+  }
+  ASSERT_EQ(service_.started.count(), static_cast<int>(calls));
+
+  peers_.clear();
+
+  EXPECT_LE(most_in_a_turn(service_.cancelled, calls), 3);
+}
+
 TEST_F(FairTurnsTest, CallsThatWereHeldBeginAFewInATurn) {
   start();
   service_.on_echo = [](ServerContext&, const Text& request) -> Result<Text> {

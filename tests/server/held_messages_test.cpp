@@ -14,7 +14,8 @@ using http2::ErrorCode;
 using http2::FrameType;
 using http2::StreamId;
 
-/// Requests of 16,000 bytes, which hold 384,000 once they are parsed: 8,000 fields and strings.
+/// Messages of 16,000 and of 70,000 bytes, which hold 24 times that once they are parsed: fields of
+/// two bytes each.
 class HeldMessagesTest : public ManualServerTest {
  protected:
   static constexpr std::size_t size = 16'000;
@@ -30,16 +31,28 @@ class HeldMessagesTest : public ManualServerTest {
     settle();
     peer.listen();
   }
-  /// The server as it is where handlers may have 512 KiB, as all whose windows take 128 KiB.
-  void start_small() {
-    start(ServerOptions().limits(
-        LimitSet{.max_concurrent_streams = 16, .max_buffered_input = 128 * 1024}));
+  /// So large that it may have to wait.
+  void ask_more(FramePeer& peer,
+                StreamId id,
+                std::string_view method = hold,
+                std::string_view timeout = {}) {
+    const std::string message = framed(text_with_small_fields(70'000));
+    peer.ask(id, method, timeout);
+    constexpr std::size_t most = 16'000;
+    for (std::size_t at = 0; at < message.size(); at += most) {
+      const bool is_last = at + most >= message.size();
+      peer.say(frames::data(id, std::string_view(message).substr(at, most),
+                            is_last ? http2::frame_flag::end_stream : 0));
+      settle();
+    }
+    peer.listen();
   }
+  void start_small() { start(ServerOptions().limits(LimitSet{.max_held_requests = 3'000'000})); }
   /// Five, of which two are as much as handlers may have.
   FramePeer& comes_with_five_requests() {
     FramePeer& peer = comes();
     for (StreamId id = 1; id < 11; id += 2)
-      ask_much(peer, id);
+      ask_more(peer, id);
     return peer;
   }
   std::list<FramePeer> peers_;
@@ -50,7 +63,7 @@ TEST_F(HeldMessagesTest, LargeRequestsWaitUntilHandlersReturn) {
   FramePeer& peer = comes_with_five_requests();
 
   EXPECT_EQ(service_.started.count(), 2);
-  EXPECT_TRUE(log_capture().take("large requests wait"));
+  EXPECT_TRUE(log_capture().take("max_held_requests"));
 
   peer.say(frames::rst_stream(1, ErrorCode::cancel));
   settle();
@@ -63,7 +76,7 @@ TEST_F(HeldMessagesTest, LargeRequestsWaitUntilHandlersReturn) {
 TEST_F(HeldMessagesTest, SmallRequestsAreServedMeanwhile) {
   start_small();
   FramePeer& peer = comes_with_five_requests();
-  log_capture().allow("large requests wait");
+  log_capture().allow("max_held_requests");
 
   peer.ask_whole(11, echo, text_of("small"));
   settle();
@@ -75,9 +88,9 @@ TEST_F(HeldMessagesTest, SmallRequestsAreServedMeanwhile) {
 TEST_F(HeldMessagesTest, WhoWaitedIsFinishedByItsDeadline) {
   start_small();
   FramePeer& peer = comes_with_five_requests();
-  log_capture().allow("large requests wait");
-  peer.ask_whole(11, hold, text_with_small_fields(size), "1S");
-  settle();
+  log_capture().allow("max_held_requests");
+  ask_more(peer, 11, hold, "1S");
+  EXPECT_FALSE(peer.stream(11).is_over());
 
   advance(std::chrono::seconds(2));
   peer.listen();
@@ -89,7 +102,7 @@ TEST_F(HeldMessagesTest, WhoWaitedIsFinishedByItsDeadline) {
 TEST_F(HeldMessagesTest, ThoseThatWaitEndWithTheirConnection) {
   start_small();
   comes_with_five_requests();
-  log_capture().allow("large requests wait");
+  log_capture().allow("max_held_requests");
 
   peers_.clear();
   settle();
@@ -101,7 +114,7 @@ TEST_F(HeldMessagesTest, ThoseThatWaitEndWithTheirConnection) {
 TEST_F(HeldMessagesTest, ThoseThatWaitEndWithTheServer) {
   start_small();
   FramePeer& peer = comes_with_five_requests();
-  log_capture().allow("large requests wait");
+  log_capture().allow("max_held_requests");
 
   server_.reset();
   peer.listen();
@@ -115,7 +128,7 @@ TEST_F(HeldMessagesTest, ThatWereGivenBackCountNoMore) {
   start_small();
   FramePeer& peer = comes();
   for (StreamId id = 1; id < 41; id += 2)
-    ask_much(peer, id, echo);
+    ask_more(peer, id, echo);
 
   EXPECT_EQ(service_.started.count(), 20);
   EXPECT_TRUE(peer.stream(39).is_over());
@@ -136,6 +149,81 @@ TEST_F(HeldMessagesTest, OfAllConnectionsCountToWhatTheServerMayKeep) {
   EXPECT_EQ(more.heard(FrameType::goaway).at(0).code(), ErrorCode::enhance_your_calm);
   EXPECT_FALSE(less.has_ended());
   EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
+}
+
+TEST_F(HeldMessagesTest, OfStreamsHoldNoRequests) {
+  service_.on_chat = [](Text& message) { message = Text(); };
+  start(ServerOptions().limits(LimitSet{.max_held_requests = 1'000'000}));
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 11; id += 2) {
+    peer.ask(id, chat);
+    peer.say(frames::data(id, framed(text_with_small_fields(size))));
+    settle();
+  }
+
+  ask_more(peer, 11);
+
+  EXPECT_EQ(service_.started.count(), 6);
+}
+
+TEST_F(HeldMessagesTest, OfAStreamAreNotKeptBehindASmallOne) {
+  service_.on_chat = [](Text&) {};
+  start(ServerOptions().max_total_buffered_input(1'500'000));
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 21; id += 2) {
+    peer.ask(id, chat);
+    peer.say(frames::data(id, framed(text_with_small_fields(size))) +
+             frames::data(id, framed(text_of("small"))));
+    settle();
+    peer.listen();
+    peer.say(frames::window_update(0, 100'000));
+  }
+
+  EXPECT_FALSE(peer.has_ended());
+}
+
+TEST_F(HeldMessagesTest, OfStreamsThatWaitForTheNextOneCountNoMoreThanIsLeft) {
+  service_.on_chat = [](Text& message) { message = Text(); };
+  start(ServerOptions().max_total_buffered_input(1'500'000));
+  FramePeer& peer = comes();
+  for (StreamId id = 1; id < 21; id += 2) {
+    peer.ask(id, chat);
+    peer.say(frames::data(id, framed(text_with_small_fields(size))));
+    settle();
+    peer.listen();
+  }
+
+  EXPECT_FALSE(peer.has_ended());
+}
+
+TEST_F(HeldMessagesTest, OfConnectionsThatHaveEndedCountUntilHandlersReturn) {
+  AsyncEvent pause;
+  service_.pause = &pause;
+  start(ServerOptions().max_total_buffered_input(1'500'000));
+  const auto come_and_go = [&] {
+    FramePeer& peer = comes();
+    peer.ask(1, chat);
+    peer.say(frames::data(1, framed(text_with_small_fields(size))));
+    settle();
+    peers_.pop_back();
+    settle();
+  };
+  for (int i = 0; i < 3; ++i)
+    come_and_go();
+  FramePeer& large = comes();
+  FramePeer& small = comes();
+  small.ask_whole(1, hold);
+
+  ask_much(large, 1);
+
+  EXPECT_TRUE(large.has_ended()) << "it would be the fourth";
+  small.listen();
+  EXPECT_FALSE(small.has_ended()) << "it holds a trifle";
+  EXPECT_TRUE(log_capture().take("max_total_buffered_input"));
+  pause.set();
+  settle();
+  ask_much(small, 3);
+  EXPECT_FALSE(small.has_ended());
 }
 
 TEST_F(HeldMessagesTest, OfStreamsCountUntilTheNextOneIsRead) {

@@ -36,6 +36,7 @@ struct LimitSet {
   std::optional<std::size_t> max_buffered_output_stream = {};
   std::optional<std::size_t> max_buffered_output = {};
   std::optional<std::size_t> max_buffered_output_of_new_calls = {};
+  std::optional<std::size_t> max_held_requests = {};
   std::optional<std::uint32_t> max_sent_header_list_size = {};
   std::optional<std::chrono::nanoseconds> handshake_timeout = {};
   std::optional<std::chrono::nanoseconds> header_block_timeout = {};
@@ -71,6 +72,7 @@ struct LimitSet {
     limits.max_buffered_output = max_buffered_output.value_or(limits.max_buffered_output);
     limits.max_buffered_output_of_new_calls =
         max_buffered_output_of_new_calls.value_or(limits.max_buffered_output_of_new_calls);
+    limits.max_held_requests = max_held_requests.value_or(limits.max_held_requests);
     limits.max_sent_header_list_size =
         max_sent_header_list_size.value_or(limits.max_sent_header_list_size);
     limits.handshake_timeout = handshake_timeout.value_or(limits.handshake_timeout);
