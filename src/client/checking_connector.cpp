@@ -35,9 +35,9 @@ class CallbackConnector final : public Connector {
 /// to a stranger where others may take that.
 class CheckingConnector final : public Connector {
  public:
-  CheckingConnector(std::shared_ptr<Connector> connector,
-                    PeerPolicy expected,
-                    std::optional<Endpoint> name = std::nullopt)
+  CheckingConnector(std::shared_ptr<Connector> connector, PeerPolicy expected)
+      : connector_(std::move(connector)), expected_(std::move(expected)) {}
+  CheckingConnector(std::shared_ptr<Connector> connector, PeerPolicy expected, Endpoint name)
       : connector_(std::move(connector)), expected_(std::move(expected)), name_(std::move(name)) {}
   Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext context) override {
     std::string target = context.target();
