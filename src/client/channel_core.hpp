@@ -4,6 +4,7 @@
 
 #include "client/backend.hpp"
 #include "client/invoker.hpp"
+#include "connection/quiet_protobuf.hpp"
 
 #include <memory>
 #include <string>
@@ -60,6 +61,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   void set_picker(std::unique_ptr<Picker> picker) noexcept { picker_ = std::move(picker); }
 
  private:
+  [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const std::shared_ptr<MethodTable> methods_;
   const std::shared_ptr<Backend> backend_;
   std::unique_ptr<Picker> picker_;

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "connection/observer.hpp"
+#include "connection/quiet_protobuf.hpp"
 #include "server/connection_quota.hpp"
 #include "server/service_registry.hpp"
 
@@ -52,6 +53,7 @@ class ServerShared {
   void log_peer_fault(const PeerIdentity& peer, std::string_view what, TimePoint now);
 
  private:
+  [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const ServerOptions options_;
   const std::shared_ptr<ConnectionLimits> limits_;
   ServiceRegistry registry_;
