@@ -410,10 +410,36 @@ class OverlappedConnector final : public Connector {
   std::unique_ptr<Transport> peer;
 };
 
+/// A clock that one thread moves while another one reads it.
+class SharedClock {
+ public:
+  operator Clock() const noexcept { return {&read, this}; }
+  void advance(Duration by) noexcept { time_.fetch_add(by.count()); }
+  int looks() const noexcept { return looks_.load(); }
+  /// Until it was read that often.
+  void wait_for_looks(int count) const noexcept {
+    for (int seen = looks_; seen < count; seen = looks_)
+      looks_.wait(seen);
+  }
+
+ private:
+  static TimePoint read(const void* self) noexcept {
+    const auto& clock = *static_cast<const SharedClock*>(self);
+    const TimePoint time{Duration(clock.time_.load())};
+    ++clock.looks_;
+    clock.looks_.notify_all();
+    return time;
+  }
+
+  std::atomic<Duration::rep> time_{SteadyClock::now().time_since_epoch().count()};
+  mutable std::atomic<int> looks_{0};
+};
+
 class OneConnectionThatIsBeingMade : public test::LogCheckedTest {
  protected:
   using Taken = Result<std::shared_ptr<BlockingConnection>>;
 
+  SharedClock clock_;  // core_ reads it until it goes
   std::shared_ptr<OverlappedConnector> connector_ = std::make_shared<OverlappedConnector>();
   std::shared_ptr<Backend> core_ =
       std::make_shared<Backend>("mine", ChannelOptions().connector(connector_).max_connections(1));
@@ -451,43 +477,17 @@ TEST_F(OneConnectionThatIsBeingMade, IsSharedOnceItIsThere) {
   EXPECT_EQ(connector_->attempts, 1);
 }
 
-/// A clock that one thread moves while another one reads it.
-class SharedClock {
- public:
-  operator Clock() const noexcept { return {&read, this}; }
-  void advance(Duration by) noexcept { time_.fetch_add(by.count()); }
-  int looks() const noexcept { return looks_.load(); }
-  /// Until it was read that often.
-  void wait_for_looks(int count) const noexcept {
-    for (int seen = looks_; seen < count; seen = looks_)
-      looks_.wait(seen);
-  }
-
- private:
-  static TimePoint read(const void* self) noexcept {
-    const auto& clock = *static_cast<const SharedClock*>(self);
-    const TimePoint time{Duration(clock.time_.load())};
-    ++clock.looks_;
-    clock.looks_.notify_all();
-    return time;
-  }
-
-  std::atomic<Duration::rep> time_{SteadyClock::now().time_since_epoch().count()};
-  mutable std::atomic<int> looks_{0};
-};
-
 TEST_F(OneConnectionThatIsBeingMade, WhoWaitsForItWaitsForTheServersWordAsLongAgain) {
-  SharedClock clock;
   core_ = std::make_shared<Backend>(
-      "mine", ChannelOptions().connector(connector_).max_connections(1), Clock(clock));
+      "mine", ChannelOptions().connector(connector_).max_connections(1), Clock(clock_));
   Status heard = Status(StatusCode::unknown, "not called");
   std::jthread other;
   connector_->first_words = test::frames::settings();
   connector_->meanwhile = [&] {
-    const int looks = clock.looks();
+    const int looks = clock_.looks();
     other = std::jthread([&] { heard = core_->ensure_connection(); });
-    clock.wait_for_looks(looks + 2);  // its time runs
-    clock.advance(ChannelOptions().connect_timeout());
+    clock_.wait_for_looks(looks + 2);  // its time runs
+    clock_.advance(ChannelOptions().connect_timeout());
   };
 
   const Taken first = core_->connect(no_deadline, {});
