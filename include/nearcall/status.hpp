@@ -168,8 +168,8 @@ class [[nodiscard]] Status {
   Status& with_reason(StatusReason reason) & noexcept;
   Status with_reason(StatusReason reason) && noexcept;
 
-  /// "NOT_FOUND: no such user", or "OK", for a log or a terminal: control characters of the
-  /// message, and what is no UTF-8 in it, are escaped ("\x1b").
+  /// "NOT_FOUND: no such user", or "OK", for a log or a terminal: what is not seen in the message,
+  /// such as control characters, and what is no UTF-8, is escaped ("\x1b").
   std::string to_string() const;
 
   /// Compares code, message and details.

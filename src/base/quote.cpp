@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Escapes what is no printable UTF-8.
+// Escapes what is no UTF-8, and what is not seen.
 #include "base/quote.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 
 namespace nearcall::inline v0::detail {
 namespace {
 
-/// How a printable character is encoded (RFC 3629, section 4, without control characters).
+/// How a character is encoded (RFC 3629, section 4, without control characters).
 struct Encoding {
   unsigned char first_from, first_to;    // the first byte
   unsigned char second_from, second_to;  // the second; those after it are 80 to BF
@@ -38,46 +40,74 @@ bool begins_with(std::string_view text, const Encoding& encoding) noexcept {
   return true;
 }
 
+struct Range {
+  char32_t first, last;
+};
+/// Characters without a shape of their own: they hide, break lines, or turn the order of others.
+constexpr Range unseen[] = {
+    {0x00ad, 0x00ad},    // soft hyphen
+    {0x061c, 0x061c},    // Arabic letter mark
+    {0x180e, 0x180e},    // Mongolian vowel separator
+    {0x200b, 0x200f},    // of no width; marks of direction
+    {0x2028, 0x202e},    // ends of lines and paragraphs; embeddings and overrides of direction
+    {0x2060, 0x206f},    // word joiner, isolates of direction, and more that is not seen
+    {0xfeff, 0xfeff},    // byte order mark
+    {0xfff9, 0xfffb},    // interlinear annotation
+    {0xe0000, 0xe007f},  // tags
+};
+
+bool is_unseen(std::string_view character) noexcept {
+  const auto lead = static_cast<unsigned char>(character.front());
+  char32_t point = lead & (0x7fU >> character.size());
+  for (const char c : character.substr(1))
+    point = (point << 6U) | (static_cast<unsigned char>(c) & 0x3fU);
+  return std::any_of(std::begin(unseen), std::end(unseen), [point](const Range& range) {
+    return point >= range.first && point <= range.last;
+  });
+}
+
 /// The size of the printable character that `text` begins with; 0 if it begins with none.
 std::size_t printable_size(std::string_view text) noexcept {
   for (const Encoding& encoding : encodings) {
-    if (begins_with(text, encoding)) return encoding.size;
+    if (!begins_with(text, encoding)) continue;
+    const bool is_ascii = encoding.size == 1;
+    return is_ascii || !is_unseen(text.substr(0, encoding.size)) ? encoding.size : 0;
   }
   return 0;
 }
 
-constexpr std::size_t escape_size = 4;
-
-void append_escape(std::string& to, char c) {
+std::string escape_of(char c) {
   static constexpr char hex[] = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(c);
-  to += "\\x";
-  to += hex[byte >> 4U];
-  to += hex[byte & 0xfU];
+  return {'\\', 'x', hex[byte >> 4U], hex[byte & 0xfU]};
 }
 
-}  // namespace
+enum class Inside : std::uint8_t { nothing, quotes };
 
-std::string escaped(std::string_view text, std::size_t most) {
+std::string escape(std::string_view text, Inside inside, std::size_t most) {
   std::string safe;
   safe.reserve(std::min(text.size(), most));
   while (!text.empty()) {
     const std::size_t size = printable_size(text);
-    if (most - safe.size() < (size == 0 ? escape_size : size)) return safe.append("...");
-    if (size == 0) {
-      append_escape(safe, text.front());
-    } else {
-      safe.append(text, 0, size);
-    }
+    std::string shown = size == 0 ? escape_of(text.front()) : std::string(text, 0, size);
+    if (inside == Inside::quotes && (shown == "\"" || shown == "\\")) shown.insert(0, 1, '\\');
+    if (most - safe.size() < shown.size()) return safe.append("...");
+    safe += shown;
     text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return safe;
 }
 
+}  // namespace
+
+std::string escaped(std::string_view text, std::size_t most) {
+  return escape(text, Inside::nothing, most);
+}
+
 std::string quote(std::string_view what, std::string_view value) {
   constexpr std::size_t most = 128;
   std::string text(what);
-  return text.append(" \"").append(escaped(value, most)).append("\"");
+  return text.append(" \"").append(escape(value, Inside::quotes, most)).append("\"");
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -11,6 +13,17 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 using namespace std::string_view_literals;
+
+/// Each byte as it is written out.
+std::string in_hex(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    std::array<char, 5> hex{};
+    std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(byte));
+    text += hex.data();
+  }
+  return text;
+}
 
 TEST(Escaped, PrintableUtf8StaysAsItIs) {
   for (const std::string_view text :
@@ -47,6 +60,33 @@ TEST(Escaped, ControlCharactersAndWhatIsNoUtf8AreWrittenOut) {
   }
 }
 
+TEST(Escaped, WhatIsNotSeenOrTurnsTheOrderOfOthersIsWrittenOut) {
+  struct Row {
+    std::string_view first, last;  // of a range
+    std::string_view before, after;
+  };
+  const Row rows[] = {
+      {"\xc2\xad"sv, "\xc2\xad"sv, "\xc2\xac"sv, "\xc2\xae"sv},  // soft hyphen
+      {"\xd8\x9c"sv, "\xd8\x9c"sv, "\xd8\x9b"sv, "\xd8\x9d"sv},  // Arabic letter mark
+      {"\xe1\xa0\x8e"sv, "\xe1\xa0\x8e"sv, "\xe1\xa0\x8d"sv, "\xe1\xa0\x8f"sv},
+      {"\xe2\x80\x8b"sv, "\xe2\x80\x8f"sv, "\xe2\x80\x8a"sv, "\xe2\x80\x90"sv},  // zero width
+      {"\xe2\x80\xa8"sv, "\xe2\x80\xae"sv, "\xe2\x80\xa7"sv, "\xe2\x80\xaf"sv},  // overrides
+      {"\xe2\x81\xa0"sv, "\xe2\x81\xaf"sv, "\xe2\x81\x9f"sv, "\xe2\x81\xb0"sv},  // isolates
+      {"\xef\xbb\xbf"sv, "\xef\xbb\xbf"sv, "\xef\xbb\xbe"sv, "\xef\xbc\x80"sv},  // byte order mark
+      {"\xef\xbf\xb9"sv, "\xef\xbf\xbb"sv, "\xef\xbf\xb8"sv, "\xef\xbf\xbc"sv},
+      {"\xf3\xa0\x80\x80"sv, "\xf3\xa0\x81\xbf"sv, "\xf3\x9f\xbf\xbf"sv, "\xf3\xa0\x82\x80"sv},
+  };
+  for (const Row& row : rows) {
+    for (const std::string_view unseen : {row.first, row.last}) {
+      EXPECT_EQ(escaped(unseen), in_hex(unseen));
+    }
+    for (const std::string_view seen : {row.before, row.after}) {
+      EXPECT_EQ(escaped(seen), seen) << in_hex(seen);
+    }
+  }
+  EXPECT_EQ(escaped("admin\xe2\x80\xaetxt.exe"), R"(admin\xe2\x80\xaetxt.exe)");
+}
+
 TEST(Escaped, IsCutBetweenCharactersAndSaysSo) {
   EXPECT_EQ(escaped("abc", 3), "abc");
   EXPECT_EQ(escaped("abcd", 3), "abc...");
@@ -59,8 +99,15 @@ TEST(Escaped, IsCutBetweenCharactersAndSaysSo) {
 
 TEST(Quote, SaysWhatItIsAndEscapesAndCutsWhatItHas) {
   EXPECT_EQ(quote("unknown service", "a\x1b[0m"), R"(unknown service "a\x1b[0m")");
+  EXPECT_EQ(quote("path", "\xe2\x80\xae"), R"(path "\xe2\x80\xae")");
   EXPECT_EQ(quote("path", std::string(128, 'x')), "path \"" + std::string(128, 'x') + "\"");
   EXPECT_EQ(quote("path", std::string(129, 'x')), "path \"" + std::string(128, 'x') + "...\"");
+}
+
+TEST(Quote, EndsOnlyWhereTheValueEnds) {
+  EXPECT_EQ(quote("key", R"(a": no fault of "b)"), R"(key "a\": no fault of \"b")");
+  EXPECT_EQ(quote("key", R"(\x1b)"), R"(key "\\x1b")") << "no escape that we wrote";
+  EXPECT_EQ(quote("key", std::string(127, 'x') + '"'), "key \"" + std::string(127, 'x') + "...\"");
 }
 
 }  // namespace
