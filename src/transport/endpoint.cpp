@@ -4,6 +4,7 @@
 #include "transport/endpoint.hpp"
 
 #include "base/percent_encoding.hpp"
+#include "base/quote.hpp"
 #include "transport/named_pipe.hpp"
 
 #include <arpa/inet.h>
@@ -23,8 +24,8 @@ constexpr std::size_t max_unix_name = sizeof(sockaddr_un::sun_path) - 1;
 static_assert(max_unix_name == 107);
 
 Status malformed(std::string_view target, std::string_view why) {
-  std::string message = "target \"";
-  message.append(target).append("\": ").append(why);
+  std::string message = quote("target", target);
+  message.append(": ").append(why);
   return Status::invalid_argument(std::move(message)).with_reason(StatusReason::bad_target);
 }
 

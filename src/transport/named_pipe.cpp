@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -17,14 +18,29 @@ std::string temp_directory() {
   return directory;
 }
 
+/// `text` without the "//" of a URL that has no host.
+std::string_view without_empty_host(std::string_view text) noexcept {
+  if (text.starts_with("///") && !text.starts_with("////")) text.remove_prefix(2);
+  return text;
+}
+
+/// For a name as of a URL with a host, or as of Windows: //./pipe/name.
+Status has_host(std::string_view text) {
+  const std::string_view name = text.substr(text.rfind('/') + 1);
+  std::string why = "pipes are of this machine, without a host or \"//\": write npipe:";
+  why.append(name.empty() ? "name" : name).append(", or npipe:/absolute/path");
+  return Status::invalid_argument(std::move(why));
+}
+
 }  // namespace
 
 Result<std::string> named_pipe_path(std::string_view name) {
   const auto wrong = [](const char* why) { return Status::invalid_argument(why); };
-  std::string text(name);
+  const std::string text(without_empty_host(name));
   if (text.empty()) return wrong("the name of the pipe is empty");
   if (text.find('\0') != std::string::npos)
     return wrong("the name of the pipe contains a NUL byte");
+  if (text.starts_with("//")) return has_host(text);
   if (text.starts_with('/')) {
     if (text.ends_with('/')) return wrong("the path of the pipe names a directory");
     return text;

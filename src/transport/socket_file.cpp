@@ -219,7 +219,11 @@ Result<void> SocketFile::bind_temporary(int socket) {
   const int found =
       ::fstatat(directory_.get(), temporary_name_.c_str(), &left_over, AT_SYMLINK_NOFOLLOW);
   if (found == 0 && !S_ISSOCK(left_over.st_mode)) return in_the_way(left_over.st_mode, address);
-  if (found == 0) ::unlinkat(directory_.get(), temporary_name_.c_str(), 0);
+  if (found == 0 && ::unlinkat(directory_.get(), temporary_name_.c_str(), 0) != 0 &&
+      errno != ENOENT) {
+    return Failure{
+        with_owner(listen_status(subject_, "remove " + address, errno), left_over.st_uid)};
+  }
   if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
   const SocketAddress temporary = SocketAddress::unix_path(address);
   if (::bind(socket, temporary.get(), temporary.size()) != 0) {

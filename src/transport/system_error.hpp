@@ -91,8 +91,9 @@ inline Status listen_status(std::string_view subject, std::string_view call, int
 inline Status with_owner(const Status& refused, uid_t owner) {
   return Status(refused.code(),
                 refused.message() + ". It belongs to uid " + std::to_string(owner) +
-                    ", whose server used this address. If that server is gone, its owner or the "
-                    "directory's has to remove the socket, and its lock file")
+                    ". If that user's server is gone, the user, the owner of the directory or root "
+                    "has to remove the socket, and its lock file; or listen in a directory of your "
+                    "own")
       .with_reason(refused.reason());
 }
 

@@ -88,6 +88,8 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"unix-abstract:a#b", "'#' %23"},
       {"npipe:", "the name of the pipe is empty"},
       {"npipe:a/b", "no absolute path"},
+      {"npipe://host/x", "write npipe:x"},
+      {"x\"\n\xe2\x80\xae", R"(target "x\"\x0a\xe2\x80\xae": unknown scheme)"},
       {"ipv4:127.0.0.1", "address:port"},
       {"ipv4:localhost:1", "literal"},
       {"ipv4:127.1:1", "literal"},

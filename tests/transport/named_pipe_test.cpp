@@ -59,5 +59,20 @@ TEST(NamedPipe, IsRefusedWhereDotNetRefusesIt) {
   }
 }
 
+TEST(NamedPipe, OfAHostIsRefusedWithWhatToWriteInstead) {
+  const std::vector<std::pair<std::string, std::string>> names{
+      {"//host/x", "npipe:x"},     {"//./pipe/x", "npipe:x"},
+      {"////./pipe/x", "npipe:x"},  // as Docker has it
+      {"//x", "npipe:x"},          {"//host/", "npipe:name"},
+      {"//", "npipe:name"},
+  };
+  for (const auto& [name, instead] : names) {
+    EXPECT_FALSE(named_pipe_path(name)) << name;
+    EXPECT_EQ(path_of(name), "pipes are of this machine, without a host or \"//\": write " +
+                                 instead + ", or npipe:/absolute/path");
+  }
+  EXPECT_EQ(path_of("///run/x"), "/run/x") << "a URL without a host";
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail

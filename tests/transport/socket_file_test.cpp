@@ -403,11 +403,32 @@ TEST_F(SocketFileTest, SocketOfAnotherUserWithoutALockIsRefusedWithTheOwnerAndTh
     if (refused.error().reason() != StatusReason::no_permission) return 3;
     const std::string& why = refused.error().message();
     if (why.find("It belongs to uid 0") == std::string::npos) return 4;
-    return why.find("remove the socket") == std::string::npos ? 5 : 0;
+    return why.find("has to remove the socket") == std::string::npos ? 5 : 0;
   });
 
   EXPECT_EQ(child.wait(), 0);
   EXPECT_THAT(names(), ElementsAre("x.sock"));
+}
+
+TEST_F(SocketFileTest, TemporaryNameThatAStrangerHasIsRefusedWithTheOwnerAndTheWayOut) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const std::string temporary = directory_.file(".x.sock.new");
+  test::leave_stale_socket_at(temporary);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 01777), 0);
+  log_capture().allow("others may write to the directory");
+  ChildProcess child([&] {
+    if (::setgid(another_user) != 0 || ::setuid(another_user) != 0) return 1;
+    const auto refused = serve();
+    if (refused || refused.error().code() != StatusCode::permission_denied) return 2;
+    if (refused.error().reason() != StatusReason::no_permission) return 3;
+    const std::string& why = refused.error().message();
+    if (why.find("remove " + temporary + ": ") == std::string::npos) return 4;
+    if (why.find("It belongs to uid 0") == std::string::npos) return 5;
+    return why.find("has to remove the socket") == std::string::npos ? 6 : 0;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(names(), ElementsAre(".x.sock.new"));
 }
 
 TEST_F(SocketFileTest, FailureToSetTheGroupLeavesNothingBehind) {
