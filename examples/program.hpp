@@ -17,7 +17,7 @@ inline const char* what_to_do(nearcall::StatusReason reason) {
   using nearcall::StatusReason;
   switch (reason) {
     case StatusReason::bad_target:
-      return "give a target such as unix:/tmp/greeter.sock";
+      return "give a target such as unix:greeter.sock";
     case StatusReason::no_server:
       return "start the server first";
     case StatusReason::no_permission:
@@ -25,6 +25,7 @@ inline const char* what_to_do(nearcall::StatusReason reason) {
     case StatusReason::refused:
       return "run this as a user whom the server admits";
     case StatusReason::wrong_server:
+      return "say which user serves there (ChannelOptions::expect_server()), if it is no stranger";
     case StatusReason::not_grpc:
       return "find out which program made the socket";
     case StatusReason::server_stopping:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nearcall/peer.hpp>
+#include <nearcall/result.hpp>
 
 #include <sys/types.h>
 
@@ -10,6 +11,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -25,7 +27,8 @@ PeerPolicy anyone();
 }  // namespace untrusted
 
 /// Who may be on the other side, judged by the kernel's word (PeerIdentity) once a connection is
-/// made, and before a byte of the peer is read. A server asks it about its clients.
+/// made, and before a byte of the peer is read. A server asks it about its clients, a channel that
+/// expects somebody (ChannelOptions::expect_server()) about its server.
 ///
 ///     PeerPolicy::any_of({PeerPolicy::same_user_or_root(), PeerPolicy::group(operators)})
 ///
@@ -37,9 +40,16 @@ class PeerPolicy {
   static PeerPolicy root();
   /// Those two. The default on Unix sockets.
   static PeerPolicy same_user_or_root();
+  /// One user, such as the one that a service runs as.
+  static PeerPolicy user(uid_t user);
+  /// The same by name, which is looked up now, and may take the system time (getpwnam(3)).
+  /// NOT_FOUND: there is none of that name. UNAVAILABLE: the system cannot say.
+  static Result<PeerPolicy> user(std::string_view name);
   /// The members of a group, by their gid or their supplementary groups. The owner of a socket is
   /// not among them unless a member: any_of() adds him.
   static PeerPolicy group(gid_t group);
+  /// The same by name, as user(name).
+  static Result<PeerPolicy> group(std::string_view name);
   /// Whoever the permissions of the socket's file let connect (ListenOptions::mode() and group(),
   /// and those of its folders). Only for "unix:" targets, and only for listeners.
   static PeerPolicy by_file_mode();
@@ -57,9 +67,9 @@ class PeerPolicy {
   /// Whether by_file_mode() is in it.
   bool needs_socket_file() const noexcept { return (rules_ & file_mode_rule) != 0; }
   /// Whether it can admit nobody but this process's user and root.
-  bool is_private() const noexcept {
-    return (rules_ & (file_mode_rule | anyone_rule)) == 0 && groups_.empty();
-  }
+  bool is_private() const noexcept;
+  /// The users that it admits by their ids, in order.
+  std::span<const uid_t> users() const noexcept { return users_; }
   /// The groups that it admits, in order.
   std::span<const gid_t> groups() const noexcept { return groups_; }
   /// "same user or group 27", for logs and messages.
@@ -78,6 +88,7 @@ class PeerPolicy {
   bool has(std::uint8_t rule) const noexcept { return (rules_ & rule) != 0; }
 
   std::uint8_t rules_ = 0;
+  std::vector<uid_t> users_;   // in order, each once
   std::vector<gid_t> groups_;  // in order, each once
 };
 

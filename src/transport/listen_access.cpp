@@ -36,6 +36,17 @@ const gid_t* excluded_group(const ListenOptions& options) {
   return excluded == groups.end() ? nullptr : &*excluded;
 }
 
+/// The first user whom the policy admits and the mode keeps out. One in the group may be let in.
+const uid_t* excluded_user(const ListenOptions& options) {
+  const auto users = options.policy().users();
+  if (options.policy().needs_socket_file() || (options.mode() & (S_IWGRP | S_IWOTH)) != 0) {
+    return nullptr;
+  }
+  const auto excluded = std::find_if(users.begin(), users.end(),
+                                     [](uid_t user) { return user != 0 && user != ::geteuid(); });
+  return excluded == users.end() ? nullptr : &*excluded;
+}
+
 }  // namespace
 
 Result<void> check_peers_without_credentials(const std::string& address, const PeerPolicy& policy) {
@@ -66,12 +77,18 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
   if ((options.mode() & (S_IWGRP | S_IWOTH)) != 0 && policy.is_private()) {
     return refused(address, mode + " lets others connect, and the policy" + names +
                                 " refuses them all; pass PeerPolicy::by_file_mode(), or "
-                                "PeerPolicy::group() with those who may");
+                                "PeerPolicy::group() or user() with those who may");
   }
   if (const gid_t* const group = excluded_group(options)) {
     const std::string number = std::to_string(*group);
     return refused(address, "the policy" + names + " admits group " + number + ", which " + mode +
                                 " keeps out; pass ListenOptions::mode(0660).group(" + number + ")");
+  }
+  if (const uid_t* const user = excluded_user(options)) {
+    return refused(address, "the policy" + names + " admits user " + std::to_string(*user) +
+                                ", which " + mode +
+                                " keeps out; pass ListenOptions::mode(0666), or mode(0660) and a "
+                                "group that the user is in");
   }
   return {};
 }

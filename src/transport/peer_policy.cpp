@@ -10,6 +10,15 @@
 #include <string_view>
 
 namespace nearcall::inline v0 {
+namespace {
+
+template <class Id>
+void sort_each_once(std::vector<Id>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+}  // namespace
 
 PeerPolicy untrusted::anyone() {
   return PeerPolicy(PeerPolicy::anyone_rule);
@@ -27,6 +36,12 @@ PeerPolicy PeerPolicy::same_user_or_root() {
   return PeerPolicy(same_user_rule | root_rule);
 }
 
+PeerPolicy PeerPolicy::user(uid_t user) {
+  PeerPolicy policy(0);
+  policy.users_.push_back(user);
+  return policy;
+}
+
 PeerPolicy PeerPolicy::group(gid_t group) {
   PeerPolicy policy(0);
   policy.groups_.push_back(group);
@@ -41,10 +56,11 @@ PeerPolicy PeerPolicy::any_of(std::initializer_list<PeerPolicy> policies) {
   PeerPolicy all(0);
   for (const PeerPolicy& policy : policies) {
     all.rules_ |= policy.rules_;
+    all.users_.insert(all.users_.end(), policy.users_.begin(), policy.users_.end());
     all.groups_.insert(all.groups_.end(), policy.groups_.begin(), policy.groups_.end());
   }
-  std::sort(all.groups_.begin(), all.groups_.end());
-  all.groups_.erase(std::unique(all.groups_.begin(), all.groups_.end()), all.groups_.end());
+  sort_each_once(all.users_);
+  sort_each_once(all.groups_);
   return all;
 }
 
@@ -56,9 +72,19 @@ bool PeerPolicy::admits(const PeerIdentity& peer) const {
   if (has(same_user_rule) && peer.uid() == ::geteuid() && !detail::may_be_any_user(peer.uid())) {
     return true;
   }
+  if (std::binary_search(users_.begin(), users_.end(), peer.uid()) &&
+      !detail::may_be_any_user(peer.uid())) {
+    return true;
+  }
   return std::any_of(groups_.begin(), groups_.end(), [&peer](gid_t group) {
     return peer.is_in_group(group) && !detail::may_be_any_group(group);
   });
+}
+
+bool PeerPolicy::is_private() const noexcept {
+  if (has(file_mode_rule) || has(anyone_rule) || !groups_.empty()) return false;
+  return std::all_of(users_.begin(), users_.end(),
+                     [](uid_t user) { return user == 0 || user == ::geteuid(); });
 }
 
 std::string PeerPolicy::why_not(const PeerIdentity& peer) const {
@@ -80,6 +106,8 @@ std::string PeerPolicy::to_string() const {
   };
   if (has(same_user_rule)) add("same user");
   if (has(root_rule)) add("root");
+  for (const uid_t user : users_)
+    add("user " + std::to_string(user));
   for (const gid_t group : groups_)
     add("group " + std::to_string(group));
   if (has(file_mode_rule)) add("whoever the file's mode lets in");

@@ -67,6 +67,20 @@ TEST(ListenAccess, OfSeveralGroupsTheFileLetsInAll) {
   EXPECT_TRUE(verdict_on(ListenOptions(two).mode(0666)).ok());
 }
 
+TEST(ListenAccess, APolicyForAnotherUserNeedsAModeForOthersOrForAGroup) {
+  const PeerPolicy both =
+      PeerPolicy::any_of({PeerPolicy::same_user_or_root(), PeerPolicy::user(4713)});
+
+  EXPECT_EQ(verdict_on(both).message(),
+            "unix:/run/x.sock: the policy \"same user or root or user 4713\" admits user 4713, "
+            "which mode 0600 keeps out; pass ListenOptions::mode(0666), or mode(0660) and a group "
+            "that the user is in");
+  EXPECT_TRUE(verdict_on(ListenOptions(both).mode(0666)).ok());
+  EXPECT_TRUE(verdict_on(ListenOptions(both).mode(0660)).ok()) << "it may be in the group";
+  EXPECT_TRUE(verdict_on(PeerPolicy::user(0)).ok());
+  EXPECT_TRUE(verdict_on(PeerPolicy::user(::geteuid())).ok());
+}
+
 TEST(ListenAccess, TheProcesssOwnGroupIsTheFilesWhereNoneWasNamed) {
   EXPECT_TRUE(verdict_on(ListenOptions(PeerPolicy::group(::getegid())).mode(0660)).ok());
 }

@@ -65,6 +65,17 @@ TEST(PeerPolicy, GroupAdmitsItsMembersWhicheverWayTheyAreIn) {
   EXPECT_FALSE(policy.admits(PeerIdentity("ipv4:127.0.0.1:4711")));
 }
 
+TEST(PeerPolicy, UserAdmitsThatOneAlone) {
+  const PeerPolicy policy = PeerPolicy::user(stranger());
+
+  EXPECT_TRUE(policy.admits(peer_with(stranger())));
+  EXPECT_FALSE(policy.admits(peer_with(stranger() + 2)));
+  EXPECT_FALSE(policy.admits(peer_with(::geteuid())));
+  EXPECT_FALSE(policy.admits(PeerIdentity("ipv4:127.0.0.1:4711")));
+  EXPECT_TRUE(policy.needs_credentials());
+  EXPECT_EQ(policy.users().front(), stranger());
+}
+
 TEST(PeerPolicy, ByFileModeAdmitsWhomTheKernelLetConnect) {
   const PeerPolicy policy = PeerPolicy::by_file_mode();
 
@@ -89,12 +100,15 @@ TEST(PeerPolicy, AnyOfAdmitsWhomOneOfThemAdmits) {
 
 TEST(PeerPolicy, IsPrivateIfItAdmitsNoOtherUser) {
   EXPECT_TRUE(PeerPolicy::same_user_or_root().is_private());
+  EXPECT_TRUE(PeerPolicy::user(::geteuid()).is_private());
+  EXPECT_TRUE(PeerPolicy::user(0).is_private());
+  EXPECT_FALSE(PeerPolicy::user(stranger()).is_private());
   EXPECT_FALSE(PeerPolicy::group(some_gid).is_private());
   EXPECT_FALSE(PeerPolicy::by_file_mode().is_private());
   EXPECT_FALSE(untrusted::anyone().is_private());
 }
 
-/// What a child that became `nobody` says of its own user.
+/// What a child that became `nobody` says of its own user, by both of the policies that have it.
 int verdict_of_nobody(bool in_namespace_of_its_own) {
   constexpr uid_t nobody = 65534;
   test::ChildProcess child([&] {
@@ -102,6 +116,7 @@ int verdict_of_nobody(bool in_namespace_of_its_own) {
     if (in_namespace_of_its_own && ::unshare(CLONE_NEWUSER) != 0) return 3;
     const PeerPolicy policy = PeerPolicy::same_user_or_root();
     const PeerIdentity peer("unix:/x", ::geteuid(), some_gid, some_pid);
+    if (policy.admits(peer) != PeerPolicy::user(nobody).admits(peer)) return 5;
     if (policy.admits(peer)) return 0;
     return policy.why_not(peer).find("/proc/self/uid_map") != std::string::npos ? 1 : 4;
   });
@@ -127,11 +142,12 @@ TEST(PeerPolicy, ThePlaceholderForUsersOfOtherNamespacesIsNobodysUserAndTheLogSa
 
 TEST(PeerPolicy, NamesItselfAndWhomItRefuses) {
   const PeerPolicy policy =
-      PeerPolicy::any_of({PeerPolicy::group(27), PeerPolicy::same_user(), PeerPolicy::group(5)});
+      PeerPolicy::any_of({PeerPolicy::group(27), PeerPolicy::same_user(), PeerPolicy::user(8),
+                          PeerPolicy::group(5), PeerPolicy::user(7), PeerPolicy::user(8)});
 
-  EXPECT_EQ(policy.to_string(), "same user or group 5 or group 27");
+  EXPECT_EQ(policy.to_string(), "same user or user 7 or user 8 or group 5 or group 27");
   EXPECT_EQ(policy.why_not(peer_with(4711)),
-            "uid 4711 is not admitted (same user or group 5 or group 27)");
+            "uid 4711 is not admitted (same user or user 7 or user 8 or group 5 or group 27)");
   EXPECT_EQ(PeerPolicy::root().why_not(PeerIdentity("ipv4:1.2.3.4:5")),
             "a peer without credentials is not admitted (root)");
   EXPECT_EQ(PeerPolicy::by_file_mode().to_string(), "whoever the file's mode lets in");
