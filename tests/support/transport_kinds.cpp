@@ -12,10 +12,13 @@
 #include "support/spurious_transport.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/inproc_pipe.hpp"
+#include "transport/pipe_transport.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/sync_wait.hpp>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -42,6 +45,32 @@ TransportPair pipe_of(std::size_t capacity) {
 
 TransportPair pipe() {
   return pipe_of(std::size_t{64} * 1024);
+}
+
+std::unique_ptr<Transport> pipes(detail::UniqueFd input, detail::UniqueFd output) {
+  auto made =
+      detail::PipeTransport::make(std::move(input), std::move(output), PeerIdentity("pipes:"));
+  CHECK(made, made.error().message());
+  return *std::move(made);
+}
+
+TransportPair two_pipes() {
+  std::array<int, 2> there{-1, -1};
+  std::array<int, 2> back{-1, -1};
+  CHECK(::pipe2(there.data(), O_CLOEXEC) == 0 && ::pipe2(back.data(), O_CLOEXEC) == 0);
+  return {pipes(detail::UniqueFd(back[0]), detail::UniqueFd(there[1])),
+          pipes(detail::UniqueFd(there[0]), detail::UniqueFd(back[1]))};
+}
+
+/// As some programs start others: a socket as standard input, and another one as output.
+TransportPair two_socket_pairs() {
+  std::array<int, 2> there{-1, -1};
+  std::array<int, 2> back{-1, -1};
+  constexpr int type = SOCK_STREAM | SOCK_CLOEXEC;
+  CHECK(::socketpair(AF_UNIX, type, 0, there.data()) == 0);
+  CHECK(::socketpair(AF_UNIX, type, 0, back.data()) == 0);
+  return {pipes(detail::UniqueFd(back[0]), detail::UniqueFd(there[1])),
+          pipes(detail::UniqueFd(there[0]), detail::UniqueFd(back[1]))};
 }
 
 template <Link::Manner manner>
@@ -159,6 +188,8 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "NamedPipe", .make = named_pipe},
       {.name = "Inherited", .make = inherited},
       {.name = "UnixAbstract", .make = unix_abstract},
+      {.name = "TwoPipes", .make = two_pipes},
+      {.name = "TwoSocketPairs", .make = two_socket_pairs},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},
       {.name = "FragmentedPipe", .make = decorated<FragmentingTransport, pipe>},
