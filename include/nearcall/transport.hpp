@@ -224,6 +224,8 @@ class Listener {
   virtual Result<bool> check_name() { return false; }
   /// In target form, for logs: "unix:/run/x.sock".
   virtual std::string address() const = 0;
+  /// The same, each for itself where it listens at several (Server::addresses()).
+  virtual std::vector<std::string> addresses() const { return {address()}; }
   /// Whether its transports know the credentials of their peers. Where they do not, a server
   /// listens only with `untrusted::anyone()`. Fixed for its life.
   virtual bool knows_credentials() const noexcept { return false; }

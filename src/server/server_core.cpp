@@ -47,7 +47,8 @@ Result<void> ServerCore::listen(std::unique_ptr<Listener> listener, PeerPolicy p
     return bound;
   }
   if (!listens_in_) listens_in_.emplace();
-  addresses_.push_back(listener->address());
+  for (std::string& address : listener->addresses())
+    addresses_.push_back(std::move(address));
   listening_.push_back({std::move(listener), std::move(policy)});
   return {};
 }

@@ -77,6 +77,13 @@ std::string ListenerGroup::address() const {
   return all;
 }
 
+std::vector<std::string> ListenerGroup::addresses() const {
+  std::vector<std::string> all;
+  for (const std::unique_ptr<Listener>& member : members_)
+    all.push_back(member->address());
+  return all;
+}
+
 bool ListenerGroup::knows_credentials() const noexcept {
   return std::all_of(members_.begin(), members_.end(),
                      [](const auto& member) { return member->knows_credentials(); });

@@ -25,6 +25,7 @@ class ListenerGroup final : public Listener {
   void unbind() noexcept override;
   /// Those of all, with commas between them.
   std::string address() const override;
+  std::vector<std::string> addresses() const override;
   /// Whether all of them do.
   bool knows_credentials() const noexcept override;
 

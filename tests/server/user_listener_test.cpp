@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: a listener of the user's own, under the same rule of who may connect as ours.
 #include "server/server_fixture.hpp"
+#include "transport/listener_group.hpp"
 
 #include <nearcall/transport.hpp>
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -83,6 +85,17 @@ TEST_F(UserListenerTest, HasNoFileModeToGoBy) {
     expect_refused(listener(knows_credentials), PeerPolicy::by_file_mode(),
                    "PeerPolicy::by_file_mode() is for unix: targets");
   }
+}
+
+TEST_F(UserListenerTest, AtSeveralAddressesItIsAtEachOfThem) {
+  Server server;
+  std::vector<std::unique_ptr<Listener>> members;
+  for (const char* const name : {"a", "b"})
+    members.push_back(*make_listener(target(name)));
+
+  server.listen(std::make_unique<detail::ListenerGroup>(std::move(members)));
+
+  EXPECT_EQ(server.addresses(), (std::vector<std::string>{target("a"), target("b")}));
 }
 
 TEST_F(UserListenerTest, ARefusalIsWhatStartReports) {

@@ -128,7 +128,13 @@ TEST_F(ListenerGroupTest, KnowsCredentialsIfAllDo) {
 
   EXPECT_TRUE(group_of(unix_listener("a"), unix_listener("b")).knows_credentials());
   EXPECT_FALSE(group_of(unix_listener("a"), tcp()).knows_credentials());
-  EXPECT_EQ(group_of(unix_listener("a"), tcp()).address(), "unix:" + a_ + ", ipv4:127.0.0.1:0");
+}
+
+TEST_F(ListenerGroupTest, HasTheAddressesOfAll) {
+  const ListenerGroup group = group_of(unix_listener("a"), unix_listener("b"));
+
+  EXPECT_EQ(group.address(), "unix:" + a_ + ", unix:" + b_);
+  EXPECT_EQ(group.addresses(), (std::vector<std::string>{"unix:" + a_, "unix:" + b_}));
 }
 
 }  // namespace
