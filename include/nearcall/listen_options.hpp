@@ -16,7 +16,8 @@ namespace nearcall::inline v0 {
 /// How one listener behaves. A value; fluent.
 ///
 /// Who connects has to pass both the policy and the permissions of the socket's file. Options of
-/// which one can never admit whom the other admits are refused.
+/// which one can never admit whom the other admits are refused; with a socket that was inherited,
+/// whose file is another's business, a warning is logged.
 class ListenOptions {
  public:
   ListenOptions() = default;
@@ -30,14 +31,14 @@ class ListenOptions {
   }
   ListenOptions policy(PeerPolicy policy) && { return std::move(this->policy(std::move(policy))); }
   /// The permissions of the socket's file, exactly, whatever the umask; 0600 by default. Connecting
-  /// needs the write bit. Permission bits only (0777). For "unix:" targets.
+  /// needs the write bit. Permission bits only (0777). For "unix:" and "npipe:".
   ListenOptions& mode(mode_t mode) & {
     mode_ = mode;
     return *this;
   }
   ListenOptions mode(mode_t mode) && { return std::move(this->mode(mode)); }
   /// The group of the socket's file; the process's by default. One that the process belongs to,
-  /// unless it is root. For "unix:" targets.
+  /// unless it is root. For "unix:" and "npipe:".
   ListenOptions& group(gid_t group) & {
     group_ = group;
     return *this;

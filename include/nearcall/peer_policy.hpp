@@ -51,7 +51,7 @@ class PeerPolicy {
   /// The same by name, as user(name).
   static Result<PeerPolicy> group(std::string_view name);
   /// Whoever the permissions of the socket's file let connect (ListenOptions::mode() and group(),
-  /// and those of its folders). Only for "unix:" targets, and only for listeners.
+  /// and those of its folders). Only for listeners, on Unix sockets that have a path.
   static PeerPolicy by_file_mode();
   /// Whoever at least one of these admits; nobody, if there are none.
   static PeerPolicy any_of(std::initializer_list<PeerPolicy> policies);

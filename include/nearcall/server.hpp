@@ -183,8 +183,8 @@ class Server {
   /// use"), INVALID_ARGUMENT for a bad target, FAILED_PRECONDITION for a policy that does not go
   /// with the target (an abstract or TCP one without `untrusted::anyone()`) or with the file mode.
   Result<void> try_listen(std::string_view target, const ListenOptions& options = ListenOptions());
-  /// The same, and returns what its bind() did. FAILED_PRECONDITION for a policy that needs
-  /// credentials where the listener knows none (Listener::knows_credentials()).
+  /// The same, and returns what its bind() did. FAILED_PRECONDITION for a policy that the listener
+  /// cannot go by (Listener::check_policy()).
   Result<void> try_listen(std::unique_ptr<Listener> listener,
                           const ListenOptions& options = ListenOptions());
 

@@ -229,6 +229,10 @@ class Listener {
   /// Whether its transports know the credentials of their peers. Where they do not, a server
   /// listens only with `untrusted::anyone()`. Fixed for its life.
   virtual bool knows_credentials() const noexcept { return false; }
+  /// Whether a server can go by this policy here; FAILED_PRECONDITION says why not. Unless it is
+  /// overridden: not by one that needs credentials which the listener does not know, and not by
+  /// PeerPolicy::by_file_mode(), which a listener around one of ours can pass on.
+  virtual Result<void> check_policy(const PeerPolicy& policy) const;
 };
 
 /// What a connector is told of the connection that is wanted.

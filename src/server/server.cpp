@@ -2,7 +2,6 @@
 // The public face of a server.
 #include "base/log.hpp"
 #include "server/server_core.hpp"
-#include "transport/listen_access.hpp"
 
 #include <nearcall/server.hpp>
 
@@ -63,15 +62,7 @@ Result<void> Server::try_listen(std::unique_ptr<Listener> listener, const Listen
         "Server::listen(): the pointer to the listener is null; pass one to a listener");
   }
   const PeerPolicy& policy = options.policy();
-  if (policy.needs_socket_file()) {
-    return Failure{
-        Status(StatusCode::failed_precondition,
-               listener->address() + ": PeerPolicy::by_file_mode() is for unix: targets")};
-  }
-  if (!listener->knows_credentials()) {
-    auto allowed = detail::check_peers_without_credentials(listener->address(), policy);
-    if (!allowed) return allowed;
-  }
+  if (Result<void> checked = listener->check_policy(policy); !checked) return checked;
   return core_->listen(std::move(listener), policy);
 }
 

@@ -26,15 +26,14 @@ class InheritedListener final : public Listener {
   Result<std::unique_ptr<Transport>> try_accept() override;
   WaitAdvice prepare_wait() override;
   void unbind() noexcept override;
-  std::string address() const override { return address_; }
-  bool knows_credentials() const noexcept override { return is_unix_; }
+  std::string address() const override { return inherited_.address(); }
+  bool knows_credentials() const noexcept override { return inherited_.is_unix(); }
+  Result<void> check_policy(const PeerPolicy& policy) const override;
 
  private:
   enum class State : std::uint8_t { unbound, bound, over };
 
-  const std::string address_;
-  const bool is_listening_;
-  const bool is_unix_;
+  const InheritedSocket inherited_;
   State state_ = State::unbound;
   /// Until bind(), or until it is handed over: the socket.
   UniqueFd socket_;

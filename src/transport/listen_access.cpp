@@ -2,15 +2,22 @@
 // A Unix socket has a policy and a file mode, which must agree; elsewhere nobody is checked.
 #include "transport/listen_access.hpp"
 
+#include "base/log.hpp"
+
+#include <nearcall/transport.hpp>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <utility>
+#include <optional>
+#include <span>
+#include <string_view>
 
-namespace nearcall::inline v0::detail {
+namespace nearcall::inline v0 {
+namespace detail {
 namespace {
 
 std::string octal(mode_t mode) {
@@ -24,27 +31,73 @@ Failure<Status> refused(const std::string& address, const std::string& why) {
       Status::failed_precondition(address + ": " + why).with_reason(StatusReason::misuse)};
 }
 
+/// Whom the file of a socket lets connect.
+struct FileAccess {
+  mode_t mode;
+  uid_t owner;
+  gid_t group;
+  /// What to pass so that this group is let in.
+  std::string (*advice)(const std::string& group);
+
+  bool lets_group_in() const noexcept { return (mode & S_IWGRP) != 0; }
+  bool lets_others_in() const noexcept { return (mode & S_IWOTH) != 0; }
+};
+
+std::string options_for(const std::string& group) {
+  return "ListenOptions::mode(0660).group(" + group + ")";
+}
+
+std::string unit_for(const std::string& group) {
+  return "a socket of mode 0660 and group " + group +
+         " (SocketMode= and SocketGroup= of a socket unit)";
+}
+
 /// The first group that the policy admits and the mode keeps out.
-const gid_t* excluded_group(const ListenOptions& options) {
-  const auto groups = options.policy().groups();
-  if (options.policy().needs_socket_file() || (options.mode() & S_IWOTH) != 0) return nullptr;
-  const gid_t of_file = options.group().value_or(::getegid());
-  const bool lets_group_in = (options.mode() & S_IWGRP) != 0;
-  const auto excluded = std::find_if(groups.begin(), groups.end(), [&](gid_t group) {
-    return !lets_group_in || group != of_file;
+const gid_t* excluded_group(const FileAccess& file, std::span<const gid_t> groups) {
+  const auto excluded = std::find_if(groups.begin(), groups.end(), [&file](gid_t group) {
+    return !file.lets_group_in() || group != file.group;
   });
   return excluded == groups.end() ? nullptr : &*excluded;
 }
 
 /// The first user whom the policy admits and the mode keeps out. One in the group may be let in.
-const uid_t* excluded_user(const ListenOptions& options) {
-  const auto users = options.policy().users();
-  if (options.policy().needs_socket_file() || (options.mode() & (S_IWGRP | S_IWOTH)) != 0) {
-    return nullptr;
-  }
-  const auto excluded = std::find_if(users.begin(), users.end(),
-                                     [](uid_t user) { return user != 0 && user != ::geteuid(); });
+const uid_t* excluded_user(const FileAccess& file, std::span<const uid_t> users) {
+  if (file.lets_group_in()) return nullptr;
+  const auto excluded = std::find_if(
+      users.begin(), users.end(), [&file](uid_t user) { return user != 0 && user != file.owner; });
   return excluded == users.end() ? nullptr : &*excluded;
+}
+
+/// Whom one of the two lets in and the other keeps out, and what to do; empty if there is nobody.
+std::string conflict(const FileAccess& file, const PeerPolicy& policy) {
+  const std::string mode = "mode " + octal(file.mode);
+  const std::string name = "the policy \"" + policy.to_string() + "\"";
+  if ((file.lets_group_in() || file.lets_others_in()) && policy.is_private()) {
+    return mode + " lets others connect, and " + name +
+           " refuses them all; pass PeerPolicy::by_file_mode(), or PeerPolicy::group() or user() "
+           "with those who may";
+  }
+  if (policy.needs_socket_file() || file.lets_others_in()) return {};
+  if (const gid_t* const group = excluded_group(file, policy.groups())) {
+    const std::string number = std::to_string(*group);
+    return name + " admits group " + number + ", which " + mode + " keeps out; pass " +
+           file.advice(number);
+  }
+  if (const uid_t* const user = excluded_user(file, policy.users())) {
+    return name + " admits user " + std::to_string(*user) + ", which " + mode +
+           " keeps out; it takes mode 0666, or mode 0660 and a group that the user is in";
+  }
+  return {};
+}
+
+/// Nothing where the name leads nowhere, or nobody knows where (it was relative).
+std::optional<FileAccess> access_of(const InheritedSocket& socket) {
+  constexpr std::string_view scheme = "unix:";
+  const std::string path = socket.has_path() ? socket.address().substr(scheme.size()) : "";
+  struct stat file {};
+  if (!path.starts_with('/') || ::stat(path.c_str(), &file) != 0) return std::nullopt;
+  if (!S_ISSOCK(file.st_mode)) return std::nullopt;
+  return FileAccess{file.st_mode & 07777U, file.st_uid, file.st_gid, unit_for};
 }
 
 }  // namespace
@@ -58,8 +111,13 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
 
 Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy) {
   if (!socket.is_unix()) return check_peers_without_credentials(socket.address(), policy);
-  if (!policy.needs_socket_file() || socket.has_path()) return {};
-  return refused(socket.address(), "PeerPolicy::by_file_mode() is for a socket that has a path");
+  if (policy.needs_socket_file() && !socket.has_path()) {
+    return refused(socket.address(), "PeerPolicy::by_file_mode() is for a socket that has a path");
+  }
+  const std::optional<FileAccess> file = access_of(socket);
+  const std::string problem = file ? conflict(*file, policy) : "";
+  if (!problem.empty()) log(LogLevel::warning, socket.address(), ": ", problem);
+  return {};
 }
 
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options) {
@@ -72,25 +130,22 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
   if (endpoint.kind() != Endpoint::Kind::unix_path) {
     return check_peers_without_credentials(address, policy);
   }
-  const std::string mode = "mode " + octal(options.mode());
-  const std::string names = " \"" + policy.to_string() + "\"";
-  if ((options.mode() & (S_IWGRP | S_IWOTH)) != 0 && policy.is_private()) {
-    return refused(address, mode + " lets others connect, and the policy" + names +
-                                " refuses them all; pass PeerPolicy::by_file_mode(), or "
-                                "PeerPolicy::group() or user() with those who may");
-  }
-  if (const gid_t* const group = excluded_group(options)) {
-    const std::string number = std::to_string(*group);
-    return refused(address, "the policy" + names + " admits group " + number + ", which " + mode +
-                                " keeps out; pass ListenOptions::mode(0660).group(" + number + ")");
-  }
-  if (const uid_t* const user = excluded_user(options)) {
-    return refused(address, "the policy" + names + " admits user " + std::to_string(*user) +
-                                ", which " + mode +
-                                " keeps out; pass ListenOptions::mode(0666), or mode(0660) and a "
-                                "group that the user is in");
-  }
+  const gid_t group = options.group().value_or(::getegid());
+  const std::string problem = conflict({options.mode(), ::geteuid(), group, options_for}, policy);
+  if (!problem.empty()) return refused(address, problem);
   return {};
 }
 
-}  // namespace nearcall::inline v0::detail
+}  // namespace detail
+
+Result<void> Listener::check_policy(const PeerPolicy& policy) const {
+  if (policy.needs_socket_file()) {
+    return detail::refused(address(),
+                           "PeerPolicy::by_file_mode() is for Unix sockets that have a path; a "
+                           "listener around one of ours passes on Listener::check_policy()");
+  }
+  if (knows_credentials()) return {};
+  return detail::check_peers_without_credentials(address(), policy);
+}
+
+}  // namespace nearcall::inline v0

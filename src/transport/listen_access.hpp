@@ -20,7 +20,8 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
 /// each other, INVALID_ARGUMENT for a mode that is none.
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);
 
-/// The same for a socket that was inherited: what its file permits is nobody's but its maker's.
+/// The same for a socket that was inherited. What its file permits is its maker's business, and a
+/// policy may be narrower: where the two exclude each other, a warning is logged.
 Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy);
 
 }  // namespace nearcall::inline v0::detail

@@ -84,6 +84,13 @@ std::vector<std::string> ListenerGroup::addresses() const {
   return all;
 }
 
+Result<void> ListenerGroup::check_policy(const PeerPolicy& policy) const {
+  for (const std::unique_ptr<Listener>& member : members_) {
+    if (Result<void> checked = member->check_policy(policy); !checked) return checked;
+  }
+  return {};
+}
+
 bool ListenerGroup::knows_credentials() const noexcept {
   return std::all_of(members_.begin(), members_.end(),
                      [](const auto& member) { return member->knows_credentials(); });

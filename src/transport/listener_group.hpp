@@ -28,6 +28,8 @@ class ListenerGroup final : public Listener {
   std::vector<std::string> addresses() const override;
   /// Whether all of them do.
   bool knows_credentials() const noexcept override;
+  /// Whether all of them can go by it.
+  Result<void> check_policy(const PeerPolicy& policy) const override;
 
  private:
   std::vector<std::unique_ptr<Listener>> members_;

@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
+#include "transport/listen_access.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
@@ -90,6 +91,10 @@ void UnixListener::unbind() noexcept {
   file_.reset();
   is_unbound_ = true;
   if (acceptor_) acceptor_->stop_listening();
+}
+
+Result<void> UnixListener::check_policy(const PeerPolicy& policy) const {
+  return check_access(endpoint_, ListenOptions(options_).policy(policy));
 }
 
 Result<bool> UnixListener::check_name() {

@@ -30,6 +30,8 @@ class UnixListener final : public Listener {
   Result<bool> check_name() override;
   std::string address() const override { return address_; }
   bool knows_credentials() const noexcept override { return true; }
+  /// Against the mode and the group of its options.
+  Result<void> check_policy(const PeerPolicy& policy) const override;
 
  private:
   Result<UniqueFd> make_socket() const;

@@ -2,6 +2,7 @@
 // Server: a listener of the user's own, under the same rule of who may connect as ours.
 #include "server/server_fixture.hpp"
 #include "transport/listener_group.hpp"
+#include "transport/listening.hpp"
 
 #include <nearcall/transport.hpp>
 
@@ -19,10 +20,10 @@ namespace {
 using testing::HasSubstr;
 
 /// Takes connections as a Unix listener does, and says what it is told to of credentials.
-class UserListener final : public Listener {
+class UserListener : public Listener {
  public:
-  UserListener(const std::string& target, bool knows_credentials)
-      : inner_(*make_listener(target)), knows_credentials_(knows_credentials) {}
+  UserListener(std::unique_ptr<Listener> inner, bool knows_credentials)
+      : inner_(std::move(inner)), knows_credentials_(knows_credentials) {}
 
   Result<void> bind() override { return inner_->bind(); }
   Result<std::unique_ptr<Transport>> try_accept() override { return inner_->try_accept(); }
@@ -31,15 +32,28 @@ class UserListener final : public Listener {
   std::string address() const override { return "user's"; }
   bool knows_credentials() const noexcept override { return knows_credentials_; }
 
+ protected:
+  const Listener& inner() const noexcept { return *inner_; }
+
  private:
   const std::unique_ptr<Listener> inner_;
   const bool knows_credentials_;
 };
 
+/// The same, and leaves the word on policies to the listener that it is around.
+class PassingListener final : public UserListener {
+ public:
+  explicit PassingListener(std::unique_ptr<Listener> inner)
+      : UserListener(std::move(inner), /*knows_credentials=*/true) {}
+  Result<void> check_policy(const PeerPolicy& policy) const override {
+    return inner().check_policy(policy);
+  }
+};
+
 class UserListenerTest : public ServerTest {
  protected:
   std::unique_ptr<Listener> listener(bool knows_credentials) const {
-    return std::make_unique<UserListener>(target(), knows_credentials);
+    return std::make_unique<UserListener>(*make_listener(target()), knows_credentials);
   }
   /// Expects that a server that listens on it with `policy` is reached.
   void expect_served(std::unique_ptr<Listener> listener, const ListenOptions& options) {
@@ -63,7 +77,6 @@ class UserListenerTest : public ServerTest {
 
     ASSERT_FALSE(listening);
     EXPECT_EQ(listening.error().code(), StatusCode::failed_precondition);
-    EXPECT_THAT(listening.error().message(), HasSubstr("user's"));
     EXPECT_THAT(listening.error().message(), HasSubstr(why));
     EXPECT_FALSE(exists(folder_.file("s")));
     EXPECT_TRUE(server.addresses().empty());
@@ -83,8 +96,27 @@ TEST_F(UserListenerTest, WithCredentialsItIsServedUnderTheDefaultPolicy) {
 TEST_F(UserListenerTest, HasNoFileModeToGoBy) {
   for (const bool knows_credentials : {false, true}) {
     expect_refused(listener(knows_credentials), PeerPolicy::by_file_mode(),
-                   "PeerPolicy::by_file_mode() is for unix: targets");
+                   "PeerPolicy::by_file_mode() is for Unix sockets that have a path");
   }
+}
+
+TEST_F(UserListenerTest, AroundOneOfOursItGoesByTheFileModeThatThatHas) {
+  const ListenOptions options = ListenOptions(PeerPolicy::by_file_mode()).mode(0666);
+
+  expect_served(std::make_unique<PassingListener>(*make_listener(target(), options)), options);
+}
+
+TEST_F(UserListenerTest, AroundOneOfOursItsPolicyHasToFitTheModeToo) {
+  const ListenOptions options = ListenOptions(untrusted::anyone()).mode(0666);
+
+  expect_refused(std::make_unique<PassingListener>(*make_listener(target(), options)),
+                 PeerPolicy::same_user_or_root(), "mode 0666 lets others connect");
+}
+
+TEST_F(UserListenerTest, AnAdoptedSocketWithAPathGoesByItsFileMode) {
+  detail::UniqueFd socket = listening_at(folder_.file("s"));
+
+  expect_served(*adopt_listener(socket.release()), PeerPolicy::by_file_mode());
 }
 
 TEST_F(UserListenerTest, AtSeveralAddressesItIsAtEachOfThem) {

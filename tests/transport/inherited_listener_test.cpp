@@ -72,6 +72,11 @@ TEST_F(SharedListenerTest, LeavesTheSocketAndThoseWhoWaitToOthers) {
   EXPECT_TRUE(test::status_of(path_)) << "the name is theirs";
 }
 
+TEST_F(SharedListenerTest, GoesByItsFileMode) {
+  EXPECT_TRUE(listener_->check_policy(PeerPolicy::by_file_mode()));
+  EXPECT_TRUE(listener_->check_policy(PeerPolicy::same_user()));
+}
+
 TEST_F(SharedListenerTest, UsedOutOfOrderSaysTheOrder) {
   const auto order = test::ends_with_sentence(
       "Listener: used out of order; call bind() once, and prepare_wait() only between bind() and "
@@ -113,6 +118,12 @@ TEST_F(ConnectedListenerTest, HandsOverItsConnectionAndThenNone) {
   EXPECT_EQ(test::read_exactly(**accepted, 1), "x");
   EXPECT_EQ(*listener_->try_accept(), nullptr);
   EXPECT_FALSE(is_ready(*listener_));
+}
+
+TEST_F(ConnectedListenerTest, HasNoFileModeToGoBy) {
+  EXPECT_TRUE(listener_->check_policy(PeerPolicy::same_user()));
+  EXPECT_EQ(listener_->check_policy(PeerPolicy::by_file_mode()).status().message(),
+            "fd:3: PeerPolicy::by_file_mode() is for a socket that has a path");
 }
 
 TEST_F(ConnectedListenerTest, ClosesTheConnectionThatNobodyTook) {

@@ -2,9 +2,16 @@
 // Policies and modes that go together, and those that do not.
 #include "transport/listen_access.hpp"
 
+#include "support/log_capture.hpp"
+#include "support/temp_dir.hpp"
+#include "transport/listening.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <fstream>
+#include <string>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -73,8 +80,8 @@ TEST(ListenAccess, APolicyForAnotherUserNeedsAModeForOthersOrForAGroup) {
 
   EXPECT_EQ(verdict_on(both).message(),
             "unix:/run/x.sock: the policy \"same user or root or user 4713\" admits user 4713, "
-            "which mode 0600 keeps out; pass ListenOptions::mode(0666), or mode(0660) and a group "
-            "that the user is in");
+            "which mode 0600 keeps out; it takes mode 0666, or mode 0660 and a group that the user "
+            "is in");
   EXPECT_TRUE(verdict_on(ListenOptions(both).mode(0666)).ok());
   EXPECT_TRUE(verdict_on(ListenOptions(both).mode(0660)).ok()) << "it may be in the group";
   EXPECT_TRUE(verdict_on(PeerPolicy::user(0)).ok());
@@ -87,6 +94,54 @@ TEST(ListenAccess, TheProcesssOwnGroupIsTheFilesWhereNoneWasNamed) {
 
 TEST(ListenAccess, AModeHasPermissionBitsOnly) {
   EXPECT_EQ(verdict_on(ListenOptions().mode(04600)).code(), StatusCode::invalid_argument);
+}
+
+/// A socket that somebody else has made.
+class InheritedAccessTest : public test::LogCheckedTest {
+ protected:
+  Status verdict_on(mode_t mode, const PeerPolicy& policy) {
+    EXPECT_EQ(::chmod(path_.c_str(), mode), 0);
+    const auto socket = InheritedSocket::inspect(theirs_.get(), "fd:3");
+    return check_inherited_access(*socket, policy).status();
+  }
+
+  const test::TempDir directory_;
+  const std::string path_ = directory_.file("s");
+  const UniqueFd theirs_ = test::listening_at(path_);
+};
+
+TEST_F(InheritedAccessTest, APolicyNarrowerThanTheModeIsUsedWithAWarning) {
+  EXPECT_TRUE(verdict_on(0660, PeerPolicy::same_user_or_root()).ok());
+
+  EXPECT_TRUE(log_capture().take("unix:" + path_ +
+                                 ": mode 0660 lets others connect, and the policy \"same user or "
+                                 "root\" refuses them all; pass "
+                                 "PeerPolicy::by_file_mode()"));
+  EXPECT_TRUE(verdict_on(0660, PeerPolicy::by_file_mode()).ok());
+  EXPECT_TRUE(verdict_on(0660, untrusted::anyone()).ok());
+  EXPECT_TRUE(verdict_on(0755, PeerPolicy::same_user_or_root()).ok());
+}
+
+TEST_F(InheritedAccessTest, APolicyForThoseWhomTheModeKeepsOutIsUsedWithAWarning) {
+  EXPECT_TRUE(verdict_on(0600, PeerPolicy::group(operators)).ok());
+  EXPECT_TRUE(
+      log_capture().take("admits group 4711, which mode 0600 keeps out; pass a socket of "
+                         "mode 0660 and group 4711 (SocketMode= and SocketGroup="));
+  EXPECT_TRUE(verdict_on(0600, PeerPolicy::user(4713)).ok());
+  EXPECT_TRUE(log_capture().take("admits user 4713, which mode 0600 keeps out"));
+
+  EXPECT_TRUE(verdict_on(0660, PeerPolicy::group(::getegid())).ok());
+  EXPECT_TRUE(verdict_on(0666, PeerPolicy::group(operators)).ok());
+  EXPECT_TRUE(verdict_on(0600, PeerPolicy::user(::geteuid())).ok());
+}
+
+TEST_F(InheritedAccessTest, AFileThatIsNotTheSocketsSaysNothing) {
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  const auto socket = InheritedSocket::inspect(theirs_.get(), "fd:3");
+
+  EXPECT_TRUE(check_inherited_access(*socket, PeerPolicy::same_user_or_root()));
+  std::ofstream(path_) << "another file";
+  EXPECT_TRUE(verdict_on(0666, PeerPolicy::same_user_or_root()).ok());
 }
 
 }  // namespace

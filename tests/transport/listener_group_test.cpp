@@ -137,5 +137,14 @@ TEST_F(ListenerGroupTest, HasTheAddressesOfAll) {
   EXPECT_EQ(group.addresses(), (std::vector<std::string>{"unix:" + a_, "unix:" + b_}));
 }
 
+TEST_F(ListenerGroupTest, GoesByAPolicyThatFitsAll) {
+  const ListenerGroup group = group_of(unix_listener("a"), std::make_unique<FailingListener>(true));
+
+  EXPECT_TRUE(group.check_policy(untrusted::anyone()));
+  EXPECT_EQ(group.check_policy(PeerPolicy::same_user()).status().message(),
+            "failing: nobody vouches for who connects there; pass untrusted::anyone() to listen() "
+            "if everybody may");
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail
