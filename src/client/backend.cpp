@@ -154,7 +154,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::make(Pool& pool,
 }
 
 /// Another call's connection, or null and a place for one more. While there is neither, those that
-/// are being made may become one: waits for them, and fails as they do.
+/// are being made may become one: waits for them, and fails as they do, unless one lives.
 Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool,
                                                                       TimePoint deadline,
                                                                       std::stop_token stop) {
@@ -172,11 +172,12 @@ Result<std::shared_ptr<BlockingConnection>> Backend::share_or_reserve(Pool& pool
                           target_ + ": other calls' attempts to connect took too long")
                        .with_reason(StatusReason::no_answer)};
   }
-  if (!has_place() && live.count > 0) {
+  const bool has_failed = pool.failures != failures;
+  if (live.count > 0 && (has_failed || !has_place())) {
     live.least_used->users.fetch_add(1, std::memory_order_acq_rel);
     return live.least_used->connection;
   }
-  if (pool.failures != failures) return Failure{pool.failure};
+  if (has_failed) return Failure{pool.failure};
   ++pool.connecting;
   note(pool, Connectivity::Event::attempt);
   return std::shared_ptr<BlockingConnection>();
