@@ -7,22 +7,18 @@
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
-#include <nearcall/transport.hpp>
 
-#include <functional>
 #include <memory>
 #include <string>
 
 namespace nearcall::bench {
-
-class PipeHub;
 
 /// Answers unary calls.
 class EchoService final : public ::bench::Echo::Service {
   Task<Result<::bench::Message>> Unary(ServerContext&, ::bench::Message request) override;
 };
 
-/// A server, and a channel that is joined to it by a pipe in memory.
+/// A server, and a channel to it. One at a time: they meet at a name of the process.
 class WholeCall {
  public:
   /// Both ends on `loop`, which is driven by whoever calls. `service` outlives this.
@@ -36,7 +32,6 @@ class WholeCall {
  private:
   void join(Service& service);
 
-  std::shared_ptr<PipeHub> hub_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Channel> channel_;
   std::unique_ptr<::bench::Echo::Client> echo_;

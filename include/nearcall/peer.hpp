@@ -31,6 +31,14 @@ class PeerIdentity {
   explicit PeerIdentity(std::string address) : address_(std::move(address)) {}
   PeerIdentity(std::string address, uid_t uid, gid_t gid, pid_t pid)
       : address_(std::move(address)), uid_(uid), gid_(gid), pid_(pid), has_credentials_(true) {}
+  /// An end that is ours by the way it was made: in this process, or in one of a pair of parent and
+  /// child that share it. Nobody has to vouch for it, so it has no credentials.
+  static PeerIdentity own(std::string address, pid_t pid) {
+    PeerIdentity peer(std::move(address));
+    peer.pid_ = pid;
+    peer.is_own_ = true;
+    return peer;
+  }
   /// Supplementary groups, besides gid().
   PeerIdentity& supplementary_groups(std::vector<gid_t> groups) & {
     groups_ = std::move(groups);
@@ -42,6 +50,8 @@ class PeerIdentity {
 
   /// Whether uid, gid and pid come from the kernel. False on TCP and most custom transports.
   bool has_credentials() const noexcept { return has_credentials_; }
+  /// Whether it was made by own(): PeerPolicy takes it for this process's user, and never for root.
+  bool is_own() const noexcept { return is_own_; }
   /// (uid_t)-1 without credentials.
   uid_t uid() const noexcept { return uid_; }
   /// (gid_t)-1 without credentials.
@@ -50,12 +60,12 @@ class PeerIdentity {
   std::span<const gid_t> supplementary_groups() const& noexcept { return groups_; }
   /// Whether gid() or a supplementary group is this one.
   bool is_in_group(gid_t group) const noexcept;
-  /// 0 without credentials, and for a process outside our pid namespace.
+  /// 0 without credentials (unless is_own()), and for a process outside our pid namespace.
   pid_t pid() const noexcept { return pid_; }
   /// The address in target form: "unix:/run/x.sock", "ipv4:127.0.0.1:4711".
   const std::string& address() const noexcept { return address_; }
 
-  /// "unix:/run/x.sock uid=1000 gid=1000 pid=4711", for logs.
+  /// "unix:/run/x.sock uid=1000 gid=1000 pid=4711" or "inproc:x own pid=4711", for logs.
   std::string to_string() const;
 
  private:
@@ -64,6 +74,7 @@ class PeerIdentity {
   gid_t gid_ = static_cast<gid_t>(-1);
   pid_t pid_ = 0;
   bool has_credentials_ = false;
+  bool is_own_ = false;
   std::vector<gid_t> groups_;
 };
 

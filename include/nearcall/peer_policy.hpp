@@ -35,7 +35,7 @@ PeerPolicy anyone();
 /// A value. Thread safety: as a std::string.
 class PeerPolicy {
  public:
-  /// The user of this process (effective uid).
+  /// The user of this process (effective uid), and what is its own (PeerIdentity::is_own()).
   static PeerPolicy same_user();
   static PeerPolicy root();
   /// Those two. The default on Unix sockets.

@@ -283,6 +283,7 @@ class Connector {
 ///                                         connecting only with ChannelOptions::allow_fd()
 ///     systemd:    systemd:name            what a socket unit has passed, all or those of that
 ///                                         name; for servers
+///     inproc:name                         within this process
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

@@ -173,8 +173,9 @@ void LoopCore::poll() {
   const Entry entry(*this);
   static_cast<void>(open());  // without descriptors it still does what needs none
   turn(/*may_block=*/false);
-  for (int round = 1; round < max_rounds_per_poll && has_ready_work(); ++round) {
-    if (budget_.is_spent()) break;
+  for (int round = 1; round < max_rounds_per_poll; ++round) {
+    if (budget_.is_spent() || !(has_ready_work() || poller_.has_told())) break;
+    poller_.dispatch_told();
     run_ready();
     run_hooks();
   }
@@ -257,12 +258,14 @@ void LoopCore::turn(bool may_block) {
     waiting_.push_back(*work);
   bool is_busy = run_posted();
   is_busy |= run_timers();
-  is_busy |= has_ready_work() || !waiting_.empty();
+  is_busy |= has_ready_work() || !waiting_.empty() || poller_.has_told();
   if (may_block && !is_busy) {
     wait_for_work();
   } else if (!may_block || others_are_due || now_ >= next_descriptor_poll_) {
     poll_hot_sources();
     poll_descriptors();
+  } else {
+    poller_.dispatch_told();
   }
   if (budget_.is_spent()) run_longest_waiting();
   run_ready();

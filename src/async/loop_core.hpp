@@ -98,6 +98,9 @@ class LoopCore {
     return poller_.modify(fd, epoll_events, watcher);
   }
   void remove(int fd, FdWatcher& watcher) noexcept { poller_.remove(fd, watcher); }
+  /// Has the watcher of `fd` called in the next turn as if it had become readable, at no system
+  /// call. False: nobody watches it here. REQUIRES: this thread runs the loop.
+  bool tell(int fd) noexcept { return poller_.tell(fd); }
 
   // Work for this turn, from the loop's thread.
 
@@ -199,7 +202,7 @@ class LoopCore {
   void work_came_from_outside() noexcept;
   bool has_ready_work() const noexcept { return !ready_.empty() || !hooks_.empty(); }
   bool has_work() const noexcept {
-    return has_ready_work() || !next_turn_.empty() || !waiting_.empty();
+    return has_ready_work() || !next_turn_.empty() || !waiting_.empty() || poller_.has_told();
   }
 
   void turn(bool may_block);

@@ -79,7 +79,7 @@ void Poller::set_hidden(bool is_hidden) noexcept {
 std::error_code Poller::add(int fd, std::uint32_t events, FdWatcher& watcher) {
   if (auto error = open()) return error;
   const std::error_code error = control(epoll_.get(), EPOLL_CTL_ADD, fd, events, &watcher);
-  if (!error) ++watchers_;
+  if (!error) table_.add(fd, watcher);
   return error;
 }
 
@@ -89,7 +89,7 @@ std::error_code Poller::modify(int fd, std::uint32_t events, FdWatcher& watcher)
 
 void Poller::remove(int fd, FdWatcher& watcher) noexcept {
   if (!is_open()) return;
-  --watchers_;
+  table_.remove(fd);
   // The set of a forked child is its parent's, who still waits for the descriptor.
   if (made_in_.is_in_maker()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (std::size_t index = 0; index < batch_count_; ++index) {
@@ -131,7 +131,7 @@ void Poller::wait(bool may_block) noexcept {
 }
 
 bool Poller::dispatch() {
-  bool has_called = false;
+  bool has_called = dispatch_told();
   for (std::size_t index = 0; index < batch_count_; ++index) {
     const epoll_event event = batch_[index];
     if (event.data.ptr == nullptr) continue;

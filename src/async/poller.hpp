@@ -2,6 +2,7 @@
 // Poller: one epoll set with its watchers, a wake-up and a timer in it.
 #pragma once
 
+#include "async/watcher_table.hpp"
 #include "base/clock.hpp"
 #include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
@@ -14,16 +15,6 @@
 #include <system_error>
 
 namespace nearcall::inline v0::detail {
-
-/// Is told what happened on a descriptor. REQUIRES: removed from the poller before it goes.
-class FdWatcher {
- public:
-  /// `epoll_events` as epoll_wait(2) reports them.
-  virtual void on_fd_events(std::uint32_t epoll_events) = 0;
-
- protected:
-  ~FdWatcher() = default;
-};
 
 /// Makes no system call before open() or the first add().
 ///
@@ -58,7 +49,14 @@ class Poller {
   /// must still be open.
   void remove(int fd, FdWatcher& watcher) noexcept;
   /// Whether a watcher has been added and not removed.
-  bool has_watchers() const noexcept { return watchers_ > 0; }
+  bool has_watchers() const noexcept { return !table_.empty(); }
+
+  /// Has dispatch() tell the watcher of `fd` that it is readable, as if the kernel had said so.
+  /// False: nobody watches it here.
+  bool tell(int fd) noexcept { return table_.tell(fd); }
+  bool has_told() const noexcept { return table_.has_told(); }
+  /// Tells those whom tell() named; whether there were any.
+  bool dispatch_told() { return table_.has_told() && table_.call_told(); }
 
   /// Makes the set readable.
   void signal() const noexcept;
@@ -70,7 +68,8 @@ class Poller {
   void watch_cancel_event() noexcept;
   /// Collects what happened, after waiting for something if `may_block`. REQUIRES: is_open().
   void wait(bool may_block) noexcept;
-  /// Tells the watchers what wait() collected; whether there were any.
+  /// Tells the watchers of what tell() was told, and of what wait() collected; whether there were
+  /// any.
   bool dispatch();
 
  private:
@@ -87,7 +86,7 @@ class Poller {
   int cancel_event_ = -1;
   /// What the timer is set to; no_deadline when it is not set or has expired.
   TimePoint armed_ = no_deadline;
-  std::size_t watchers_ = 0;
+  WatcherTable table_;
   std::size_t batch_count_ = 0;
   std::array<epoll_event, batch_size> batch_;
 };

@@ -168,6 +168,11 @@ ParseResult parse_systemd(std::string_view name) {
   return Parts{Endpoint::Kind::systemd, std::string(name), 0};
 }
 
+ParseResult parse_inproc(std::string_view name) {
+  if (name.empty()) return wrong("the name is empty");
+  return Parts{Endpoint::Kind::inproc, std::string(name), 0};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -192,11 +197,13 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("vsock:", target)) return parse_vsock(*rest);
   if (const auto rest = after("fd:", target)) return parse_descriptor(*rest);
   if (const auto rest = after("systemd:", target)) return parse_systemd(*rest);
+  if (const auto rest = after("inproc:", target)) return parse_inproc(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name and http://authority");
+      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name and "
+      "http://authority");
 }
 
 }  // namespace
@@ -227,6 +234,8 @@ std::string Endpoint::to_string() const {
       return "fd:" + name_;
     case Kind::systemd:
       return "systemd:" + name_;
+    case Kind::inproc:
+      return "inproc:" + name_;
     case Kind::authority:
       return "http://" + name_;
   }

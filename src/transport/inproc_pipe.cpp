@@ -144,10 +144,12 @@ void Ring::copy_out(std::size_t position, std::span<std::byte> into) const noexc
 /// One end: reads from one ring and writes to the other. The rings live as long as either end.
 class InprocTransport final : public Transport {
  public:
-  InprocTransport(std::shared_ptr<Ring> incoming, std::shared_ptr<Ring> outgoing)
+  InprocTransport(std::shared_ptr<Ring> incoming,
+                  std::shared_ptr<Ring> outgoing,
+                  std::string address)
       : incoming_(std::move(incoming)),
         outgoing_(std::move(outgoing)),
-        peer_("inproc:", ::geteuid(), ::getegid(), ::getpid()) {}
+        peer_(PeerIdentity::own(std::move(address), ::getpid())) {}
   /// In a forked child the rings are copies, but the descriptors are the parent's: leave them.
   ~InprocTransport() override { close(); }
   InprocTransport(const InprocTransport&) = delete;
@@ -198,13 +200,13 @@ std::shared_ptr<Ring> make_ring(std::size_t capacity) {
 
 }  // namespace
 
-Result<InprocPipe> make_inproc_pipe(std::size_t capacity) {
+Result<InprocPipe> make_inproc_pipe(std::size_t capacity, const std::string& address) {
   const std::size_t rounded = std::bit_ceil(std::max<std::size_t>(capacity, 1));
   const std::shared_ptr<Ring> there = make_ring(rounded);
   const std::shared_ptr<Ring> back = there ? make_ring(rounded) : nullptr;
-  if (!back) return system_status(StatusCode::resource_exhausted, "inproc:", "eventfd", errno);
-  auto first = std::make_unique<InprocTransport>(back, there);
-  auto second = std::make_unique<InprocTransport>(there, back);
+  if (!back) return system_status(StatusCode::resource_exhausted, address, "eventfd", errno);
+  auto first = std::make_unique<InprocTransport>(back, there, address);
+  auto second = std::make_unique<InprocTransport>(there, back, address);
   return InprocPipe(std::move(first), std::move(second));
 }
 

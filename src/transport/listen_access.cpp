@@ -109,6 +109,12 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
                  "everybody may");
 }
 
+Result<void> check_own_peers(const std::string& address, const PeerPolicy& policy) {
+  if (policy.admits(PeerIdentity::own(address, ::getpid()))) return {};
+  return refused(address, "what connects there is this process's own, which the policy \"" +
+                              policy.to_string() + "\" does not admit");
+}
+
 Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy) {
   if (!socket.is_unix()) return check_peers_without_credentials(socket.address(), policy);
   if (policy.needs_socket_file() && !socket.has_path()) {
@@ -127,6 +133,7 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
         Status(StatusCode::invalid_argument, address + ": a mode has permission bits only (0777)")};
   }
   const PeerPolicy& policy = options.policy();
+  if (endpoint.kind() == Endpoint::Kind::inproc) return check_own_peers(address, policy);
   if (endpoint.kind() != Endpoint::Kind::unix_path) {
     return check_peers_without_credentials(address, policy);
   }

@@ -16,6 +16,10 @@ namespace nearcall::inline v0::detail {
 /// them.
 Result<void> check_peers_without_credentials(const std::string& address, const PeerPolicy& policy);
 
+/// The same for a listener to which this process alone connects, and a policy that does not admit
+/// it.
+Result<void> check_own_peers(const std::string& address, const PeerPolicy& policy);
+
 /// The same for any target of ours, and: FAILED_PRECONDITION where policy and file mode exclude
 /// each other, INVALID_ARGUMENT for a mode that is none.
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);

@@ -4,6 +4,8 @@
 
 #include "transport/inherited_connector.hpp"
 #include "transport/inherited_listener.hpp"
+#include "transport/inproc_connector.hpp"
+#include "transport/inproc_listener.hpp"
 #include "transport/listen_access.hpp"
 #include "transport/listener_group.hpp"
 #include "transport/systemd_sockets.hpp"
@@ -104,6 +106,8 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
       return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_fd()");
     case Endpoint::Kind::systemd:
       return std::make_unique<RefusingConnector>(endpoint, "is for servers");
+    case Endpoint::Kind::inproc:
+      return std::make_unique<InprocConnector>(endpoint);
     case Endpoint::Kind::authority:
       break;
   }
@@ -131,15 +135,16 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
   if (Result<void> allowed = check_access(endpoint, options); !allowed) {
     return std::move(allowed).error();
   }
-  const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
-                       endpoint.kind() == Endpoint::Kind::unix_abstract;
-  std::unique_ptr<Listener> listener;
-  if (is_unix) {
-    listener = std::make_unique<UnixListener>(endpoint, options);
-  } else {
-    listener = std::make_unique<TcpListener>(endpoint, options);
+  switch (endpoint.kind()) {
+    case Endpoint::Kind::unix_path:
+    case Endpoint::Kind::unix_abstract:
+      return std::unique_ptr<Listener>(std::make_unique<UnixListener>(endpoint, options));
+    case Endpoint::Kind::inproc:
+      return std::unique_ptr<Listener>(
+          std::make_unique<InprocListener>(endpoint, options.backlog()));
+    default:
+      return std::unique_ptr<Listener>(std::make_unique<TcpListener>(endpoint, options));
   }
-  return listener;
 }
 
 }  // namespace detail

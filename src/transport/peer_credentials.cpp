@@ -56,6 +56,7 @@ bool PeerIdentity::is_in_group(gid_t group) const noexcept {
 }
 
 std::string PeerIdentity::to_string() const {
+  if (is_own_) return address_ + " own pid=" + std::to_string(pid_);
   if (!has_credentials_) return address_;
   return address_ + " uid=" + std::to_string(uid_) + " gid=" + std::to_string(gid_) +
          " pid=" + std::to_string(pid_);

@@ -66,6 +66,7 @@ PeerPolicy PeerPolicy::any_of(std::initializer_list<PeerPolicy> policies) {
 
 bool PeerPolicy::admits(const PeerIdentity& peer) const {
   if (has(anyone_rule)) return true;
+  if (peer.is_own()) return has(same_user_rule);
   if (!peer.has_credentials()) return false;
   if (has(file_mode_rule)) return true;
   if (has(root_rule) && peer.uid() == 0) return true;
@@ -89,6 +90,7 @@ bool PeerPolicy::is_private() const noexcept {
 
 std::string PeerPolicy::why_not(const PeerIdentity& peer) const {
   const std::string policy = " (" + to_string() + ")";
+  if (peer.is_own()) return "what is this process's own is not admitted" + policy;
   if (!peer.has_credentials()) return "a peer without credentials is not admitted" + policy;
   std::string why = "uid " + std::to_string(peer.uid()) + " is not admitted" + policy;
   if (detail::may_be_any_user(peer.uid()) || detail::may_be_any_group(peer.gid())) {

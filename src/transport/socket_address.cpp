@@ -97,6 +97,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
       return;
     }
     case Endpoint::Kind::descriptor:
+    case Endpoint::Kind::inproc:
     case Endpoint::Kind::systemd:
     case Endpoint::Kind::authority:
       break;

@@ -4,6 +4,7 @@
 
 #include "async/loop_core.hpp"
 #include "base/check.hpp"
+#include "transport/backlog_pause.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
@@ -13,18 +14,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <chrono>
 #include <string_view>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr Duration first_pause = 1ms;
-constexpr Duration longest_pause = 50ms;
 
 /// What connect(2) does not tell apart: all three give ECONNREFUSED.
 std::string_view why_refused(const std::string& path) {
@@ -53,17 +47,15 @@ UnixConnector::UnixConnector(const Endpoint& endpoint)
 Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext context) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) co_return connect_status(target_, "socket", errno);
-  Duration pause = first_pause;
+  BacklogPause pause;
   for (;;) {
     const int error = connect_once(fd.get(), server_);
     if (error == 0) break;
     if (error != EAGAIN) co_return failure(error);
-    const TimePoint now = current_time();
-    if (now >= context.deadline()) co_return failure(error);
-    const Duration rest = std::min(pause, context.deadline() - now);
+    const Duration rest = pause.next(current_time(), context.deadline());
+    if (rest <= Duration::zero()) co_return backlog_full(target_);
     const bool slept = co_await sleep_for(rest, context.cancellation());
-    if (!slept) co_return Status(StatusCode::cancelled, target_ + ": connect: cancelled");
-    pause = std::min(2 * pause, longest_pause);
+    if (!slept) co_return connect_cancelled(target_);
   }
   PeerIdentity peer = peer_identity(fd.get(), target_);
   std::unique_ptr<Transport> connection =
@@ -77,11 +69,6 @@ Status UnixConnector::failure(int number) const {
     const std::string path = target_.substr(std::string_view("unix:").size());
     return Status(StatusCode::unavailable, status.message() + std::string(why_refused(path)))
         .with_reason(status.reason());
-  }
-  if (number == EAGAIN) {
-    return Status(StatusCode::unavailable,
-                  target_ + ": connect: the server's backlog was full until the deadline")
-        .with_reason(StatusReason::limit);
   }
   return status;
 }

@@ -4,6 +4,8 @@
 
 #include "base/unique_fd.hpp"
 
+#include <nearcall/event_loop.hpp>
+
 #include <atomic>
 #include <cstdint>
 
@@ -16,9 +18,13 @@ namespace nearcall::inline v0::detail {
 /// the state. The waker: change the shared state, then signal(). State changes and looks are
 /// sequentially consistent atomics, so at least one side sees the other.
 ///
+/// Where the sleeper announced itself on an EventLoop, and a waker runs on the same one, the loop
+/// is told, and there is no system call either.
+///
 /// Life of state_:
 ///     awake --announce--> announced --signal--> signalled --consume--> awake
-/// announced → awake when the sleeper finds something without sleeping.
+/// announced → awake when the sleeper finds something without sleeping; signalled → awake when its
+/// loop was told.
 /// Thread safety: one sleeper, any number of wakers.
 class WakeEvent {
  public:
@@ -37,8 +43,14 @@ class WakeEvent {
  private:
   enum class State : std::uint8_t { awake, announced, signalled };
 
+  /// Tells the loop of the sleeper, if this thread runs it; whether it did.
+  bool tell_loop() noexcept;
+
   const UniqueFd fd_;
   std::atomic<State> state_{State::awake};
+  /// The loop on which the sleeper announced itself; null elsewhere. Compared, and not followed: it
+  /// may have gone.
+  std::atomic<const EventLoop*> loop_{nullptr};
 };
 
 }  // namespace nearcall::inline v0::detail

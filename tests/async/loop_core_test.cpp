@@ -54,6 +54,35 @@ TEST_F(LoopCoreTest, TurnIsPostedThenTimersThenDescriptorsThenReadyThenHooks) {
   EXPECT_THAT(events_, ElementsAre("posted", "timer", "descriptor", "ready", "hook"));
 }
 
+TEST_F(LoopCoreTest, ToldWatcherIsCalledWithoutTheKernelAndBeforeTheLoopSleeps) {
+  CallWatcher watcher(core_, [&] {
+    events_.emplace_back("descriptor");
+    if (events_.size() == 2) {
+      EXPECT_TRUE(core_.tell(watcher.fd()));
+      EXPECT_FALSE(core_.tell(watcher.fd() + 1)) << "nobody watches that";
+    }
+    if (events_.size() == 3) loop_.stop();
+  });
+  loop_.poll();  // takes the edge that it begins with
+  loop_.post([&] { core_.tell(watcher.fd()); });
+
+  loop_.run();
+
+  EXPECT_THAT(events_, ElementsAre("descriptor", "descriptor", "descriptor"));
+}
+
+TEST_F(LoopCoreTest, DescriptorOfTheLoopShowsThatAWatcherIsStillToBeTold) {
+  int rounds = 100;
+  CallWatcher watcher(core_, [&] {
+    if (--rounds > 0) core_.tell(watcher.fd());
+  });
+
+  while (is_readable())
+    loop_.poll();
+
+  EXPECT_EQ(rounds, 0);
+}
+
 TEST_F(LoopCoreTest, HookSchedulesMoreAndTheLoopGoesRoundBeforeItSleeps) {
   CallRunnable ready([&] {
     events_.emplace_back("ready");

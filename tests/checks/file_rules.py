@@ -10,7 +10,8 @@ TEXTS = (*COMMENTS, ".txt", ".md", ".json", ".in", "")
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 
 MAX_LINES = 600
-MAX_API_LINES = 2800  # of code: what documents it is not counted
+# Of code: what documents it is not counted. 8 lines are for PeerIdentity::own() (#10).
+MAX_API_LINES = 2808
 MAX_API_HEADERS = 36
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16

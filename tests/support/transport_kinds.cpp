@@ -117,6 +117,11 @@ TransportPair named_pipe() {
   return connected("npipe:" + directory.file("p"), ListenOptions());
 }
 
+TransportPair inproc() {
+  static std::atomic<int> count{0};
+  return connected("inproc:kind-" + std::to_string(count++), ListenOptions());
+}
+
 TransportPair inherited() {
   std::array<int, 2> fds{-1, -1};
   CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0);
@@ -190,6 +195,7 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "UnixAbstract", .make = unix_abstract},
       {.name = "TwoPipes", .make = two_pipes},
       {.name = "TwoSocketPairs", .make = two_socket_pairs},
+      {.name = "Inproc", .make = inproc},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},
       {.name = "FragmentedPipe", .make = decorated<FragmentingTransport, pipe>},

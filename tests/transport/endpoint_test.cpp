@@ -50,6 +50,7 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
        "vsock:4294967295:4294967295"},
       {"systemd:", EndpointKind::systemd, "", 0, "systemd:"},
       {"systemd:web.socket", EndpointKind::systemd, "web.socket", 0, "systemd:web.socket"},
+      {"inproc:a b%20/:?", EndpointKind::inproc, "a b%20/:?", 0, "inproc:a b%20/:?"},
       {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
       {"https://host:8443/", EndpointKind::authority, "host:8443", 0, "http://host:8443"},
   };
@@ -113,6 +114,7 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"fd:3x", "not a number of one"},
       {"fd:2147483648", "not a number of one"},
       {"systemd:a:b", "no colon"},
+      {"inproc:", "the name is empty"},
       {"http://", "authority"},
       {"http://host/path", "authority"},
       {"http://user@host", "authority"},

@@ -38,6 +38,14 @@ TEST(ListenAccess, TheDefaultIsFineForAPathAlone) {
   }
 }
 
+TEST(ListenAccess, ANameWithinTheProcessIsForItself) {
+  EXPECT_TRUE(verdict_on("inproc:x", ListenOptions()).ok());
+  EXPECT_TRUE(verdict_on("inproc:x", untrusted::anyone()).ok());
+  EXPECT_EQ(verdict_on("inproc:x", PeerPolicy::root()).message(),
+            "inproc:x: what connects there is this process's own, which the policy \"root\" does "
+            "not admit");
+}
+
 TEST(ListenAccess, AModeForOthersNeedsAPolicyForOthers) {
   for (const mode_t mode : {0660U, 0666U, 0602U, 0620U}) {
     const Status status = verdict_on(ListenOptions().mode(mode).group(operators));

@@ -26,7 +26,7 @@ TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
   for (const std::string& target :
        {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
         "unix-abstract:nearcall-make-%00%FF%2F-" + std::to_string(::getpid()),
-        std::string("ipv4:127.0.0.1:0")}) {
+        "inproc:make-" + directory.path(), std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
     const ListenOptions options = target.find(directory.path()) != std::string::npos
                                       ? ListenOptions()
@@ -176,8 +176,9 @@ TEST(MakeTransport, SystemdIsForServersThatItHasStarted) {
 
 TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
   const test::TempDir directory;
-  for (const std::string& target : {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
-                                    std::string("ipv4:127.0.0.1:0")}) {
+  for (const std::string& target :
+       {"unix:" + directory.file("s"), "npipe:" + directory.file("p"), "inproc:" + directory.path(),
+        std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);
     const auto made = make_listener(target, ListenOptions(untrusted::anyone()).mode(0600));
     ASSERT_TRUE(made) << made.error().to_string();

@@ -120,6 +120,17 @@ TEST(PeerCredentialsElsewhere, TcpSocketHasNone) {
   EXPECT_FALSE(peer.is_in_group(static_cast<gid_t>(-1)));
 }
 
+TEST(PeerCredentialsElsewhere, OwnEndIsShownAsSuchAndAsNoUser) {
+  const PeerIdentity own = PeerIdentity::own("inproc:x", 4711);
+
+  EXPECT_TRUE(own.is_own());
+  EXPECT_FALSE(own.has_credentials());
+  EXPECT_EQ(own.uid(), static_cast<uid_t>(-1));
+  EXPECT_EQ(own.pid(), 4711);
+  EXPECT_EQ(own.to_string(), "inproc:x own pid=4711");
+  EXPECT_FALSE(PeerIdentity("ipv4:127.0.0.1:1").is_own());
+}
+
 TEST(PeerCredentialsElsewhere, UnconnectedUnixSocketHasNone) {
   const UniqueFd lonely(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 

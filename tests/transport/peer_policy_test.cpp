@@ -76,6 +76,18 @@ TEST(PeerPolicy, UserAdmitsThatOneAlone) {
   EXPECT_EQ(policy.users().front(), stranger());
 }
 
+TEST(PeerPolicy, WhatIsOursCountsAsTheSameUserAndNeverAsRoot) {
+  const PeerIdentity own = PeerIdentity::own("inproc:x", ::getpid());
+
+  EXPECT_TRUE(PeerPolicy::same_user().admits(own));
+  EXPECT_TRUE(PeerPolicy::same_user_or_root().admits(own));
+  EXPECT_TRUE(untrusted::anyone().admits(own));
+  EXPECT_FALSE(PeerPolicy::root().admits(own));
+  EXPECT_FALSE(PeerPolicy::group(::getegid()).admits(own));
+  EXPECT_FALSE(PeerPolicy::by_file_mode().admits(own));
+  EXPECT_EQ(PeerPolicy::root().why_not(own), "what is this process's own is not admitted (root)");
+}
+
 TEST(PeerPolicy, ByFileModeAdmitsWhomTheKernelLetConnect) {
   const PeerPolicy policy = PeerPolicy::by_file_mode();
 
