@@ -5,10 +5,12 @@
 #include "support/messages.hpp"
 #include "support/scripted_server.hpp"
 
+#include <nearcall/channel.hpp>
 #include <nearcall/client_stub.hpp>
 #include <nearcall/task.hpp>
 
 #include <chrono>
+#include <functional>
 
 namespace nearcall::test {
 
@@ -41,6 +43,21 @@ inline Result<Text> call_unary(const ClientStub& stub, const CallOptions& option
 inline Task<Result<Text>> await_unary(const ClientStub& stub, CallOptions options = patient()) {
   auto call = stub.unary_async<Text>(unary_method, text_of("request"), options);
   co_return co_await call;
+}
+
+/// Has a call end at its deadline, at a server that does nothing but read. False if the server
+/// never heard of it; otherwise it was told of the end.
+inline bool has_told_of_deadline(const std::function<Status(const Channel&)>& call) {
+  bool has_heard = false;
+  ScriptedServer server({[&has_heard](SessionPeer& peer) {
+    http2::Stream* const stream = peer.next_call();
+    if (stream == nullptr) return;
+    has_heard = true;
+    EXPECT_EQ(peer.wait_for_reset(*stream), http2::ErrorCode::cancel);
+  }});
+  EXPECT_EQ(call(Channel("mine", server.options())).code(), StatusCode::deadline_exceeded);
+  server.join();
+  return has_heard;
 }
 
 }  // namespace nearcall::test
