@@ -16,7 +16,8 @@ namespace {
 
 constexpr int max_posted_per_turn = 256;
 constexpr int max_ready_per_turn = 256;
-/// What a coroutine takes of a turn (TurnBudget) that does not say more itself.
+/// What a coroutine, or what was posted, takes of a turn (TurnBudget) that does not say more
+/// itself.
 constexpr std::size_t work_of_ready = 128;
 constexpr int max_rounds_per_poll = 16;
 constexpr std::size_t max_timers_per_turn = 256;
@@ -278,6 +279,8 @@ bool LoopCore::run_posted() {
     Runnable* const work = inbox_.take();
     if (work == nullptr) break;
     work->run();
+    budget_.spend(work_of_ready);
+    if (budget_.spent() > TurnBudget::share) return true;  // others have theirs before the rest
   }
   return count > 0;
 }

@@ -164,6 +164,24 @@ TEST_F(LoopCoreTest, ScheduledWorkLeavesWhenItIsDestroyed) {
   EXPECT_THAT(events_, ElementsAre("stays"));
 }
 
+TEST_F(LoopCoreTest, WhatWasPostedGoesOnInTheNextTurnWhereItHasHadItsShare) {
+  int runs = 0;
+  for (int i = 0; i < 3; ++i) {
+    loop_.post([&] {
+      ++runs;
+      core_.budget().spend(TurnBudget::share);
+    });
+  }
+
+  loop_.poll();
+  EXPECT_EQ(runs, 1);
+  EXPECT_TRUE(is_readable()) << "a loop around this one is told";
+  loop_.poll();
+  loop_.poll();
+
+  EXPECT_EQ(runs, 3);
+}
+
 TEST_F(LoopCoreTest, CancelledPostNeverRuns) {
   CallRunnable work([&] { events_.emplace_back("ran"); });
   core_.post(work);
