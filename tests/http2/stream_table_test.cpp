@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
+#include <vector>
 
 namespace nearcall::inline v0::detail::http2 {
 namespace {
@@ -81,6 +83,17 @@ TEST(StreamTable, VisitsEachStreamOnceWhileTheVisitorRemovesThem) {
   });
   EXPECT_EQ(visited.size(), 100U);
   EXPECT_EQ(table.size(), 67U);
+}
+
+TEST(StreamTable, VisitsTheNewestFirstWhereNoneHasGone) {
+  StreamTable table;
+  for (StreamId id = 1; id < 200; id += 2) {
+    table.add(id);
+  }
+  std::vector<StreamId> visited;
+  table.for_each([&](Stream& stream) { visited.push_back(stream.id()); });
+
+  EXPECT_TRUE(std::ranges::is_sorted(visited, std::greater()));
 }
 
 TEST(StreamTable, GivesMemoryBackOnlyWhenItIsEmpty) {
