@@ -5,6 +5,7 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 namespace nearcall::inline v0::detail {
@@ -13,7 +14,7 @@ namespace {
 using google::protobuf::Message;
 
 /// What a byte becomes in small messages.
-constexpr std::size_t memory_of_small_byte = 16;
+constexpr std::size_t memory_of_small_byte = most_of_small_message / small_message;
 /// What a byte becomes in messages of some numbers and texts.
 constexpr std::size_t memory_of_lite_byte = 4;
 
@@ -30,6 +31,17 @@ void free_memory_of(google::protobuf::MessageLite& message) {
   if (whole == nullptr) return;
   const std::unique_ptr<Message> fresh(whole->New());
   whole->GetReflection()->Swap(whole, fresh.get());
+}
+
+void note_freed_memory(std::size_t memory) noexcept {
+  constexpr std::size_t most_put_aside = std::size_t{256} * 1024;
+  constexpr std::size_t large = std::size_t{64} * 1024;  // FASTBIN_CONSOLIDATION_THRESHOLD
+  thread_local std::size_t put_aside = 0;
+  put_aside += memory;
+  if (put_aside < most_put_aside) return;
+  put_aside = 0;
+  void* volatile block = std::malloc(large);  // volatile: or neither call is left
+  std::free(block);
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -15,6 +15,12 @@ namespace {
 
 /// What a handler's first steps take of a turn (TurnBudget), whatever it is that lets it begin.
 constexpr std::size_t work_of_handler = 256;
+/// How much memory of a message takes a unit of a turn to be freed, or measured; and to be looked
+/// at for what it has.
+constexpr std::size_t memory_of_work = 2;
+constexpr std::size_t memory_of_look = 16;
+/// What takes as much memory is not kept to be parsed into again.
+constexpr std::size_t large_message = std::size_t{32} * 1024;
 
 }  // namespace
 
@@ -181,10 +187,28 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
   return true;
 }
 
+void ServerCall::before_parsing(google::protobuf::MessageLite& into) {
+  if (held_message_ < large_message) return;
+  free_memory_of(into);
+  release_large_message();
+}
+
 void ServerCall::on_parsed(const google::protobuf::MessageLite& message, std::size_t size) {
   const std::size_t memory = memory_of(message, size);
   note_held_message(memory);
   if (size >= small_message) host_->loop_core().budget().spend(memory / memory_of_work);
+}
+
+void ServerCall::on_read_waits(const google::protobuf::MessageLite& into) {
+  if (held_message_ < large_message) return;
+  host_->loop_core().budget().spend(held_message_ / memory_of_look);
+  if (into.ByteSizeLong() == 0) release_large_message();
+}
+
+void ServerCall::release_large_message() {
+  host_->loop_core().budget().spend(held_message_ / memory_of_work);
+  note_freed_memory(held_message_);
+  note_held_message(0);
 }
 
 void ServerCall::on_output() {

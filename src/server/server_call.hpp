@@ -109,13 +109,9 @@ class ServerCall final : public HandlerCall,
     if (!has_one_reply()) host_->note_load();
   }
   void on_message_kept() override { host_->note_load(); }
-  void before_parsing(google::protobuf::MessageLite& into) override {
-    if (held_message_ >= large_message) free_memory_of(into);
-  }
+  void before_parsing(google::protobuf::MessageLite& into) override;
   void on_parsed(const google::protobuf::MessageLite& message, std::size_t size) override;
-  void on_read_waits(const google::protobuf::MessageLite& into) override {
-    if (held_message_ >= large_message && into.ByteSizeLong() == 0) note_held_message(0);
-  }
+  void on_read_waits(const google::protobuf::MessageLite& into) override;
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }
@@ -165,16 +161,13 @@ class ServerCall final : public HandlerCall,
   /// The request is here: begins now, or when there is room. May release the call.
   void begin_handler();
   void run_handler();
-  /// What takes as much memory takes time to look at, and to free.
-  static constexpr std::size_t large_message = std::size_t{32} * 1024;
-  static constexpr std::size_t memory_of_work = 2;  // for a unit of TurnBudget
-
-  /// The handler has given its message back.
+  /// The handler has given its message back, and its memory was freed.
   void release_message() {
-    if (held_message_ >= large_message) [[unlikely]]
-      host_->loop_core().budget().spend(held_message_ / memory_of_work);
+    if (held_message_ > most_of_small_message) [[unlikely]]
+      return release_large_message();
     note_held_message(0);
   }
+  void release_large_message();
   /// The handler has a message of `size` bytes of memory, instead of the last one.
   void note_held_message(std::size_t size) {
     const std::size_t before = std::exchange(held_message_, size);

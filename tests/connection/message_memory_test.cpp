@@ -3,11 +3,15 @@
 #include "connection/message_memory.hpp"
 
 #include "support/messages.hpp"
+#include "support/sanitized.hpp"
 
 #include <google/protobuf/struct.pb.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -52,6 +56,23 @@ TEST(MessageMemory, IsNotKeptToBeUsedAgainOnceItWasFreed) {
   detail::free_memory_of(list);
 
   EXPECT_EQ(memory_of(list, 1000), 1000U) << "no more than came";
+}
+
+TEST(MessageMemory, ThatWasFreedInSmallBlocksIsMergedFromTimeToTime) {
+  if constexpr (is_sanitized) GTEST_SKIP() << "another allocator";
+  constexpr std::size_t often = std::size_t{256} * 1024;
+  detail::note_freed_memory(often);  // from here on it is counted anew
+  std::vector<void*> blocks(1000);
+  for (void*& block : blocks)
+    block = std::malloc(48);
+  for (void* const block : blocks)
+    std::free(block);
+
+  detail::note_freed_memory(often - 1);
+  EXPECT_GT(::mallinfo2().fsmblks, 0U) << "bytes of those that are put aside";
+  detail::note_freed_memory(1);
+
+  EXPECT_EQ(::mallinfo2().fsmblks, 0U);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include "support/attack_frames.hpp"
 #include "support/sanitized.hpp"
 
+#include <nearcall/async_event.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -70,6 +72,10 @@ struct AttackCase {
   std::uint32_t initial_window = http2::default_setting::initial_window_size;
   /// What is said before, and is no part of the attack.
   std::function<std::string()> opening = [] { return std::string(); };
+  /// So many pieces are none either.
+  StreamId opening_pieces = 0;
+  /// Chats that have a request wait until the opening is over, and then go on in one turn.
+  bool pauses = false;
 };
 
 void PrintTo(const AttackCase& attack, std::ostream* to) {
@@ -180,6 +186,40 @@ std::function<std::string(Attacker&, StreamId)> requests_of_small_fields(std::si
   };
 }
 
+/// A message of as many of the smallest fields holds 24 times that.
+constexpr std::size_t size_of_small_fields = 20'000;
+/// Less than what a server keeps in all (max_total_buffered_input).
+constexpr StreamId most_holders = 300;
+
+/// Of a call to `method` that keeps what it was sent, when the window covers it.
+std::string holder(FramePeer& peer, std::string_view method, StreamId n) {
+  static const std::string message = framed(small_fields(size_of_small_fields));
+  peer.listen();
+  if (!has_window(peer, (n + 1) * message.size())) return "";
+  const StreamId id = frames::nth_stream(n);
+  const std::string_view rest = std::string_view(message).substr(most_of_a_frame);
+  return frames::headers(id, frames::request_block(method)) +
+         frames::data(id, message.substr(0, most_of_a_frame)) +
+         frames::data(id, rest, method == hold ? http2::frame_flag::end_stream : 0);
+}
+
+/// All of them end with it.
+std::string end_of_holders(Attacker& attacker, StreamId n) {
+  if (n < most_holders) return holder(attacker.peer, hold, n);
+  return n == most_holders ? frames::data(0, "no stream's") : "";
+}
+
+std::string resets_of_holders(Attacker& attacker, StreamId n) {
+  if (n < most_holders) return holder(attacker.peer, hold, n);
+  return n < 2 * most_holders
+             ? frames::rst_stream(frames::nth_stream(n - most_holders), ErrorCode::cancel)
+             : "";
+}
+
+std::string chats_of_small_fields(Attacker& attacker, StreamId n) {
+  return n < most_holders ? holder(attacker.peer, chat, n) : "";
+}
+
 std::string tiny_messages(Attacker& attacker, StreamId n) {
   if (n == 0) return frames::headers(1, frames::request_block(chat));
   constexpr std::size_t size = 16'380;
@@ -247,6 +287,16 @@ const AttackCase attacks[] = {
     {.name = "SmallFieldsOfManyCalls", .piece = requests_of_small_fields(800)},
     {.name = "SmallFieldsOfSomeCalls", .piece = requests_of_small_fields(8000)},
     {.name = "SmallFieldsOfLargeCalls", .piece = requests_of_small_fields(32'000)},
+    {.name = "EndOfAConnectionThatHoldsSmallFields",
+     .piece = end_of_holders,
+     .opening_pieces = most_holders},
+    {.name = "ResetsOfCallsThatHoldSmallFields",
+     .piece = resets_of_holders,
+     .opening_pieces = most_holders},
+    {.name = "HandlersThatHoldSmallFieldsAndReadAgain",
+     .piece = chats_of_small_fields,
+     .opening_pieces = most_holders,
+     .pauses = true},
     {.name = "TinyMessages",
      .piece = tiny_messages,
      .initial_window = wide_open,
@@ -266,6 +316,7 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
   AttackTurnsTest() {
     log_capture().allow("max_");
     log_capture().allow("idle for longest");
+    log_capture().allow("DATA on stream 0");
     service_.on_echo = [](ServerContext&, const Text&) -> Result<Text> { return Text(); };
     service_.on_chat = [](Text& message) {
       if (message.value() == "much") message.set_value(std::string(100'000, 'x'));
@@ -279,8 +330,11 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
     stayers_.clear();
     settle();
     come();
+    service_.pause = GetParam().pauses ? &pause_ : nullptr;
+    pause_.reset();
     for (Attacker& attacker : attackers_)
       open(attacker);
+    loop_.post([this] { pause_.set(); });
     std::chrono::nanoseconds longest{};
     for (int turn = 0; turn < turns_of_an_attempt; ++turn) {
       come();
@@ -329,6 +383,14 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
       attacker.unsaid.erase(0, attacker.peer.say_deaf(attacker.unsaid, /*patience=*/0));
       settle();
     }
+    while (attacker.pieces < GetParam().opening_pieces && !attacker.peer.has_ended()) {
+      const std::string piece = GetParam().piece(attacker, attacker.pieces);
+      if (!piece.empty()) {
+        ++attacker.pieces;
+        attacker.peer.say_deaf(piece);
+      }
+      settle();
+    }
   }
   static bool is_accepted(FramePeer& peer) {
     peer.listen();
@@ -373,6 +435,7 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
   static constexpr std::size_t most_at_once = std::size_t{64} * 1024;
   static constexpr std::size_t most_stayers = 400;
 
+  AsyncEvent pause_;
   std::list<Attacker> attackers_;
   std::list<FramePeer> newcomers_;
   std::list<FramePeer> stayers_;
