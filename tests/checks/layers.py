@@ -17,7 +17,7 @@ BELOW = {
     "codegen": set(),
 }
 # Ordinary users of the public headers: no folder but their own.
-PUBLIC_ONLY = {"services", "cli"}
+PUBLIC_ONLY = {"services", "cli", "testing"}
 
 # The layer that each public header belongs to; it obeys the same table.
 PUBLIC = {
@@ -32,7 +32,7 @@ PUBLIC = {
     "method": "grpc",
     "stream_awaiters": "connection",
     "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
-    "server": "server", "server_context": "server", "service": "server",
+    "transport_contract": "testing", "server": "server", "server_context": "server", "service": "server",
 }
 
 # The engines touch no system: what they may not include although it is not ours (sys/uio.h only

@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds,
     ClientContract,
     testing::Combine(testing::Values(ClientDriver::blocking, ClientDriver::loop),
-                     testing::ValuesIn(transport_kinds())),
+                     testing::ValuesIn(driven_kinds())),
     [](const auto& of) {
       const bool is_blocking = std::get<ClientDriver>(of.param) == ClientDriver::blocking;
       return std::get<TransportKind>(of.param).name + (is_blocking ? "Blocking" : "Loop");

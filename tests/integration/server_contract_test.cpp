@@ -97,7 +97,7 @@ class ServerContract : public LogCheckedTest,
 
 INSTANTIATE_TEST_SUITE_P(Kinds,
                          ServerContract,
-                         testing::ValuesIn(transport_kinds()),
+                         testing::ValuesIn(driven_kinds()),
                          [](const auto& of) { return of.param.name; });
 
 TEST_P(ServerContract, APeerThatClosesEndsTheConnection) {

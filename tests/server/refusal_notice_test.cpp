@@ -2,6 +2,7 @@
 // Refusal notices: what a client reads.
 #include "server/refusal_notice.hpp"
 
+#include "base/bytes.hpp"
 #include "http2/session.hpp"
 #include "support/io.hpp"
 #include "transport/socket_transport.hpp"

@@ -2,8 +2,8 @@
 // Short ways to move text over a Transport in tests.
 #pragma once
 
-#include "base/bytes.hpp"
 #include "base/unique_fd.hpp"
+#include "testing/transport_io.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -11,25 +11,23 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <initializer_list>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace nearcall::test {
 
-inline iovec piece(std::string_view text) {
-  return {const_cast<char*>(text.data()), text.size()};
-}
+using detail::transport_io::finish_handshake;
+using detail::transport_io::is_ready;
+using detail::transport_io::park;
+using detail::transport_io::piece;
+using detail::transport_io::read_exactly;
+using detail::transport_io::read_kind;
+using detail::transport_io::read_once;
+using detail::transport_io::write_all;
+using detail::transport_io::write_once;
 
 /// A socket connected to that of a server, if need be once its backlog has room.
 inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
@@ -38,88 +36,6 @@ inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
   ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) | O_NONBLOCK);
   return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
-}
-
-/// One try_write() of one piece.
-inline IoResult write_once(Transport& connection, std::string_view text) {
-  const iovec one = piece(text);
-  return connection.try_write(std::span(&one, 1));
-}
-
-/// One try_read(): what came, or "" with the kind in `kind` if that is given.
-inline std::string read_once(Transport& connection, IoResult::Kind* kind = nullptr) {
-  std::array<std::byte, 4096> buffer{};
-  const IoResult result = connection.try_read(buffer);
-  if (kind != nullptr) *kind = result.kind();
-  return std::string(detail::as_text(std::span(buffer).first(result.count())));
-}
-
-/// The kind of one try_read().
-inline IoResult::Kind read_kind(Transport& connection) {
-  IoResult::Kind kind = IoResult::Kind::failed;
-  read_once(connection, &kind);
-  return kind;
-}
-
-/// Parks as a driver does: until one of the directions is ready, or so many milliseconds are over.
-inline bool park(Transport& connection,
-                 std::initializer_list<Interest> directions,
-                 int milliseconds) {
-  std::vector<pollfd> watched;
-  for (const Interest interest : directions) {
-    const WaitAdvice advice = connection.prepare_wait(interest);
-    if (advice.is_ready()) return true;
-    watched.push_back({advice.fd(), advice.events(), 0});
-  }
-  return ::poll(watched.data(), watched.size(), milliseconds) > 0;
-}
-/// False after 10 s: the test has failed.
-inline bool park(Transport& connection, Interest interest) {
-  return park(connection, {interest}, 10'000);
-}
-
-/// Whether the descriptor of that direction says "ready" at this moment. Does not wait.
-inline bool is_ready(Transport& connection, Interest interest) {
-  return park(connection, {interest}, 0);
-}
-
-/// Takes one end through its handshake, parking in between; false if that fails.
-inline bool finish_handshake(Transport& connection) {
-  for (;;) {
-    const Result<Handshake, std::error_code> moved = connection.handshake();
-    if (!moved) return false;
-    if (*moved == Handshake::done) return true;
-    if (!park(connection, Interest::read)) return false;
-  }
-}
-
-/// Writes all of it, parking in between; false if the connection broke.
-inline bool write_all(Transport& connection, std::string_view text) {
-  while (!text.empty()) {
-    const IoResult result = write_once(connection, text);
-    if (result.kind() == IoResult::Kind::bytes) {
-      text.remove_prefix(result.count());
-    } else if (result.kind() != IoResult::Kind::would_block || !park(connection, Interest::write)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-/// Reads until `count` bytes are there or the connection ends, parking in between.
-inline std::string read_exactly(Transport& connection, std::size_t count) {
-  std::string text;
-  std::array<std::byte, 4096> buffer{};
-  while (text.size() < count) {
-    const std::size_t wanted = std::min(buffer.size(), count - text.size());
-    const IoResult result = connection.try_read(std::span(buffer).first(wanted));
-    if (result.kind() == IoResult::Kind::bytes) {
-      text += detail::as_text(std::span(buffer).first(result.count()));
-    } else if (result.kind() != IoResult::Kind::would_block || !park(connection, Interest::read)) {
-      break;
-    }
-  }
-  return text;
 }
 
 }  // namespace nearcall::test

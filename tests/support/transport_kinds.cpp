@@ -178,10 +178,6 @@ bool has_vsock_loopback() {
   return listener && (*listener)->bind();
 }
 
-void PrintTo(const TransportKind& kind, std::ostream* to) {
-  *to << kind.name;
-}
-
 std::vector<TransportKind> transport_kinds() {
   std::vector<TransportKind> kinds = {
       {.name = "Socket", .make = sockets},
@@ -204,9 +200,6 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "ScatteredSocket", .make = decorated<ScatteredTransport, sockets>},
       {.name = "HandshakingSocket", .make = decorated<ThreeSteps, sockets>},
       {.name = "PassingSocket", .make = decorated<PassingTransport, sockets>},
-      {.name = "SpuriousPipe",
-       .make = decorated<SpuriousTransport, pipe>,
-       .wakes_only_when_ready = false},
   };
   if (has_vsock_loopback()) {
     kinds.push_back({.name = "Vsock",
@@ -217,19 +210,18 @@ std::vector<TransportKind> transport_kinds() {
   return kinds;
 }
 
-TransportPair shake_hands(TransportPair ends) {
-  std::vector<Transport*> pending = {ends.first.get(), ends.second.get()};
-  while (!pending.empty()) {
-    std::erase_if(pending, [](Transport* end) {
-      const Result<Handshake, std::error_code> moved = end->handshake();
-      CHECK(moved, moved.error().message());
-      return *moved == Handshake::done;
-    });
-    // Each may wait for the other.
-    for (Transport* const end : pending)
-      park(*end, {Interest::read}, /*milliseconds=*/1);
-  }
-  return ends;
+std::vector<TransportKind> driven_kinds() {
+  std::vector<TransportKind> kinds = transport_kinds();
+  kinds.push_back({.name = "SpuriousPipe", .make = decorated<SpuriousTransport, pipe>});
+  return kinds;
 }
 
 }  // namespace nearcall::test
+
+namespace nearcall::inline v0::testing {
+
+void PrintTo(const TransportKind& kind, std::ostream* to) {
+  *to << kind.name;
+}
+
+}  // namespace nearcall::inline v0::testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DescriptorPassing promises, asked of a transport that does it: which descriptors arrive,
 // with which bytes, and that no other stays open.
+#include "base/bytes.hpp"
 #include "base/unique_fd.hpp"
 #include "support/io.hpp"
 #include "support/open_descriptors.hpp"
