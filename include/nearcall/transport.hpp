@@ -274,7 +274,7 @@ class Connector {
 /// The connector of a target, for programs that connect without a Channel or wrap it in one of
 /// their own. INVALID_ARGUMENT names the part that is wrong of a target that is none of
 ///
-///     unix:relative/or/absolute/path      unix:///absolute/path     a path of at most 107 bytes
+///     unix:relative/or/absolute/path      unix:///absolute/path     a path of at most 4,095 bytes
 ///     unix-abstract:name                  at most 107 bytes; any byte may be written as %XX
 ///     npipe:name                          a named pipe as .NET has it on Unix
 ///     ipv4:127.0.0.1:50051                ipv6:[::1]:50051          a literal address and a port

@@ -6,10 +6,10 @@
 #include "base/percent_encoding.hpp"
 #include "base/quote.hpp"
 #include "transport/named_pipe.hpp"
+#include "transport/socket_path.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/un.h>
 
 #include <array>
 #include <charconv>
@@ -20,8 +20,7 @@ namespace nearcall::inline v0::detail {
 namespace {
 
 /// sun_path has 108 bytes. A path needs its NUL at the end, an abstract name one in front.
-constexpr std::size_t max_unix_name = sizeof(sockaddr_un::sun_path) - 1;
-static_assert(max_unix_name == 107);
+constexpr std::size_t max_unix_name = max_path_in_address;
 
 Status malformed(std::string_view target, std::string_view why) {
   std::string message = quote("target", target);
@@ -64,7 +63,8 @@ ParseResult parse_unix_path(std::string_view path) {
       return wrong("after unix:// the path must be absolute (unix:///path)");
     }
   }
-  if (std::string problem = unix_name_problem(path, "path"); !problem.empty()) {
+  if (path.empty()) return wrong("the path is empty");
+  if (std::string problem = socket_path_problem(path); !problem.empty()) {
     return wrong(std::move(problem));
   }
   if (path.find('\0') != std::string_view::npos) return wrong("the path contains a NUL byte");
@@ -85,6 +85,9 @@ ParseResult parse_unix_abstract(std::string_view text) {
 ParseResult parse_named_pipe(std::string_view name) {
   const Result<std::string> path = named_pipe_path(name);
   if (!path) return wrong(path.error().message());
+  // .NET reaches no other.
+  std::string problem = unix_name_problem(*path, "path");
+  if (!problem.empty()) return wrong(std::move(problem));
   return parse_unix_path(*path);
 }
 

@@ -7,10 +7,10 @@
 #include "transport/peer_credentials.hpp"
 #include "transport/shared_directory.hpp"
 #include "transport/socket_address.hpp"
+#include "transport/socket_path.hpp"
 #include "transport/system_error.hpp"
 
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cstdint>
@@ -21,9 +21,9 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-constexpr std::size_t max_path = sizeof(sockaddr_un::sun_path) - 1;
 /// What a server that starts waits for another that exits.
 constexpr Duration longest_exit = std::chrono::seconds(2);
+constexpr const char* proc_hint = ", as so long a path needs /proc";
 
 std::string_view kind_of(mode_t mode) noexcept {
   switch (mode & S_IFMT) {
@@ -39,26 +39,20 @@ std::string_view kind_of(mode_t mode) noexcept {
 }
 
 /// FNV-1a: a short name that is the same each time.
-std::string short_name_for(std::string_view name) {
+std::string short_name_for(std::string_view name, const char* ending) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : name)
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), ".nearcall-%016llx.new",
-                static_cast<unsigned long long>(hash));
+  std::snprintf(text.data(), text.size(), ".nearcall-%016llx%s",
+                static_cast<unsigned long long>(hash), ending);
   return text.data();
 }
 
-std::string path_of_fd(int fd) {
-  return "/proc/self/fd/" + std::to_string(fd);
-}
-
 std::string lock_name(const std::string& name) {
-  return name + ".lock";
-}
-
-bool is_proc_mounted() noexcept {
-  return ::access("/proc/self/fd", F_OK) == 0;
+  constexpr const char* ending = ".lock";
+  std::string lock = name + ending;
+  return lock.size() <= max_part_of_path ? lock : short_name_for(name, ending);
 }
 
 /// Changes the mode of the file behind an O_PATH descriptor, which fchmod refuses; by name it could
@@ -137,10 +131,8 @@ void SocketFile::remove_name() noexcept {
 }
 
 Result<void> SocketFile::open_directory() {
-  if (path_.size() > max_path) {
-    return Failure{Status(StatusCode::invalid_argument,
-                          subject_ + ": the path has " + std::to_string(path_.size()) +
-                              " bytes, the limit is " + std::to_string(max_path))};
+  if (const std::string problem = socket_path_problem(path_); !problem.empty()) {
+    return Failure{Status(StatusCode::invalid_argument, subject_ + ": " + problem)};
   }
   if (name_.empty()) {
     return Failure{Status(StatusCode::invalid_argument, subject_ + ": the path names a directory")};
@@ -161,9 +153,13 @@ void SocketFile::warn_of_writable_directory() const {
       "$XDG_RUNTIME_DIR");
 }
 
+std::string SocketFile::lock_path() const {
+  return path_.substr(0, path_.size() - name_.size()) + lock_name(name_);
+}
+
 Result<void> SocketFile::lock(Duration longest_wait) {
-  auto lock = LockFile::acquire(directory_.get(), lock_name(name_), subject_, path_ + ".lock",
-                                longest_wait);
+  auto lock =
+      LockFile::acquire(directory_.get(), lock_name(name_), subject_, lock_path(), longest_wait);
   if (!lock) return Failure{std::move(lock).error()};
   lock_ = std::move(*lock);
   return {};
@@ -183,14 +179,13 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
 }
 
 Result<void> SocketFile::probe(uid_t owner) const {
-  const SocketAddress address = SocketAddress::unix_path(path_);
   ExitWait exit(longest_exit);
   pid_t server = 0;
   int reason = 0;
   do {
     const UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!client) return failure(errno, "socket");
-    reason = ::connect(client.get(), address.get(), address.size()) == 0 ? 0 : errno;
+    reason = connect_to_path(client.get(), path_);
     server = peer_identity(client.get(), {}).pid();
   } while (reason == 0 && exit.wait_for(server));
   if (reason == 0 || reason == EAGAIN) {  // EAGAIN: it listens, and its backlog is full
@@ -203,16 +198,19 @@ Result<void> SocketFile::probe(uid_t owner) const {
                           subject_ + ": address in use: a socket of another type is bound there")
                        .with_reason(StatusReason::address_in_use)};
   }
-  const Status refused =
-      listen_status(subject_, "connect, to see whether a server listens there", reason);
+  const bool needs_proc = reason == ENAMETOOLONG && !is_proc_mounted();
+  const Status refused = listen_status(
+      subject_,
+      std::string("connect, to see whether a server listens there") + (needs_proc ? proc_hint : ""),
+      reason);
   return Failure{reason == EACCES ? with_owner(refused, owner) : refused};
 }
 
 Result<void> SocketFile::bind_temporary(int socket) {
   temporary_name_ = "." + name_ + ".new";
   std::string address = directory_path_ + "/" + temporary_name_;
-  if (address.size() > max_path) {
-    temporary_name_ = short_name_for(name_);
+  if (address.size() > max_path_in_address) {
+    temporary_name_ = short_name_for(name_, ".new");
     address = path_of_fd(directory_.get()) + "/" + temporary_name_;
   }
   struct stat left_over {};  // of a server that died between bind and rename; we hold its lock now
@@ -229,8 +227,7 @@ Result<void> SocketFile::bind_temporary(int socket) {
   if (::bind(socket, temporary.get(), temporary.size()) != 0) {
     const int number = errno;
     const bool needs_proc = address.starts_with("/proc/") && !is_proc_mounted();
-    return failure(number,
-                   "bind " + address + (needs_proc ? ", as so long a path needs /proc" : ""));
+    return failure(number, "bind " + address + (needs_proc ? proc_hint : ""));
   }
   constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   pin_ = UniqueFd(::openat(directory_.get(), temporary_name_.c_str(), flags));
@@ -305,8 +302,7 @@ Result<bool> SocketFile::restore(int socket, const ListenOptions& options) {
   if (auto opened = open_directory_again(); !opened) return std::move(opened).error();
   if (!has_lock()) {
     const Result<void> locked = lock(/*longest_wait=*/{});
-    if (locked.status().reason() == StatusReason::address_in_use)
-      return has_successor(path_ + ".lock");
+    if (locked.status().reason() == StatusReason::address_in_use) return has_successor(lock_path());
     if (!locked) return locked.error();
   }
   struct stat status {};

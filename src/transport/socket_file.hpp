@@ -18,9 +18,10 @@ namespace nearcall::inline v0::detail {
 /// A path under which our socket listens, from create() to destruction.
 ///
 /// How it is taken:
-///  (1) `<path>.lock` is locked for as long as this object lives.
-///  (2) Only a socket on which nobody listens may be in the way; anything else stays untouched.
-///  (3) The socket is bound to a temporary name in the same directory, at mode 0600; owner, group
+///  (1) `<path>.lock` (a short name beside it, where that would be longer than 255 bytes) is locked
+///  for as long as this object lives. (2) Only a socket on which nobody listens may be in the way;
+///  anything else stays untouched. (3) The socket is bound to a temporary name in the same
+///  directory, at mode 0600; owner, group
 ///      and mode become what was asked; it listens; then it is renamed to the path. So the path
 ///      never leads to a socket that refuses, or that lets in more than it should.
 ///  (4) What was found in (2) is exchanged, not overwritten: if it is not the stale socket that was
@@ -60,6 +61,7 @@ class SocketFile {
   Result<void> open_directory_again();
   void remove_name() noexcept;
   void warn_of_writable_directory() const;
+  std::string lock_path() const;
   Result<void> lock(Duration longest_wait);
   bool has_lock() const noexcept { return lock_ != nullptr && lock_->is_in_place(); }
   /// The stale socket in the way, held so that its number stays its own; none if the name is free.

@@ -6,6 +6,8 @@
 #include "base/check.hpp"
 #include "transport/backlog_pause.hpp"
 #include "transport/peer_credentials.hpp"
+#include "transport/socket_address.hpp"
+#include "transport/socket_path.hpp"
 #include "transport/socket_transport.hpp"
 #include "transport/system_error.hpp"
 
@@ -28,20 +30,25 @@ std::string_view why_refused(const std::string& path) {
   return " (nobody listens: the server has gone and left its socket)";
 }
 
-/// 0, or errno.
-int connect_once(int fd, const SocketAddress& server) noexcept {
-  int result = 0;
-  do {
-    result = ::connect(fd, server.get(), server.size());
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
-}
-
 }  // namespace
 
 UnixConnector::UnixConnector(const Endpoint& endpoint)
-    : kind_(endpoint.kind()), server_(endpoint), target_(endpoint.to_string()) {
-  CHECK(server_.family() == AF_UNIX, target_);
+    : endpoint_(endpoint), target_(endpoint.to_string()) {
+  CHECK(endpoint.kind() == Endpoint::Kind::unix_path ||
+            endpoint.kind() == Endpoint::Kind::unix_abstract,
+        target_);
+}
+
+int UnixConnector::connect_once(int socket) const {
+  if (endpoint_.kind() == Endpoint::Kind::unix_path) {
+    return connect_to_path(socket, endpoint_.name());
+  }
+  const SocketAddress server(endpoint_);
+  int result = 0;
+  do {
+    result = ::connect(socket, server.get(), server.size());
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
 }
 
 Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext context) {
@@ -49,7 +56,7 @@ Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext c
   if (!fd) co_return connect_status(target_, "socket", errno);
   BacklogPause pause;
   for (;;) {
-    const int error = connect_once(fd.get(), server_);
+    const int error = connect_once(fd.get());
     if (error == 0) break;
     if (error != EAGAIN) co_return failure(error);
     const Duration rest = pause.next(current_time(), context.deadline());
@@ -65,9 +72,13 @@ Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext c
 
 Status UnixConnector::failure(int number) const {
   Status status = connect_status(target_, "connect", number);
-  if (number == ECONNREFUSED && kind_ == Endpoint::Kind::unix_path) {
-    const std::string path = target_.substr(std::string_view("unix:").size());
-    return Status(StatusCode::unavailable, status.message() + std::string(why_refused(path)))
+  std::string_view more;
+  if (number == ECONNREFUSED && endpoint_.kind() == Endpoint::Kind::unix_path) {
+    more = why_refused(endpoint_.name());
+  }
+  if (number == ENAMETOOLONG && !is_proc_mounted()) more = ", as so long a path needs /proc";
+  if (!more.empty()) {
+    return Status(StatusCode::unavailable, std::string(status.message()).append(more))
         .with_reason(status.reason());
   }
   return status;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "transport/endpoint.hpp"
-#include "transport/socket_address.hpp"
 
 #include <nearcall/transport.hpp>
 
@@ -28,8 +27,10 @@ class UnixConnector final : public Connector {
  private:
   Status failure(int number) const;
 
-  const Endpoint::Kind kind_;
-  const SocketAddress server_;
+  /// 0, or errno.
+  int connect_once(int socket) const;
+
+  const Endpoint endpoint_;
   const std::string target_;
 };
 

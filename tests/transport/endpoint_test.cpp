@@ -137,18 +137,28 @@ TEST(Endpoint, LimitOfNamesIs107BytesAndIsTold) {
   for (int i = 0; i < 54; ++i)
     umlauts += "\xc3\xa4";
 
-  EXPECT_TRUE(Endpoint::parse("unix:" + longest));
+  EXPECT_TRUE(Endpoint::parse("npipe:" + longest));
   EXPECT_TRUE(Endpoint::parse("unix-abstract:" + longest));
-  const auto too_long = Endpoint::parse("unix:" + longest + "x");
-  ASSERT_FALSE(too_long);
-  EXPECT_THAT(too_long.error().message(), HasSubstr("the path has 108 bytes, the limit is 107"));
   const auto pipe = Endpoint::parse("npipe:" + longest + "x");
   ASSERT_FALSE(pipe);
   EXPECT_THAT(pipe.error().message(), HasSubstr("the path has 108 bytes, the limit is 107"));
-  const auto in_bytes = Endpoint::parse("unix:" + umlauts);
+  const auto in_bytes = Endpoint::parse("npipe:" + umlauts);
   ASSERT_FALSE(in_bytes);
   EXPECT_THAT(in_bytes.error().message(), HasSubstr("109 bytes"));
   EXPECT_FALSE(Endpoint::parse("unix-abstract:" + longest + "x"));
+}
+
+TEST(Endpoint, LimitOfPathsIsThatOfFiles) {
+  const std::string part(255, 'x');
+
+  EXPECT_TRUE(Endpoint::parse("unix:" + part + "/" + part));
+  EXPECT_THAT(Endpoint::parse("unix:/" + part + "x").status().message(),
+              HasSubstr("a part of the path has 256 bytes, the limit is 255"));
+  std::string path;
+  while (path.size() < 4096)
+    path += "/x";
+  EXPECT_THAT(Endpoint::parse("unix:" + path).status().message(),
+              HasSubstr("the path has 4096 bytes, the limit is 4095"));
 }
 
 TEST(Endpoint, AbstractNamesHaveAnyByteByItsEscape) {

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -18,6 +20,13 @@ namespace nearcall::test {
 
 inline detail::UniqueFd unix_socket(int type = SOCK_STREAM) {
   return detail::UniqueFd(::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/// Takes /proc away from this process alone; false if it may not.
+inline bool hide_proc() {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
 }
 
 /// Binds a socket to the path, and does not listen.

@@ -24,7 +24,8 @@ using testing::HasSubstr;
 TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
   const test::TempDir directory;
   for (const std::string& target :
-       {"unix:" + directory.file("s"), "npipe:" + directory.file("p"),
+       {"unix:" + directory.file("s"), "unix:" + directory.file(std::string(255, 'l')),
+        "npipe:" + directory.file("p"),
         "unix-abstract:nearcall-make-%00%FF%2F-" + std::to_string(::getpid()),
         "inproc:make-" + directory.path(), std::string("ipv4:127.0.0.1:0")}) {
     SCOPED_TRACE(target);

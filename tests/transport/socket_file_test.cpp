@@ -6,12 +6,11 @@
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/listening.hpp"
+#include "transport/socket_path.hpp"
 
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -69,6 +68,15 @@ class SocketFileTest : public test::LogCheckedTest {
     EXPECT_EQ(after->st_ino, before->st_ino);
     EXPECT_EQ(after->st_mode, before->st_mode);
     EXPECT_EQ(after->st_ctim.tv_nsec, before->st_ctim.tv_nsec);
+  }
+
+  /// What a killed server leaves, at a path of any length.
+  static void leave_stale_socket_at(const std::string& path) {
+    const std::string folder = fs::path(path).parent_path();
+    const UniqueFd opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const std::string near = path_of_fd(opened.get()) + "/stale";
+    test::leave_stale_socket_at(near);
+    fs::rename(near, path);
   }
 
   test::TempDir directory_;
@@ -187,20 +195,44 @@ TEST_F(SocketFileTest, SymbolicLinkIsUntouchedWhereverItLeads) {
   expect_refusal(StatusCode::failed_precondition, "a symbolic link is in the way");
 }
 
-TEST_F(SocketFileTest, PathOf107BytesListensAndOneOf108IsRefused) {
-  const std::string longest = directory_.file(std::string(107 - directory_.path().size() - 1, 'n'));
-  ASSERT_EQ(longest.size(), 107U);
+/// Of three lengths: what fits into an address, what does not, and a name that is as long as any.
+TEST_F(SocketFileTest, PathOfAnyLengthIsTakenTakenOverAndGivenBack) {
+  const std::string folder = directory_.file(std::string(200, 'd'));
+  for (const std::string& path :
+       {directory_.file(std::string(107 - directory_.path().size() - 1, 'n')),
+        directory_.file(std::string(200, 'n')), folder + "/" + std::string(255, 'n')}) {
+    SCOPED_TRACE(path.size());
+    fs::create_directories(fs::path(path).parent_path());
+    const auto reached = [&path] {
+      const UniqueFd client = test::unix_socket();
+      return connect_to_path(client.get(), path) == 0;
+    };
+    {
+      const auto first = serve(path);
+      ASSERT_TRUE(first) << first.error().to_string();
+      EXPECT_TRUE(reached());
+      EXPECT_EQ(test::mode_of(path), 0600U);
+      const auto second = serve(path);
+      EXPECT_EQ(second.status().reason(), StatusReason::address_in_use);
+      const Result<bool> in_place = first->file->check();
+      EXPECT_TRUE(in_place && *in_place);
+    }
+    EXPECT_FALSE(fs::exists(path));
+    leave_stale_socket_at(path);
+    const auto next = serve(path);
+    ASSERT_TRUE(next) << next.error().to_string();
+    EXPECT_TRUE(reached());
+  }
+  fs::remove_all(folder);
+  EXPECT_THAT(names(), IsEmpty());
+}
 
-  auto server = serve(longest);
-  const auto too_long = serve(longest + "n");
+TEST_F(SocketFileTest, PathThatNoFileHasIsRefused) {
+  const auto too_long = serve(directory_.file(std::string(256, 'n')));
 
-  ASSERT_TRUE(server) << server.error().to_string();
-  EXPECT_TRUE(test::connected_to(longest));
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code(), StatusCode::invalid_argument);
-  EXPECT_THAT(too_long.error().message(), HasSubstr("has 108 bytes, the limit is 107"));
-  server->file.reset();
-  EXPECT_THAT(names(), IsEmpty());
+  EXPECT_THAT(too_long.error().message(), HasSubstr("has 256 bytes, the limit is 255"));
 }
 
 TEST_F(SocketFileTest, RelativePathIsGivenBackEvenAfterChdir) {
@@ -233,9 +265,7 @@ TEST_F(SocketFileTest, ModeIsExactlyAsAskedUnderAnyUmask) {
 TEST_F(SocketFileTest, WithoutProcItWorksOrSaysThatItNeedsProc) {
   const std::string deep = directory_.file(std::string(105 - directory_.path().size(), 'x'));
   ChildProcess child([&] {
-    if (::unshare(CLONE_NEWNS) != 0) return 77;
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
-    if (::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) return 77;
+    if (!test::hide_proc()) return 77;
     if (!serve()) return 1;
     const auto open = serve(path_, ListenOptions().mode(0666));
     if (!open && open.error().message().find("needs /proc") == std::string::npos) return 2;

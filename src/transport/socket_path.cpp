@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connecting through a descriptor of the socket itself.
+#include "transport/socket_path.hpp"
+
+#include "base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace nearcall::inline v0::detail {
+namespace {
+
+static_assert(max_path_in_address == sizeof(sockaddr_un::sun_path) - 1);
+static_assert(max_socket_path == PATH_MAX - 1 && max_part_of_path == NAME_MAX);
+
+std::string over(std::string_view what, std::size_t size, std::size_t limit) {
+  std::string problem(what);
+  problem.append(" has ").append(std::to_string(size));
+  return problem.append(" bytes, the limit is ").append(std::to_string(limit));
+}
+
+int connect_to_address(int socket, const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, max_path_in_address);
+  int result = 0;
+  do {
+    result = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+std::string socket_path_problem(std::string_view path) {
+  if (path.size() > max_socket_path) return over("the path", path.size(), max_socket_path);
+  while (!path.empty()) {
+    const std::size_t size = std::min(path.find('/'), path.size());
+    if (size > max_part_of_path) return over("a part of the path", size, max_part_of_path);
+    path.remove_prefix(std::min(size + 1, path.size()));
+  }
+  return {};
+}
+
+std::string path_of_fd(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+bool is_proc_mounted() noexcept {
+  return ::access("/proc/self/fd", F_OK) == 0;
+}
+
+int connect_to_path(int socket, const std::string& path) {
+  if (path.size() <= max_path_in_address) return connect_to_address(socket, path);
+  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!found) return errno;
+  const int error = connect_to_address(socket, path_of_fd(found.get()));
+  return error == ENOENT ? ENAMETOOLONG : error;
+}
+
+}  // namespace nearcall::inline v0::detail
