@@ -146,6 +146,20 @@ TEST_F(BackendTest, TheOneThatWasPutBackLastIsTakenFirst) {
   EXPECT_EQ(acquire(*core), two);
 }
 
+TEST_F(BackendTest, BesideItsOwnAThreadTakesTheOneThatWasUsedLast) {
+  const std::shared_ptr<Backend> core = make();
+  const std::shared_ptr<BlockingConnection> old = acquire(*core);
+  const std::shared_ptr<BlockingConnection> young = acquire(*core);
+  const std::shared_ptr<BlockingConnection> own = acquire(*core);
+  put_back(*core, old, clock_.time);
+  put_back(*core, young, clock_.time + 2ns);
+  put_back(*core, own, clock_.time + 1ns);
+
+  EXPECT_EQ(acquire(*core), own);
+  EXPECT_EQ(acquire(*core), young);
+  EXPECT_EQ(acquire(*core), old);
+}
+
 TEST_F(BackendTest, ConnectionsAreSharedEvenlyOnceThereMayNotBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
@@ -275,6 +289,7 @@ TEST_F(BackendTest, AServerThatAcceptsAndSaysNothingIsNotWaitedForBeyondTheDeadl
 
   EXPECT_EQ(late.status().code(), StatusCode::unavailable);
   EXPECT_FALSE(unwanted.ok());
+  EXPECT_EQ(core->counters().failed(), 0U) << "nobody waited for their ends";
 }
 
 TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
@@ -382,6 +397,7 @@ TEST_F(BackendTest, AnAttemptThatFailsDoesNotCountAsAConnection) {
     ASSERT_FALSE(failed.ok());
     EXPECT_EQ(failed.error(), Status(StatusCode::unavailable, "nobody there"));
   }
+  EXPECT_EQ(core->counters().failed(), 3U);
   connector_->fails = false;
 
   const std::shared_ptr<BlockingConnection> one = acquire(*core);

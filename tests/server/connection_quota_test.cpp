@@ -258,6 +258,22 @@ TEST_F(GivingWayTest, WhoBeginsACallMeanwhileStaysAndCounts) {
   EXPECT_EQ(std::ranges::count_if(guests_, &Guest::has_gone), 2) << "one for each beyond three";
 }
 
+TEST_F(GivingWayTest, WhoStaysIsNotAskedAgainBeforeOthers) {
+  Guest& stays = comes(alice, 1);
+  Guest& second = comes(alice, 2);
+  Guest& third = comes(alice, 3);
+  stays.begin_call();
+  stays.be_idle_since(1);  // as far as is known
+  EXPECT_TRUE(comes(alice, 4).has_come());
+  loop_.poll();
+  ASSERT_FALSE(stays.has_gone());
+
+  EXPECT_TRUE(comes(alice, 5).has_come()) << "two have to go for it";
+  loop_.poll();
+
+  EXPECT_TRUE(second.has_gone() && third.has_gone());
+}
+
 TEST(ConnectionQuota, NotMoreAreAskedAtATimeThanItSays) {
   constexpr std::size_t most = 2 * ConnectionQuota::most_asked;
   EventLoop loop;
