@@ -88,6 +88,17 @@ TEST_F(PendingHandshakeTest, MayWaitUntilItCanWrite) {
   EXPECT_EQ(taken_.size(), 1U);
 }
 
+TEST_F(PendingHandshakeTest, IsTriedAgainInTheNextTurnWhereThereIsNothingToWaitFor) {
+  listen();
+  script_.is_ready = true;
+  script_.is_ours_to_do = true;
+  script_.steps = 3;
+
+  connect();
+
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
 TEST_F(PendingHandshakeTest, WhoTurnsOutToBeAStrangerIsRefused) {
   listen();
   script_.peer = PeerIdentity("vault:8");

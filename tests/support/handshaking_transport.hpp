@@ -20,6 +20,8 @@ struct HandshakeScript {
   int steps = 1;
   /// Whether each try is a step itself.
   bool is_ours_to_do = false;
+  /// Whether there is nothing to wait for before the next try.
+  bool is_ready = false;
   /// What the next step fails with, if it does.
   std::error_code error;
   /// Known from the end of the handshake on.
@@ -59,6 +61,7 @@ class HandshakingTransport final : public ForwardingTransport {
   }
   WaitAdvice prepare_wait(Interest interest) override {
     if (is_done_) return inner().prepare_wait(interest);
+    if (script_->is_ready) return WaitAdvice::ready_now();
     return WaitAdvice::poll(script_->event.get(), script_->events);
   }
   const PeerIdentity& peer() const noexcept override { return is_done_ ? script_->peer : nobody_; }
