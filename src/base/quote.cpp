@@ -46,14 +46,20 @@ struct Range {
 /// Characters without a shape of their own: they hide, break lines, or turn the order of others.
 constexpr Range unseen[] = {
     {0x00ad, 0x00ad},    // soft hyphen
+    {0x034f, 0x034f},    // grapheme joiner
     {0x061c, 0x061c},    // Arabic letter mark
+    {0x115f, 0x1160},    // Hangul fillers
+    {0x17b4, 0x17b5},    // Khmer inherent vowels
     {0x180e, 0x180e},    // Mongolian vowel separator
     {0x200b, 0x200f},    // of no width; marks of direction
     {0x2028, 0x202e},    // ends of lines and paragraphs; embeddings and overrides of direction
     {0x2060, 0x206f},    // word joiner, isolates of direction, and more that is not seen
+    {0x2800, 0x2800},    // Braille without a dot
+    {0x3164, 0x3164},    // Hangul filler
     {0xfeff, 0xfeff},    // byte order mark
+    {0xffa0, 0xffa0},    // Hangul filler, halfwidth
     {0xfff9, 0xfffb},    // interlinear annotation
-    {0xe0000, 0xe007f},  // tags
+    {0xe0000, 0xe0fff},  // tags, and what else has no glyph of its own
 };
 
 bool is_unseen(std::string_view character) noexcept {
