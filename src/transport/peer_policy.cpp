@@ -66,17 +66,17 @@ PeerPolicy PeerPolicy::any_of(std::initializer_list<PeerPolicy> policies) {
 
 bool PeerPolicy::admits(const PeerIdentity& peer) const {
   if (has(anyone_rule)) return true;
-  if (peer.is_own()) return has(same_user_rule);
+  const auto is_listed = [this](uid_t user) {
+    return std::binary_search(users_.begin(), users_.end(), user);
+  };
+  if (peer.is_own()) return has(same_user_rule) || (::geteuid() != 0 && is_listed(::geteuid()));
   if (!peer.has_credentials()) return false;
   if (has(file_mode_rule)) return true;
   if (has(root_rule) && peer.uid() == 0) return true;
   if (has(same_user_rule) && peer.uid() == ::geteuid() && !detail::may_be_any_user(peer.uid())) {
     return true;
   }
-  if (std::binary_search(users_.begin(), users_.end(), peer.uid()) &&
-      !detail::may_be_any_user(peer.uid())) {
-    return true;
-  }
+  if (is_listed(peer.uid()) && !detail::may_be_any_user(peer.uid())) return true;
   return std::any_of(groups_.begin(), groups_.end(), [&peer](gid_t group) {
     return peer.is_in_group(group) && !detail::may_be_any_group(group);
   });

@@ -65,6 +65,21 @@ TEST(PeerPolicy, GroupAdmitsItsMembersWhicheverWayTheyAreIn) {
   EXPECT_FALSE(policy.admits(PeerIdentity("ipv4:127.0.0.1:4711")));
 }
 
+TEST(PeerPolicy, UserAdmitsWhatIsOwnIfThatIsTheProcesssUserAndNotRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const PeerIdentity own = PeerIdentity::own("inproc:x", ::getpid());
+  const uid_t user = stranger();
+  EXPECT_FALSE(PeerPolicy::user(0).admits(own));
+  EXPECT_FALSE(PeerPolicy::user(user).admits(own));
+
+  test::ChildProcess child([&] {
+    if (::setuid(user) != 0) return 1;
+    return PeerPolicy::user(user).admits(own) ? 0 : 2;
+  });
+
+  EXPECT_EQ(child.wait(), 0);
+}
+
 TEST(PeerPolicy, UserAdmitsThatOneAlone) {
   const PeerPolicy policy = PeerPolicy::user(stranger());
 
