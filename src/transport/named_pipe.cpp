@@ -2,8 +2,11 @@
 // PipeStream.GetPipePath() of .NET, for Unix.
 #include "transport/named_pipe.hpp"
 
+#include "base/quote.hpp"
+
 #include <strings.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <utility>
 
@@ -28,7 +31,8 @@ std::string_view without_empty_host(std::string_view text) noexcept {
 Status has_host(std::string_view text) {
   const std::string_view name = text.substr(text.rfind('/') + 1);
   std::string why = "pipes are of this machine, without a host or \"//\": write npipe:";
-  why.append(name.empty() ? "name" : name).append(", or npipe:/absolute/path");
+  constexpr std::size_t most = 64;
+  why.append(name.empty() ? "name" : escaped(name, most)).append(", or npipe:/absolute/path");
   return Status::invalid_argument(std::move(why));
 }
 

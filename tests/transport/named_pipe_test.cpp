@@ -61,9 +61,13 @@ TEST(NamedPipe, IsRefusedWhereDotNetRefusesIt) {
 
 TEST(NamedPipe, OfAHostIsRefusedWithWhatToWriteInstead) {
   const std::vector<std::pair<std::string, std::string>> names{
-      {"//host/x", "npipe:x"},     {"//./pipe/x", "npipe:x"},
+      {"//host/x", "npipe:x"},
+      {"//./pipe/x", "npipe:x"},
       {"////./pipe/x", "npipe:x"},  // as Docker has it
-      {"//x", "npipe:x"},          {"//host/", "npipe:name"},
+      {"//x", "npipe:x"},
+      {"//host/x\n\x1b[2J", R"(npipe:x\x0a\x1b[2J)"},
+      {"//host/" + std::string(65, 'x'), "npipe:" + std::string(64, 'x') + "..."},
+      {"//host/", "npipe:name"},
       {"//", "npipe:name"},
   };
   for (const auto& [name, instead] : names) {
