@@ -83,15 +83,22 @@ class WaitingCall {
           outcome_.set_value(core.connect(no_deadline, {}));
         }) {}
 
-  /// Until its thread sleeps, which it does where it waits for others' attempts.
+  /// Until its thread sleeps for longer than a lock or the allocator would have it: where it waits
+  /// for others' attempts.
   void wait_until_asleep() {
     const std::string path = "/proc/self/task/" + std::to_string(id_.get_future().get()) + "/stat";
-    char state = 0;
-    while (state != 'S') {
+    constexpr int most_looks = 100;
+    for (int looks = 0; looks < most_looks; ++looks) {
       std::ifstream stat(path);
       std::string number;
       std::string name;
-      stat >> number >> name >> state;
+      char state = 0;
+      if (!(stat >> number >> name >> state)) {
+        ADD_FAILURE() << "the call is over, instead of waiting";
+        return;
+      }
+      if (state != 'S') looks = 0;
+      std::this_thread::yield();
     }
   }
   const Taken& outcome() { return received_.get(); }
