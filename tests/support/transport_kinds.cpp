@@ -11,6 +11,7 @@
 #include "support/scattered_transport.hpp"
 #include "support/spurious_transport.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/child_transport.hpp"
 #include "transport/inproc_pipe.hpp"
 #include "transport/pipe_transport.hpp"
 #include "transport/socket_transport.hpp"
@@ -71,6 +72,22 @@ TransportPair two_socket_pairs() {
   CHECK(::socketpair(AF_UNIX, type, 0, back.data()) == 0);
   return {pipes(detail::UniqueFd(back[0]), detail::UniqueFd(there[1])),
           pipes(detail::UniqueFd(there[0]), detail::UniqueFd(back[1]))};
+}
+
+/// A child that has no end of it: it lives on, whatever becomes of the connection.
+TransportPair child() {
+  std::array<int, 2> fds{-1, -1};
+  CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0);
+  detail::UniqueFd ours(fds[0]);
+  detail::UniqueFd theirs(fds[1]);
+  detail::ProcessPlan plan;
+  plan.command = {"sleep", "1000"};
+  auto process = detail::StartedProcess::start(plan, "test");
+  CHECK(process, process.error().message());
+  auto made = detail::ChildTransport::make(std::move(ours), *std::move(process), "spawn:sleep");
+  CHECK(made, made.error().message());
+  return {*std::move(made),
+          std::make_unique<detail::SocketTransport>(std::move(theirs), PeerIdentity("inherited:"))};
 }
 
 template <Link::Manner manner>
@@ -189,6 +206,7 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "NamedPipe", .make = named_pipe},
       {.name = "Inherited", .make = inherited},
       {.name = "UnixAbstract", .make = unix_abstract},
+      {.name = "Child", .make = child},
       {.name = "TwoPipes", .make = two_pipes},
       {.name = "TwoSocketPairs", .make = two_socket_pairs},
       {.name = "Inproc", .make = inproc},
