@@ -222,6 +222,10 @@ class Listener {
   /// answers true: look again. ABORTED: a successor has the name, and the server stops as by
   /// stop(). Any other error is logged, and it looks again.
   virtual Result<bool> check_name() { return false; }
+  /// Whether no connection will come any more, and those that were handed over have ended: asked
+  /// after try_accept() said null, and the server stops then, as by stop(). What prepare_wait()
+  /// names becomes ready when it changes.
+  virtual bool is_over() const noexcept { return false; }
   /// In target form, for logs: "unix:/run/x.sock".
   virtual std::string address() const = 0;
   /// The same, each for itself where it listens at several (Server::addresses()).

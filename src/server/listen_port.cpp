@@ -77,7 +77,7 @@ void ListenPort::check_name() {
   const Result<bool> checked = listener_->check_name();
   if (checked.status().code() == StatusCode::aborted) {
     log(LogLevel::warning, checked.error().message(), "; this one stops");
-    return owner_->lose_name();
+    return owner_->on_listener_end();
   }
   if (!checked && check_limiter_.admit(core_->now())) {
     log(LogLevel::error, listener_->address(),
@@ -182,6 +182,10 @@ void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std:
 }
 
 void ListenPort::wait_for_more() {
+  if (listener_->is_over()) {
+    unwatch();
+    return owner_->on_listener_end();
+  }
   const WaitAdvice advice = listener_->prepare_wait();
   if (advice.is_ready()) return go_on_next_turn();
   if (watched_fd_ == advice.fd() && watched_events_ == advice.events()) return;

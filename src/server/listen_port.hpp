@@ -26,8 +26,9 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   class Owner {
    public:
     virtual void take(std::unique_ptr<Transport> transport, ConnectionQuota::Place place) = 0;
-    /// A successor has the listener's name.
-    virtual void lose_name() noexcept = 0;
+    /// It is of no use any more: a successor has the listener's name, or the last connection that
+    /// could come has ended.
+    virtual void on_listener_end() noexcept = 0;
 
    protected:
     ~Owner() = default;

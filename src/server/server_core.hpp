@@ -102,7 +102,7 @@ class ServerCore final : public ListenPort::Owner {
   /// REQUIRES: mutex_ is held.
   void drain();
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override;
-  void lose_name() noexcept override { stop(); }
+  void on_listener_end() noexcept override { stop(); }
   void on_loop_drained();
   void complete();
 

@@ -87,7 +87,7 @@ class ServerContract : public LogCheckedTest,
   void take(std::unique_ptr<Transport> transport, detail::ConnectionQuota::Place place) override {
     server_loop_.add(std::move(transport), std::move(place));
   }
-  void lose_name() noexcept override {}
+  void on_listener_end() noexcept override {}
 
   const std::shared_ptr<ConnectionQueue> queue_ = std::make_shared<ConnectionQueue>();
   detail::ServerLoop server_loop_{shared_, loop_, [] {}};

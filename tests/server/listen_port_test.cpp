@@ -64,6 +64,7 @@ struct Script {
   int open = 0;
   Result<bool> name = false;
   int checks = 0;
+  bool is_over = false;
 
   void connect(uid_t uid) {
     answers.emplace_back(
@@ -109,6 +110,7 @@ class ScriptedListener final : public Listener {
     ++script_->checks;
     return script_->name;
   }
+  bool is_over() const noexcept override { return script_->is_over; }
   std::string address() const override { return "test:port"; }
 
  private:
@@ -126,7 +128,7 @@ class ListenPortTest : public test::LogCheckedTest, public ListenPort::Owner {
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
     taken_.emplace_back(std::move(connection), std::move(place));
   }
-  void lose_name() noexcept override { ++names_lost_; }
+  void on_listener_end() noexcept override { ++ends_; }
   /// Turns the loop until nothing more is due now.
   void settle() {
     pollfd look{loop_.fd(), POLLIN, 0};
@@ -145,13 +147,26 @@ class ListenPortTest : public test::LogCheckedTest, public ListenPort::Owner {
   Script script_;
   std::optional<ServerShared> shared_;
   std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
-  int names_lost_ = 0;
+  int ends_ = 0;
   std::optional<ListenPort> port_;
 };
 
 const uid_t our_uid = ::geteuid();
 /// Neither ours nor root's.
 const uid_t other_uid = our_uid == 4242 ? 4243 : 4242;
+
+TEST_F(ListenPortTest, ListenerThatIsOverIsToldOnce) {
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_EQ(ends_, 0);
+  script_.is_over = true;
+  script_.tell();
+
+  settle();
+  script_.tell();
+  settle();
+
+  EXPECT_EQ(ends_, 1);
+}
 
 TEST_F(ListenPortTest, HandsOnWhoWaitsAlreadyAndWhoComesLater) {
   script_.connect(our_uid);
@@ -380,7 +395,7 @@ TEST_F(ListenPortTimeTest, ANameThatCannotBeLookedAfterIsLoggedAndLookedAtAgain)
   advance(std::chrono::seconds(5));
 
   EXPECT_EQ(script_.checks, 2);
-  EXPECT_EQ(names_lost_, 0);
+  EXPECT_EQ(ends_, 0);
 }
 
 TEST_F(ListenPortTimeTest, ANameThatASuccessorHasIsToldOnceAndLeftToIt) {
@@ -391,7 +406,7 @@ TEST_F(ListenPortTimeTest, ANameThatASuccessorHasIsToldOnceAndLeftToIt) {
   for (int i = 0; i < 3; ++i)
     advance(std::chrono::seconds(5));
 
-  EXPECT_EQ(names_lost_, 1);
+  EXPECT_EQ(ends_, 1);
   EXPECT_EQ(script_.checks, 2);
   EXPECT_TRUE(log_capture().take("test:port: taken over; this one stops"));
 }

@@ -51,7 +51,7 @@ class PendingHandshakeTest : public test::LogCheckedTest,
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
     taken_.emplace_back(std::move(connection), std::move(place));
   }
-  void lose_name() noexcept override {}
+  void on_listener_end() noexcept override {}
 
   HandshakeScript script_;
   std::list<HandshakeScript> others_;
