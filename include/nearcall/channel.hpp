@@ -6,6 +6,7 @@
 #include <nearcall/connection_limits.hpp>
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
+#include <nearcall/spawn_options.hpp>
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/transport.hpp>
 #include <nearcall/unique_function.hpp>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
@@ -156,6 +158,21 @@ class Channel {
   /// `target`: see make_connector(). One that is wrong (an unknown scheme, a path
   /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it.
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
+  /// Starts a child and speaks to it over a socket that the child has as its descriptor 3:
+  /// `server.listen("inherited:")` serves there. `command` is the program, looked for as by
+  /// execvp(3), and its arguments. Its standard input is /dev/null, it has no other descriptors of
+  /// this process, and no signal is blocked or ignored.
+  ///
+  /// When the child ends, calls fail with UNAVAILABLE, and how it ended; no other one is started.
+  /// It has one connection, for blocking calls or for those that one EventLoop awaits, whichever
+  /// come first. The child goes with the channel (and its last call): the connection is closed,
+  /// after a grace it gets SIGTERM, and then SIGKILL, as do all of its process group. The channel's
+  /// destructor waits for that.
+  ///
+  /// UNAVAILABLE, with the program and the reason: it cannot be run.
+  static Result<Channel> spawn(const std::vector<std::string>& command,
+                               const SpawnOptions& spawn_options = SpawnOptions(),
+                               ChannelOptions options = ChannelOptions());
   Channel(const Channel&) = default;
   Channel& operator=(const Channel&) = default;
   ~Channel();

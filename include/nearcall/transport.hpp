@@ -288,6 +288,8 @@ class Connector {
 ///     systemd:    systemd:name            what a socket unit has passed, all or those of that
 ///                                         name; for servers
 ///     inproc:name                         within this process
+///     inherited:                          in a child of Channel::spawn(), its connection; for
+///                                         servers, which stop when it ends
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

@@ -3,6 +3,7 @@
 #include "client/blocking_call.hpp"
 #include "client/channel_core.hpp"
 #include "client/eager_connect.hpp"
+#include "transport/child_connector.hpp"
 
 #include <nearcall/client_stub.hpp>
 
@@ -43,6 +44,15 @@ Status BlockingCallBase::finish_call() {
 
 Channel::Channel(std::string_view target, ChannelOptions options)
     : core_(std::make_shared<detail::ChannelCore>(std::string(target), std::move(options))) {
+}
+
+Result<Channel> Channel::spawn(const std::vector<std::string>& command,
+                               const SpawnOptions& spawn_options,
+                               ChannelOptions options) {
+  auto child = detail::spawn_child(command, spawn_options);
+  if (!child) return std::move(child).error();
+  options.connector(*std::move(child)).max_connections(1);
+  return Channel("spawn:" + command.front(), std::move(options));
 }
 
 Channel::~Channel() = default;

@@ -176,6 +176,11 @@ ParseResult parse_inproc(std::string_view name) {
   return Parts{Endpoint::Kind::inproc, std::string(name), 0};
 }
 
+ParseResult parse_nameless(Endpoint::Kind kind, std::string_view rest) {
+  if (!rest.empty()) return wrong("nothing may follow the colon");
+  return Parts{kind, std::string(), 0};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -201,11 +206,14 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("fd:", target)) return parse_descriptor(*rest);
   if (const auto rest = after("systemd:", target)) return parse_systemd(*rest);
   if (const auto rest = after("inproc:", target)) return parse_inproc(*rest);
+  if (const auto rest = after("inherited:", target)) {
+    return parse_nameless(Endpoint::Kind::inherited, *rest);
+  }
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name and "
+      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited: and "
       "http://authority");
 }
 
@@ -239,6 +247,8 @@ std::string Endpoint::to_string() const {
       return "systemd:" + name_;
     case Kind::inproc:
       return "inproc:" + name_;
+    case Kind::inherited:
+      return "inherited:";
     case Kind::authority:
       return "http://" + name_;
   }

@@ -10,6 +10,10 @@
 
 namespace nearcall::inline v0::detail {
 
+/// As which descriptor a spawned child has its end of the connection: the first that a program does
+/// not have of itself.
+inline constexpr int inherited_descriptor = 3;
+
 /// What an open descriptor is that somebody else has made: a stream socket that listens, or that is
 /// connected. A value, which owns nothing.
 class InheritedSocket {

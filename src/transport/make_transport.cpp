@@ -8,6 +8,7 @@
 #include "transport/inproc_listener.hpp"
 #include "transport/listen_access.hpp"
 #include "transport/listener_group.hpp"
+#include "transport/single_listener.hpp"
 #include "transport/systemd_sockets.hpp"
 #include "transport/tcp_connector.hpp"
 #include "transport/tcp_listener.hpp"
@@ -38,16 +39,41 @@ std::string descriptor_target(int fd) {
   return "fd:" + std::to_string(fd);
 }
 
-/// The descriptor of a target: not one that this process opened, which some part of it uses.
-Result<InheritedSocket> inspect_inherited(const Endpoint& endpoint) {
-  const std::string target = endpoint.to_string();
-  Result<InheritedSocket> socket = InheritedSocket::inspect(std::stoi(endpoint.name()), target);
+/// A descriptor that is a target: not one that this process opened, which some part of it uses.
+Result<InheritedSocket> inspect_inherited(int fd, const std::string& target) {
+  Result<InheritedSocket> socket = InheritedSocket::inspect(fd, target);
   if (!socket || !socket->is_close_on_exec()) return socket;
   return Status::failed_precondition(
              target +
              ": it is close-on-exec, so it was not inherited; adopt_listener() and "
              "adopt_connector() take what the program itself opened or received")
       .with_reason(StatusReason::misuse);
+}
+
+Result<InheritedSocket> inspect_inherited(const Endpoint& endpoint) {
+  return inspect_inherited(std::stoi(endpoint.name()), endpoint.to_string());
+}
+
+/// What Channel::spawn() gives a child.
+Result<std::unique_ptr<Listener>> make_inherited_listener(const Endpoint& endpoint,
+                                                          const PeerPolicy& policy) {
+  const std::string target = endpoint.to_string();
+  const std::string descriptor = target + " descriptor " + std::to_string(inherited_descriptor);
+  const Result<InheritedSocket> socket = inspect_inherited(inherited_descriptor, descriptor);
+  if (!socket) return socket.error();
+  if (socket->is_listening()) {
+    return Status::failed_precondition(descriptor +
+                                       ": it listens, and a spawned child has one that is "
+                                       "connected; fd:3 takes it")
+        .with_reason(StatusReason::misuse);
+  }
+  if (Result<void> allowed = check_inherited_access(*socket, policy); !allowed) {
+    return std::move(allowed).error();
+  }
+  const bool is_unix = socket->is_unix();
+  std::unique_ptr<Transport> transport = make_socket_transport(socket->take(), is_unix, target);
+  return std::unique_ptr<Listener>(
+      std::make_unique<SingleListener>(std::move(transport), target, is_unix));
 }
 
 Result<std::unique_ptr<Listener>> make_descriptor_listener(const Endpoint& endpoint,
@@ -105,6 +131,7 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
     case Endpoint::Kind::descriptor:
       return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_fd()");
     case Endpoint::Kind::systemd:
+    case Endpoint::Kind::inherited:
       return std::make_unique<RefusingConnector>(endpoint, "is for servers");
     case Endpoint::Kind::inproc:
       return std::make_unique<InprocConnector>(endpoint);
@@ -122,15 +149,19 @@ Result<std::unique_ptr<Connector>> make_descriptor_connector(const Endpoint& end
 
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
                                                 const ListenOptions& options) {
-  if (endpoint.kind() == Endpoint::Kind::authority) {
-    return Status(StatusCode::invalid_argument,
-                  endpoint.to_string() + ": nobody can listen on such a target");
-  }
-  if (endpoint.kind() == Endpoint::Kind::descriptor) {
-    return make_descriptor_listener(endpoint, options.policy());
-  }
-  if (endpoint.kind() == Endpoint::Kind::systemd) {
-    return make_systemd_listener(endpoint, options.policy());
+  const PeerPolicy& policy = options.policy();
+  switch (endpoint.kind()) {
+    case Endpoint::Kind::descriptor:
+      return make_descriptor_listener(endpoint, policy);
+    case Endpoint::Kind::systemd:
+      return make_systemd_listener(endpoint, policy);
+    case Endpoint::Kind::inherited:
+      return make_inherited_listener(endpoint, policy);
+    case Endpoint::Kind::authority:
+      return Status(StatusCode::invalid_argument,
+                    endpoint.to_string() + ": nobody can listen on such a target");
+    default:
+      break;
   }
   if (Result<void> allowed = check_access(endpoint, options); !allowed) {
     return std::move(allowed).error();

@@ -99,6 +99,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::descriptor:
     case Endpoint::Kind::inproc:
     case Endpoint::Kind::systemd:
+    case Endpoint::Kind::inherited:
     case Endpoint::Kind::authority:
       break;
   }

@@ -27,6 +27,7 @@ PUBLIC = {
     "resume_on": "async", "signals": "async", "spawn": "async", "spin_policy": "async", "sync_wait": "async",
     "task": "async", "task_scope": "async", "thread_pool": "async", "wait": "async", "when": "async",
     "listen_options": "transport", "peer": "transport", "peer_policy": "transport", "service_manager": "transport",
+    "spawn_options": "transport",
     "transport": "transport",
     "connection_limits": "http2",
     "method": "grpc",

@@ -51,6 +51,7 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"systemd:", EndpointKind::systemd, "", 0, "systemd:"},
       {"systemd:web.socket", EndpointKind::systemd, "web.socket", 0, "systemd:web.socket"},
       {"inproc:a b%20/:?", EndpointKind::inproc, "a b%20/:?", 0, "inproc:a b%20/:?"},
+      {"inherited:", EndpointKind::inherited, "", 0, "inherited:"},
       {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
       {"https://host:8443/", EndpointKind::authority, "host:8443", 0, "http://host:8443"},
   };
@@ -115,6 +116,7 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"fd:2147483648", "not a number of one"},
       {"systemd:a:b", "no colon"},
       {"inproc:", "the name is empty"},
+      {"inherited:3", "nothing may follow the colon"},
       {"http://", "authority"},
       {"http://host/path", "authority"},
       {"http://user@host", "authority"},

@@ -2,6 +2,7 @@
 // make_connector and make_listener: each kind of endpoint gets its transport.
 #include "transport/make_transport.hpp"
 
+#include "support/child_process.hpp"
 #include "support/io.hpp"
 #include "support/misuse.hpp"
 #include "support/temp_dir.hpp"
@@ -173,6 +174,58 @@ TEST(MakeTransport, SystemdIsForServersThatItHasStarted) {
   EXPECT_EQ(test::connect_now(**connector).status().message(),
             "systemd:web: such a target is for servers");
   EXPECT_EQ(make_listener("systemd:web").status().code(), StatusCode::failed_precondition);
+}
+
+TEST(MakeTransport, WhatAProcessIsStartedWithIsForServers) {
+  for (const std::string target : {"inherited:"}) {
+    const auto connector = make_connector(target);
+    ASSERT_TRUE(connector);
+
+    EXPECT_EQ(test::connect_now(**connector).status().message(),
+              target + ": such a target is for servers");
+  }
+}
+
+/// Makes it descriptor 3, as an exec would.
+void inherit(int fd) {
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, 10);  // 3 itself would stay as it is
+  above < 0 ? ::close(3) : ::dup2(above, 3);
+}
+
+/// A process whose descriptor 3 is this one (-1: closed): whether "inherited:" is refused so.
+bool is_not_inherited(int fd, const std::string& why) {
+  test::ChildProcess process([&] {
+    inherit(fd);
+    const auto listener = make_listener("inherited:");
+    return !listener && listener.error().message() == "inherited: descriptor 3: " + why ? 0 : 1;
+  });
+  return process.wait() == 0;
+}
+
+TEST(MakeTransport, InheritedIsAConnectedSocketThatIsTakenOnce) {
+  const test::TempDir directory;
+  std::array<int, 2> fds{-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+  const detail::UniqueFd one(fds[0]);
+  const detail::UniqueFd other(fds[1]);
+  const std::string stream = "it has to be a stream socket that listens or is connected, and is ";
+
+  EXPECT_TRUE(is_not_inherited(-1, "that descriptor is not open"));
+  EXPECT_TRUE(is_not_inherited(detail::UniqueFd(::open("/dev/null", O_RDWR)).get(),
+                               stream + "a device, such as /dev/null or a terminal"));
+  EXPECT_TRUE(is_not_inherited(test::listening_at(directory.file("s")).get(),
+                               "it listens, and a spawned child has one that is connected; fd:3 "
+                               "takes it"));
+  test::ChildProcess child([&one] {
+    inherit(one.get());
+    const auto first = make_listener("inherited:");
+    const bool is_kept = first && (::fcntl(3, F_GETFD) & FD_CLOEXEC) != 0;
+    const auto second = make_listener("inherited:");
+    return is_kept && second.status().message().find("it is close-on-exec") != std::string::npos
+               ? 0
+               : 1;
+  });
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST(ListenerDeathTest, UsedOutOfOrderSaysTheOrder) {
