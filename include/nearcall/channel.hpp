@@ -74,6 +74,16 @@ class ChannelOptions {
     return *this;
   }
   ChannelOptions allow_fd() && { return std::move(allow_fd()); }
+  /// Whether a target `exec:command` counts: each connection runs the command, without a shell, and
+  /// speaks to its standard input and output. It ends with the connection, after SIGTERM and
+  /// SIGKILL if it has to (SpawnOptions::grace() has the times, which a loop waits for). Not by
+  /// default: whoever chooses the target would choose a program. Blocking calls share one
+  /// connection, whatever max_connections() is.
+  ChannelOptions& allow_exec() & {
+    allows_exec_ = true;
+    return *this;
+  }
+  ChannelOptions allow_exec() && { return std::move(allow_exec()); }
   /// What is sent as `:authority`; "localhost" by default, which every server accepts.
   ChannelOptions& authority(std::string authority) & {
     authority_ = std::move(authority);
@@ -124,6 +134,7 @@ class ChannelOptions {
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
   bool allows_fd() const noexcept { return allows_fd_; }
+  bool allows_exec() const noexcept { return allows_exec_; }
   const std::string& authority() const noexcept { return authority_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
@@ -135,6 +146,7 @@ class ChannelOptions {
   std::shared_ptr<Connector> connector_;
   std::optional<PeerPolicy> expected_server_;
   bool allows_fd_ = false;
+  bool allows_exec_ = false;
   std::string authority_ = "localhost";
   std::size_t max_connections_ = 32;
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);

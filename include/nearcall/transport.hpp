@@ -290,6 +290,9 @@ class Connector {
 ///     inproc:name                         within this process
 ///     inherited:                          in a child of Channel::spawn(), its connection; for
 ///                                         servers, which stop when it ends
+///     stdio:                              standard input and output; for servers, the same
+///     exec:command                        standard input and output of a command, quoted as for
+///                                         a shell; only with ChannelOptions::allow_exec()
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

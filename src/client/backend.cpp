@@ -5,6 +5,7 @@
 #include "async/kept_loop.hpp"
 #include "client/checking_connector.hpp"
 #include "client/connect_attempt.hpp"
+#include "transport/child_connector.hpp"
 #include "transport/make_transport.hpp"
 
 #include <algorithm>
@@ -31,6 +32,9 @@ Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
     if (!made) return std::move(made).error();
     return std::shared_ptr<Connector>(*std::move(made));
   }
+  if (endpoint.kind() == Endpoint::Kind::command && options.allows_exec()) {
+    return std::shared_ptr<Connector>(make_command_connector(endpoint));
+  }
   std::shared_ptr<Connector> connector = make_connector(endpoint);
   const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
                        endpoint.kind() == Endpoint::Kind::unix_abstract;
@@ -40,10 +44,18 @@ Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
   return connector;
 }
 
+/// Each connection of a command is a process.
+ChannelOptions options_for(std::string_view target, ChannelOptions options) {
+  if (options.connector() == nullptr && target.starts_with("exec:")) options.max_connections(1);
+  return options;
+}
+
 }  // namespace
 
 Backend::Backend(std::string target, ChannelOptions options, Clock clock)
-    : target_(std::move(target)), options_(std::move(options)), clock_(clock) {
+    : target_(std::move(target)),
+      options_(options_for(target_, std::move(options))),
+      clock_(clock) {
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {

@@ -2,8 +2,10 @@
 // A socket pair, and a child at its other end.
 #include "transport/child_connector.hpp"
 
+#include "base/check.hpp"
 #include "base/fork_mark.hpp"
 #include "transport/child_transport.hpp"
+#include "transport/command_line.hpp"
 #include "transport/inherited_socket.hpp"
 #include "transport/started_process.hpp"
 #include "transport/system_error.hpp"
@@ -14,11 +16,15 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <optional>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
+
+/// What a command of a target may take to end, as the default of SpawnOptions::grace().
+constexpr Duration command_grace = std::chrono::milliseconds(500);
 
 /// A child, and the connection to it.
 struct Child {
@@ -78,6 +84,30 @@ class SpawnedConnector final : public Connector {
   Child child_;
 };
 
+/// Starts a command for each connection.
+class CommandConnector final : public Connector {
+ public:
+  CommandConnector(std::string target, std::vector<std::string> command) noexcept
+      : target_(std::move(target)), command_(std::move(command)) {}
+
+  Task<Result<std::unique_ptr<Transport>>> connect(ConnectContext) override {
+    Result<Child> child = start_command();
+    if (!child) co_return child.error();
+    co_return std::move(child->transport);
+  }
+
+ private:
+  Result<Child> start_command() const {
+    ProcessPlan plan;
+    plan.command = command_;
+    plan.grace = command_grace;
+    return start(std::move(plan), {STDIN_FILENO, STDOUT_FILENO}, target_);
+  }
+
+  const std::string target_;
+  const std::vector<std::string> command_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<Connector>> spawn_child(const std::vector<std::string>& command,
@@ -102,6 +132,13 @@ Result<std::shared_ptr<Connector>> spawn_child(const std::vector<std::string>& c
   Result<Child> child = start(std::move(plan), {inherited_descriptor}, target);
   if (!child) return std::move(child).error();
   return std::shared_ptr<Connector>(std::make_shared<SpawnedConnector>(target, *std::move(child)));
+}
+
+std::unique_ptr<Connector> make_command_connector(const Endpoint& endpoint) {
+  CHECK(endpoint.kind() == Endpoint::Kind::command, endpoint.to_string());
+  auto command = split_command(endpoint.name());
+  CHECK(command, endpoint.to_string());  // parsing has split it, too
+  return std::make_unique<CommandConnector>(endpoint.to_string(), *std::move(command));
 }
 
 }  // namespace nearcall::inline v0::detail

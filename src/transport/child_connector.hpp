@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connector to a child that was started for a channel.
+// Connectors to children: one that was started for a channel, and one for each connection.
 #pragma once
+
+#include "transport/endpoint.hpp"
 
 #include <nearcall/result.hpp>
 #include <nearcall/spawn_options.hpp>
@@ -18,5 +20,9 @@ namespace nearcall::inline v0::detail {
 /// INVALID_ARGUMENT for a command that is none.
 Result<std::shared_ptr<Connector>> spawn_child(const std::vector<std::string>& command,
                                                const SpawnOptions& options);
+
+/// Each connect() starts the command, whose standard input and output are one end of a socket pair.
+/// The child goes with its connection. REQUIRES: Kind::command.
+std::unique_ptr<Connector> make_command_connector(const Endpoint& endpoint);
 
 }  // namespace nearcall::inline v0::detail

@@ -5,6 +5,7 @@
 
 #include "base/percent_encoding.hpp"
 #include "base/quote.hpp"
+#include "transport/command_line.hpp"
 #include "transport/named_pipe.hpp"
 #include "transport/socket_path.hpp"
 
@@ -181,6 +182,12 @@ ParseResult parse_nameless(Endpoint::Kind kind, std::string_view rest) {
   return Parts{kind, std::string(), 0};
 }
 
+ParseResult parse_command(std::string_view text) {
+  const auto command = split_command(text);
+  if (!command) return wrong(command.error());
+  return Parts{Endpoint::Kind::command, std::string(text), 0};
+}
+
 bool is_authority(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -209,12 +216,16 @@ ParseResult parse_target(std::string_view target) {
   if (const auto rest = after("inherited:", target)) {
     return parse_nameless(Endpoint::Kind::inherited, *rest);
   }
+  if (const auto rest = after("stdio:", target)) {
+    return parse_nameless(Endpoint::Kind::stdio, *rest);
+  }
+  if (const auto rest = after("exec:", target)) return parse_command(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
-      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited: and "
-      "http://authority");
+      "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited:, "
+      "stdio:, exec:command and http://authority");
 }
 
 }  // namespace
@@ -249,6 +260,10 @@ std::string Endpoint::to_string() const {
       return "inproc:" + name_;
     case Kind::inherited:
       return "inherited:";
+    case Kind::stdio:
+      return "stdio:";
+    case Kind::command:
+      return "exec:" + name_;
     case Kind::authority:
       return "http://" + name_;
   }

@@ -28,6 +28,8 @@ class Endpoint {
     systemd,
     inproc,
     inherited,
+    stdio,
+    command,
     authority
   };
 
@@ -38,7 +40,7 @@ class Endpoint {
   Kind kind() const noexcept { return kind_; }
   /// The path, the abstract name (without the leading NUL, and without escapes), the IP address,
   /// the number of the descriptor, the name of what systemd passes ("": all of it), the name within
-  /// the process, or the authority; "" for what has no name.
+  /// the process, the command as it was written, or the authority; "" for what has no name.
   const std::string& name() const noexcept { return name_; }
   /// 0 for everything but ipv4, ipv6 and vsock; 32 bits for the last one.
   std::uint32_t port() const noexcept { return port_; }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -20,24 +19,6 @@ std::optional<int> option_of_socket(int fd, int name) noexcept {
   socklen_t size = sizeof value;
   if (::getsockopt(fd, SOL_SOCKET, name, &value, &size) != 0) return std::nullopt;
   return value;
-}
-
-/// For what is no socket.
-std::string_view name_of_file(int fd) noexcept {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return "something unknown";
-  switch (status.st_mode & S_IFMT) {
-    case S_IFREG:
-      return "a plain file";
-    case S_IFDIR:
-      return "a directory";
-    case S_IFCHR:
-      return "a device, such as /dev/null or a terminal";
-    case S_IFIFO:
-      return "a pipe";
-    default:
-      return "no socket";
-  }
 }
 
 std::string_view name_of_type(int type) noexcept {
@@ -67,6 +48,23 @@ std::string_view what_else_it_is(int fd, bool is_listening) noexcept {
 }
 
 }  // namespace
+
+std::string_view name_of_file(int fd) noexcept {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return "something unknown";
+  switch (status.st_mode & S_IFMT) {
+    case S_IFREG:
+      return "a plain file";
+    case S_IFDIR:
+      return "a directory";
+    case S_IFCHR:
+      return "a device, such as /dev/null or a terminal";
+    case S_IFIFO:
+      return "a pipe";
+    default:
+      return "no socket";
+  }
+}
 
 Result<InheritedSocket> InheritedSocket::inspect(int fd, const std::string& subject) {
   const auto refused = [&subject](std::string_view why) {

@@ -7,12 +7,16 @@
 #include <nearcall/result.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
 /// As which descriptor a spawned child has its end of the connection: the first that a program does
 /// not have of itself.
 inline constexpr int inherited_descriptor = 3;
+
+/// What `fd` is that is no socket, for messages: "a plain file".
+std::string_view name_of_file(int fd) noexcept;
 
 /// What an open descriptor is that somebody else has made: a stream socket that listens, or that is
 /// connected. A value, which owns nothing.

@@ -115,10 +115,17 @@ Result<void> check_own_peers(const std::string& address, const PeerPolicy& polic
                               policy.to_string() + "\" does not admit");
 }
 
+Result<void> check_access_without_path(const std::string& address,
+                                       bool is_unix,
+                                       const PeerPolicy& policy) {
+  if (!is_unix) return check_peers_without_credentials(address, policy);
+  if (!policy.needs_socket_file()) return {};
+  return refused(address, "PeerPolicy::by_file_mode() is for a socket that has a path");
+}
+
 Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy) {
-  if (!socket.is_unix()) return check_peers_without_credentials(socket.address(), policy);
-  if (policy.needs_socket_file() && !socket.has_path()) {
-    return refused(socket.address(), "PeerPolicy::by_file_mode() is for a socket that has a path");
+  if (!socket.has_path()) {
+    return check_access_without_path(socket.address(), socket.is_unix(), policy);
   }
   const std::optional<FileAccess> file = access_of(socket);
   const std::string problem = file ? conflict(*file, policy) : "";

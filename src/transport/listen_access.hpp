@@ -24,6 +24,11 @@ Result<void> check_own_peers(const std::string& address, const PeerPolicy& polic
 /// each other, INVALID_ARGUMENT for a mode that is none.
 Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options);
 
+/// The same for what has no path: Unix sockets, which know their peers, or anything else.
+Result<void> check_access_without_path(const std::string& address,
+                                       bool is_unix,
+                                       const PeerPolicy& policy);
+
 /// The same for a socket that was inherited. What its file permits is its maker's business, and a
 /// policy may be narrower: where the two exclude each other, a warning is logged.
 Result<void> check_inherited_access(const InheritedSocket& socket, const PeerPolicy& policy);

@@ -9,6 +9,7 @@
 #include "transport/listen_access.hpp"
 #include "transport/listener_group.hpp"
 #include "transport/single_listener.hpp"
+#include "transport/standard_streams.hpp"
 #include "transport/systemd_sockets.hpp"
 #include "transport/tcp_connector.hpp"
 #include "transport/tcp_listener.hpp"
@@ -76,6 +77,21 @@ Result<std::unique_ptr<Listener>> make_inherited_listener(const Endpoint& endpoi
       std::make_unique<SingleListener>(std::move(transport), target, is_unix));
 }
 
+Result<std::unique_ptr<Listener>> make_stdio_listener(const Endpoint& endpoint,
+                                                      const PeerPolicy& policy) {
+  const std::string target = endpoint.to_string();
+  const Result<StandardStreams> streams = StandardStreams::inspect();
+  if (!streams) return streams.error();
+  const bool is_unix = streams->is_unix();
+  if (Result<void> allowed = check_access_without_path(target, is_unix, policy); !allowed) {
+    return std::move(allowed).error();
+  }
+  Result<std::unique_ptr<Transport>> transport = streams->take();
+  if (!transport) return std::move(transport).error();
+  return std::unique_ptr<Listener>(
+      std::make_unique<SingleListener>(*std::move(transport), target, is_unix));
+}
+
 Result<std::unique_ptr<Listener>> make_descriptor_listener(const Endpoint& endpoint,
                                                            const PeerPolicy& policy) {
   const Result<InheritedSocket> socket = inspect_inherited(endpoint);
@@ -130,8 +146,11 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
       return std::make_unique<TcpConnector>(endpoint);
     case Endpoint::Kind::descriptor:
       return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_fd()");
+    case Endpoint::Kind::command:
+      return std::make_unique<RefusingConnector>(endpoint, "needs ChannelOptions::allow_exec()");
     case Endpoint::Kind::systemd:
     case Endpoint::Kind::inherited:
+    case Endpoint::Kind::stdio:
       return std::make_unique<RefusingConnector>(endpoint, "is for servers");
     case Endpoint::Kind::inproc:
       return std::make_unique<InprocConnector>(endpoint);
@@ -157,6 +176,9 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
       return make_systemd_listener(endpoint, policy);
     case Endpoint::Kind::inherited:
       return make_inherited_listener(endpoint, policy);
+    case Endpoint::Kind::stdio:
+      return make_stdio_listener(endpoint, policy);
+    case Endpoint::Kind::command:
     case Endpoint::Kind::authority:
       return Status(StatusCode::invalid_argument,
                     endpoint.to_string() + ": nobody can listen on such a target");

@@ -100,6 +100,8 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::inproc:
     case Endpoint::Kind::systemd:
     case Endpoint::Kind::inherited:
+    case Endpoint::Kind::stdio:
+    case Endpoint::Kind::command:
     case Endpoint::Kind::authority:
       break;
   }

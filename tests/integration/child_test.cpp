@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Servers that are started by their client, as children.
+// Servers that are started by their client, as children or as commands.
 #include "integration/both_drivers.hpp"
 #include "integration/server_process.hpp"
 
@@ -130,6 +130,63 @@ TEST_P(ChildServer, ThatLeavesAProcessBehindIsOverAllTheSame) {
 
   EXPECT_EQ(status.code(), StatusCode::unavailable);
   EXPECT_THAT(status.message(), HasSubstr("the child exited with status 0"));
+}
+
+TEST_P(ChildServer, ThatIsACommandServes) {
+  const Channel channel(std::string("exec:") + ECHO_PROGRAM + " 'stdio:'",
+                        ChannelOptions().allow_exec());
+
+  EXPECT_EQ(converse_over(channel), "OK");
+}
+
+TEST_P(ChildServer, ThatIsACommandNeedsPermission) {
+  const Channel channel("exec:true");
+
+  EXPECT_EQ(converse_over(channel),
+            "FAILED_PRECONDITION: exec:true: such a target needs ChannelOptions::allow_exec()");
+}
+
+TEST_P(ChildServer, ThatIsNoProgramIsToldByTheCall) {
+  const Channel channel("exec:/nowhere/program --flag", ChannelOptions().allow_exec());
+
+  EXPECT_EQ(call(channel, request_of("x"), 60s).to_string(),
+            "UNAVAILABLE: exec:/nowhere/program --flag: exec /nowhere/program: No such file or "
+            "directory");
+}
+
+TEST_P(ChildServer, ThatIsACommandAndFailsIsNamedWithItsStatus) {
+  const Channel channel("exec:sh -c 'exit 255'", ChannelOptions().allow_exec());
+
+  const Status status = call(channel, request_of("x"), 60s);
+
+  EXPECT_EQ(status.code(), StatusCode::unavailable);
+  EXPECT_THAT(status.message(), HasSubstr("the child exited with status 255"));
+}
+
+/// As ssh gives a command its standard input and output.
+TEST_P(ChildServer, BehindPipesServesWhomItIsToldToUntilTheyEnd) {
+  auto [their_input, our_output] = pipe_ends();
+  auto [our_input, their_output] = pipe_ends();
+  const std::array<int, 2> theirs = {their_input.get(), their_output.get()};
+  ChildProcess server([&theirs] {
+    ::dup2(theirs[0], STDIN_FILENO);
+    ::dup2(theirs[1], STDOUT_FILENO);
+    ::execl(ECHO_PROGRAM, ECHO_PROGRAM, "--anyone", "stdio:", nullptr);
+    return 127;
+  });
+  their_input.reset();
+  their_output.reset();
+  const std::string folder = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  const std::string copy_in = "cat <" + folder + std::to_string(our_input.get());
+  const std::string copy_out = "cat >" + folder + std::to_string(our_output.get());
+
+  EXPECT_EQ(converse_over(Channel("exec:sh -c '" + copy_in + " & exec " + copy_out + "'",
+                                  ChannelOptions().allow_exec())),
+            "OK");
+
+  our_output.reset();
+  our_input.reset();
+  EXPECT_EQ(server.wait(), 0);
 }
 
 TEST(SpawnedServer, ThatIsKilledInMidCallFailsItWithTheSignal) {

@@ -28,6 +28,12 @@ Result<std::shared_ptr<Connector>> spawn_shell(const std::string& script,
   return spawn_child({"/bin/sh", "-c", script}, SpawnOptions(options).grace(0s));
 }
 
+std::unique_ptr<Connector> connector_to(const std::string& target) {
+  const Result<Endpoint> endpoint = Endpoint::parse(target);
+  EXPECT_TRUE(endpoint);
+  return make_command_connector(*endpoint);
+}
+
 std::string read_all(int fd) {
   std::string text;
   std::array<char, 100> buffer{};
@@ -138,6 +144,63 @@ TEST(SpawnedChild, IsThatOfTheProcessThatSpawnedIt) {
   EXPECT_EQ(fork.wait(), 0);
 
   EXPECT_TRUE(test::connect_now(**connector));
+}
+
+TEST(CommandConnector, SpeaksToStandardInputAndOutput) {
+  const auto connector = connector_to("exec:sh -c 'printf \"$1 \"; exec cat' name 'two words'");
+
+  const auto connection = test::connect_now(*connector);
+
+  ASSERT_TRUE(connection) << connection.error().to_string();
+  EXPECT_EQ(test::read_exactly(**connection, 10), "two words ");
+  ASSERT_TRUE(test::write_all(**connection, "echo"));
+  EXPECT_EQ(test::read_exactly(**connection, 4), "echo");
+  EXPECT_TRUE((*connection)->peer().is_own());
+}
+
+TEST(CommandConnector, RunsTheCommandForEachConnection) {
+  const auto connector = connector_to("exec:cat");
+
+  const auto one = test::connect_now(*connector);
+  const auto other = test::connect_now(*connector);
+
+  ASSERT_TRUE(one && other);
+  EXPECT_NE((*one)->peer().pid(), (*other)->peer().pid());
+}
+
+TEST(CommandConnector, GivesItNoOtherDescriptors) {
+  const UniqueFd open_on_exec(::fcntl(STDERR_FILENO, F_DUPFD, 20));
+  const auto connector = connector_to(
+      "exec:sh -c 'cd /proc/$$/fd; for fd in 3 4 5 6 7 8 9 \"$1\"; do test ! -e $fd "
+      "|| echo $fd; done; test -e 2 && echo end; read line' name " +
+      std::to_string(open_on_exec.get()));
+
+  const auto connection = test::connect_now(*connector);
+
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(test::read_exactly(**connection, 4), "end\n");
+}
+
+TEST(CommandConnector, EndsTheCommandWithItsConnection) {
+  const auto connector = connector_to("exec:sleep 1000");
+  auto connection = test::connect_now(*connector);
+  ASSERT_TRUE(connection);
+  const pid_t pid = (*connection)->peer().pid();
+
+  connection->reset();
+
+  EXPECT_NE(::kill(pid, 0), 0);
+}
+
+TEST(CommandConnector, SaysWhatCannotBeRun) {
+  const auto connector = connector_to("exec:/nowhere/program --flag");
+
+  const auto connection = test::connect_now(*connector);
+
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().to_string(),
+            "UNAVAILABLE: exec:/nowhere/program --flag: exec /nowhere/program: No such file or "
+            "directory");
 }
 
 }  // namespace

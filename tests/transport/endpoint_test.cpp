@@ -52,6 +52,8 @@ TEST(Endpoint, EveryFormOfTargetIsUnderstood) {
       {"systemd:web.socket", EndpointKind::systemd, "web.socket", 0, "systemd:web.socket"},
       {"inproc:a b%20/:?", EndpointKind::inproc, "a b%20/:?", 0, "inproc:a b%20/:?"},
       {"inherited:", EndpointKind::inherited, "", 0, "inherited:"},
+      {"stdio:", EndpointKind::stdio, "", 0, "stdio:"},
+      {"exec:ssh 'a b'", EndpointKind::command, "ssh 'a b'", 0, "exec:ssh 'a b'"},
       {"http://localhost", EndpointKind::authority, "localhost", 0, "http://localhost"},
       {"https://host:8443/", EndpointKind::authority, "host:8443", 0, "http://host:8443"},
   };
@@ -117,6 +119,9 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"systemd:a:b", "no colon"},
       {"inproc:", "the name is empty"},
       {"inherited:3", "nothing may follow the colon"},
+      {"stdio:x", "nothing may follow the colon"},
+      {"exec:", "the command is empty"},
+      {"exec:a 'b", "a ' has no other one that ends it"},
       {"http://", "authority"},
       {"http://host/path", "authority"},
       {"http://user@host", "authority"},

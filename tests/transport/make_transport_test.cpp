@@ -176,8 +176,18 @@ TEST(MakeTransport, SystemdIsForServersThatItHasStarted) {
   EXPECT_EQ(make_listener("systemd:web").status().code(), StatusCode::failed_precondition);
 }
 
+TEST(MakeTransport, ConnectorOfACommandNeedsAnOption) {
+  const auto connector = make_connector("exec:cat");
+  ASSERT_TRUE(connector);
+
+  EXPECT_EQ(test::connect_now(**connector).status().message(),
+            "exec:cat: such a target needs ChannelOptions::allow_exec()");
+  EXPECT_EQ(make_listener("exec:cat").status().message(),
+            "exec:cat: nobody can listen on such a target");
+}
+
 TEST(MakeTransport, WhatAProcessIsStartedWithIsForServers) {
-  for (const std::string target : {"inherited:"}) {
+  for (const std::string target : {"inherited:", "stdio:"}) {
     const auto connector = make_connector(target);
     ASSERT_TRUE(connector);
 
