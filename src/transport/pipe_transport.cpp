@@ -143,7 +143,8 @@ IoResult PipeTransport::try_read(std::span<std::byte> into) {
     const ssize_t count = input_.is_socket()
                               ? ::recv(input_.fd(), into.data(), into.size(), MSG_DONTWAIT)
                               : ::read(input_.fd(), into.data(), into.size());
-    if (count >= 0 || errno != EINTR) return IoResult::of_call(count);
+    if (count < 0 && errno == EINTR) continue;
+    return unless_aborted(IoResult::of_call(count));
   }
 }
 
@@ -153,9 +154,16 @@ IoResult PipeTransport::try_write(std::span<const iovec> from) {
     if (is_write_closed_) return IoResult::failed(system_error(EPIPE));
     const ssize_t count =
         output_.is_socket() ? send_to_socket(output_.fd(), from) : write_pipe(output_.fd(), from);
-    if (count == 0) return IoResult::would_block();
-    if (count > 0 || errno != EINTR) return IoResult::of_call(count);
+    if (count < 0 && errno == EINTR) continue;
+    return count == 0 ? IoResult::would_block() : unless_aborted(IoResult::of_call(count));
   }
+}
+
+/// An abort meanwhile has put something else in the place of the descriptor.
+IoResult PipeTransport::unless_aborted(const IoResult& result) const noexcept {
+  const auto* const reason = abort_reason_.get();
+  return result.kind() == IoResult::Kind::failed && reason != nullptr ? IoResult::failed(*reason)
+                                                                      : result;
 }
 
 WaitAdvice PipeTransport::prepare_wait(Interest interest) {

@@ -62,6 +62,7 @@ class PipeTransport final : public Transport {
   PipeTransport(UniqueFd input, UniqueFd output, UniqueFd wake, PeerIdentity peer) noexcept;
   /// 0, or errno.
   int open() noexcept;
+  IoResult unless_aborted(const IoResult& result) const noexcept;
 
   End input_;
   End output_;
