@@ -22,7 +22,7 @@ Sink& sink() {
 }
 
 /// The lowest level that is logged; moved by set_log_handler only.
-std::atomic<LogLevel> threshold{LogLevel::warning};
+std::atomic<LogLevel> lowest{LogLevel::warning};
 
 }  // namespace
 
@@ -40,15 +40,15 @@ std::string_view to_string(LogLevel level) {
   return "?";
 }
 
-void set_log_handler(LogHandler handler, LogLevel level) {
+void set_log_handler(LogHandler handler, LogLevel threshold) {
   Sink& to = sink();
   const std::lock_guard lock(to.mutex);
   if (handler) {
     to.handler = std::make_shared<LogHandler>(std::move(handler));
-    threshold.store(level, std::memory_order_relaxed);
+    lowest.store(threshold, std::memory_order_relaxed);
   } else {
     to.handler = nullptr;
-    threshold.store(LogLevel::warning, std::memory_order_relaxed);
+    lowest.store(LogLevel::warning, std::memory_order_relaxed);
   }
 }
 
@@ -57,7 +57,7 @@ void set_log_handler(LogHandler handler, LogLevel level) {
 namespace nearcall::inline v0::detail {
 
 bool is_logged(LogLevel level) noexcept {
-  return level >= threshold.load(std::memory_order_relaxed);
+  return level >= lowest.load(std::memory_order_relaxed);
 }
 
 void log_line(LogLevel level, std::string_view line) {
