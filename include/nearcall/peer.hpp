@@ -31,8 +31,9 @@ class PeerIdentity {
   explicit PeerIdentity(std::string address) : address_(std::move(address)) {}
   PeerIdentity(std::string address, uid_t uid, gid_t gid, pid_t pid)
       : address_(std::move(address)), uid_(uid), gid_(gid), pid_(pid), has_credentials_(true) {}
-  /// An end that is ours by the way it was made: in this process, or in one of a pair of parent and
-  /// child that share it. Nobody has to vouch for it, so it has no credentials.
+  /// An end that is ours by the way it was made: in this process, in one of a pair of parent and
+  /// child that share it, or in a directory that is closed to others. Nobody has to vouch for it,
+  /// so it has no credentials. `pid`: 0 if it is not known.
   static PeerIdentity own(std::string address, pid_t pid) {
     PeerIdentity peer(std::move(address));
     peer.pid_ = pid;

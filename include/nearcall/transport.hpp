@@ -293,6 +293,7 @@ class Connector {
 ///     stdio:                              standard input and output; for servers, the same
 ///     exec:command                        standard input and output of a command, quoted as for
 ///                                         a shell; only with ChannelOptions::allow_exec()
+///     fifo:directory                      two FIFOs in a directory of mode 0700, for one client
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

@@ -57,11 +57,11 @@ Failure<std::string> wrong(std::string why) {
   return Failure{std::move(why)};
 }
 
-ParseResult parse_unix_path(std::string_view path) {
+ParseResult parse_path(Endpoint::Kind kind, std::string_view path) {
   if (const auto hierarchical = after("//", path)) {
     path = *hierarchical;
     if (!path.starts_with('/')) {
-      return wrong("after unix:// the path must be absolute (unix:///path)");
+      return wrong("after // the path must be absolute (unix:///path)");
     }
   }
   if (path.empty()) return wrong("the path is empty");
@@ -69,7 +69,11 @@ ParseResult parse_unix_path(std::string_view path) {
     return wrong(std::move(problem));
   }
   if (path.find('\0') != std::string_view::npos) return wrong("the path contains a NUL byte");
-  return Parts{Endpoint::Kind::unix_path, std::string(path), 0};
+  return Parts{kind, std::string(path), 0};
+}
+
+ParseResult parse_unix_path(std::string_view path) {
+  return parse_path(Endpoint::Kind::unix_path, path);
 }
 
 /// gRPC takes the name from a URI, which would end before a '?' or '#'.
@@ -220,12 +224,13 @@ ParseResult parse_target(std::string_view target) {
     return parse_nameless(Endpoint::Kind::stdio, *rest);
   }
   if (const auto rest = after("exec:", target)) return parse_command(*rest);
+  if (const auto rest = after("fifo:", target)) return parse_path(Endpoint::Kind::fifo, *rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
       "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited:, "
-      "stdio:, exec:command and http://authority");
+      "stdio:, exec:command, fifo:directory and http://authority");
 }
 
 }  // namespace
@@ -264,6 +269,8 @@ std::string Endpoint::to_string() const {
       return "stdio:";
     case Kind::command:
       return "exec:" + name_;
+    case Kind::fifo:
+      return "fifo:" + name_;
     case Kind::authority:
       return "http://" + name_;
   }

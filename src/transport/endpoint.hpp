@@ -30,6 +30,7 @@ class Endpoint {
     inherited,
     stdio,
     command,
+    fifo,
     authority
   };
 
@@ -38,9 +39,10 @@ class Endpoint {
   static Result<Endpoint> parse(std::string_view target);
 
   Kind kind() const noexcept { return kind_; }
-  /// The path, the abstract name (without the leading NUL, and without escapes), the IP address,
-  /// the number of the descriptor, the name of what systemd passes ("": all of it), the name within
-  /// the process, the command as it was written, or the authority; "" for what has no name.
+  /// The path (of the directory, for fifo), the abstract name (without the leading NUL, and without
+  /// escapes), the IP address, the number of the descriptor, the name of what systemd passes ("":
+  /// all of it), the name within the process, the command as it was written, or the authority; ""
+  /// for what has no name.
   const std::string& name() const noexcept { return name_; }
   /// 0 for everything but ipv4, ipv6 and vsock; 32 bits for the last one.
   std::uint32_t port() const noexcept { return port_; }

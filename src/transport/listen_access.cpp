@@ -111,7 +111,7 @@ Result<void> check_peers_without_credentials(const std::string& address, const P
 
 Result<void> check_own_peers(const std::string& address, const PeerPolicy& policy) {
   if (policy.admits(PeerIdentity::own(address, ::getpid()))) return {};
-  return refused(address, "what connects there is this process's own, which the policy \"" +
+  return refused(address, "what connects there is our own, which the policy \"" +
                               policy.to_string() + "\" does not admit");
 }
 
@@ -140,7 +140,9 @@ Result<void> check_access(const Endpoint& endpoint, const ListenOptions& options
         Status(StatusCode::invalid_argument, address + ": a mode has permission bits only (0777)")};
   }
   const PeerPolicy& policy = options.policy();
-  if (endpoint.kind() == Endpoint::Kind::inproc) return check_own_peers(address, policy);
+  if (endpoint.kind() == Endpoint::Kind::inproc || endpoint.kind() == Endpoint::Kind::fifo) {
+    return check_own_peers(address, policy);
+  }
   if (endpoint.kind() != Endpoint::Kind::unix_path) {
     return check_peers_without_credentials(address, policy);
   }

@@ -26,6 +26,9 @@ namespace nearcall::inline v0::detail {
 /// Thread safety: none.
 class LockFile {
  public:
+  /// What a server that starts waits for another that exits.
+  static constexpr Duration longest_exit = std::chrono::seconds(2);
+
   /// Takes the lock. UNAVAILABLE if another holds it; with StatusReason::server_stopping if that
   /// one still exits after `longest_wait`, for which it sleeps. `directory` is a descriptor that
   /// outlives the lock; `subject` and `path` are for messages.

@@ -2,6 +2,8 @@
 // Which class serves which kind of endpoint.
 #include "transport/make_transport.hpp"
 
+#include "transport/fifo_connector.hpp"
+#include "transport/fifo_listener.hpp"
 #include "transport/inherited_connector.hpp"
 #include "transport/inherited_listener.hpp"
 #include "transport/inproc_connector.hpp"
@@ -154,6 +156,8 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
       return std::make_unique<RefusingConnector>(endpoint, "is for servers");
     case Endpoint::Kind::inproc:
       return std::make_unique<InprocConnector>(endpoint);
+    case Endpoint::Kind::fifo:
+      return std::make_unique<FifoConnector>(endpoint);
     case Endpoint::Kind::authority:
       break;
   }
@@ -195,6 +199,8 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
     case Endpoint::Kind::inproc:
       return std::unique_ptr<Listener>(
           std::make_unique<InprocListener>(endpoint, options.backlog()));
+    case Endpoint::Kind::fifo:
+      return std::unique_ptr<Listener>(std::make_unique<FifoListener>(endpoint));
     default:
       return std::unique_ptr<Listener>(std::make_unique<TcpListener>(endpoint, options));
   }

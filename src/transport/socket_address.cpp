@@ -98,6 +98,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     }
     case Endpoint::Kind::descriptor:
     case Endpoint::Kind::inproc:
+    case Endpoint::Kind::fifo:
     case Endpoint::Kind::systemd:
     case Endpoint::Kind::inherited:
     case Endpoint::Kind::stdio:

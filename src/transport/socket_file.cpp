@@ -21,8 +21,6 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-/// What a server that starts waits for another that exits.
-constexpr Duration longest_exit = std::chrono::seconds(2);
 constexpr const char* proc_hint = ", as so long a path needs /proc";
 
 std::string_view kind_of(mode_t mode) noexcept {
@@ -109,7 +107,7 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
                                                        const ListenOptions& options) {
   std::unique_ptr<SocketFile> file(new SocketFile(path));
   if (auto opened = file->open_directory(); !opened) return std::move(opened).error();
-  if (auto locked = file->lock(longest_exit); !locked) return std::move(locked).error();
+  if (auto locked = file->lock(LockFile::longest_exit); !locked) return std::move(locked).error();
   auto stale = file->find_stale_socket();
   if (!stale) return std::move(stale).error();
   if (auto bound = file->bind_temporary(socket); !bound) return std::move(bound).error();
@@ -179,7 +177,7 @@ Result<UniqueFd> SocketFile::find_stale_socket() const {
 }
 
 Result<void> SocketFile::probe(uid_t owner) const {
-  ExitWait exit(longest_exit);
+  ExitWait exit(LockFile::longest_exit);
   pid_t server = 0;
   int reason = 0;
   do {

@@ -93,6 +93,10 @@ TEST_P(Address, OfANamedPipeServes) {
   EXPECT_EQ(converse_at("npipe:greeter"), "OK");
 }
 
+TEST_P(Address, OfTwoFifosServes) {
+  EXPECT_EQ(converse_at("fifo:" + folder_.file("f")), "OK");
+}
+
 TEST_P(Address, OfAListeningDescriptorServes) {
   const std::string path = folder_.file("s");
   const detail::UniqueFd listening = listening_at(path);

@@ -134,6 +134,11 @@ TransportPair named_pipe() {
   return connected("npipe:" + directory.file("p"), ListenOptions());
 }
 
+TransportPair fifo() {
+  const TempDir directory;
+  return connected("fifo:" + directory.file("f"), ListenOptions());
+}
+
 TransportPair inproc() {
   static std::atomic<int> count{0};
   return connected("inproc:kind-" + std::to_string(count++), ListenOptions());
@@ -209,6 +214,7 @@ std::vector<TransportKind> transport_kinds() {
       {.name = "Child", .make = child},
       {.name = "TwoPipes", .make = two_pipes},
       {.name = "TwoSocketPairs", .make = two_socket_pairs},
+      {.name = "Fifo", .make = fifo},
       {.name = "Inproc", .make = inproc},
       {.name = "Pipe", .make = pipe},
       {.name = "PipeOfOneByte", .make = [] { return pipe_of(1); }},

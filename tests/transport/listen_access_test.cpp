@@ -42,7 +42,7 @@ TEST(ListenAccess, ANameWithinTheProcessIsForItself) {
   EXPECT_TRUE(verdict_on("inproc:x", ListenOptions()).ok());
   EXPECT_TRUE(verdict_on("inproc:x", untrusted::anyone()).ok());
   EXPECT_EQ(verdict_on("inproc:x", PeerPolicy::root()).message(),
-            "inproc:x: what connects there is this process's own, which the policy \"root\" does "
+            "inproc:x: what connects there is our own, which the policy \"root\" does "
             "not admit");
 }
 
