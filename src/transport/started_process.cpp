@@ -26,12 +26,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long the kernel may take to end what was killed.
+/// How long the kernel may take to end what was killed, or what exits.
 constexpr Duration patience_with_kernel = 2s;
-/// The same of what seems to exit: all but its threads may.
-constexpr Duration patience_with_exit = 200ms;
-/// The longest grace where other connections of a loop wait meanwhile.
+/// The longest grace where other connections of a loop wait meanwhile, and the longest wait there
+/// for what seems to exit: all but its threads may.
 constexpr Duration longest_grace_on_loop = 50ms;
+constexpr Duration longest_exit_on_loop = 200ms;
 
 /// How a child has ended, as an error: its value is one of these and a status or a signal.
 class ChildEnd final : public std::error_category {
@@ -235,7 +235,9 @@ std::optional<std::error_code> StartedProcess::end_if_exiting() noexcept {
   const std::optional<std::error_code> known = end();
   if (known || !made_in_.is_in_maker() || was_waited_in_vain_.load()) return known;
   if (process_state(pid_) == ProcessState::runs) return known;
-  if (!wait_for(patience_with_exit)) was_waited_in_vain_.store(true);
+  const bool is_on_loop = EventLoop::running() != nullptr;
+  const Duration most = is_on_loop ? longest_exit_on_loop : patience_with_kernel;
+  if (!wait_for(most)) was_waited_in_vain_.store(true);
   return end();
 }
 

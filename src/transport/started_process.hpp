@@ -64,7 +64,7 @@ class StartedProcess {
   /// its group is killed.
   std::optional<std::error_code> end() noexcept;
   /// The same, after the end of what it had open: while it exits, that is the case already, and its
-  /// end is waited for, once, for 200 ms at most.
+  /// end is waited for, once, for 2 s at most, on a loop for 200 ms.
   std::optional<std::error_code> end_if_exiting() noexcept;
 
  private:
