@@ -177,9 +177,9 @@ class Channel {
   ///
   /// When the child ends, calls fail with UNAVAILABLE, and how it ended; no other one is started.
   /// It has one connection, for blocking calls or for those that one EventLoop awaits, whichever
-  /// come first. The child goes with the channel (and its last call): the connection is closed,
-  /// after a grace it gets SIGTERM, and then SIGKILL, as do all of its process group. The channel's
-  /// destructor waits for that.
+  /// come first; close_idle() closes it for good. The child goes with the channel (and its last
+  /// call): the connection is closed, after a grace it gets SIGTERM, and then SIGKILL, as do all of
+  /// its process group. The channel's destructor waits for that.
   ///
   /// UNAVAILABLE, with the program and the reason: it cannot be run.
   static Result<Channel> spawn(const std::vector<std::string>& command,
