@@ -36,7 +36,7 @@ namespace {
 constexpr std::size_t class_width = 64;
 constexpr std::size_t class_count = 32;
 /// What one thread keeps for later, at most.
-constexpr std::size_t max_kept_bytes = 256 * 1024;
+constexpr std::size_t max_kept_bytes = std::size_t{256} * 1024;
 
 constexpr std::size_t class_of(std::size_t size) noexcept {
   return (size - 1) / class_width;
