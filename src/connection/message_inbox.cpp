@@ -2,6 +2,8 @@
 // Messages in: parsed where they lie, or kept until somebody reads.
 #include "connection/message_inbox.hpp"
 
+#include "connection/message_memory.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -127,7 +129,7 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
-      binding_->owner->on_parsed(into, step.arrived_size());
+      if (counts_held_) note_held(into, step.arrived_size());
       return Read::message;
     }
     case Kind::failed:
@@ -157,7 +159,10 @@ std::size_t MessageInbox::unread_size() const noexcept {
 
 bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {
   binding_->spend_on_parsing(message.size());
-  binding_->owner->before_parsing(into);
+  if (held_ >= large_message) [[unlikely]] {
+    free_memory_of(into);
+    release_held();
+  }
   if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
       into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return true;
@@ -200,6 +205,29 @@ void MessageInbox::drop() noexcept {
   if (into_ != nullptr) finish_wait(/*has_message=*/false);
 }
 
+// ---- what its reader has ------------------------------------------------------------------------
+
+void MessageInbox::note_held(const google::protobuf::MessageLite& message, std::size_t size) {
+  const std::size_t memory = memory_of(message, size);
+  set_held(memory);
+  if (size >= small_message) binding_->spend_on_memory(memory);
+}
+
+/// Where `into` is empty, the last message is gone.
+void MessageInbox::look_for_held(const google::protobuf::MessageLite& into) {
+  binding_->spend_on_look(held_);
+  if (into.ByteSizeLong() == 0) release_held();
+}
+
+void MessageInbox::set_held(std::size_t memory) {
+  const std::size_t before = std::exchange(held_, memory);
+  if (memory == 0 && before > most_of_small_message) [[unlikely]] {
+    binding_->spend_on_memory(before);
+    note_freed_memory(before);
+  }
+  binding_->owner->on_held(before, memory);
+}
+
 // ---- who waits ----------------------------------------------------------------------------------
 
 void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* waiter) noexcept {
@@ -210,7 +238,8 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
   into_ = &into;
   waiter_ = waiter;
   has_message_ = false;
-  binding_->owner->on_read_waits(into);
+  if (held_ >= large_message) [[unlikely]]
+    look_for_held(into);
 }
 
 void MessageInbox::wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader) {

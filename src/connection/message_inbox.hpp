@@ -56,6 +56,14 @@ class MessageInbox {
   /// coroutine gets none while the session has a backlog (Session::may_make_message()). It is
   /// parsed when the coroutine goes on, so that what others wrote before counts.
   void answer_each() noexcept { answers_each_ = true; }
+  /// The owner is told how much memory the reader's messages take (on_held()): the last one's,
+  /// until the next comes, or one is waited for where the last is gone, or the reader is
+  /// (release_held()).
+  void count_held() noexcept { counts_held_ = true; }
+  /// The reader has gone, and with it what it had.
+  void release_held() {
+    if (held_ > 0) set_held(0);
+  }
   /// What a compressed message fails with (MessageAssembler).
   void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
   /// There comes no more: readers get what is there, then nothing. They are no longer waited for.
@@ -94,6 +102,8 @@ class MessageInbox {
   void leave() noexcept;
 
  private:
+  /// A message that holds as much is freed before the next one, not kept to be parsed into.
+  static constexpr std::size_t large_message = std::size_t{32} * 1024;
   /// What is kept of the memory of a burst that was read.
   static constexpr std::size_t idle_capacity = 1024;
 
@@ -122,6 +132,9 @@ class MessageInbox {
   /// The same when its coroutine is about to go on; whether it goes on.
   bool serve_coroutine();
   void finish_wait(bool has_message);
+  void note_held(const google::protobuf::MessageLite& message, std::size_t size);
+  void look_for_held(const google::protobuf::MessageLite& into);
+  void set_held(std::size_t memory);
   bool parse(ByteSpan message, google::protobuf::MessageLite& into);
   grpc::MessageAssembler::Step next_message();
   void fail(Status why);
@@ -143,6 +156,9 @@ class MessageInbox {
   Input input_ = Input::open;
   bool expects_one_ = false;
   bool answers_each_ = false;
+  bool counts_held_ = false;
+  /// How much memory the last message takes that was read.
+  std::size_t held_ = 0;
 
   /// Null: nobody waits.
   google::protobuf::MessageLite* into_ = nullptr;

@@ -23,13 +23,9 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// A message is about to be written: what has to stand before the first one goes out now.
   virtual void before_message() {}
-  /// A message is about to be parsed into `into`, whose content is lost.
-  virtual void before_parsing(google::protobuf::MessageLite& /*into*/) {}
-  /// A message that came as `size` bytes was parsed. What it holds is kept, until the next one at
-  /// the most.
-  virtual void on_parsed(const google::protobuf::MessageLite& /*message*/, std::size_t /*size*/) {}
-  /// The next message is waited for. Where `into` is empty, the last one is gone.
-  virtual void on_read_waits(const google::protobuf::MessageLite& /*into*/) {}
+  /// The reader's messages take `after` bytes of memory now, and took `before`
+  /// (MessageInbox::count_held()).
+  virtual void on_held(std::size_t /*before*/, std::size_t /*after*/) {}
   /// A message waits for room in the output: until then its owner keeps it.
   virtual void on_message_kept() {}
   /// Which option it was that a message was too large for: for people.
@@ -74,6 +70,10 @@ struct StreamBinding {
   void spend_on_serialising(std::size_t size) const noexcept {
     spend(size * work_of_serialised_byte);
   }
+  /// `memory` bytes of a message are measured, or were freed.
+  void spend_on_memory(std::size_t memory) const noexcept { spend(memory / memory_of_work); }
+  /// As many were looked at for what they have.
+  void spend_on_look(std::size_t memory) const noexcept { spend(memory / memory_of_look); }
   /// A coroutine has had a message without waiting for it.
   void spend_on_message() const noexcept { loop->budget().spend(work_of_message); }
   /// Nothing more that comes is held.
@@ -89,6 +89,9 @@ struct StreamBinding {
   // Of messages of the smallest fields: nobody knows before what one consists of.
   static constexpr std::size_t work_of_parsed_byte = 16;
   static constexpr std::size_t work_of_serialised_byte = 1;
+  // For a unit:
+  static constexpr std::size_t memory_of_work = 2;
+  static constexpr std::size_t memory_of_look = 16;
 
   void spend(std::size_t work) const noexcept {
     if (loop != nullptr) loop->budget().spend(work);

@@ -60,6 +60,7 @@ class InboundWindow {
   /// While it is held, messages that were received wait unread for something else than their
   /// bytes: none more is let in beyond the budget, not even one.
   void hold(bool is_held) noexcept;
+  bool is_held() const noexcept { return is_held_; }
   /// The owner is inside a message that has `remaining` bytes to come.
   void need(Stream& stream, std::size_t remaining) noexcept;
 

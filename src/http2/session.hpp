@@ -157,6 +157,7 @@ class Session {
   /// While it is held, messages that came whole wait unread, until handlers return: no more come
   /// than the budget has room for.
   void hold_input(bool is_held) noexcept { inbound_.hold(is_held); }
+  bool is_input_held() const noexcept { return inbound_.is_held(); }
   /// Whether window is to be given back by the next output().
   bool has_credit() const noexcept { return inbound_.has_updates(); }
   /// The bytes of the last data event completed a message, whether anybody has read it or not: what

@@ -64,10 +64,9 @@ class CallHost {
   }
   /// The same of the request of a unary call.
   void note_held_request(std::size_t before, std::size_t after) {
-    const bool had_room = has_room_for_requests();
     held_requests_ += after - before;
     note_held_message(before, after);
-    if (!had_room && has_room_for_requests()) [[unlikely]]
+    if (session().is_input_held() && has_room_for_requests()) [[unlikely]]
       on_room_for_requests();
   }
   /// Whether handlers may have more of large requests.
@@ -87,10 +86,14 @@ class CallHost {
   /// A call's answer was too large: tells what had to be left out of it.
   void log_left_out(std::string_view method, const char* what);
 
-  /// The handler of `call` begins when the output has room.
-  virtual void hold(ServerCall& call) = 0;
-  /// The handler of `call` begins when handlers hold less of messages.
-  virtual void hold_request(ServerCall& call) = 0;
+  /// What a handler may lack before it begins.
+  enum class Room : std::uint8_t {
+    in_output,    // has_room_for_calls()
+    for_requests  // may_take_request(); meanwhile the session holds the peer's input
+  };
+
+  /// The handler of `call` begins when there is such room.
+  virtual void hold(ServerCall& call, Room lacking) = 0;
   /// `call` is over: its slot is free, and it goes once nothing on the stack can need it.
   virtual void release(ServerCall& call) = 0;
 
@@ -103,7 +106,7 @@ class CallHost {
   void report_load() noexcept;
   /// The connection's share of what the server may have.
   virtual ConnectionQuota::Place& place() noexcept = 0;
-  /// has_room_for_requests() is true again.
+  /// has_room_for_requests() is true, and calls may have been held for that.
   virtual void on_room_for_requests() noexcept = 0;
 
  private:

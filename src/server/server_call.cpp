@@ -15,12 +15,6 @@ namespace {
 
 /// What a handler's first steps take of a turn (TurnBudget), whatever it is that lets it begin.
 constexpr std::size_t work_of_handler = 256;
-/// How much memory of a message takes a unit of a turn to be freed, or measured; and to be looked
-/// at for what it has.
-constexpr std::size_t memory_of_work = 2;
-constexpr std::size_t memory_of_look = 16;
-/// What takes as much memory is not kept to be parsed into again.
-constexpr std::size_t large_message = std::size_t{32} * 1024;
 
 }  // namespace
 
@@ -38,7 +32,7 @@ ServerCall::ServerCall(CallHost& host)
 
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
-  release_message();
+  messages_.in().release_held();
   home().await_return();
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   const BusyLabel label(method());
@@ -60,6 +54,7 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     deadline_ = deadline_after(host_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
   }
+  messages_.in().count_held();
   if (has_one_request()) {
     messages_.in().expect_one();
   } else if (!has_one_reply()) {
@@ -143,10 +138,10 @@ void ServerCall::begin_handler() {
   handler_ = Handler::held;
   const bool is_unary = has_one_request() && has_one_reply();
   if (is_unary && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
-    return host_->hold_request(*this);
+    return host_->hold(*this, CallHost::Room::for_requests);
   if (has_one_reply()) {
     if (host_->has_room_for_calls()) return run_handler();
-    return host_->hold(*this);
+    return host_->hold(*this, CallHost::Room::in_output);
   }
   handler_ = Handler::ready;
   if (host_->may_make_message(messages_.stream())) run_handler();
@@ -187,28 +182,12 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
   return true;
 }
 
-void ServerCall::before_parsing(google::protobuf::MessageLite& into) {
-  if (held_message_ < large_message) return;
-  free_memory_of(into);
-  release_large_message();
-}
-
-void ServerCall::on_parsed(const google::protobuf::MessageLite& message, std::size_t size) {
-  const std::size_t memory = memory_of(message, size);
-  note_held_message(memory);
-  if (size >= small_message) host_->loop_core().budget().spend(memory / memory_of_work);
-}
-
-void ServerCall::on_read_waits(const google::protobuf::MessageLite& into) {
-  if (held_message_ < large_message) return;
-  host_->loop_core().budget().spend(held_message_ / memory_of_look);
-  if (into.ByteSizeLong() == 0) release_large_message();
-}
-
-void ServerCall::release_large_message() {
-  host_->loop_core().budget().spend(held_message_ / memory_of_work);
-  note_freed_memory(held_message_);
-  note_held_message(0);
+void ServerCall::on_held(std::size_t before, std::size_t after) {
+  if (method_.handler->method.kind == MethodKind::unary) {
+    host_->note_held_request(before, after);
+  } else {
+    host_->note_held_message(before, after);
+  }
 }
 
 void ServerCall::on_output() {
@@ -258,7 +237,7 @@ void ServerCall::on_deadline(void* self) noexcept {
 
 void ServerCall::handler_returned() noexcept {
   handler_ = Handler::returned;
-  release_message();
+  messages_.in().release_held();
   go_if_done();
 }
 

@@ -4,7 +4,6 @@
 
 #include "async/loop_core.hpp"
 #include "async/run_member.hpp"
-#include "connection/message_memory.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
 #include "server/call_host.hpp"
@@ -109,9 +108,7 @@ class ServerCall final : public HandlerCall,
     if (!has_one_reply()) host_->note_load();
   }
   void on_message_kept() override { host_->note_load(); }
-  void before_parsing(google::protobuf::MessageLite& into) override;
-  void on_parsed(const google::protobuf::MessageLite& message, std::size_t size) override;
-  void on_read_waits(const google::protobuf::MessageLite& into) override;
+  void on_held(std::size_t before, std::size_t after) override;
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }
@@ -161,22 +158,6 @@ class ServerCall final : public HandlerCall,
   /// The request is here: begins now, or when there is room. May release the call.
   void begin_handler();
   void run_handler();
-  /// The handler has given its message back, and its memory was freed.
-  void release_message() {
-    if (held_message_ > most_of_small_message) [[unlikely]]
-      return release_large_message();
-    note_held_message(0);
-  }
-  void release_large_message();
-  /// The handler has a message of `size` bytes of memory, instead of the last one.
-  void note_held_message(std::size_t size) {
-    const std::size_t before = std::exchange(held_message_, size);
-    if (method_.handler->method.kind == MethodKind::unary) {
-      host_->note_held_request(before, size);
-    } else {
-      host_->note_held_message(before, size);
-    }
-  }
   void answer(const Status& status);
   bool try_send_headers();
   void send_trailers(const Status& status);
@@ -199,7 +180,6 @@ class ServerCall final : public HandlerCall,
   bool is_cancelled_ = false;
   /// Inside a function that still needs the call: it goes when that returns.
   bool is_held_ = false;
-  std::size_t held_message_ = 0;
   TimePoint deadline_ = no_deadline;
   Timer timer_;
   /// What a handler that ended on another thread still has to do on the loop.

@@ -46,7 +46,7 @@ ServerConnection::ServerConnection(Owner& owner,
 ServerConnection::~ServerConnection() {
   place_.leave();
   pump_.close(EndReason::cancelled, "the server went");
-  for (IntrusiveList<ServerCall>* const calls : {&calls_, &held_, &held_requests_}) {
+  for (IntrusiveList<ServerCall>* const calls : all_calls()) {
     while (ServerCall* const call = calls->pop_front())
       delete call;
   }
@@ -89,36 +89,29 @@ void ServerConnection::on_request(const http2::HeadersEvent& event) {
   if (pump_.session().stream_count() % calls_between_notes == calls_between_notes - 1) note_load();
 }
 
-void ServerConnection::hold(ServerCall& call) {
-  if (!std::exchange(hold_told_, true)) {
-    log_fault(
-        "new calls wait until the peer reads what it asked for "
-        "(max_buffered_output_of_new_calls)");
+void ServerConnection::hold(ServerCall& call, Room lacking) {
+  HeldCalls& held = held_[static_cast<std::size_t>(lacking)];
+  if (!std::exchange(held.is_told, true)) {
+    log_fault(lacking == Room::in_output
+                  ? "new calls wait until the peer reads what it asked for "
+                    "(max_buffered_output_of_new_calls)"
+                  : "requests wait until handlers return that have as much of others as they may "
+                    "(max_held_requests)");
   }
   call.ListHook::unlink();
-  held_.push_back(call);
-}
-
-void ServerConnection::hold_request(ServerCall& call) {
-  if (!std::exchange(hold_of_requests_told_, true)) {
-    log_fault(
-        "requests wait until handlers return that have as much of others as they may "
-        "(max_held_requests)");
-  }
-  call.ListHook::unlink();
-  held_requests_.push_back(call);
-  pump_.session().hold_input(true);
-  holds_input_ = true;
+  held.calls.push_back(call);
+  if (lacking == Room::for_requests) pump_.session().hold_input(true);
 }
 
 void ServerConnection::release_input() {
-  if (!held_requests_.empty() || !std::exchange(holds_input_, false) || pump_.has_ended()) return;
-  commands()->hold_input(false);
+  if (!held(Room::for_requests).empty() || pump_.has_ended()) return;
+  if (pump_.session().is_input_held()) commands()->hold_input(false);
 }
 
 ServerCall* ServerConnection::next_to_begin() noexcept {
-  if (!held_.empty() && has_room_for_calls()) return held_.front();
-  if (!held_requests_.empty() && has_room_for_requests()) return held_requests_.front();
+  if (!held(Room::in_output).empty() && has_room_for_calls()) return held(Room::in_output).front();
+  if (!held(Room::for_requests).empty() && has_room_for_requests())
+    return held(Room::for_requests).front();
   return nullptr;
 }
 
@@ -137,7 +130,8 @@ void ServerConnection::begin_held() {
 }
 
 void ServerConnection::on_room_for_requests() noexcept {
-  if (!held_requests_.empty() && !begin_on_.is_linked()) loop_core().schedule_next_turn(begin_on_);
+  if (!held(Room::for_requests).empty() && !begin_on_.is_linked())
+    loop_core().schedule_next_turn(begin_on_);
 }
 
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
@@ -160,7 +154,7 @@ void ServerConnection::release(ServerCall& call) {
   note_load();
   call.ListHook::unlink();
   over_.push_back(call);
-  if (holds_input_) [[unlikely]]
+  if (session().is_input_held()) [[unlikely]]
     release_input();
   loop_core().request_turn_end(sweep_);
   if (!has_calls()) place_.set_idle(loop_core().now());
@@ -218,7 +212,7 @@ void ServerConnection::finish_drain() {
 void ServerConnection::close() {
   if (!pump_.has_ended()) {
     const Status why(StatusCode::unavailable, "the server stops");
-    for (IntrusiveList<ServerCall>* const calls : {&held_, &held_requests_, &calls_}) {
+    for (IntrusiveList<ServerCall>* const calls : all_calls()) {
       IntrusiveList<ServerCall> told;
       while (ServerCall* const call = calls->pop_front()) {
         told.push_back(*call);

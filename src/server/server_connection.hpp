@@ -11,6 +11,9 @@
 #include "server/request_reader.hpp"
 #include "server/server_call.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string_view>
@@ -50,8 +53,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
-  void hold(ServerCall& call) override;
-  void hold_request(ServerCall& call) override;
+  void hold(ServerCall& call, Room lacking) override;
   void release(ServerCall& call) override;
 
   void on_event(const http2::Event& event) override;
@@ -71,6 +73,12 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
 
   enum class Drain : std::uint8_t { no, announced, told };
 
+  /// Calls whose requests are here, and whose handlers lack the same room.
+  struct HeldCalls {
+    IntrusiveList<ServerCall> calls;
+    bool is_told = false;
+  };
+
   static void on_drain_timer(void* self) noexcept;
   void on_request(const http2::HeadersEvent& event);
   /// Of those that are held: the first that may begin now.
@@ -84,8 +92,14 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   void sweep() noexcept;
   ConnectionQuota::Place& place() noexcept override { return place_; }
   void give_way();
+  IntrusiveList<ServerCall>& held(Room lacking) noexcept {
+    return held_[static_cast<std::size_t>(lacking)].calls;
+  }
+  std::array<IntrusiveList<ServerCall>*, 3> all_calls() noexcept {
+    return {&held(Room::in_output), &held(Room::for_requests), &calls_};
+  }
   bool has_calls() const noexcept {
-    return !calls_.empty() || !held_.empty() || !held_requests_.empty();
+    return !calls_.empty() || !held_[0].calls.empty() || !held_[1].calls.empty();
   }
   /// Deletes this one later, if it may.
   void leave_if_done();
@@ -98,15 +112,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   Pump pump_;
   LoopDriver driver_;
   IntrusiveList<ServerCall> calls_;
-  // Whose requests are here, and which wait:
-  IntrusiveList<ServerCall> held_;           // for room in the output
-  IntrusiveList<ServerCall> held_requests_;  // until handlers hold less of messages
+  std::array<HeldCalls, 2> held_;  // by Room
   IntrusiveList<ServerCall> over_;
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
-  bool hold_told_ = false;
-  bool hold_of_requests_told_ = false;
-  bool holds_input_ = false;
   RunMember<&ServerConnection::begin_held> begin_on_{*this};
   Timer drain_timer_;
 };

@@ -79,6 +79,10 @@ class MessageTest : public testing::Test, public MessageOwner {
   void before_message() override {
     if (ended_by_message_ != nullptr) ended_by_message_->out().close();
   }
+  void on_held(std::size_t before, std::size_t after) override {
+    EXPECT_EQ(before, held_.value_or(0));
+    held_ = after;
+  }
   void on_output() override { ++outputs_; }
 
   EventLoop loop_{SpinPolicy::off()};
@@ -90,6 +94,8 @@ class MessageTest : public testing::Test, public MessageOwner {
   std::string answered_;
   bool answer_has_ended_ = false;
   int outputs_ = 0;
+  /// How much memory the reader's messages take, as far as that was told.
+  std::optional<std::size_t> held_;
   /// What cannot go out before a message ends this one's output.
   MessageStream* ended_by_message_ = nullptr;
   Status bad_message_;

@@ -44,6 +44,35 @@ TEST_F(MessageInboxTest, ReadingWhatWasKeptAsksForTheOutputThatGivesWindowBack) 
   EXPECT_GT(outputs_, 0);
 }
 
+TEST_F(MessageInboxTest, SaysWhatItsReaderHoldsOnceItIsAskedTo) {
+  send(framed(text_of("one")) + framed(text_of("two")));
+  read();
+  EXPECT_EQ(held_, std::nullopt);
+
+  messages_->in().count_held();
+  read();
+  EXPECT_GT(held_, 0U);
+  messages_->in().release_held();
+
+  EXPECT_EQ(held_, 0U);
+}
+
+TEST_F(MessageInboxTest, WhatALargeMessageHeldIsFreeOnceTheNextIsWaitedForWithoutIt) {
+  messages_->in().count_held();
+  Text text;
+  send(framed(text_of(std::string(50'000, 'x'))));
+  messages_->in().try_read(text);
+
+  messages_->in().wait(text, nullptr);
+  EXPECT_GE(held_, 50'000U) << "it still has it";
+  messages_->in().leave();
+  text.Clear();
+  messages_->in().wait(text, nullptr);
+
+  EXPECT_EQ(held_, 0U);
+  EXPECT_GE(Access::core(loop_).budget().spent(), 50'000U / 2) << "which took a while";
+}
+
 TEST_F(MessageInboxTest, TinyFramesThatEachCompleteAMessageAreFreeThoughNobodyReads) {
   for (int i = 0; i < 20'000; ++i)
     send(framed(Text()));

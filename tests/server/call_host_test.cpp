@@ -38,8 +38,7 @@ class Host final : public PumpHandler, public CallHost {
 
   void on_event(const http2::Event& /*event*/) override {}
   void on_end(EndReason /*reason*/, std::string_view /*what*/) override {}
-  void hold(ServerCall& /*call*/) override {}
-  void hold_request(ServerCall& /*call*/) override {}
+  void hold(ServerCall& /*call*/, Room /*lacking*/) override {}
   void release(ServerCall& /*call*/) override {}
 
  private:
@@ -88,6 +87,7 @@ TEST(CallHost, HasRoomForLargeRequestsUntilHandlersHoldTooMuch) {
   EXPECT_TRUE(host.may_take_request(1'000'000));
   host.note_held_request(0, 1);
   EXPECT_FALSE(host.may_take_request(1'000'000));
+  host.commands()->hold_input(true);
   EXPECT_TRUE(host.may_take_request(60'000));
   EXPECT_EQ(host.rooms(), 0);
 
