@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What instructions.py runs under callgrind: count_instructions exchange|whole_call COUNT.
+// What instructions.py runs under callgrind: count_instructions WHAT COUNT.
 #include "micro/session_exchange.hpp"
 #include "micro/whole_call.hpp"
 
@@ -17,11 +17,14 @@ int main(int argc, char** argv) {
     for (std::uint64_t i = 0; i < count; ++i) {
       exchange.run();
     }
-  } else if (what == "whole_call") {
+  } else if (what == "whole_call" || what == "whole_call_beside_streams") {
+    constexpr std::size_t most_streams = 999;  // and one call: max_concurrent_streams
     EventLoop loop(SpinPolicy::off());
     nearcall::bench::EchoService service;
     const nearcall::bench::WholeCall ends(service, loop);
-    nearcall::bench::run_to_end(loop, nearcall::bench::call_often(ends.echo(), size, count));
+    const std::size_t streams = what == "whole_call" ? 0 : most_streams;
+    nearcall::bench::run_to_end(
+        loop, nearcall::bench::call_beside_streams(ends.echo(), streams, size, count));
   } else {
     return 2;
   }

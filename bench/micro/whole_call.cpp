@@ -4,6 +4,9 @@
 
 #include "base/check.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace nearcall::bench {
 
 namespace {
@@ -21,6 +24,16 @@ Task<Result<::bench::Message>> EchoService::Unary(ServerContext&, ::bench::Messa
   ::bench::Message reply;
   reply.set_payload(std::move(*request.mutable_payload()));
   co_return reply;
+}
+
+Task<Status> EchoService::Chat(ServerContext&,
+                               ServerReader<::bench::Message>& requests,
+                               ServerWriter<::bench::Message>& replies) {
+  ::bench::Message message;
+  while (co_await requests.read(message)) {
+    if (!co_await replies.write(message)) break;
+  }
+  co_return Status();
 }
 
 WholeCall::WholeCall(Service& service, EventLoop& loop) : server_(std::make_unique<Server>(loop)) {
@@ -48,6 +61,22 @@ Task<void> call_often(const ::bench::Echo::Client& echo, std::size_t size, std::
     const Result<::bench::Message> reply = co_await call;
     CHECK(reply.ok() && reply->payload().size() == size);
   }
+}
+
+Task<void> call_beside_streams(const ::bench::Echo::Client& echo,
+                               std::size_t streams,
+                               std::size_t size,
+                               std::uint64_t count) {
+  ::bench::Message message = message_of(size);
+  std::vector<AsyncBidiStreamingCall<::bench::Message, ::bench::Message>> open;
+  for (std::size_t i = 0; i < streams; ++i) {
+    open.push_back(echo.ChatAsync());
+    const bool is_written = co_await open.back().write(message);
+    const bool is_read = co_await open.back().read(message);
+    CHECK(is_written && is_read);
+  }
+  Task<void> calls = call_often(echo, size, count);
+  co_await std::move(calls);
 }
 
 void run_to_end(EventLoop& loop, Task<void> task) {

@@ -13,9 +13,12 @@
 
 namespace nearcall::bench {
 
-/// Answers unary calls.
+/// Answers unary calls, and each message of a chat.
 class EchoService final : public ::bench::Echo::Service {
   Task<Result<::bench::Message>> Unary(ServerContext&, ::bench::Message request) override;
+  Task<Status> Chat(ServerContext&,
+                    ServerReader<::bench::Message>& requests,
+                    ServerWriter<::bench::Message>& replies) override;
 };
 
 /// A server, and a channel to it. One at a time: they meet at a name of the process.
@@ -45,6 +48,13 @@ inline ::bench::Message message_of(std::size_t size) {
 
 /// `count` awaited calls, one after the other; CHECKs each reply.
 Task<void> call_often(const ::bench::Echo::Client& echo, std::size_t size, std::uint64_t count);
+
+/// The same beside `streams` chats on the same connection that are open, and have had an answer
+/// each.
+Task<void> call_beside_streams(const ::bench::Echo::Client& echo,
+                               std::size_t streams,
+                               std::size_t size,
+                               std::uint64_t count);
 
 /// Runs `task` on `loop` until it has finished.
 void run_to_end(EventLoop& loop, Task<void> task);
