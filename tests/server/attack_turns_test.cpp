@@ -322,6 +322,8 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
       if (message.value() == "much") message.set_value(std::string(100'000, 'x'));
     };
   }
+  ~AttackTurnsTest() override { server_.reset(); }  // handlers may still wait for pause_
+
   /// The longest of its turns.
   std::chrono::nanoseconds attack() {
     if (!beside_) beside_.emplace(path(), FramePeer::passive).say_hello();
