@@ -26,6 +26,7 @@ using Kind = IoResult::Kind;
 
 /// Takes both ends through their handshakes.
 TransportPair shake_hands(TransportPair ends) {
+  if (!ends.first || !ends.second) throw std::runtime_error("make() gave no transport");
   std::vector<Transport*> pending = {ends.first.get(), ends.second.get()};
   while (!pending.empty()) {
     std::erase_if(pending, [](Transport* end) {
@@ -80,7 +81,7 @@ class EdgePoller {
 void bytes_arrive_in_order_in_both_directions(Ends& ends) {
   for (const auto& [from, to] :
        {std::pair(&ends.here(), &ends.there()), std::pair(&ends.there(), &ends.here())}) {
-    std::thread writer([from = from] { write_all(*from, "hello, world"); });
+    std::jthread writer([from = from] { write_all(*from, "hello, world"); });
 
     EXPECT_EQ(read_exactly(*to, 12), "hello, world");
     writer.join();
@@ -130,7 +131,7 @@ void full_buffer_would_block_and_room_makes_it_ready(Ends& ends) {
     ASSERT_EQ(result.kind(), Kind::bytes);
     written += result.count();
   }
-  std::thread reader([&] { read_exactly(ends.there(), written); });
+  std::jthread reader([&] { read_exactly(ends.there(), written); });
 
   EXPECT_TRUE(park(ends.here(), Interest::write));
   reader.join();
@@ -182,8 +183,8 @@ void abort_is_seen_by_the_peer(Ends& ends) {
 void abort_wakes_both_parked_directions(Ends& ends) {
   while (write_once(ends.here(), std::string(1000, 'x')).kind() == Kind::bytes) {
   }
-  std::thread reader([&] { EXPECT_TRUE(park(ends.here(), Interest::read)); });
-  std::thread writer([&] { EXPECT_TRUE(park(ends.here(), Interest::write)); });
+  std::jthread reader([&] { EXPECT_TRUE(park(ends.here(), Interest::read)); });
+  std::jthread writer([&] { EXPECT_TRUE(park(ends.here(), Interest::write)); });
 
   ends.here().abort(std::make_error_code(std::errc::operation_canceled));
 
@@ -195,7 +196,7 @@ void abort_wakes_both_parked_directions(Ends& ends) {
 void descriptor_may_be_watched_edge_triggered(Ends& ends) {
   const EdgePoller poller;
   constexpr int rounds = 200;
-  std::thread writer([&] {
+  std::jthread writer([&] {
     for (int i = 0; i < rounds; ++i)
       write_all(ends.there(), "x");
   });
@@ -220,9 +221,9 @@ void two_threads_move_a_lot_in_both_directions(Ends& ends) {
   for (std::size_t i = 0; i < sent.size(); ++i)
     sent[i] = static_cast<char>(i * 31 + (i >> 8U));
   std::string received_there;
-  std::thread writer_here([&] { EXPECT_TRUE(write_all(ends.here(), sent)); });
-  std::thread writer_there([&] { EXPECT_TRUE(write_all(ends.there(), sent)); });
-  std::thread reader_there([&] { received_there = read_exactly(ends.there(), sent.size()); });
+  std::jthread writer_here([&] { EXPECT_TRUE(write_all(ends.here(), sent)); });
+  std::jthread writer_there([&] { EXPECT_TRUE(write_all(ends.there(), sent)); });
+  std::jthread reader_there([&] { received_there = read_exactly(ends.there(), sent.size()); });
 
   const std::string received_here = read_exactly(ends.here(), sent.size());
 

@@ -14,6 +14,7 @@
 #include <nearcall/wait.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,8 +48,11 @@ bool is_current(const FifoDirectory& directory, const char* name, const UniqueFd
   return ::fstat(fd.get(), &opened) == 0 && file_id_at(directory.fd(), name) == file_id(opened);
 }
 
+/// Whether a server has its lock. One that was killed has not, though the file is still there.
 bool is_server_there(const FifoDirectory& directory) noexcept {
-  return ::faccessat(directory.fd(), FifoDirectory::server_lock, F_OK, 0) == 0;
+  const UniqueFd lock(
+      ::openat(directory.fd(), FifoDirectory::server_lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 /// The FIFOs that wait, with the greeting in them; null if none do now.
@@ -59,8 +63,8 @@ Attempt take_fifos(ClientPlace place) {
   if (input) output = directory.open_fifo(FifoDirectory::to_server, O_WRONLY);
   if (!output) {
     const int error = errno;
-    if (error == ENOENT && is_server_there(directory)) return std::unique_ptr<Transport>();
     const bool is_nobody = error == ENOENT || error == ENXIO;
+    if (is_nobody && is_server_there(directory)) return std::unique_ptr<Transport>();
     return connect_status(directory.subject(), is_nobody ? "connect" : "open",
                           is_nobody ? ECONNREFUSED : error);
   }

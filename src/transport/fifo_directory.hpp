@@ -14,10 +14,12 @@ namespace nearcall::inline v0::detail {
 ///
 ///     server.lock   flock of the server, for its life
 ///     client.lock   flock of the one client, for the life of its connection
-///     to_server     FIFOs that no client has taken yet. A client that has the lock opens both,
-///     removes to_client     their names and writes one byte: nobody else finds them, and no byte
-///     of one client
-///                   comes before another one's. The server makes new ones for the next.
+///     to_server     a FIFO that no client has taken yet
+///     to_client     the same for the other direction
+///
+/// A client that has the lock opens both FIFOs, removes their names and writes one byte. So nobody
+/// else finds them, and the bytes of two clients never meet. The server makes new ones for the
+/// next.
 ///
 /// A value. Thread safety: as an int.
 class FifoDirectory {

@@ -42,10 +42,16 @@ Result<void> FifoListener::bind() {
   poller_ = std::move(poller);
   directory_ = *std::move(directory);
   lock_ = *std::move(lock);
-  return make_pair();
+  Result<void> made = make_pair();
+  if (!made) {
+    remove_names();
+    lock_.reset();
+    directory_.reset();
+  }
+  return made;
 }
 
-Result<void> FifoListener::make_fifo(const char* name) const {
+Result<void> FifoListener::clear_name(const char* name) const {
   struct stat status {};
   if (::fstatat(directory_->fd(), name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISFIFO(status.st_mode)) {
@@ -55,13 +61,15 @@ Result<void> FifoListener::make_fifo(const char* name) const {
     }
     ::unlinkat(directory_->fd(), name, 0);
   }
-  if (::mkfifoat(directory_->fd(), name, 0600) != 0) return failure("mkfifo", errno);
   return {};
 }
 
 Result<void> FifoListener::make_pair() {
   for (const char* const name : {FifoDirectory::to_server, unread, FifoDirectory::to_client}) {
-    if (Result<void> made = make_fifo(name); !made) return made;
+    if (Result<void> cleared = clear_name(name); !cleared) return cleared;
+  }
+  for (const char* const name : {unread, FifoDirectory::to_client}) {
+    if (::mkfifoat(directory_->fd(), name, 0600) != 0) return failure("mkfifo", errno);
   }
   Pair pair;
   // A FIFO can be opened for writing once somebody reads: ourselves, for a moment.
@@ -90,18 +98,24 @@ Result<std::unique_ptr<Transport>> FifoListener::try_accept() {
     }
     pollfd watched{next_.from_client.get(), POLLIN, 0};
     if (::poll(&watched, 1, 0) <= 0) {
-      if (is_unbound_) next_ = {};
+      if (is_unbound_) static_cast<void>(take_pair());
       return std::unique_ptr<Transport>();
     }
     char first = 0;
     if (::read(next_.from_client.get(), &first, 1) == 1) return hand_over();
-    next_ = {};  // a client that died before it said anything
+    static_cast<void>(take_pair());  // a client that died before it said anything
   }
 }
 
-Result<std::unique_ptr<Transport>> FifoListener::hand_over() {
+/// A child that was forked may have a copy, so the set does not drop it by itself.
+FifoListener::Pair FifoListener::take_pair() noexcept {
   Pair taken = std::exchange(next_, {});
   ::epoll_ctl(poller_.get(), EPOLL_CTL_DEL, taken.from_client.get(), nullptr);
+  return taken;
+}
+
+Result<std::unique_ptr<Transport>> FifoListener::hand_over() {
+  Pair taken = take_pair();
   if (!is_unbound_) static_cast<void>(make_pair());  // else the next try_accept() says why not
   return PipeTransport::make(std::move(taken.from_client), std::move(taken.to_client),
                              PeerIdentity::own(address(), 0));

@@ -42,8 +42,10 @@ class FifoListener final : public Listener {
   };
 
   Result<void> make_pair();
-  /// The descriptor of a new FIFO at a name of which whatever FIFO had it is removed.
-  Result<void> make_fifo(const char* name) const;
+  /// Removes a FIFO of that name; FAILED_PRECONDITION where something else has it.
+  Result<void> clear_name(const char* name) const;
+  /// What waits for a client, which nobody watches any more.
+  Pair take_pair() noexcept;
   Result<std::unique_ptr<Transport>> hand_over();
   void remove_names() noexcept;
   Failure<Status> failure(const std::string& call, int number) const;

@@ -9,6 +9,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -54,12 +55,17 @@ TEST_F(FifoConnectorTest, FifosThatNobodyOpensDoNotHangIt) {
             "fifo:" + path_ + ": connect: Connection refused");
 }
 
-TEST_F(FifoConnectorTest, WhereAServerStartsButHasNoFifosYetItWaitsUntilTheDeadline) {
-  std::ofstream(path_ + "/" + FifoDirectory::server_lock);
+TEST_F(FifoConnectorTest, ServerThatHasNoFifosYetIsWaitedForAndAKilledOneIsNot) {
+  make_fifos();  // that nobody reads
+  const std::string path = path_ + "/" + FifoDirectory::server_lock;
+  const UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const Status killed = test::connect_now(connector_).status();
 
-  const Status status = test::connect_now(connector_, test::no_time()).status();
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  const Status starting = test::connect_now(connector_, test::no_time()).status();
 
-  EXPECT_EQ(status.code(), StatusCode::unavailable);
+  EXPECT_EQ(killed.reason(), StatusReason::no_server);
+  EXPECT_EQ(starting.reason(), StatusReason::limit) << "it waited";
 }
 
 TEST_F(FifoConnectorTest, SecondClientWaitsForTheFirst) {
