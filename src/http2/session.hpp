@@ -210,6 +210,13 @@ class Session {
       if (!stream.is_orphan_) visit(stream);
     });
   }
+  /// The same, about the newest first: see StreamTable.
+  template <class Visit>
+  void for_each_stream_from_newest(Visit&& visit) {
+    streams_.for_each_from_newest([&](Stream& stream) {
+      if (!stream.is_orphan_) visit(stream);
+    });
+  }
 
   // ---- connection ------------------------------------------------------------------------------
   void send_ping(std::uint64_t opaque);

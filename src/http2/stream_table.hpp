@@ -37,11 +37,20 @@ class StreamTable {
   void remove(Stream& stream) noexcept;
   std::size_t size() const noexcept { return size_; }
 
-  /// Calls visit(Stream&) for each stream, in no particular order, but about the newest first: the
-  /// heap's end is the first to go then, not the last, with all that is free below it at once.
+  /// Calls visit(Stream&) for each stream, about in the order of their making where none has gone.
   /// `visit` may remove the stream that it is given, and no other one; it must not add any.
   template <class Visit>
   void for_each(Visit&& visit) {
+    for (const Block& block : blocks_) {
+      for (std::size_t i = 0; i < block.size; ++i) {
+        if (block.streams[i].id_ != 0) visit(block.streams[i]);
+      }
+    }
+  }
+  /// The other way round. For those who free much: what lies at the heap's end goes first then, and
+  /// not last, with all that is free below it at once.
+  template <class Visit>
+  void for_each_from_newest(Visit&& visit) {
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
       for (std::size_t i = block->size; i-- > 0;) {
         if (block->streams[i].id_ != 0) visit(block->streams[i]);

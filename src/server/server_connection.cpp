@@ -235,7 +235,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
     log_fault(what);
   }
   const Status why(StatusCode::unavailable, std::string(what));
-  pump_.session().for_each_stream([&](http2::Stream& stream) {
+  pump_.session().for_each_stream_from_newest([&](http2::Stream& stream) {
     if (StreamHandler* const handler = StreamHandler::of(stream)) {
       handler->on_connection_end(why, /*is_ours=*/reason == EndReason::cancelled);
     } else {

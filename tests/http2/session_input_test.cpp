@@ -122,6 +122,18 @@ TEST(SessionInput, TellsAGoawayAndTheStreamsItCovers) {
       .play_all();
 }
 
+TEST(SessionInput, TellsTheStreamsThatAGoawayCoversInTheirOrder) {
+  Scenario{client, goaway(1, ErrorCode::no_error),
+           ElementsAre("goaway 1 NO_ERROR ", "reset 3 NO_ERROR unprocessed",
+                       "reset 5 NO_ERROR unprocessed", "reset 7 NO_ERROR unprocessed"),
+           IsEmpty(),
+           [](test::ScriptedPeer& peer) {
+             for (int request = 0; request < 4; ++request)
+               test::with_request(peer);
+           }}
+      .play_all();
+}
+
 TEST(SessionInput, RefusesAGoawayThatTakesBackAnother) {
   broken(client, goaway(1, ErrorCode::no_error) + goaway(3, ErrorCode::no_error), "PROTOCOL_ERROR",
          "higher last id")

@@ -85,14 +85,19 @@ TEST(StreamTable, VisitsEachStreamOnceWhileTheVisitorRemovesThem) {
   EXPECT_EQ(table.size(), 67U);
 }
 
-TEST(StreamTable, VisitsTheNewestFirstWhereNoneHasGone) {
+TEST(StreamTable, VisitsInTheOrderOfMakingOrTheOtherWayRoundWhereNoneHasGone) {
   StreamTable table;
   for (StreamId id = 1; id < 200; id += 2) {
     table.add(id);
   }
   std::vector<StreamId> visited;
   table.for_each([&](Stream& stream) { visited.push_back(stream.id()); });
+  EXPECT_EQ(visited.size(), 100U);
+  EXPECT_TRUE(std::ranges::is_sorted(visited));
 
+  visited.clear();
+  table.for_each_from_newest([&](Stream& stream) { visited.push_back(stream.id()); });
+  EXPECT_EQ(visited.size(), 100U);
   EXPECT_TRUE(std::ranges::is_sorted(visited, std::greater()));
 }
 
