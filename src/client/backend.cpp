@@ -44,9 +44,10 @@ Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
   return connector;
 }
 
-/// Each connection of a command is a process.
+/// Each connection of a command is a process, and two FIFOs have one client at a time.
 ChannelOptions options_for(std::string_view target, ChannelOptions options) {
-  if (options.connector() == nullptr && target.starts_with("exec:")) options.max_connections(1);
+  const bool has_one = target.starts_with("exec:") || target.starts_with("fifo:");
+  if (options.connector() == nullptr && has_one) options.max_connections(1);
   return options;
 }
 
