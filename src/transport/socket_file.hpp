@@ -19,9 +19,9 @@ namespace nearcall::inline v0::detail {
 ///
 /// How it is taken:
 ///  (1) `<path>.lock` (a short name beside it, where that would be longer than 255 bytes) is locked
-///  for as long as this object lives. (2) Only a socket on which nobody listens may be in the way;
-///  anything else stays untouched. (3) The socket is bound to a temporary name in the same
-///  directory, at mode 0600; owner, group
+///      for as long as this object lives.
+///  (2) Only a socket on which nobody listens may be in the way; anything else stays untouched.
+///  (3) The socket is bound to a temporary name in the same directory, at mode 0600; owner, group
 ///      and mode become what was asked; it listens; then it is renamed to the path. So the path
 ///      never leads to a socket that refuses, or that lets in more than it should.
 ///  (4) What was found in (2) is exchanged, not overwritten: if it is not the stale socket that was
