@@ -78,6 +78,7 @@ Attempt take_fifos(ClientPlace place) {
   const iovec piece{&greeting, 1};
   const IoResult said = (*pipes)->try_write({&piece, 1});
   if (said.kind() != IoResult::Kind::bytes) {
+    if (is_server_there(directory)) return std::unique_ptr<Transport>();  // it makes new ones
     return connect_status(directory.subject(), "connect", ECONNREFUSED);
   }
   return std::unique_ptr<Transport>(

@@ -102,7 +102,9 @@ Result<std::unique_ptr<Transport>> FifoListener::try_accept() {
       return std::unique_ptr<Transport>();
     }
     char first = 0;
-    if (::read(next_.from_client.get(), &first, 1) == 1) return hand_over();
+    const ssize_t count = ::read(next_.from_client.get(), &first, 1);
+    if (count == 1) return hand_over();
+    if (count < 0) return std::unique_ptr<Transport>();  // the next client has opened it
     static_cast<void>(take_pair());  // a client that died before it said anything
   }
 }
