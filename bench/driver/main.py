@@ -28,9 +28,11 @@ class Effort:
     idle_seconds: float = 10
     idle_connections: int = 1000
     starts: int = 50
+    traces_peers: bool = True  # counts the system calls of others, too
 
 
-QUICK = Effort(rounds=1, seconds=0.1, warmup=0.2, idle_seconds=0.5, idle_connections=200, starts=7)
+QUICK = Effort(rounds=1, seconds=0.1, warmup=0.2, idle_seconds=0.5, idle_connections=200, starts=7,
+               traces_peers=False)
 
 
 def arguments():

@@ -132,7 +132,9 @@ def all_standing(programs, chosen, names, effort):
     for name in names:
         results[name] = {}
         for peer in chosen:
-            if peer.is_floor and not name.startswith("system-calls"):
+            is_traced = name.startswith("system-calls")
+            is_ours = peer.name.startswith("nearcall")
+            if peer.is_floor and not is_traced or is_traced and not (is_ours or effort.traces_peers):
                 continue
             try:
                 results[name][peer.name] = STANDING[name](programs, peer, effort)
