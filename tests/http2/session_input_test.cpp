@@ -124,7 +124,7 @@ TEST(SessionInput, TellsAGoawayAndTheStreamsItCovers) {
 
 TEST(SessionInput, TellsTheStreamsThatAGoawayCoversInTheirOrder) {
   Scenario{client, goaway(1, ErrorCode::no_error),
-           ElementsAre("goaway 1 NO_ERROR ", "reset 3 NO_ERROR unprocessed",
+           ElementsAre("goaway 1 NO_ERROR", "reset 3 NO_ERROR unprocessed",
                        "reset 5 NO_ERROR unprocessed", "reset 7 NO_ERROR unprocessed"),
            IsEmpty(),
            [](test::ScriptedPeer& peer) {
