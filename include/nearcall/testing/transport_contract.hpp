@@ -16,7 +16,8 @@ namespace testing {}
 
 namespace nearcall::inline v0::testing {
 
-/// So that `testing::Test` within namespace nearcall is still GoogleTest's.
+/// So that `testing::Test` within namespace nearcall is still GoogleTest's. After `using namespace
+/// nearcall;` at file scope it is ambiguous: write `::testing::Test` there.
 using namespace ::testing;
 
 /// Two transports, each the peer of the other.
