@@ -36,13 +36,14 @@ class HeldMessagesTest : public ManualServerTest {
                 StreamId id,
                 std::string_view method = hold,
                 std::string_view timeout = {}) {
-    const std::string message = framed(text_with_small_fields(70'000));
     peer.ask(id, method, timeout);
+    say_in_pieces(peer, id, framed(text_with_small_fields(70'000)), http2::frame_flag::end_stream);
+  }
+  void say_in_pieces(FramePeer& peer, StreamId id, std::string_view bytes, std::uint8_t last_flag) {
     constexpr std::size_t most = 16'000;
-    for (std::size_t at = 0; at < message.size(); at += most) {
-      const bool is_last = at + most >= message.size();
-      peer.say(frames::data(id, std::string_view(message).substr(at, most),
-                            is_last ? http2::frame_flag::end_stream : 0));
+    for (std::size_t at = 0; at < bytes.size(); at += most) {
+      const bool is_last = at + most >= bytes.size();
+      peer.say(frames::data(id, bytes.substr(at, most), is_last ? last_flag : 0));
       settle();
     }
     peer.listen();
@@ -97,6 +98,37 @@ TEST_F(HeldMessagesTest, WhoWaitedIsFinishedByItsDeadline) {
 
   EXPECT_TRUE(peer.stream(11).is_over());
   EXPECT_EQ(service_.started.count(), 2);
+}
+
+TEST_F(HeldMessagesTest, WhoWaitedAndHasGoneHoldsNoInput) {
+  AsyncEvent pause;
+  service_.pause = &pause;
+  constexpr std::uint32_t budget = 400 * 1024;
+  start(ServerOptions().limits(
+      LimitSet{.max_buffered_input = budget, .max_held_requests = 3'000'000}));
+  FramePeer& peer = comes_with_five_requests();
+  log_capture().allow("max_held_requests");
+  const auto acknowledge = [&] {
+    peer.say(frames::settings_ack());
+    settle();
+    peer.listen();
+  };
+  acknowledge();
+  for (StreamId id = 5; id < 11; id += 2)
+    peer.say(frames::rst_stream(id, ErrorCode::cancel));
+  settle();
+  acknowledge();
+  peer.ask(11, chat);
+  for (int message = 0; message < 6; ++message)  // all but the first stay unread
+    say_in_pieces(peer, 11, framed(text_of(std::string(50'000, 'x'))), 0);
+  acknowledge();
+
+  peer.ask(13, chat);
+  say_in_pieces(peer, 13, framed(std::string(2 * budget, 'x')).substr(0, 10), 0);
+
+  EXPECT_GT(peer.credit(13), 0U) << "of a message that is larger than the budget";
+  pause.set();
+  settle();
 }
 
 TEST_F(HeldMessagesTest, ThoseThatWaitEndWithTheirConnection) {
