@@ -23,6 +23,8 @@ def read(report):
 def _tests(case):
     inner = [(INNER_ENDS[end], int(ms) / 1000) for end, ms in INNER.findall(case.findtext("system-out") or "")]
     outer = {"run": "passed", "fail": "failed"}.get(case.get("status"), "skipped")
+    if outer == "passed":  # then what failed was meant to: a test of tests
+        inner = [("passed" if end == "failed" else end, seconds) for end, seconds in inner]
     if not inner or (outer == "failed" and "failed" not in [end for end, _ in inner]):  # it broke off
         inner.append((outer, float(case.get("time"))))
     return inner

@@ -31,6 +31,11 @@ class TestReport(unittest.TestCase):
 
         self.assertEqual(test_report.count(cases), "1 passed, 1 failed, 0 skipped")
 
+    def test_what_failed_in_a_test_that_passed_was_meant_to(self):
+        output = "[       OK ] S.A (1 ms)\n[  FAILED  ] S.B (0 ms)\n[  FAILED  ] S.B\n"
+
+        self.assertEqual(test_report.count(read(case("S", output=output))), "2 passed, 0 failed, 0 skipped")
+
     def test_what_took_too_long_is_named_up_to_a_space(self):
         cases = read(case("fast"), case("slow/0  # GetParam() = 0", seconds=10.1), case("S.A", seconds=0.2))
 
