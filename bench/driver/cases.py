@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cases that are measured over time, and the options that tell a client of them."""
 import dataclasses
+import itertools
 
 SIZES = (0, 64, 1024, 4096, 16384, 65536, 262144, 1 << 20, 4 << 20, 16 << 20)
 QUICK_SIZES = (64, 16384, 1 << 20)
@@ -25,6 +26,9 @@ class Case:
     peers: tuple = ()  # empty: all that have it
     is_busy: bool = False  # while other programs keep every processor busy
     processors: tuple = ()  # of the server and of the client, by position; empty: as they come
+    # Those with the same take turns within each round, as peers do: their ratio is a target, and what
+    # else the machine does in one second or the next is no part of it.
+    group: str = ""
 
     def bytes_per_unit(self):
         """Payload that crosses the socket for each call or message."""
@@ -91,9 +95,16 @@ def all_cases(quick):
     yield Case("busy", "unary 64 B, one at a time, while every processor is kept busy by others",
                "unary", is_busy=True)
     yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
-               ("--streams", 0), peers=OURS)
+               ("--streams", 0), peers=OURS, group="streams")
     yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",
-               ("--streams", 10_000), peers=OURS)
-    yield Case("methods-4", "unary 64 B, 4 methods registered", "unary", peers=OURS)
+               ("--streams", 10_000), peers=OURS, group="streams")
+    yield Case("methods-4", "unary 64 B, 4 methods registered", "unary", peers=OURS,
+               group="methods")
     yield Case("methods-1004", "unary 64 B, 1,004 methods registered", "unary",
-               server_options=("--methods", 1000), peers=OURS)
+               server_options=("--methods", 1000), peers=OURS, group="methods")
+
+
+def in_groups(cases):
+    """Lists of those that are measured together: the neighbours of one group, or one that has none."""
+    return [list(group) for _, group in
+            itertools.groupby(cases, key=lambda case: case.group or case.name)]

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what makes figures of runs, and tables, verdicts and pictures of figures."""
+import json
 import os
 import pathlib
 import tempfile
+import types
 import unittest
 import xml.etree.ElementTree
+from unittest import mock
 
 import pictures
 import rounds
 import standing
 import table
 import targets
-from cases import Case
+from cases import Case, all_cases, in_groups
 from peers import Peer
 
 
@@ -50,6 +53,30 @@ class Summary(unittest.TestCase):
         self.assertEqual(found["per_second"], 50.0)
         self.assertEqual(found["cpu_client_us"], 3.0)
         self.assertEqual(found["bytes_per_second"], 50.0 * 128)
+
+
+class Groups(unittest.TestCase):
+    def test_are_neighbours_that_are_compared_with_each_other(self):
+        names = [[case.name for case in group] for group in in_groups(all_cases(quick=False))]
+
+        self.assertIn(["streams-0", "streams-10000"], names)
+        self.assertIn(["methods-4", "methods-1004"], names)
+        self.assertIn(["connections-64"], names)
+
+    def test_take_turns_within_each_round(self):
+        cases = [Case(name, "title", name, group="g") for name in ("few", "many")]
+        effort = types.SimpleNamespace(rounds=2, seconds=0.1, warmup=1.0)
+        seen = []
+
+        def client(_programs, peer, _server, case, *_, **__):
+            seen.append((case, peer.name))
+            return json.dumps(run())
+
+        with mock.patch.object(rounds, "run_client", client):
+            found = rounds.measure(None, mock.Mock(), cases, [Peer("p", "what", "folder")], effort)
+
+        self.assertEqual(seen, [("few", "p"), ("many", "p")] * 2)
+        self.assertEqual([found[name]["p"]["rounds"] for name in ("few", "many")], [2, 2])
 
 
 class Places(unittest.TestCase):

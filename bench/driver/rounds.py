@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from cases import in_groups
 from peers import ClientFailed, Server, run_client
 
 
@@ -66,14 +67,20 @@ def busy_processors():
             burner.wait()
 
 
-def measure(programs, park, case, chosen, effort):
-    """All rounds of one case: {peer name: what was measured}."""
-    rounds = {peer.name: [] for peer in chosen}
-    errors = {}
+def measure(programs, park, cases, chosen, effort):
+    """All rounds of cases that take turns: {case name: {peer name: what was measured}}."""
+    rounds = {case.name: {peer.name: [] for peer in chosen} for case in cases}
+    errors = {case.name: {} for case in cases}
     for _ in range(effort.rounds):
-        for peer in chosen:
-            if peer.name not in errors and rounds[peer.name] is not None:
-                _one_round(programs, park, case, peer, effort, rounds, errors)
+        for case in cases:
+            for peer in chosen:
+                if peer.name not in errors[case.name] and rounds[case.name][peer.name] is not None:
+                    _one_round(programs, park, case, peer, effort, rounds[case.name],
+                               errors[case.name])
+    return {case.name: _results(case, rounds[case.name], errors[case.name]) for case in cases}
+
+
+def _results(case, rounds, errors):
     results = {name: _summary(case, runs) for name, runs in rounds.items() if runs}
     return results | {name: {"error": text} for name, text in errors.items()}
 
@@ -126,11 +133,12 @@ def all_rounds(programs, chosen, cases, effort):
     """{case name: {peer name: figures}}; says on stderr where it is."""
     results = {}
     with ServerPark(programs) as park:
-        for case in cases:
+        for group in in_groups(cases):
             started = time.monotonic()
-            with busy_processors() if case.is_busy else contextlib.nullcontext():
-                results[case.name] = measure(programs, park, case, chosen, effort)
-            print(f"  {case.title}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+            with busy_processors() if group[0].is_busy else contextlib.nullcontext():
+                results |= measure(programs, park, group, chosen, effort)
+            titles = "; ".join(case.title for case in group)
+            print(f"  {titles}: {time.monotonic() - started:.1f} s", file=sys.stderr)
     return results
 
 
