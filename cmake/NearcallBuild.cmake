@@ -19,6 +19,14 @@ if(NEARCALL_SANITIZE)
   target_link_options(nearcall_compile INTERFACE -fsanitize=${NEARCALL_SANITIZE})
 endif()
 
+# A program leaves out what it does not use of the library, which without this is whole layers: each is
+# one unit. What is sanitized or debugged is built faster without.
+set(nearcall_sections "")
+if(NOT NEARCALL_SANITIZE)
+  set(nearcall_sections $<$<NOT:$<CONFIG:Debug>>:-ffunction-sections>
+    $<$<NOT:$<CONFIG:Debug>>:-fdata-sections>)
+endif()
+
 # nearcall_layer(NAME SOURCES …): one folder of src/ as an object library. What it may include is
 # checked by tests/checks/layers. As one unit (NEARCALL_UNITY) its functions are inlined into each
 # other; for that g++ must also be told that nobody replaces them in a shared library. Such a library
@@ -29,7 +37,8 @@ function(nearcall_layer name)
   set_target_properties(nearcall_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     UNITY_BUILD ${NEARCALL_UNITY} UNITY_BUILD_BATCH_SIZE 0)
-  target_compile_options(nearcall_${name} PRIVATE -fno-semantic-interposition)
+  target_compile_options(nearcall_${name} PRIVATE -fno-semantic-interposition
+    ${nearcall_sections})
   target_include_directories(nearcall_${name} PUBLIC
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(nearcall_${name} PRIVATE $<BUILD_INTERFACE:nearcall_compile>)

@@ -65,7 +65,8 @@ function(nearcall_add_proto target)
     VISIBILITY_INLINES_HIDDEN OFF
     CXX_CLANG_TIDY "" CXX_CPPCHECK "" CXX_CPPLINT "" CXX_INCLUDE_WHAT_YOU_USE "")
   if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    target_compile_options(${target} PRIVATE -w)
+    # A server leaves out the clients, and with them the library's code for them.
+    target_compile_options(${target} PRIVATE -w -ffunction-sections)
   endif()
 endfunction()
 
