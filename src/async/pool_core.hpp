@@ -31,8 +31,12 @@ class PoolCore {
   bool try_post(UniqueFunction<void()> work);
   /// Throws std::system_error if no thread can be started.
   void post(Runnable& work);
+  /// The same; false if max_queued() others wait already for threads that all have work.
+  [[nodiscard]] bool try_post(Runnable& work);
   /// Takes `work` back if it has not begun to run; whether it did.
   bool cancel(Runnable& work) noexcept;
+  std::size_t max_threads() const noexcept { return max_threads_; }
+  std::size_t max_queued() const noexcept { return max_queued_; }
   // Out of line: a coroutine that moves between threads must not keep a thread_local's address.
   [[gnu::noinline]] bool is_in_this_thread() const noexcept;
 
@@ -54,6 +58,8 @@ class PoolCore {
     UniqueFunction<void()> work_;
   };
 
+  /// REQUIRES: mutex_ is held.
+  void enqueue(Runnable& work);
   /// Starts a thread if the idle ones are not enough; not while the pool ends: those that are
   /// joined then do all there is. Throws if none can be had at all.
   void ensure_thread();
@@ -70,6 +76,8 @@ class PoolCore {
   std::size_t queued_ = 0;
   /// Threads that wait for work; those that have been notified count until they take some.
   std::size_t idle_ = 0;
+  /// Threads that are at work; each of the others, there or not yet, takes one more.
+  std::size_t busy_ = 0;
   bool is_closing_ = false;
   std::vector<std::thread> threads_;
 };

@@ -27,6 +27,8 @@ class PostedResume final : public Runnable {
 
   /// It may be gone when this returns. Throws if the pool cannot have a thread.
   void post();
+  /// The same to a pool; false, and nothing has happened, if that is full.
+  [[nodiscard]] bool try_post();
   /// Takes it out of the queue, if it is still there; whether it was.
   bool take_back() noexcept;
 
@@ -34,6 +36,8 @@ class PostedResume final : public Runnable {
   void drop() noexcept override;
 
  private:
+  /// It stays here after all.
+  void stay() noexcept;
   bool goes_home() const noexcept { return home_ != nullptr && to_is_home_; }
 
   EventLoop* loop_ = nullptr;

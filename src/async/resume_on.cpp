@@ -32,10 +32,26 @@ void PostedResume::post() {
   try {
     Access::core(*pool_).post(*this);
   } catch (...) {
-    is_pending_ = false;
-    if (home_ != nullptr) home_->cancel_leave();
+    stay();
     throw;
   }
+}
+
+bool PostedResume::try_post() {
+  if (home_ != nullptr) home_->leave(*this);
+  try {
+    if (Access::core(*pool_).try_post(*this)) return true;
+  } catch (...) {
+    stay();
+    throw;
+  }
+  stay();
+  return false;
+}
+
+void PostedResume::stay() noexcept {
+  is_pending_ = false;
+  if (home_ != nullptr) home_->cancel_leave();
 }
 
 bool PostedResume::take_back() noexcept {

@@ -46,6 +46,17 @@ bool PoolCore::try_post(UniqueFunction<void()> work) {
 
 void PoolCore::post(Runnable& work) {
   const std::lock_guard lock(mutex_);
+  enqueue(work);
+}
+
+bool PoolCore::try_post(Runnable& work) {
+  const std::lock_guard lock(mutex_);
+  if (queued_ >= max_queued_ + (max_threads_ - busy_)) return false;
+  enqueue(work);
+  return true;
+}
+
+void PoolCore::enqueue(Runnable& work) {
   ++queued_;
   try {
     ensure_thread();
@@ -80,9 +91,11 @@ void PoolCore::serve() {
   while (true) {
     while (Runnable* const work = queue_.pop_front()) {
       --queued_;
+      ++busy_;
       lock.unlock();
       work->run();
       lock.lock();
+      --busy_;
     }
     if (is_closing_) return;
     ++idle_;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ThreadPool: bounds, the end, and tasks that move there.
+#include "async/pool_core.hpp"
+#include "async/runnable.hpp"
+
 #include <nearcall/event_loop.hpp>
 #include <nearcall/resume_on.hpp>
 #include <nearcall/sync_wait.hpp>
@@ -86,6 +89,44 @@ TEST(ThreadPool, RefusesWorkWhenItsQueueIsFull) {
   EXPECT_TRUE(pool.try_post([] {}));
   EXPECT_TRUE(pool.try_post([] {}));
   EXPECT_FALSE(pool.try_post([] {}));
+
+  go_on.count_down();
+}
+
+/// Work that ends when it may.
+class Held final : public detail::Runnable {
+ public:
+  explicit Held(std::latch& go_on) noexcept : go_on_(&go_on) {}
+  void run() noexcept override {
+    begun_.count_down();
+    go_on_->wait();
+  }
+  void wait_until_it_runs() { begun_.wait(); }
+
+ private:
+  std::latch* go_on_;
+  std::latch begun_{1};
+};
+
+TEST(ThreadPool, WorkWaitsWhereAllThreadsAreBusyAndOnlyWithinTheBound) {
+  std::latch go_on(1);
+  Held first(go_on);
+  Held second(go_on);
+  Held third(go_on);
+  Held fourth(go_on);
+  ThreadPool pool(2, 1);
+  detail::PoolCore& core = detail::Access::core(pool);
+
+  // Neither thread is there yet: these two have them, and do not count as waiting.
+  EXPECT_TRUE(core.try_post(first));
+  EXPECT_TRUE(core.try_post(second));
+  EXPECT_TRUE(core.try_post(third));
+  EXPECT_FALSE(core.try_post(fourth));
+  first.wait_until_it_runs();
+  second.wait_until_it_runs();
+  EXPECT_FALSE(core.try_post(fourth));
+  EXPECT_TRUE(core.cancel(third));
+  EXPECT_TRUE(core.try_post(fourth)) << "the place is free";
 
   go_on.count_down();
 }
