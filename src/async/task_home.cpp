@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coroutines on other threads, and who waits for them.
+#include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
 #include "async/posted_resume.hpp"
 #include "base/log.hpp"
@@ -9,6 +10,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
@@ -58,17 +60,24 @@ void TaskHome::post_back(Runnable& work) noexcept {
   away_->returned.notify_all();
 }
 
-void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
-  if (away_ == nullptr) return;
-  std::unique_lock lock(away_->mutex);
+bool TaskHome::try_return() noexcept {
+  if (away_ == nullptr) return true;
+  const std::lock_guard lock(away_->mutex);
   if (away_->in_transit != nullptr && away_->in_transit->take_back()) {
     away_->in_transit = nullptr;
     away_->is_away = false;
   }
+  return !away_->is_away;
+}
+
+void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
+  if (try_return()) return;
+  std::unique_lock lock(away_->mutex);
   const auto is_back = [this] { return !away_->is_away; };
   if (away_->returned.wait_for(lock, quiet_wait, is_back)) return;
-  log(LogLevel::warning,
-      "waiting for a coroutine that resume_on() took to another thread; it was cancelled");
+  const std::string_view label = BusyLabel::current();
+  log(LogLevel::warning, label, label.empty() ? "" : ": ",
+      "waiting for what runs on another thread; it was cancelled");
   away_->returned.wait(lock, is_back);
 }
 

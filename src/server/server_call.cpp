@@ -33,9 +33,9 @@ ServerCall::ServerCall(CallHost& host)
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
   messages_.in().release_held();
+  const BusyLabel label(method());
   home().await_return();
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
-  const BusyLabel label(method());
   if (handler_ == Handler::asking) {
     RunningStage::destroy(*this);
   } else {

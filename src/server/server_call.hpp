@@ -54,6 +54,10 @@ class ServerCall final : public HandlerCall,
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May release
   /// the call.
   void drop_answer();
+  /// Where it belongs.
+  CallHost& host() const noexcept { return *host_; }
+  /// Whether its handler is on another thread, so that the destructor would wait for it.
+  bool is_elsewhere() noexcept { return is_at_work() && !home().try_return(); }
   /// Answers with `status`, while the handler may go on to run. May release the call.
   void fail(const Status& status);
 

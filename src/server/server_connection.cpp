@@ -227,6 +227,18 @@ void ServerConnection::close() {
   leave_if_done();
 }
 
+std::string_view ServerConnection::method_elsewhere() noexcept {
+  std::string_view method;
+  IntrusiveList<ServerCall> seen;
+  while (ServerCall* const call = calls_.pop_front()) {
+    seen.push_back(*call);
+    if (call->is_elsewhere()) method = call->method();
+  }
+  while (ServerCall* const call = seen.pop_front())
+    calls_.push_back(*call);
+  return method;
+}
+
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
   shared().connection_observer().on_connection_ended(peer(), reason);
   driver_.stop();

@@ -53,6 +53,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
+  /// The method of a handler that is on another thread, so that the destructor would wait for it;
+  /// empty: none is.
+  std::string_view method_elsewhere() noexcept;
+
   void hold(ServerCall& call, Room lacking) override;
   void release(ServerCall& call) override;
 

@@ -11,6 +11,8 @@ namespace {
 
 /// What handlers get to notice that they were cancelled, before they are destroyed.
 constexpr auto last_patience = std::chrono::seconds(1);
+/// How often the log says that the server waits for a handler that nothing can destroy.
+constexpr auto between_reminders = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -66,10 +68,35 @@ void ServerLoop::cancel_calls() {
 void ServerLoop::on_drain_timer(void* self) noexcept {
   auto& loop = *static_cast<ServerLoop*>(self);
   if (loop.drain_ == Drain::begun) return loop.cancel_calls();
-  log(LogLevel::warning, "handlers that did not return after they were cancelled are destroyed");
-  while (ServerConnection* const connection = loop.connections_.pop_front())
+  loop.destroy_stuck();
+}
+
+void ServerLoop::destroy_stuck() {
+  std::string_view elsewhere;
+  IntrusiveList<ServerConnection> kept;
+  bool is_told = false;
+  while (ServerConnection* const connection = connections_.pop_front()) {
+    const std::string_view method = connection->method_elsewhere();
+    if (!method.empty()) {
+      elsewhere = method;
+      kept.push_back(*connection);
+      continue;
+    }
+    if (!std::exchange(is_told, true)) {
+      log(LogLevel::warning,
+          "handlers that did not return after they were cancelled are destroyed");
+    }
     delete connection;
-  loop.report_if_drained();
+  }
+  while (ServerConnection* const connection = kept.pop_front())
+    connections_.push_back(*connection);
+  if (!elsewhere.empty()) {
+    log(LogLevel::warning, elsewhere,
+        ": the handler was cancelled and has not returned from its thread; the server waits for "
+        "it");
+    drain_timer_.set(core().now() + between_reminders);
+  }
+  report_if_drained();
 }
 
 void ServerLoop::reap(ServerConnection& connection) {

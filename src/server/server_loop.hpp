@@ -39,6 +39,9 @@ class ServerLoop final : public ServerConnection::Owner {
   static void on_drain_timer(void* self) noexcept;
   template <class F>
   void for_each_connection(F&& action);
+  /// Destroys handlers that did not return after they were cancelled, but for those on other
+  /// threads: for these it waits, and says so in the log.
+  void destroy_stuck();
   void reap_now();
   void report_if_drained();
 

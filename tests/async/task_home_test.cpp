@@ -115,6 +115,21 @@ TEST_F(TaskHomeTest, ATreeThatWaitsForAThreadIsTakenBack) {
   EXPECT_FALSE(has_worked_);
 }
 
+TEST_F(TaskHomeTest, WhoeverDoesNotWaitHearsWhetherItIsAtHome) {
+  start(stay(loop_));
+  EXPECT_TRUE(home_.try_return()) << "it never left";
+  task_ = Task<void>();
+  start(work_on(pool_, *this));
+  arrived_.acquire();
+
+  EXPECT_FALSE(home_.try_return());
+
+  go_on_.release();
+  while (ended_.calls == 0)
+    loop_.poll();
+  EXPECT_TRUE(home_.try_return());
+}
+
 TEST_F(TaskHomeTest, ATreeThatEndsElsewhereIsBroughtHome) {
   start(work_on(pool_, *this));
   arrived_.acquire();
@@ -167,7 +182,7 @@ TEST_F(TaskHomeTest, WhoeverWaitsLongSaysSo) {
   destroy(/*quiet_wait=*/std::chrono::nanoseconds(0));
 
   set_log_handler({});
-  EXPECT_EQ(said.find("waiting for a coroutine that resume_on() took to another thread"), 0U);
+  EXPECT_EQ(said.find("waiting for what runs on another thread; it was cancelled"), 0U);
 }
 
 }  // namespace
