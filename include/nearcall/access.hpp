@@ -17,6 +17,7 @@ class ChannelCore;
 class LoopCore;
 class MessageStream;
 class PoolCore;
+class PooledCall;
 class PostedResume;
 class Runnable;
 class ScopeCore;

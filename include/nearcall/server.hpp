@@ -22,6 +22,8 @@
 
 namespace nearcall::inline v0 {
 
+class ThreadPool;
+
 /// How a server behaves. A value; fluent.
 class ServerOptions {
  public:
@@ -104,6 +106,14 @@ class ServerOptions {
   ServerOptions busy_handler_warning(std::chrono::nanoseconds duration) && {
     return std::move(busy_handler_warning(duration));
   }
+  /// Where functions of BlockingServices run; outlives the server, and may be shared. By default
+  /// the server has a ThreadPool(32) of its own, whose threads begin with the first calls. A call
+  /// for which the pool has neither a thread nor room in its queue is RESOURCE_EXHAUSTED at once.
+  ServerOptions& handler_pool(ThreadPool& pool) & {
+    handler_pool_ = &pool;
+    return *this;
+  }
+  ServerOptions handler_pool(ThreadPool& pool) && { return std::move(handler_pool(pool)); }
   /// Whether its own loops spin before they sleep.
   ServerOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
@@ -120,6 +130,8 @@ class ServerOptions {
   std::size_t max_total_buffered_output() const noexcept { return max_total_output_; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::chrono::nanoseconds busy_handler_warning() const noexcept { return busy_handler_warning_; }
+  /// Null: the server's own.
+  ThreadPool* handler_pool() const noexcept { return handler_pool_; }
   SpinPolicy spin() const noexcept { return spin_; }
 
  private:
@@ -133,6 +145,7 @@ class ServerOptions {
   std::size_t max_total_output_ = 256 * min_total;
   ConnectionLimits limits_;
   std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
+  ThreadPool* handler_pool_ = nullptr;
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };
 
@@ -160,7 +173,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   /// Ends what still runs: calls are cancelled, connections closed, socket files removed. Waits for
-  /// handlers that resume_on() took to another thread.
+  /// handlers on other threads.
   ~Server();
 
   /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.

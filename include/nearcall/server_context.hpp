@@ -65,10 +65,10 @@ class [[nodiscard]] EndingAwaiter final : public WaitAwaiter {
 
 /// What a handler sees of its call. Lives until the handler has returned.
 ///
-/// Thread safety: the thread of the loop that the handler was started on (EventLoop::current()
-/// there); elsewhere, as after resume_on(pool), what is no fact of the request ends the program
-/// with a message. cancellation() and server_stopping() give tokens that any thread may ask; take
-/// them before.
+/// Thread safety: of a function of a BlockingService any thread, until it returns. Of a coroutine
+/// the thread of the loop that it was started on (EventLoop::current() there); elsewhere, as after
+/// resume_on(pool), what is no fact of the request ends the program with a message. cancellation()
+/// and server_stopping() give tokens that any thread may ask; take them before.
 class ServerContext {
  public:
   ServerContext(const ServerContext&) = delete;

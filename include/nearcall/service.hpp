@@ -239,7 +239,7 @@ Status unimplemented(const Method& method);
 }  // namespace detail
 
 /// A service of a server: generated classes derive from it, users from those. Handlers run on the
-/// loop that the connection belongs to, many at a time, and must not block it.
+/// loop that the connection belongs to, many at a time, and must not block it (BlockingService).
 ///
 /// Thread safety: with more than one server thread handlers run on several at once.
 class Service {

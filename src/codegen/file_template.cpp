@@ -132,8 +132,8 @@ std::string header_text(const FileModel& file, const Options& options) {
   std::vector<std::string> classes;
   if (has_code) {
     includes += '\n';
+    if (options.has_server) includes += "#include <nearcall/blocking_service.hpp>\n";
     if (options.has_client) includes += "#include <nearcall/client_stub.hpp>\n";
-    if (options.has_server) includes += "#include <nearcall/service.hpp>\n";
     for (const ServiceModel& service : file.services) {
       classes.push_back(class_text(service, options));
     }

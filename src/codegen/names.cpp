@@ -32,9 +32,10 @@ constexpr std::string_view keywords =
 
 /// Members of the class of a service, which may not be called like one of them.
 constexpr auto members_of_services =
-    std::to_array<std::string_view>({"Client", "Service", "full_name"});
+    std::to_array<std::string_view>({"BlockingService", "Client", "Service", "full_name"});
 /// The classes that methods are members of, and what else is declared in these.
-constexpr auto members_of_methods = std::to_array<std::string_view>({"Client", "Service"});
+constexpr auto members_of_methods =
+    std::to_array<std::string_view>({"BlockingService", "Client", "Service"});
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {

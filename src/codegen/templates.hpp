@@ -14,7 +14,8 @@ std::string header_text(const FileModel& file, const Options& options);
 /// foo.nearcall.cpp
 std::string source_text(const FileModel& file, const Options& options);
 
-/// The class `Service` of a service, in the class of the service, and its members' definitions.
+/// The classes `Service` and `BlockingService` of a service, in the class of the service, and their
+/// members' definitions.
 std::string server_declaration(const ServiceModel& service);
 std::string server_definition(const ServiceModel& service);
 

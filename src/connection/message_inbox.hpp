@@ -56,6 +56,8 @@ class MessageInbox {
   /// coroutine gets none while the session has a backlog (Session::may_make_message()). It is
   /// parsed when the coroutine goes on, so that what others wrote before counts.
   void answer_each() noexcept { answers_each_ = true; }
+  /// Not any more: the reader is a thread, of which there are few. REQUIRES: nobody waits.
+  void answer_freely() noexcept { answers_each_ = false; }
   /// The owner is told how much memory the reader's messages take (on_held()): the last one's,
   /// until the next comes, or one is waited for where the last is gone, or the reader is
   /// (release_held()).

@@ -9,6 +9,7 @@
 #include "server/service_registry.hpp"
 
 #include <nearcall/server.hpp>
+#include <nearcall/thread_pool.hpp>
 
 #include <memory>
 #include <stop_token>
@@ -46,6 +47,11 @@ class ServerShared {
   CallStage* stage() const noexcept { return stage_; }
   void set_stage(CallStage* stage) noexcept { stage_ = stage; }
 
+  /// Where the functions of BlockingServices run. From any thread.
+  ThreadPool& handler_pool() noexcept {
+    return options_.handler_pool() != nullptr ? *options_.handler_pool() : own_pool_;
+  }
+
   std::stop_token stopping() const noexcept { return stopping_.get_token(); }
   void begin_stopping() noexcept { stopping_.request_stop(); }
 
@@ -61,6 +67,8 @@ class ServerShared {
   ConnectionCounters counters_;
   CallStage* stage_ = nullptr;
   std::stop_source stopping_;
+  /// Its threads begin with their first work.
+  ThreadPool own_pool_{/*max_threads=*/32};
   LogLimiter fault_limiter_;
 };
 

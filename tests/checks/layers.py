@@ -33,7 +33,7 @@ PUBLIC = {
     "method": "grpc",
     "stream_awaiters": "connection",
     "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
-    "transport_contract": "testing", "server": "server", "server_context": "server", "service": "server",
+    "transport_contract": "testing", "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
 }
 
 # The engines touch no system: what they may not include although it is not ours (sys/uio.h only

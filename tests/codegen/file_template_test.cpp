@@ -26,9 +26,10 @@ FileModel file_with_service() {
 TEST(HeaderText, IncludesWhatItsSidesNeed) {
   const FileModel file = file_with_service();
 
-  EXPECT_THAT(header_text(file, both), AllOf(HasSubstr("#include \"dir/a.pb.h\"\n"),
-                                             HasSubstr("#include <nearcall/client_stub.hpp>\n"),
-                                             HasSubstr("#include <nearcall/service.hpp>\n")));
+  EXPECT_THAT(header_text(file, both),
+              AllOf(HasSubstr("#include \"dir/a.pb.h\"\n"),
+                    HasSubstr("#include <nearcall/client_stub.hpp>\n"),
+                    HasSubstr("#include <nearcall/blocking_service.hpp>\n")));
   EXPECT_THAT(header_text(file, client), Not(HasSubstr("nearcall/service.hpp")));
   EXPECT_THAT(header_text(file, server), Not(HasSubstr("nearcall/client_stub.hpp")));
 }

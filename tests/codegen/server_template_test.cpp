@@ -32,6 +32,30 @@ TEST(ServerTemplate, EachKindHasItsParameters) {
                         "      ::nearcall::ServerWriter<::Out>& replies);"));
 }
 
+TEST(ServerTemplate, FunctionsThatMayBlockTakeTheSameBesideTheCall) {
+  EXPECT_THAT(server_declaration(served_with(Kind::unary)),
+              HasSubstr("class BlockingService : public ::nearcall::BlockingService {"));
+  EXPECT_THAT(server_declaration(served_with(Kind::unary)),
+              HasSubstr("virtual ::nearcall::Result<::Out> F("
+                        "::nearcall::ServerContext& call, const ::In& request);"));
+  EXPECT_THAT(server_declaration(served_with(Kind::server_streaming)),
+              HasSubstr("virtual ::nearcall::Status F(\n"
+                        "      ::nearcall::ServerContext& call,\n"
+                        "      const ::In& request,\n"
+                        "      ::nearcall::BlockingWriter<::Out>& replies);"));
+  EXPECT_THAT(server_declaration(served_with(Kind::client_streaming)),
+              HasSubstr("virtual ::nearcall::Result<::Out> F(\n"
+                        "      ::nearcall::ServerContext& call, "
+                        "::nearcall::BlockingReader<::In>& requests);"));
+  EXPECT_THAT(server_declaration(served_with(Kind::bidi_streaming)),
+              HasSubstr("      ::nearcall::BlockingReader<::In>& requests,\n"
+                        "      ::nearcall::BlockingWriter<::Out>& replies);"));
+  EXPECT_THAT(server_definition(served_with(Kind::bidi_streaming)),
+              HasSubstr("                  ::nearcall::MethodKind::bidi_streaming,\n"));
+  EXPECT_THAT(server_definition(served_with(Kind::unary)),
+              HasSubstr("  return ::nearcall::detail::unimplemented(::S_methods[0]);"));
+}
+
 TEST(ServerTemplate, EachKindIsRunByItsHandler) {
   EXPECT_THAT(server_definition(served_with(Kind::bidi_streaming)),
               HasSubstr("::nearcall::detail::bidi_streaming_handler<Service, ::In, ::Out, "
@@ -65,7 +89,9 @@ TEST(ServerTemplate, ServiceWithoutMethodsNamesNoConstant) {
   service.methods.clear();
 
   EXPECT_EQ(server_definition(service),
-            "S::Service::Service() : ::nearcall::Service(::S::full_name, {}) {}\n");
+            "S::Service::Service() : ::nearcall::Service(::S::full_name, {}) {}\n\n"
+            "S::BlockingService::BlockingService() : "
+            "::nearcall::BlockingService(::S::full_name, {}) {}\n");
 }
 
 }  // namespace

@@ -53,6 +53,39 @@ class GreeterService final : public Greeter::Service {
   }
 };
 
+/// The same of functions that may block.
+class GreeterFunctions final : public Greeter::BlockingService {
+  Result<HelloReply> SayHello(ServerContext& call, const HelloRequest& request) override {
+    if (call.is_cancelled()) return Status::cancelled("nobody waits");
+    HelloReply reply;
+    reply.set_message("Hello " + request.name());
+    return reply;
+  }
+  Status List(ServerContext& /*call*/,
+              const HelloRequest& request,
+              BlockingWriter<HelloReply>& replies) override {
+    HelloReply reply;
+    reply.set_message(request.name());
+    return replies.write(reply) ? Status() : Status::cancelled("nobody reads");
+  }
+  Result<HelloReply> Collect(ServerContext& /*call*/,
+                             BlockingReader<HelloRequest>& requests) override {
+    HelloReply reply;
+    while (const auto request = requests.read())
+      reply.set_message(request->name());
+    return reply;
+  }
+  Status Chat(ServerContext& /*call*/,
+              BlockingReader<HelloRequest>& requests,
+              BlockingWriter<HelloReply>& replies) override {
+    HelloRequest request;
+    while (requests.read(request)) {
+      if (!replies.write(HelloReply())) break;
+    }
+    return Status();
+  }
+};
+
 /// A method that is deprecated is still overridden without a warning.
 class MixedService final : public deprecated::Mixed::Service {
   Task<Result<deprecated::Fresh>> Gone(ServerContext& /*call*/,
@@ -65,6 +98,17 @@ namespace names = keywords::nearcall::names;
 
 /// Methods that are called like the names that handlers are declared with: then these are written
 /// in full.
+class NamesFunctions final : public names::Methods::BlockingService {
+  nearcall::Status BlockingWriter(nearcall::ServerContext& /*call*/,
+                                  const names::Task& request,
+                                  nearcall::BlockingWriter<names::Task>& replies) override {
+    return replies.write(request) ? nearcall::Status() : nearcall::Status::aborted("no");
+  }
+  nearcall::Result<names::Task> BlockingService_(nearcall::ServerContext& /*call*/,
+                                                 const names::Task& request) override {
+    return request;
+  }
+};
 class NamesService final : public names::Methods::Service {
   nearcall::Task<nearcall::Result<names::Task>> Task(nearcall::ServerContext& /*call*/,
                                                      names::Outer_Inner /*request*/) override {
@@ -116,11 +160,14 @@ static_assert(!std::is_default_constructible_v<Greeter>);
 static_assert(std::is_copy_constructible_v<Greeter::Client>);
 static_assert(std::is_final_v<GreeterService> && !std::is_abstract_v<GreeterService>);
 static_assert(!std::is_abstract_v<MixedService>);
+static_assert(!std::is_abstract_v<GreeterFunctions> && !std::is_abstract_v<NamesFunctions>);
 
 static_assert(!std::is_abstract_v<NamesService>);
 static_assert(std::is_same_v<decltype(std::declval<names::Methods::Client>().StatusAsync()),
                              nearcall::AsyncClientStreamingCall<names::Task, names::Status>>);
 static_assert(names::Service_::full_name == std::string_view("keywords.nearcall.names.Service"));
+static_assert(names::BlockingService_::full_name ==
+              std::string_view("keywords.nearcall.names.BlockingService"));
 static_assert(std::is_same_v<decltype(std::declval<names::Methods::Client>().GetAsync({}, {})),
                              nearcall::AsyncUnaryCall<names::Task>>);
 static_assert(std::is_same_v<decltype(std::declval<names::Methods::Client>().GetAsync_({}, {})),

@@ -38,6 +38,36 @@ auto Odd::Service::Second(::nearcall::ServerContext& /*call*/, ::comments::Text 
   co_return ::nearcall::detail::unimplemented(::comments::Odd_methods[1]);
 }
 
+Odd::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::comments::Odd::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::comments::Text,
+                  ::comments::Text,
+                  &BlockingService::First>(::comments::Odd_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::comments::Text,
+                  ::comments::Text,
+                  &BlockingService::Second>(::comments::Odd_methods[1]),
+          }) {}
+
+auto Odd::BlockingService::First(
+    ::nearcall::ServerContext& /*call*/, const ::comments::Text& /*request*/)
+    -> ::nearcall::Result<::comments::Text> {
+  return ::nearcall::detail::unimplemented(::comments::Odd_methods[0]);
+}
+
+auto Odd::BlockingService::Second(
+    ::nearcall::ServerContext& /*call*/, const ::comments::Text& /*request*/)
+    -> ::nearcall::Result<::comments::Text> {
+  return ::nearcall::detail::unimplemented(::comments::Odd_methods[1]);
+}
+
 Odd::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::comments::Odd_methods) {}
 

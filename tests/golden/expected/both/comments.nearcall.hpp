@@ -3,8 +3,8 @@
 
 #include "comments.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 namespace comments {
 
@@ -36,6 +36,26 @@ class Odd final {
     /// Inside of the braces.
     virtual ::nearcall::Task<::nearcall::Result<::comments::Text>> Second(
         ::nearcall::ServerContext& call, ::comments::Text request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// Without a space.
+    ///
+    /// 	A tab. Ends with a backslash: \ .
+    ///
+    /// Behind the method. /* not opened, nor */ closed.
+    virtual ::nearcall::Result<::comments::Text> First(
+        ::nearcall::ServerContext& call, const ::comments::Text& request);
+
+    /// Ünïcödé — “quotes”.
+    ///
+    /// Inside of the braces.
+    virtual ::nearcall::Result<::comments::Text> Second(
+        ::nearcall::ServerContext& call, const ::comments::Text& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

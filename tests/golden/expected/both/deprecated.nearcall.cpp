@@ -86,6 +86,76 @@ auto Mixed::Service::OfNew(::nearcall::ServerContext& /*call*/, ::deprecated::Fr
   co_return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[4]);
 }
 
+Mixed::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::deprecated::Mixed::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::deprecated::Old,
+                  ::deprecated::Fresh,
+                  &BlockingService::OfOld>(::deprecated::Mixed_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::deprecated::Old_Nested,
+                  ::deprecated::Old,
+                  &BlockingService::OfNested>(::deprecated::Mixed_methods[1]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::deprecated::Fresh,
+                  ::deprecated::Fresh,
+                  &BlockingService::Gone>(::deprecated::Mixed_methods[2]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::deprecated::Fresh,
+                  ::deprecated::Fresh,
+                  &BlockingService::GoneStream>(::deprecated::Mixed_methods[3]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::deprecated::Fresh,
+                  ::deprecated::Fresh,
+                  &BlockingService::OfNew>(::deprecated::Mixed_methods[4]),
+          }) {}
+
+auto Mixed::BlockingService::OfOld(
+    ::nearcall::ServerContext& /*call*/, const ::deprecated::Old& /*request*/)
+    -> ::nearcall::Result<::deprecated::Fresh> {
+  return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[0]);
+}
+
+auto Mixed::BlockingService::OfNested(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::deprecated::Old_Nested>& /*requests*/,
+    ::nearcall::BlockingWriter<::deprecated::Old>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[1]);
+}
+
+auto Mixed::BlockingService::Gone(
+    ::nearcall::ServerContext& /*call*/, const ::deprecated::Fresh& /*request*/)
+    -> ::nearcall::Result<::deprecated::Fresh> {
+  return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[2]);
+}
+
+auto Mixed::BlockingService::GoneStream(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::deprecated::Fresh>& /*requests*/,
+    ::nearcall::BlockingWriter<::deprecated::Fresh>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[3]);
+}
+
+auto Mixed::BlockingService::OfNew(
+    ::nearcall::ServerContext& /*call*/, const ::deprecated::Fresh& /*request*/)
+    -> ::nearcall::Result<::deprecated::Fresh> {
+  return ::nearcall::detail::unimplemented(::deprecated::Mixed_methods[4]);
+}
+
 Mixed::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::deprecated::Mixed_methods) {}
 
@@ -174,6 +244,39 @@ auto Finished::Service::Put(
     ::nearcall::ServerReader<::deprecated::Fresh>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> {
   co_return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[1]);
+}
+
+Finished::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::deprecated::Finished::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::deprecated::Fresh,
+                  ::deprecated::Fresh,
+                  &BlockingService::Get>(::deprecated::Finished_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::client_streaming,
+                  BlockingService,
+                  ::deprecated::Fresh,
+                  ::deprecated::Fresh,
+                  &BlockingService::Put>(::deprecated::Finished_methods[1]),
+          }) {}
+
+auto Finished::BlockingService::Get(
+    ::nearcall::ServerContext& /*call*/,
+    const ::deprecated::Fresh& /*request*/,
+    ::nearcall::BlockingWriter<::deprecated::Fresh>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[0]);
+}
+
+auto Finished::BlockingService::Put(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::deprecated::Fresh>& /*requests*/)
+    -> ::nearcall::Result<::deprecated::Fresh> {
+  return ::nearcall::detail::unimplemented(::deprecated::Finished_methods[1]);
 }
 
 Finished::Client::Client(const ::nearcall::Channel& channel)

@@ -3,8 +3,8 @@
 
 #include "deprecated.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 // What is deprecated is used here all the same.
 #pragma GCC diagnostic push
@@ -43,6 +43,32 @@ class Mixed final {
 
     virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> OfNew(
         ::nearcall::ServerContext& call, ::deprecated::Fresh request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::deprecated::Fresh> OfOld(
+        ::nearcall::ServerContext& call, const ::deprecated::Old& request);
+
+    virtual ::nearcall::Status OfNested(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::deprecated::Old_Nested>& requests,
+        ::nearcall::BlockingWriter<::deprecated::Old>& replies);
+
+    /// Use OfNew.
+    virtual ::nearcall::Result<::deprecated::Fresh> Gone(
+        ::nearcall::ServerContext& call, const ::deprecated::Fresh& request);
+
+    virtual ::nearcall::Status GoneStream(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::deprecated::Fresh>& requests,
+        ::nearcall::BlockingWriter<::deprecated::Fresh>& replies);
+
+    virtual ::nearcall::Result<::deprecated::Fresh> OfNew(
+        ::nearcall::ServerContext& call, const ::deprecated::Fresh& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -113,6 +139,20 @@ class [[deprecated]] Finished final {
 
     virtual ::nearcall::Task<::nearcall::Result<::deprecated::Fresh>> Put(
         ::nearcall::ServerContext& call, ::nearcall::ServerReader<::deprecated::Fresh>& requests);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Status Get(
+        ::nearcall::ServerContext& call,
+        const ::deprecated::Fresh& request,
+        ::nearcall::BlockingWriter<::deprecated::Fresh>& replies);
+
+    virtual ::nearcall::Result<::deprecated::Fresh> Put(
+        ::nearcall::ServerContext& call, ::nearcall::BlockingReader<::deprecated::Fresh>& requests);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

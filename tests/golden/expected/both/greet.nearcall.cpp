@@ -69,6 +69,65 @@ auto Greeter::Service::Chat(
   co_return ::nearcall::detail::unimplemented(::greet::Greeter_methods[3]);
 }
 
+Greeter::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::greet::Greeter::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::greet::HelloRequest,
+                  ::greet::HelloReply,
+                  &BlockingService::SayHello>(::greet::Greeter_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::greet::HelloRequest,
+                  ::greet::HelloReply,
+                  &BlockingService::List>(::greet::Greeter_methods[1]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::client_streaming,
+                  BlockingService,
+                  ::greet::HelloRequest,
+                  ::greet::HelloReply,
+                  &BlockingService::Collect>(::greet::Greeter_methods[2]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::greet::HelloRequest,
+                  ::greet::HelloReply,
+                  &BlockingService::Chat>(::greet::Greeter_methods[3]),
+          }) {}
+
+auto Greeter::BlockingService::SayHello(
+    ::nearcall::ServerContext& /*call*/, const ::greet::HelloRequest& /*request*/)
+    -> ::nearcall::Result<::greet::HelloReply> {
+  return ::nearcall::detail::unimplemented(::greet::Greeter_methods[0]);
+}
+
+auto Greeter::BlockingService::List(
+    ::nearcall::ServerContext& /*call*/,
+    const ::greet::HelloRequest& /*request*/,
+    ::nearcall::BlockingWriter<::greet::HelloReply>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::greet::Greeter_methods[1]);
+}
+
+auto Greeter::BlockingService::Collect(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::greet::HelloRequest>& /*requests*/)
+    -> ::nearcall::Result<::greet::HelloReply> {
+  return ::nearcall::detail::unimplemented(::greet::Greeter_methods[2]);
+}
+
+auto Greeter::BlockingService::Chat(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::greet::HelloRequest>& /*requests*/,
+    ::nearcall::BlockingWriter<::greet::HelloReply>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::greet::Greeter_methods[3]);
+}
+
 Greeter::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::greet::Greeter_methods) {}
 

@@ -3,8 +3,8 @@
 
 #include "greet.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 namespace greet {
 
@@ -40,6 +40,32 @@ class Greeter final {
         ::nearcall::ServerContext& call,
         ::nearcall::ServerReader<::greet::HelloRequest>& requests,
         ::nearcall::ServerWriter<::greet::HelloReply>& replies);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// Says hello once.
+    virtual ::nearcall::Result<::greet::HelloReply> SayHello(
+        ::nearcall::ServerContext& call, const ::greet::HelloRequest& request);
+
+    /// Says hello many times.
+    virtual ::nearcall::Status List(
+        ::nearcall::ServerContext& call,
+        const ::greet::HelloRequest& request,
+        ::nearcall::BlockingWriter<::greet::HelloReply>& replies);
+
+    virtual ::nearcall::Result<::greet::HelloReply> Collect(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::greet::HelloRequest>& requests);
+
+    /// Talks.
+    virtual ::nearcall::Status Chat(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::greet::HelloRequest>& requests,
+        ::nearcall::BlockingWriter<::greet::HelloReply>& replies);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

@@ -14,6 +14,9 @@ constexpr ::nearcall::Method Methods_methods_[] = {
     {"/keywords.nearcall.names.Methods/ServerContext", ::nearcall::MethodKind::bidi_streaming},
     {"/keywords.nearcall.names.Methods/ServerReader", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/ServerWriter", ::nearcall::MethodKind::unary},
+    {"/keywords.nearcall.names.Methods/BlockingService", ::nearcall::MethodKind::unary},
+    {"/keywords.nearcall.names.Methods/BlockingReader", ::nearcall::MethodKind::client_streaming},
+    {"/keywords.nearcall.names.Methods/BlockingWriter", ::nearcall::MethodKind::server_streaming},
     {"/keywords.nearcall.names.Methods/service_name", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/method_handlers", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/full_name", ::nearcall::MethodKind::unary},
@@ -36,6 +39,10 @@ constexpr ::nearcall::Method Methods_methods_[] = {
 
 constexpr ::nearcall::Method Service__methods[] = {
     {"/keywords.nearcall.names.Service/Service", ::nearcall::MethodKind::unary},
+};
+
+constexpr ::nearcall::Method BlockingService__methods[] = {
+    {"/keywords.nearcall.names.BlockingService/BlockingService", ::nearcall::MethodKind::unary},
 };
 
 constexpr ::nearcall::Method co_await__methods[] = {
@@ -108,92 +115,107 @@ Methods::Service::Service()
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::service_name>(::keywords::nearcall::names::Methods_methods_[8]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::method_handlers>(::keywords::nearcall::names::Methods_methods_[9]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::full_name>(::keywords::nearcall::names::Methods_methods_[10]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::stub_>(::keywords::nearcall::names::Methods_methods_[11]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::methods>(::keywords::nearcall::names::Methods_methods_[12]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::Methods_methods>(::keywords::nearcall::names::Methods_methods_[13]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::Methods>(::keywords::nearcall::names::Methods_methods_[14]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::nearcall>(::keywords::nearcall::names::Methods_methods_[15]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::delete__>(::keywords::nearcall::names::Methods_methods_[16]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::delete_>(::keywords::nearcall::names::Methods_methods_[17]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::requires_>(::keywords::nearcall::names::Methods_methods_[18]),
-              ::nearcall::detail::bidi_streaming_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::call>(::keywords::nearcall::names::Methods_methods_[19]),
-              ::nearcall::detail::unary_handler<
-                  Service,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &Service::request>(::keywords::nearcall::names::Methods_methods_[20]),
+                  &Service::BlockingService_>(::keywords::nearcall::names::Methods_methods_[8]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::options>(::keywords::nearcall::names::Methods_methods_[21]),
+                  &Service::BlockingReader>(::keywords::nearcall::names::Methods_methods_[9]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::channel>(::keywords::nearcall::names::Methods_methods_[22]),
+                  &Service::BlockingWriter>(::keywords::nearcall::names::Methods_methods_[10]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsync_>(::keywords::nearcall::names::Methods_methods_[23]),
+                  &Service::service_name>(::keywords::nearcall::names::Methods_methods_[11]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(::keywords::nearcall::names::Methods_methods_[24]),
+                  &Service::method_handlers>(::keywords::nearcall::names::Methods_methods_[12]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsyncAsync>(::keywords::nearcall::names::Methods_methods_[25]),
+                  &Service::full_name>(::keywords::nearcall::names::Methods_methods_[13]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::stub_>(::keywords::nearcall::names::Methods_methods_[14]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::methods>(::keywords::nearcall::names::Methods_methods_[15]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::Methods_methods>(::keywords::nearcall::names::Methods_methods_[16]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::Methods>(::keywords::nearcall::names::Methods_methods_[17]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::nearcall>(::keywords::nearcall::names::Methods_methods_[18]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::delete__>(::keywords::nearcall::names::Methods_methods_[19]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::delete_>(::keywords::nearcall::names::Methods_methods_[20]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::requires_>(::keywords::nearcall::names::Methods_methods_[21]),
+              ::nearcall::detail::bidi_streaming_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::call>(::keywords::nearcall::names::Methods_methods_[22]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::request>(::keywords::nearcall::names::Methods_methods_[23]),
+              ::nearcall::detail::client_streaming_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::options>(::keywords::nearcall::names::Methods_methods_[24]),
+              ::nearcall::detail::server_streaming_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::channel>(::keywords::nearcall::names::Methods_methods_[25]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::GetAsync_>(::keywords::nearcall::names::Methods_methods_[26]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::Get>(::keywords::nearcall::names::Methods_methods_[27]),
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::GetAsyncAsync>(::keywords::nearcall::names::Methods_methods_[28]),
           }) {}
 
 auto Methods::Service::Service_(
@@ -249,70 +271,91 @@ auto Methods::Service::ServerWriter(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
 }
 
-auto Methods::Service::service_name(
+auto Methods::Service::BlockingService_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
 }
 
-auto Methods::Service::method_handlers(
-    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+auto Methods::Service::BlockingReader(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
 }
 
-auto Methods::Service::full_name(
-    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
-    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+auto Methods::Service::BlockingWriter(
+    ::nearcall::ServerContext& /*call*/,
+    ::keywords::nearcall::names::Task /*request*/,
+    ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Task<::nearcall::Status> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
 }
 
-auto Methods::Service::stub_(
+auto Methods::Service::service_name(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
 }
 
-auto Methods::Service::methods(
+auto Methods::Service::method_handlers(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
 }
 
-auto Methods::Service::Methods_methods(
+auto Methods::Service::full_name(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
 }
 
-auto Methods::Service::Methods(
+auto Methods::Service::stub_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
 }
 
-auto Methods::Service::nearcall(
+auto Methods::Service::methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
 }
 
-auto Methods::Service::delete__(
+auto Methods::Service::Methods_methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
 }
 
-auto Methods::Service::delete_(
+auto Methods::Service::Methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
 }
 
-auto Methods::Service::requires_(
+auto Methods::Service::nearcall(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
+}
+
+auto Methods::Service::delete__(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
+}
+
+auto Methods::Service::delete_(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
+}
+
+auto Methods::Service::requires_(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
 }
 
 auto Methods::Service::call(
@@ -320,20 +363,20 @@ auto Methods::Service::call(
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
 }
 
 auto Methods::Service::request(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
 }
 
 auto Methods::Service::options(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
 }
 
 auto Methods::Service::channel(
@@ -341,25 +384,401 @@ auto Methods::Service::channel(
     ::keywords::nearcall::names::Task /*request*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
 }
 
 auto Methods::Service::GetAsync_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
 }
 
 auto Methods::Service::Get(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
 }
 
 auto Methods::Service::GetAsyncAsync(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
+}
+
+Methods::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::Methods::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Result,
+                  &BlockingService::Service_>(::keywords::nearcall::names::Methods_methods_[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::class_,
+                  ::keywords::nearcall::names::Client,
+                  &BlockingService::Client_>(::keywords::nearcall::names::Methods_methods_[1]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Outer_Inner,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Task>(::keywords::nearcall::names::Methods_methods_[2]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Result,
+                  &BlockingService::Result>(::keywords::nearcall::names::Methods_methods_[3]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::client_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Status,
+                  &BlockingService::Status>(::keywords::nearcall::names::Methods_methods_[4]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::ServerContext,
+                  &BlockingService::ServerContext>(
+                  ::keywords::nearcall::names::Methods_methods_[5]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::ServerReader>(::keywords::nearcall::names::Methods_methods_[6]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::ServerWriter>(::keywords::nearcall::names::Methods_methods_[7]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::BlockingService_>(
+                  ::keywords::nearcall::names::Methods_methods_[8]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::client_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::BlockingReader>(
+                  ::keywords::nearcall::names::Methods_methods_[9]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::BlockingWriter>(
+                  ::keywords::nearcall::names::Methods_methods_[10]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::service_name>(
+                  ::keywords::nearcall::names::Methods_methods_[11]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::method_handlers>(
+                  ::keywords::nearcall::names::Methods_methods_[12]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::full_name>(::keywords::nearcall::names::Methods_methods_[13]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::stub_>(::keywords::nearcall::names::Methods_methods_[14]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::methods>(::keywords::nearcall::names::Methods_methods_[15]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Methods_methods>(
+                  ::keywords::nearcall::names::Methods_methods_[16]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Methods>(::keywords::nearcall::names::Methods_methods_[17]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::nearcall>(::keywords::nearcall::names::Methods_methods_[18]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::delete__>(::keywords::nearcall::names::Methods_methods_[19]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::delete_>(::keywords::nearcall::names::Methods_methods_[20]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::requires_>(::keywords::nearcall::names::Methods_methods_[21]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::call>(::keywords::nearcall::names::Methods_methods_[22]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::request>(::keywords::nearcall::names::Methods_methods_[23]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::client_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::options>(::keywords::nearcall::names::Methods_methods_[24]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::channel>(::keywords::nearcall::names::Methods_methods_[25]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::GetAsync_>(::keywords::nearcall::names::Methods_methods_[26]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Get>(::keywords::nearcall::names::Methods_methods_[27]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::GetAsyncAsync>(
+                  ::keywords::nearcall::names::Methods_methods_[28]),
+          }) {}
+
+auto Methods::BlockingService::Service_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Result> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[0]);
+}
+
+auto Methods::BlockingService::Client_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::class_& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Client> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[1]);
+}
+
+auto Methods::BlockingService::Task(
+    ::nearcall::ServerContext& /*call*/,
+    const ::keywords::nearcall::names::Outer_Inner& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
+}
+
+auto Methods::BlockingService::Result(
+    ::nearcall::ServerContext& /*call*/,
+    const ::keywords::nearcall::names::Task& /*request*/,
+    ::nearcall::BlockingWriter<::keywords::nearcall::names::Result>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
+}
+
+auto Methods::BlockingService::Status(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Status> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
+}
+
+auto Methods::BlockingService::ServerContext(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/,
+    ::nearcall::BlockingWriter<::keywords::nearcall::names::ServerContext>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
+}
+
+auto Methods::BlockingService::ServerReader(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
+}
+
+auto Methods::BlockingService::ServerWriter(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
+}
+
+auto Methods::BlockingService::BlockingService_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
+}
+
+auto Methods::BlockingService::BlockingReader(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
+}
+
+auto Methods::BlockingService::BlockingWriter(
+    ::nearcall::ServerContext& /*call*/,
+    const ::keywords::nearcall::names::Task& /*request*/,
+    ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
+}
+
+auto Methods::BlockingService::service_name(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
+}
+
+auto Methods::BlockingService::method_handlers(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
+}
+
+auto Methods::BlockingService::full_name(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
+}
+
+auto Methods::BlockingService::stub_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
+}
+
+auto Methods::BlockingService::methods(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
+}
+
+auto Methods::BlockingService::Methods_methods(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
+}
+
+auto Methods::BlockingService::Methods(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
+}
+
+auto Methods::BlockingService::nearcall(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
+}
+
+auto Methods::BlockingService::delete__(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
+}
+
+auto Methods::BlockingService::delete_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
+}
+
+auto Methods::BlockingService::requires_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
+}
+
+auto Methods::BlockingService::call(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/,
+    ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
+}
+
+auto Methods::BlockingService::request(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
+}
+
+auto Methods::BlockingService::options(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
+}
+
+auto Methods::BlockingService::channel(
+    ::nearcall::ServerContext& /*call*/,
+    const ::keywords::nearcall::names::Task& /*request*/,
+    ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
+}
+
+auto Methods::BlockingService::GetAsync_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
+}
+
+auto Methods::BlockingService::Get(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
+}
+
+auto Methods::BlockingService::GetAsyncAsync(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
 }
 
 Methods::Client::Client(const ::nearcall::Channel& channel)
@@ -479,154 +898,199 @@ Methods::Client::ServerContextAsync(const ::nearcall::CallOptions& options) cons
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::BlockingService_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(8, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_nameAsync(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::Client::BlockingService_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers(
-    const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options,
-    ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(9, request, options, info);
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::Client::BlockingReader(const ::nearcall::CallOptions& options) const {
+  return the_stub_.client_streaming<
+      ::keywords::nearcall::names::Task,
+      ::keywords::nearcall::names::Task>(9, options);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::method_handlersAsync(
-    const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(9, request, options);
+::nearcall::AsyncClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::Client::BlockingReaderAsync(const ::nearcall::CallOptions& options) const {
+  return the_stub_.client_streaming_async<
+      ::keywords::nearcall::names::Task,
+      ::keywords::nearcall::names::Task>(9, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name(
-    const ::keywords::nearcall::names::Task& request,
-    const ::nearcall::CallOptions& options,
-    ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(10, request, options, info);
-}
-
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_nameAsync(
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::BlockingWriter(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(10, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(10, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::stub_(
+::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
+Methods::Client::BlockingWriterAsync(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(10, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(11, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::stub_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(11, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::methods(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(12, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::methodsAsync(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::method_handlersAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(12, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods_methods(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(13, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::Methods_methodsAsync(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(13, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::stub_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(14, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::MethodsAsync(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::stub_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(14, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::nearcall(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(15, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::nearcallAsync(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(15, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete__(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods_methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(16, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete__Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::Methods_methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(16, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(17, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::MethodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(17, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::requires_(
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::nearcall(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(18, request, options, info);
 }
 
-::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requires_Async(
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::nearcallAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return the_stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete__(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(19, request, options, info);
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete__Async(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(19, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete_(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(20, request, options, info);
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete_Async(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::requires_(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(21, request, options, info);
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requires_Async(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(21, request, options);
 }
 
 ::nearcall::BidiStreamingCall<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
 Methods::Client::call(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(19, options);
+      ::keywords::nearcall::names::Task>(22, options);
 }
 
 ::nearcall::AsyncBidiStreamingCall<
@@ -635,20 +1099,20 @@ Methods::Client::call(const ::nearcall::CallOptions& options) const {
 Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(19, options);
+      ::keywords::nearcall::names::Task>(22, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::request(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(20, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(23, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requestAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(23, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
@@ -657,7 +1121,7 @@ Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
 Methods::Client::options(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(21, options);
+      ::keywords::nearcall::names::Task>(24, options);
 }
 
 ::nearcall::AsyncClientStreamingCall<
@@ -666,59 +1130,59 @@ Methods::Client::options(const ::nearcall::CallOptions& options) const {
 Methods::Client::optionsAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(21, options);
+      ::keywords::nearcall::names::Task>(24, options);
 }
 
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::channel(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(22, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(25, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
 Methods::Client::channelAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(22, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(25, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsync_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(23, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(26, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(23, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(26, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Get(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(24, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(27, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(24, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(27, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(25, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(28, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(25, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(28, request, options);
 }
 
 Service_::Service::Service()
@@ -738,6 +1202,24 @@ auto Service_::Service::Service_(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Service__methods[0]);
 }
 
+Service_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::Service_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Service_>(::keywords::nearcall::names::Service__methods[0]),
+          }) {}
+
+auto Service_::BlockingService::Service_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Service__methods[0]);
+}
+
 Service_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Service__methods) {}
 
@@ -749,6 +1231,62 @@ Service_::Client::Client(const ::nearcall::Channel& channel)
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_::Client::Service_Async(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
+}
+
+BlockingService_::Service::Service()
+    : ::nearcall::Service(
+          ::keywords::nearcall::names::BlockingService_::full_name,
+          {
+              ::nearcall::detail::unary_handler<
+                  Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::BlockingService_>(
+                  ::keywords::nearcall::names::BlockingService__methods[0]),
+          }) {}
+
+auto BlockingService_::Service::BlockingService_(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(
+      ::keywords::nearcall::names::BlockingService__methods[0]);
+}
+
+BlockingService_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::BlockingService_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::BlockingService_>(
+                  ::keywords::nearcall::names::BlockingService__methods[0]),
+          }) {}
+
+auto BlockingService_::BlockingService::BlockingService_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(
+      ::keywords::nearcall::names::BlockingService__methods[0]);
+}
+
+BlockingService_::Client::Client(const ::nearcall::Channel& channel)
+    : stub_(channel, ::keywords::nearcall::names::BlockingService__methods) {}
+
+::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_::Client::BlockingService_(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return stub_.unary<::keywords::nearcall::names::Task>(0, request, options, info);
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+BlockingService_::Client::BlockingService_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
@@ -769,6 +1307,24 @@ auto co_await_::Service::Wait(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::co_await__methods[0]);
+}
+
+co_await_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::co_await_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Wait>(::keywords::nearcall::names::co_await__methods[0]),
+          }) {}
+
+auto co_await_::BlockingService::Wait(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::co_await__methods[0]);
 }
 
 co_await_::Client::Client(const ::nearcall::Channel& channel)
@@ -804,6 +1360,24 @@ auto Outer_Inner_::Service::Get(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Inner__methods[0]);
 }
 
+Outer_Inner_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::Outer_Inner_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Get>(::keywords::nearcall::names::Outer_Inner__methods[0]),
+          }) {}
+
+auto Outer_Inner_::BlockingService::Get(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Inner__methods[0]);
+}
+
 Outer_Inner_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Outer_Inner__methods) {}
 
@@ -837,6 +1411,24 @@ auto Outer_Kind_::Service::Get(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Kind__methods[0]);
 }
 
+Outer_Kind_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::Outer_Kind_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Get>(::keywords::nearcall::names::Outer_Kind__methods[0]),
+          }) {}
+
+auto Outer_Kind_::BlockingService::Get(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Outer_Kind__methods[0]);
+}
+
 Outer_Kind_::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Outer_Kind__methods) {}
 
@@ -868,6 +1460,24 @@ auto names::Service::names(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::names_methods[0]);
+}
+
+names::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::names::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::names>(::keywords::nearcall::names::names_methods[0]),
+          }) {}
+
+auto names::BlockingService::names(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::names_methods[0]);
 }
 
 names::Client::Client(const ::nearcall::Channel& channel)
@@ -904,6 +1514,24 @@ auto Methods_methods::Service::Get(
       ::keywords::nearcall::names::Methods_methods_methods[0]);
 }
 
+Methods_methods::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::keywords::nearcall::names::Methods_methods::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::Get>(::keywords::nearcall::names::Methods_methods_methods[0]),
+          }) {}
+
+auto Methods_methods::BlockingService::Get(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_methods[0]);
+}
+
 Methods_methods::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::keywords::nearcall::names::Methods_methods_methods) {}
 
@@ -921,6 +1549,8 @@ Methods_methods::Client::Client(const ::nearcall::Channel& channel)
 }
 
 Empty::Service::Service() : ::nearcall::Service(::keywords::nearcall::names::Empty::full_name, {}) {}
+
+Empty::BlockingService::BlockingService() : ::nearcall::BlockingService(::keywords::nearcall::names::Empty::full_name, {}) {}
 
 Empty::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, {}) {}

@@ -3,8 +3,8 @@
 
 #include "names.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 namespace keywords::nearcall::names {
 
@@ -50,6 +50,19 @@ class Methods final {
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> ServerWriter(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+
+    /// In the .proto: BlockingService
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>>
+    BlockingService_(::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> BlockingReader(
+        ::nearcall::ServerContext& call,
+        ::nearcall::ServerReader<::keywords::nearcall::names::Task>& requests);
+
+    virtual ::nearcall::Task<::nearcall::Status> BlockingWriter(
+        ::nearcall::ServerContext& call,
+        ::keywords::nearcall::names::Task request,
+        ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& replies);
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> service_name(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
@@ -112,6 +125,118 @@ class Methods final {
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> GetAsyncAsync(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// In the .proto: Service
+    virtual ::nearcall::Result<::keywords::nearcall::names::Result> Service_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    /// In the .proto: Client
+    virtual ::nearcall::Result<::keywords::nearcall::names::Client> Client_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::class_& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Task(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Outer_Inner& request);
+
+    virtual ::nearcall::Status Result(
+        ::nearcall::ServerContext& call,
+        const ::keywords::nearcall::names::Task& request,
+        ::nearcall::BlockingWriter<::keywords::nearcall::names::Result>& replies);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Status> Status(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& requests);
+
+    virtual ::nearcall::Status ServerContext(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& requests,
+        ::nearcall::BlockingWriter<::keywords::nearcall::names::ServerContext>& replies);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    /// In the .proto: BlockingService
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> BlockingReader(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& requests);
+
+    virtual ::nearcall::Status BlockingWriter(
+        ::nearcall::ServerContext& call,
+        const ::keywords::nearcall::names::Task& request,
+        ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& replies);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> service_name(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> full_name(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> stub_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> methods(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Methods(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> nearcall(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    /// In the .proto: delete
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> delete__(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> delete_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    /// In the .proto: requires
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> requires_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Status call(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& requests,
+        ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& replies);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> request(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> options(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& requests);
+
+    virtual ::nearcall::Status channel(
+        ::nearcall::ServerContext& call,
+        const ::keywords::nearcall::names::Task& request,
+        ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& replies);
+
+    /// In the .proto: GetAsync
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> GetAsync_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> GetAsyncAsync(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -193,6 +318,34 @@ class Methods final {
         ::nearcall::CallInfo* info = nullptr) const;
     /// ServerWriter, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriterAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    /// In the .proto: BlockingService
+    ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    /// BlockingService_, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    BlockingReader(const ::nearcall::CallOptions& options = {}) const;
+    /// BlockingReader, awaited.
+    ::nearcall::AsyncClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    BlockingReaderAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> BlockingWriter(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    /// BlockingWriter, awaited.
+    ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task> BlockingWriterAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
@@ -386,6 +539,16 @@ class Service_ final {
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// In the .proto: Service
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Service_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
@@ -400,6 +563,57 @@ class Service_ final {
         ::nearcall::CallInfo* info = nullptr) const;
     /// Service_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   private:
+    ::nearcall::ClientStub stub_;
+  };
+};
+
+/// The service keywords.nearcall.names.BlockingService.
+///
+/// In the .proto: BlockingService
+class BlockingService_ final {
+ public:
+  BlockingService_() = delete;
+
+  static constexpr const char* full_name = "keywords.nearcall.names.BlockingService";
+
+  /// The server side: derive from it and override. What is not overridden answers UNIMPLEMENTED.
+  class Service : public ::nearcall::Service {
+   public:
+    Service();
+
+    /// In the .proto: BlockingService
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>>
+    BlockingService_(::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// In the .proto: BlockingService
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+  };
+
+  /// The client side: calls over one channel, blocking and awaited.
+  ///
+  /// A value; it may outlive the channel object. Thread safety: any thread.
+  class Client {
+   public:
+    explicit Client(const ::nearcall::Channel& channel);
+
+    /// In the .proto: BlockingService
+    ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    /// BlockingService_, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {}) const;
 
@@ -424,6 +638,15 @@ class co_await_ final {
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Wait(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Wait(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -465,6 +688,15 @@ class Outer_Inner_ final {
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
@@ -504,6 +736,15 @@ class Outer_Kind_ final {
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
@@ -539,6 +780,15 @@ class names final {
 
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> names(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> names(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -578,6 +828,15 @@ class Methods_methods final {
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
   };
 
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
@@ -606,10 +865,16 @@ class Empty final {
 
   static constexpr const char* full_name = "keywords.nearcall.names.Empty";
 
-  /// The server side.
+  /// The server side: derive from it and override. What is not overridden answers UNIMPLEMENTED.
   class Service : public ::nearcall::Service {
    public:
     Service();
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
   };
 
   /// The client side: calls over one channel, blocking and awaited.

@@ -40,6 +40,37 @@ auto Pinger::Service::GetExtra(
   co_return ::nearcall::detail::unimplemented(::Pinger_methods[1]);
 }
 
+Pinger::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::Pinger::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::Ping,
+                  ::Ping,
+                  &BlockingService::Ping>(::Pinger_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::server_streaming,
+                  BlockingService,
+                  ::Ping,
+                  ::Ping_Extra,
+                  &BlockingService::GetExtra>(::Pinger_methods[1]),
+          }) {}
+
+auto Pinger::BlockingService::Ping(::nearcall::ServerContext& /*call*/, const ::Ping& /*request*/)
+    -> ::nearcall::Result<::Ping> {
+  return ::nearcall::detail::unimplemented(::Pinger_methods[0]);
+}
+
+auto Pinger::BlockingService::GetExtra(
+    ::nearcall::ServerContext& /*call*/,
+    const ::Ping& /*request*/,
+    ::nearcall::BlockingWriter<::Ping_Extra>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(::Pinger_methods[1]);
+}
+
 Pinger::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::Pinger_methods) {}
 
@@ -76,6 +107,24 @@ nearcall_::Service::Service()
 auto nearcall_::Service::Ping(::nearcall::ServerContext& /*call*/, ::Ping /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::Ping>> {
   co_return ::nearcall::detail::unimplemented(::nearcall__methods[0]);
+}
+
+nearcall_::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::nearcall_::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::Ping,
+                  ::Ping,
+                  &BlockingService::Ping>(::nearcall__methods[0]),
+          }) {}
+
+auto nearcall_::BlockingService::Ping(
+    ::nearcall::ServerContext& /*call*/, const ::Ping& /*request*/)
+    -> ::nearcall::Result<::Ping> {
+  return ::nearcall::detail::unimplemented(::nearcall__methods[0]);
 }
 
 nearcall_::Client::Client(const ::nearcall::Channel& channel)

@@ -3,8 +3,8 @@
 
 #include "no_package.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 /// The service Pinger.
 class Pinger final {
@@ -25,6 +25,19 @@ class Pinger final {
         ::nearcall::ServerContext& call,
         ::Ping request,
         ::nearcall::ServerWriter<::Ping_Extra>& replies);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::Ping> Ping(::nearcall::ServerContext& call, const ::Ping& request);
+
+    virtual ::nearcall::Status GetExtra(
+        ::nearcall::ServerContext& call,
+        const ::Ping& request,
+        ::nearcall::BlockingWriter<::Ping_Extra>& replies);
   };
 
   /// The client side: calls over one channel, blocking and awaited.
@@ -69,6 +82,14 @@ class nearcall_ final {
 
     virtual ::nearcall::Task<::nearcall::Result<::Ping>> Ping(
         ::nearcall::ServerContext& call, ::Ping request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::Ping> Ping(::nearcall::ServerContext& call, const ::Ping& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

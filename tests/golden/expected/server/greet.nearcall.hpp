@@ -3,7 +3,7 @@
 
 #include "greet.pb.h"
 
-#include <nearcall/service.hpp>
+#include <nearcall/blocking_service.hpp>
 
 namespace greet {
 
@@ -39,6 +39,32 @@ class Greeter final {
         ::nearcall::ServerContext& call,
         ::nearcall::ServerReader<::greet::HelloRequest>& requests,
         ::nearcall::ServerWriter<::greet::HelloReply>& replies);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    /// Says hello once.
+    virtual ::nearcall::Result<::greet::HelloReply> SayHello(
+        ::nearcall::ServerContext& call, const ::greet::HelloRequest& request);
+
+    /// Says hello many times.
+    virtual ::nearcall::Status List(
+        ::nearcall::ServerContext& call,
+        const ::greet::HelloRequest& request,
+        ::nearcall::BlockingWriter<::greet::HelloReply>& replies);
+
+    virtual ::nearcall::Result<::greet::HelloReply> Collect(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::greet::HelloRequest>& requests);
+
+    /// Talks.
+    virtual ::nearcall::Status Chat(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::greet::HelloRequest>& requests,
+        ::nearcall::BlockingWriter<::greet::HelloReply>& replies);
   };
 };
 

@@ -65,6 +65,58 @@ AServiceWithAVeryLongNameThatFillsItsLines::Service::AnotherMethodWithAVeryLongN
       ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]);
 }
 
+AServiceWithAVeryLongNameThatFillsItsLines::BlockingService::BlockingService()
+    : ::nearcall::BlockingService(
+          ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines::full_name,
+          {
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::shapes::round::Circle,
+                  ::google::protobuf::Empty,
+                  &BlockingService::Draw>(
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[0]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::bidi_streaming,
+                  BlockingService,
+                  ::shapes::round::Circle,
+                  ::google::protobuf::Empty,
+                  &BlockingService::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll>(
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[1]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::shapes::Shape,
+                  ::shapes::round::Circle,
+                  &BlockingService::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine>(
+                  ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]),
+          }) {}
+
+auto AServiceWithAVeryLongNameThatFillsItsLines::BlockingService::Draw(
+    ::nearcall::ServerContext& /*call*/, const ::shapes::round::Circle& /*request*/)
+    -> ::nearcall::Result<::google::protobuf::Empty> {
+  return ::nearcall::detail::unimplemented(
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[0]);
+}
+
+auto
+AServiceWithAVeryLongNameThatFillsItsLines::BlockingService::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
+    ::nearcall::ServerContext& /*call*/,
+    ::nearcall::BlockingReader<::shapes::round::Circle>& /*requests*/,
+    ::nearcall::BlockingWriter<::google::protobuf::Empty>& /*replies*/)
+    -> ::nearcall::Status {
+  return ::nearcall::detail::unimplemented(
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[1]);
+}
+
+auto
+AServiceWithAVeryLongNameThatFillsItsLines::BlockingService::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
+    ::nearcall::ServerContext& /*call*/, const ::shapes::Shape& /*request*/)
+    -> ::nearcall::Result<::shapes::round::Circle> {
+  return ::nearcall::detail::unimplemented(
+      ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods[2]);
+}
+
 AServiceWithAVeryLongNameThatFillsItsLines::Client::Client(const ::nearcall::Channel& channel)
     : stub_(channel, ::shapes::deep::drawing::AServiceWithAVeryLongNameThatFillsItsLines_methods) {}
 

@@ -3,8 +3,8 @@
 
 #include "shapes/deep/draw.pb.h"
 
+#include <nearcall/blocking_service.hpp>
 #include <nearcall/client_stub.hpp>
-#include <nearcall/service.hpp>
 
 namespace shapes::deep::drawing {
 
@@ -33,6 +33,24 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
     virtual ::nearcall::Task<::nearcall::Result<::shapes::round::Circle>>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
         ::nearcall::ServerContext& call, ::shapes::Shape request);
+  };
+
+  /// The same with ordinary functions, which may block: each call has a thread of a pool.
+  class BlockingService : public ::nearcall::BlockingService {
+   public:
+    BlockingService();
+
+    virtual ::nearcall::Result<::google::protobuf::Empty> Draw(
+        ::nearcall::ServerContext& call, const ::shapes::round::Circle& request);
+
+    virtual ::nearcall::Status AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
+        ::nearcall::ServerContext& call,
+        ::nearcall::BlockingReader<::shapes::round::Circle>& requests,
+        ::nearcall::BlockingWriter<::google::protobuf::Empty>& replies);
+
+    virtual ::nearcall::Result<::shapes::round::Circle>
+    AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
+        ::nearcall::ServerContext& call, const ::shapes::Shape& request);
   };
 
   /// The client side: calls over one channel, blocking and awaited.

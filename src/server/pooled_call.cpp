@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions on the threads of a pool, and what the loop does for them.
+#include "server/pooled_call.hpp"
+
+#include "async/pool_core.hpp"
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+// ---- errands ------------------------------------------------------------------------------------
+
+class PooledCall::Reading final : public Errand, public MessageWaiter {
+ public:
+  Reading(PooledCall& call, google::protobuf::MessageLite& into) noexcept
+      : Errand(call), into_(&into) {}
+
+  void begin() override {
+    MessageInbox& in = call().stream().in();
+    const MessageInbox::Read read = in.try_read(*into_);
+    if (read == MessageInbox::Read::pending) return in.wait(*into_, this);
+    call().stream().note_message();
+    finish(read == MessageInbox::Read::message);
+  }
+  void wake() noexcept override {
+    MessageInbox& in = call().stream().in();
+    const bool has_message = in.take_outcome();
+    if (has_message || in.has_ended()) return finish(has_message);
+    fail_when_closed();
+  }
+
+ private:
+  google::protobuf::MessageLite* into_;
+};
+
+class PooledCall::Writing final : public Errand, public MessageWaiter {
+ public:
+  Writing(PooledCall& call, const google::protobuf::MessageLite& message) noexcept
+      : Errand(call), message_(&message) {}
+
+  void begin() override {
+    MessageOutbox& out = call().stream().out();
+    const MessageOutbox::Write written = out.try_write(*message_);
+    if (written == MessageOutbox::Write::full) return out.wait(*message_, *this);
+    call().stream().note_message();
+    finish(written == MessageOutbox::Write::taken);
+  }
+  void wake() noexcept override {
+    if (call().stream().out().take_outcome()) return finish(true);
+    fail_when_closed();
+  }
+
+ private:
+  const google::protobuf::MessageLite* message_;
+};
+
+/// Something that is said to the call.
+template <class F>
+class PooledCall::Saying final : public Errand {
+ public:
+  Saying(PooledCall& call, F& what) noexcept : Errand(call), what_(&what) {}
+  void begin() override {
+    (*what_)(call());
+    finish(true);
+  }
+
+ private:
+  F* what_;
+};
+
+bool PooledCall::perform(Errand& errand) {
+  std::unique_lock lock(mutex_);
+  if (is_closed_) return false;
+  errands_.push_back(errand);
+  if (!std::exchange(is_work_posted_, true)) call_->host().loop_core().post(work_);
+  finished_.wait(lock, [&errand] { return errand.is_done(); });
+  return errand.outcome();
+}
+
+/// The thread that waits goes on, and may destroy all of this, as soon as the mutex is free.
+void PooledCall::finish(Errand& errand, bool outcome) noexcept {
+  const std::lock_guard lock(mutex_);
+  errand.set_done(outcome);
+  finished_.notify_all();
+}
+
+void PooledCall::fail_when_closed(Errand& errand) noexcept {
+  if (is_cancelled()) return finish(errand, /*outcome=*/false);
+  const std::lock_guard lock(mutex_);
+  errands_.push_back(errand);
+}
+
+/// With the last errand this may go.
+void PooledCall::begin_errands() {
+  IntrusiveList<Errand> begun;
+  {
+    const std::lock_guard lock(mutex_);
+    is_work_posted_ = false;
+    while (Errand* const errand = errands_.pop_front())
+      begun.push_back(*errand);
+  }
+  while (Errand* const errand = begun.pop_front())
+    errand->begin();
+}
+
+// ---- the way to the pool ------------------------------------------------------------------------
+
+PooledCall::PooledCall(ServerCall& call)
+    : call_(&call),
+      pool_(&call.host().shared().handler_pool()),
+      cancellation_(call.cancellation()),
+      on_cancel_(cancellation_, Close{this}) {
+  call.stream().in().answer_freely();
+}
+
+bool PooledCall::enter(std::coroutine_handle<> handler) {
+  try {
+    posted_.emplace(PostedResume::Queue{nullptr, pool_}, handler, &call_->home());
+    if (posted_->try_post()) return true;  // and this may be gone
+    const PoolCore& pool = Access::core(*pool_);
+    refusal_ = Status::resource_exhausted("all " + std::to_string(pool.max_threads()) +
+                                          " threads of the server's pool are at work, and " +
+                                          std::to_string(pool.max_queued()) +
+                                          " calls wait for one (ThreadPool's max_queued)")
+                   .with_reason(StatusReason::limit);
+  } catch (const std::system_error& error) {
+    refusal_ = Status::resource_exhausted("the system gives no thread for the server's pool: " +
+                                          error.code().message())
+                   .with_reason(StatusReason::system_limit);
+  }
+  call_->host().log_fault(refusal_.message());
+  return false;
+}
+
+Status PooledCall::entered() const {
+  if (!refusal_.ok()) return refusal_;
+  if (is_cancelled()) return Status::cancelled("nobody waits for the answer");
+  return Status();
+}
+
+void PooledCall::close() noexcept {
+  LoopCore& loop = call_->host().loop_core();
+  {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    if (std::exchange(is_work_posted_, false)) loop.cancel_posted(work_);
+    while (Errand* const errand = errands_.pop_front())
+      errand->set_done(/*outcome=*/false);
+    finished_.notify_all();
+  }
+  if (!posted_ || !posted_->take_back()) return;
+  call_->home().cancel_leave();
+  loop.schedule(*posted_);
+}
+
+// ---- what the function sees ---------------------------------------------------------------------
+
+bool PooledCall::read(google::protobuf::MessageLite& into) {
+  Reading reading(*this, into);
+  return perform(reading);
+}
+
+bool PooledCall::write(const google::protobuf::MessageLite& message) {
+  Writing writing(*this, message);
+  return perform(writing);
+}
+
+template <class F>
+void PooledCall::say(F&& to) {
+  Saying<F> saying(*this, to);
+  perform(saying);  // of a call that is over nobody hears it
+}
+
+void PooledCall::add_header(std::string_view key, std::string_view value) {
+  say([&](ServerCall& call) { call.add_header(key, value); });
+}
+
+void PooledCall::add_trailer(std::string_view key, std::string_view value) {
+  say([&](ServerCall& call) { call.add_trailer(key, value); });
+}
+
+void PooledCall::send_headers() {
+  say([](ServerCall& call) { call.send_headers(); });
+}
+
+std::stop_token PooledCall::ending() {
+  fail_precondition(
+      "ServerContext::until_ending() is for coroutines; a function of a BlockingService asks "
+      "is_cancelled(), or waits with the token of cancellation() or server_stopping()");
+}
+
+// ---- what the header declares -------------------------------------------------------------------
+
+PooledHandler::PooledHandler(HandlerCall& call)
+    : call_(std::make_unique<PooledCall>(static_cast<ServerCall&>(call))) {
+}
+
+PooledHandler::~PooledHandler() = default;
+
+bool PooledHandler::await_suspend(std::coroutine_handle<> handler) {
+  return call_->enter(handler);
+}
+
+Status PooledHandler::await_resume() {
+  return call_->entered();
+}
+
+ServerContext& PooledHandler::context() noexcept {
+  return call_->context();
+}
+
+bool read_message(PooledCall& call, google::protobuf::MessageLite& into) {
+  return call.read(into);
+}
+
+bool write_message(PooledCall& call, const google::protobuf::MessageLite& message) {
+  return call.write(message);
+}
+
+}  // namespace nearcall::inline v0::detail

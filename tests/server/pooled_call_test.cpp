@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions as handlers: on the pool's threads, with streams, cancelled, at the server's end.
+#include "server/blocking_server.hpp"
+#include "server/manual_server.hpp"
+
+#include <nearcall/event_loop.hpp>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <semaphore>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace nearcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PooledCallTest : public BlockingServerTest {
+ protected:
+  /// A call of Unary that has reached the server when this returns.
+  static http2::Stream& begin_call(SessionPeer& client) {
+    http2::Stream& stream = client.open(SessionPeer::request_to("/test.Functions/Unary"));
+    client.send(stream, framed(text_of("x")), /*end_stream=*/true);
+    EXPECT_TRUE(client.ping());
+    return stream;
+  }
+};
+
+// ---- what a function sees and says --------------------------------------------------------------
+
+TEST_F(PooledCallTest, AFunctionSeesItsCall) {
+  start();
+  functions_.on_unary = [](ServerContext& call, const Text& request) -> Result<Text> {
+    EXPECT_EQ(call.method(), "/test.Functions/Unary");
+    EXPECT_EQ(call.peer().uid(), ::getuid());
+    EXPECT_EQ(call.metadata().get("key"), "value");
+    EXPECT_LT(call.deadline(), std::chrono::steady_clock::now() + 1min);
+    EXPECT_FALSE(call.is_cancelled());
+    EXPECT_FALSE(call.server_stopping().stop_requested());
+    return text_of("re: " + request.value());
+  };
+
+  const Result<Text> reply = call("x", CallOptions().timeout(50s).metadata("key", "value"));
+
+  ASSERT_TRUE(reply) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "re: x");
+}
+
+TEST_F(PooledCallTest, WhatAFunctionSaysBesideItsReplyArrives) {
+  start();
+  functions_.on_unary = [](ServerContext& call, const Text& request) -> Result<Text> {
+    call.add_header("header", "1").add_trailer("trailer", "2").send_headers();
+    return request;
+  };
+  CallInfo info;
+
+  const Result<Text> reply =
+      client_.unary<Text>(ScriptedFunctions::unary, text_of("x"), CallOptions(), &info);
+
+  EXPECT_TRUE(reply);
+  EXPECT_EQ(info.headers().get("header"), "1");
+  EXPECT_EQ(info.trailers().get("trailer"), "2");
+}
+
+TEST_F(PooledCallTest, AHeaderAfterTheHeadersIsAMistakeAsACoroutines) {
+  start();
+  functions_.on_unary = [](ServerContext& call, const Text& request) -> Result<Text> {
+    call.send_headers().add_header("late", "1");
+    return request;
+  };
+
+  EXPECT_EQ(call("x").status().code(), StatusCode::internal);
+  EXPECT_TRUE(log_capture().take("the headers were sent already"));
+}
+
+TEST_F(PooledCallTest, AnExceptionIsUnknown) {
+  start();
+  functions_.on_unary = [](ServerContext&, const Text&) -> Result<Text> {
+    throw std::runtime_error("no database");
+  };
+
+  EXPECT_EQ(call("x").status().code(), StatusCode::unknown);
+  EXPECT_TRUE(log_capture().take("Unary: the handler threw: no database"));
+  EXPECT_TRUE(is_serving());
+}
+
+TEST_F(PooledCallTest, OkWhereAReplyIsDueIsInternal) {
+  start();
+  functions_.on_unary = [](ServerContext&, const Text&) -> Result<Text> { return Status(); };
+
+  EXPECT_EQ(call("x").status().code(), StatusCode::internal);
+  EXPECT_TRUE(log_capture().take("Unary: the status OK was given"));
+  EXPECT_TRUE(log_capture().take("the status OK was given")) << "where the Result was made";
+}
+
+TEST_F(PooledCallTest, UntilEndingIsForCoroutines) {
+  start();
+  functions_.on_unary = [](ServerContext& call, const Text& request) -> Result<Text> {
+    EXPECT_DEATH(static_cast<void>(call.until_ending()), "waits with the token of cancellation");
+    return request;
+  };
+
+  EXPECT_TRUE(call("x"));
+}
+
+// ---- the pool -----------------------------------------------------------------------------------
+
+TEST_F(PooledCallTest, ABlockedFunctionKeepsNobodyElse) {
+  start();
+  functions_.on_unary = until_let();
+  auto blocked = call_elsewhere("x");
+  ASSERT_TRUE(arrived_.wait_for(1));
+
+  EXPECT_TRUE(is_serving());
+
+  go_on_.release();
+  EXPECT_TRUE(blocked.get());
+}
+
+TEST_F(PooledCallTest, AFullPoolRefusesAtOnceAndNamesItsBudget) {
+  ThreadPool pool(1, 1);
+  start(ServerOptions().handler_pool(pool));
+  functions_.on_unary = until_let();
+  auto runs = call_elsewhere("runs");
+  ASSERT_TRUE(arrived_.wait_for(1));
+  SessionPeer other(path());
+  http2::Stream& waiting = begin_call(other);
+
+  const Result<Text> refused = call("refused");
+
+  EXPECT_EQ(refused.status().code(), StatusCode::resource_exhausted);
+  EXPECT_NE(refused.status().message().find("max_queued"), std::string::npos);
+  EXPECT_TRUE(
+      log_capture().take("all 1 threads of the server's pool are at work, and 1 calls wait"));
+  go_on_.release(2);
+  EXPECT_TRUE(runs.get());
+  EXPECT_EQ(other.answer_to(waiting)->fields.at("grpc-status"), "0");
+  server_.reset();  // before its pool
+}
+
+TEST_F(PooledCallTest, ACallThatIsCancelledInTheQueueLeavesItAndNeverRuns) {
+  ThreadPool pool(1, 1);
+  start(ServerOptions().handler_pool(pool));
+  functions_.on_unary = until_let();
+  auto runs = call_elsewhere("runs");
+  ASSERT_TRUE(arrived_.wait_for(1));
+  SessionPeer other(path());
+  http2::Stream& cancelled = begin_call(other);
+
+  other.reset(cancelled);
+
+  http2::Stream& waiting = begin_call(other);
+  go_on_.release(2);
+  EXPECT_EQ(other.answer_to(waiting)->fields.at("grpc-status"), "0") << "its place was free";
+  EXPECT_TRUE(runs.get());
+  EXPECT_EQ(arrived_.count(), 2);
+  server_.reset();
+}
+
+TEST_F(PooledCallTest, ADeadlineHoldsInTheQueue) {
+  ThreadPool pool(1);
+  start(ServerOptions().handler_pool(pool));
+  functions_.on_unary = until_let();
+  auto runs = call_elsewhere("runs");
+  ASSERT_TRUE(arrived_.wait_for(1));
+  SessionPeer other(path());
+  auto request = SessionPeer::request_to("/test.Functions/Unary");
+  request.push_back({"grpc-timeout", "1m"});
+
+  const auto answer = other.call(request, framed(text_of("x")));
+
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->fields.at("grpc-status"), "4");
+  go_on_.release();
+  EXPECT_TRUE(runs.get());
+  EXPECT_EQ(arrived_.count(), 1);
+  server_.reset();
+}
+
+int count_threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<int>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST_F(PooledCallTest, ThreadsBeginWithTheFirstCallOfAFunction) {
+  start();
+  ASSERT_TRUE(is_serving());
+  const int before = count_threads();
+
+  ASSERT_TRUE(is_serving());
+  const int after_coroutine = count_threads();
+  ASSERT_TRUE(call("x"));
+
+  EXPECT_EQ(after_coroutine, before);
+  EXPECT_EQ(count_threads(), before + 1);
+}
+
+// ---- cancelled ----------------------------------------------------------------------------------
+
+TEST_F(PooledCallTest, AFunctionIsToldThatItsDeadlineHasPassed) {
+  start();
+  functions_.on_unary = until_cancelled();
+
+  EXPECT_EQ(call("x", CallOptions().timeout(20ms)).status().code(), StatusCode::deadline_exceeded);
+
+  EXPECT_TRUE(returned_.wait_for(1));
+}
+
+TEST_F(PooledCallTest, AFunctionIsToldThatItsClientHasGone) {
+  start();
+  functions_.on_unary = until_cancelled();
+  {
+    SessionPeer client(path());
+    http2::Stream& stream = client.open(SessionPeer::request_to("/test.Functions/Unary"));
+    client.send(stream, framed(text_of("x")), /*end_stream=*/true);
+    ASSERT_TRUE(arrived_.wait_for(1));
+  }
+
+  EXPECT_TRUE(returned_.wait_for(1));
+  EXPECT_TRUE(is_serving());
+}
+
+TEST_F(PooledCallTest, AReadThatWaitsEndsWithTheCall) {
+  start();
+  functions_.on_collect = [this](ServerContext& call, BlockingReader<Text>& requests) {
+    arrived_.add();
+    EXPECT_FALSE(requests.read());
+    EXPECT_TRUE(call.is_cancelled());
+    EXPECT_FALSE(requests.read()) << "nor later";
+    call.add_trailer("nobody", "sees it");
+    returned_.add();
+    return Result<Text>(Status::aborted("nobody hears this"));
+  };
+  auto collect = client_.client_streaming<Text, Text>(ScriptedFunctions::collect, CallOptions());
+  ASSERT_TRUE(arrived_.wait_for(1));
+
+  collect.cancel();
+
+  EXPECT_TRUE(returned_.wait_for(1));
+}
+
+TEST_F(PooledCallTest, AWriteWaitsForASlowClientAndEndsWithTheCall) {
+  constexpr int many = 10'000;
+  start();
+  std::atomic<int> written = 0;
+  functions_.on_list = [&](ServerContext& call, const Text&, BlockingWriter<Text>& replies) {
+    const Text reply = text_of(std::string(16'000, 'x'));
+    while (written < many && replies.write(reply))
+      ++written;
+    EXPECT_TRUE(call.is_cancelled());
+    returned_.add();
+    return Status();
+  };
+  auto list = client_.server_streaming<Text>(ScriptedFunctions::list, text_of("x"), CallOptions());
+  Text reply;
+  ASSERT_TRUE(list.read(reply));
+
+  list.cancel();
+
+  EXPECT_TRUE(returned_.wait_for(1));
+  EXPECT_LT(written, many);
+}
+
+// ---- streams ------------------------------------------------------------------------------------
+
+TEST_F(PooledCallTest, RepliesArriveInOrder) {
+  start();
+  functions_.on_list = [](ServerContext&, const Text& request, BlockingWriter<Text>& replies) {
+    for (int i = 0; i < 100; ++i) {
+      if (!replies.write(text_of(request.value() + std::to_string(i)))) return Status::aborted("!");
+    }
+    return Status::not_found("no more");
+  };
+
+  auto list = client_.server_streaming<Text>(ScriptedFunctions::list, text_of("n"), CallOptions());
+
+  for (int i = 0; i < 100; ++i) {
+    const std::optional<Text> reply = list.read();
+    ASSERT_TRUE(reply) << i;
+    EXPECT_EQ(reply->value(), "n" + std::to_string(i));
+  }
+  EXPECT_FALSE(list.read());
+  EXPECT_EQ(list.finish(), Status::not_found("no more"));
+}
+
+TEST_F(PooledCallTest, RequestsArriveInOrder) {
+  start();
+  functions_.on_collect = [](ServerContext& call, BlockingReader<Text>& requests) -> Result<Text> {
+    std::string all;
+    while (const std::optional<Text> request = requests.read())
+      all += request->value();
+    EXPECT_FALSE(call.is_cancelled());
+    return text_of(all);
+  };
+  auto collect = client_.client_streaming<Text, Text>(ScriptedFunctions::collect, CallOptions());
+  std::string all;
+  for (int i = 0; i < 100; ++i) {
+    all += std::to_string(i);
+    ASSERT_TRUE(collect.write(text_of(std::to_string(i))));
+  }
+
+  const Result<Text> reply = collect.finish();
+
+  ASSERT_TRUE(reply) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), all);
+}
+
+Status echo_each(ServerContext& /*call*/,
+                 BlockingReader<Text>& requests,
+                 BlockingWriter<Text>& replies) {
+  Text message;
+  while (requests.read(message)) {
+    if (!replies.write(message)) return Status::aborted("the client has gone");
+  }
+  return Status();
+}
+
+TEST_F(PooledCallTest, ATalkGoesToAndFro) {
+  start();
+  functions_.on_chat = &echo_each;
+  auto chat = client_.bidi_streaming<Text, Text>(ScriptedFunctions::chat, CallOptions());
+
+  for (const char* word : {"one", "two", "three"}) {
+    ASSERT_TRUE(chat.write(text_of(word)));
+    const std::optional<Text> reply = chat.read();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->value(), word);
+  }
+  EXPECT_TRUE(chat.writes_done());
+  EXPECT_FALSE(chat.read());
+  EXPECT_TRUE(chat.finish().ok());
+}
+
+TEST_F(PooledCallTest, OneThreadMayReadWhileAnotherOneWrites) {
+  constexpr int count = 300;
+  start();
+  functions_.on_chat = [](ServerContext&, BlockingReader<Text>& requests,
+                          BlockingWriter<Text>& replies) {
+    std::thread writer([&replies] {
+      for (int i = 0; i < count; ++i)
+        EXPECT_TRUE(replies.write(text_of("r")));
+    });
+    int read = 0;
+    while (requests.read())
+      ++read;
+    writer.join();
+    return read == count ? Status() : Status::internal(std::to_string(read));
+  };
+  auto chat = client_.bidi_streaming<Text, Text>(ScriptedFunctions::chat, CallOptions());
+  std::thread writer([&chat] {
+    for (int i = 0; i < count; ++i)
+      EXPECT_TRUE(chat.write(text_of("q")));
+    EXPECT_TRUE(chat.writes_done());
+  });
+  int replies = 0;
+  while (chat.read())
+    ++replies;
+  writer.join();
+
+  EXPECT_EQ(replies, count);
+  EXPECT_TRUE(chat.finish().ok());
+}
+
+TEST_F(PooledCallTest, ARequestThatIsNoMessageEndsTheCall) {
+  start();
+  functions_.on_collect = [this](ServerContext& call, BlockingReader<Text>& requests) {
+    EXPECT_FALSE(requests.read());
+    EXPECT_TRUE(call.is_cancelled());
+    returned_.add();
+    return Result<Text>(Text());
+  };
+  SessionPeer client(path());
+
+  const auto answer =
+      client.call(SessionPeer::request_to("/test.Functions/Collect"), framed("\x0a\x05x"));
+
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->fields.at("grpc-status"), "13");
+  EXPECT_TRUE(returned_.wait_for(1));
+}
+
+// ---- the server's end ---------------------------------------------------------------------------
+
+TEST_F(PooledCallTest, ADrainWaitsForAFunctionAndItsAnswerArrives) {
+  start();
+  functions_.on_unary = until_let();
+  auto running = call_elsewhere("x");
+  ASSERT_TRUE(arrived_.wait_for(1));
+  server_->stop();
+  go_on_.release();
+
+  server_->wait();
+
+  EXPECT_TRUE(running.get());
+}
+
+class StuckFunctionTest : public ManualServerTest {
+ protected:
+  ~StuckFunctionTest() override {
+    go_on_.release();
+    server_.reset();
+  }
+
+  std::binary_semaphore go_on_{0};
+  Occasions arrived_;
+  ScriptedFunctions functions_;
+};
+
+TEST_F(StuckFunctionTest, IsNamedAgainAndAgainWhileTheLoopGoesOnAndTheServerWaits) {
+  const std::string line =
+      "/test.Functions/Unary: the handler was cancelled and has not returned from its thread";
+  functions_.on_unary = [this](ServerContext&, const Text& request) {
+    arrived_.add();
+    go_on_.acquire();
+    return request;
+  };
+  make(ServerOptions().drain_timeout(1s));
+  server_->add_service(functions_);
+  begin();
+  FramePeer peer(path(), FramePeer::passive);
+  peer.say_hello({});
+  settle();
+  peer.ask_whole(1, "/test.Functions/Unary");
+  settle();
+  ASSERT_TRUE(arrived_.wait_for(1));
+  stop();
+
+  advance(1s);
+  peer.listen();
+  EXPECT_EQ(peer.stream(1).fields.at("grpc-status"), "14") << "the client need not wait";
+  advance(1s);
+  EXPECT_TRUE(log_capture().take(line));
+  advance(10s);
+  EXPECT_TRUE(log_capture().take(line));
+  EXPECT_FALSE(has_stopped());
+
+  go_on_.release();
+  while (!has_stopped())
+    settle();
+}
+
+TEST_F(PooledCallTest, TheServersDestructorEndsAReadAndWaitsForTheFunction) {
+  EventLoop loop;
+  {
+    Server server(loop);
+    server.add_service(functions_).listen("unix:" + path());
+    ASSERT_TRUE(server.start());
+    functions_.on_collect = [this](ServerContext& call, BlockingReader<Text>& requests) {
+      arrived_.add();
+      EXPECT_FALSE(requests.read()) << "nobody runs the loop";
+      EXPECT_TRUE(call.is_cancelled());
+      returned_.add();
+      return Result<Text>(Text());
+    };
+    SessionPeer client(path());
+    client.open(SessionPeer::request_to("/test.Functions/Collect"));
+    client.flush();
+    while (arrived_.count() == 0)
+      loop.poll();
+  }
+
+  EXPECT_EQ(returned_.count(), 1);
+}
+
+}  // namespace
+}  // namespace nearcall::test
