@@ -54,13 +54,18 @@ endfunction()
 # nearcall_test_flags(TARGET): how tests, and what they share, are compiled.
 #
 # What costs time in a test is the compiler's way through GoogleTest, protobuf and our own headers: so
-# eight files share it, and what is measured or sanitized is the library, not the test: no optimization,
+# eight files share it (sixteen with sanitizers, which make it longer, and where nobody waits for one file
+# that he changed), and what is measured or sanitized is the library, not the test: no optimization,
 # no line numbers beside those that GoogleTest knows, where sanitizers make the code large, and no check of
 # each pointer, which is a third of the time. (The others stay: the linker may take a test's copy of an
 # inline function.)
 function(nearcall_test_flags target)
+  set(together 8)
+  if(NEARCALL_SANITIZE)
+    set(together 16)
+  endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF
-    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
+    UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${together}
     NEARCALL_TEST ON)  # a local name may be another file's global: no -Wshadow
   target_compile_options(${target} PRIVATE -O0)
   if(NEARCALL_SANITIZE)

@@ -25,7 +25,7 @@ HeaderBlockInput::Frame block_frame(FrameType type, std::uint8_t flags, std::str
 HeaderBlockInput::Frame headers_frame(std::uint8_t flags, std::string_view payload) {
   return block_frame(FrameType::headers, flags, payload);
 }
-HeaderBlockInput::Frame continuation(std::uint8_t flags, std::string_view payload) {
+HeaderBlockInput::Frame continuation_frame(std::uint8_t flags, std::string_view payload) {
   return block_frame(FrameType::continuation, flags, payload);
 }
 
@@ -44,8 +44,8 @@ TEST(HeaderBlockInput, PiecesArePutTogether) {
   HeaderBlockInput input(limits);
 
   ASSERT_EQ(input.begin(headers_frame(frame_flag::end_stream, "one ")), BlockStep::more);
-  ASSERT_EQ(input.go_on(continuation(0, "two ")), BlockStep::more);
-  ASSERT_EQ(input.go_on(continuation(frame_flag::end_headers, "three")), BlockStep::block);
+  ASSERT_EQ(input.go_on(continuation_frame(0, "two ")), BlockStep::more);
+  ASSERT_EQ(input.go_on(continuation_frame(frame_flag::end_headers, "three")), BlockStep::block);
 
   EXPECT_EQ(as_text(input.block()), "one two three");
   EXPECT_TRUE(input.ends_stream()) << "as its HEADERS said";
@@ -97,13 +97,13 @@ TEST(HeaderBlockInput, IsHeldToTheBlocksSizeInOneFrameAndInPieces) {
 
   EXPECT_EQ(input.begin(headers_frame(frame_flag::end_headers, "0123456789")), BlockStep::block);
   EXPECT_EQ(input.begin(headers_frame(0, "01234")), BlockStep::more);
-  EXPECT_EQ(input.go_on(continuation(frame_flag::end_headers, "56789")), BlockStep::block);
+  EXPECT_EQ(input.go_on(continuation_frame(frame_flag::end_headers, "56789")), BlockStep::block);
 
   EXPECT_EQ(input.begin(headers_frame(frame_flag::end_headers, "0123456789a")),
             BlockStep::violation);
   EXPECT_EQ(input.begin(headers_frame(0, "0123456789a")), BlockStep::violation);
   EXPECT_EQ(input.begin(headers_frame(0, "01234")), BlockStep::more);
-  EXPECT_EQ(input.go_on(continuation(0, "56789a")), BlockStep::violation);
+  EXPECT_EQ(input.go_on(continuation_frame(0, "56789a")), BlockStep::violation);
   EXPECT_EQ(input.violation().code, ErrorCode::enhance_your_calm);
   EXPECT_NE(input.violation().what.find("max_header_block_size"), std::string_view::npos);
 }
@@ -115,13 +115,13 @@ TEST(HeaderBlockInput, CountsTheContinuationsOfEachBlock) {
 
   for (int block = 0; block < 2; ++block) {
     EXPECT_EQ(input.begin(headers_frame(0, "a")), BlockStep::more);
-    EXPECT_EQ(input.go_on(continuation(0, "")), BlockStep::more);
-    EXPECT_EQ(input.go_on(continuation(frame_flag::end_headers, "b")), BlockStep::block);
+    EXPECT_EQ(input.go_on(continuation_frame(0, "")), BlockStep::more);
+    EXPECT_EQ(input.go_on(continuation_frame(frame_flag::end_headers, "b")), BlockStep::block);
   }
   EXPECT_EQ(input.begin(headers_frame(0, "a")), BlockStep::more);
-  EXPECT_EQ(input.go_on(continuation(0, "")), BlockStep::more);
-  EXPECT_EQ(input.go_on(continuation(0, "")), BlockStep::more);
-  EXPECT_EQ(input.go_on(continuation(frame_flag::end_headers, "")), BlockStep::violation);
+  EXPECT_EQ(input.go_on(continuation_frame(0, "")), BlockStep::more);
+  EXPECT_EQ(input.go_on(continuation_frame(0, "")), BlockStep::more);
+  EXPECT_EQ(input.go_on(continuation_frame(frame_flag::end_headers, "")), BlockStep::violation);
   EXPECT_EQ(input.violation().code, ErrorCode::enhance_your_calm);
 }
 
@@ -132,11 +132,11 @@ TEST(HeaderBlockInput, WaitsSinceItWasNotedFirstAndUntilTheBlockIsComplete) {
 
   EXPECT_EQ(input.begin(headers_frame(0, "a")), BlockStep::more);
   input.note_waiting(now);
-  EXPECT_EQ(input.go_on(continuation(0, "b")), BlockStep::more);
+  EXPECT_EQ(input.go_on(continuation_frame(0, "b")), BlockStep::more);
   input.note_waiting(now + std::chrono::seconds(1));
   EXPECT_EQ(input.waits_since(), now);
 
-  EXPECT_EQ(input.go_on(continuation(frame_flag::end_headers, "c")), BlockStep::block);
+  EXPECT_EQ(input.go_on(continuation_frame(frame_flag::end_headers, "c")), BlockStep::block);
   EXPECT_EQ(input.waits_since(), no_deadline);
 }
 

@@ -15,7 +15,7 @@ namespace nearcall::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Chat = AsyncBidiStreamingCall<EchoRequest, EchoReply>;
+using AwaitedChat = AsyncBidiStreamingCall<EchoRequest, EchoReply>;
 
 /// Where a task is.
 struct Progress {
@@ -28,7 +28,7 @@ class ScopeLifetime : public EchoServerTest {};
 // ---- a call -------------------------------------------------------------------------------------
 
 /// Until there is no room, and longer: nobody reads the echo.
-Task<> write_for_ever(Chat& call, Progress& progress) {
+Task<> write_for_ever(AwaitedChat& call, Progress& progress) {
   progress.has_begun = true;
   const EchoRequest request = request_of(std::string(100'000, 'x'), /*replies=*/1);
   bool is_taken = true;
@@ -38,7 +38,7 @@ Task<> write_for_ever(Chat& call, Progress& progress) {
 }
 
 Task<> leave_while_it_writes(const Echo::Client& echo, Progress& progress) {
-  Chat call = echo.ChatAsync(CallOptions().timeout(20s));
+  AwaitedChat call = echo.ChatAsync(CallOptions().timeout(20s));
   TaskScope scope;
   scope.spawn(write_for_ever(call, progress));
   EchoReply reply;
@@ -56,7 +56,7 @@ TEST_F(ScopeLifetime, AWriterThatWaitsGoesBeforeItsCall) {
 }
 
 Task<Status> join_behind_the_end(const Echo::Client& echo, Progress& progress) {
-  Chat call = echo.ChatAsync(CallOptions().timeout(50ms));
+  AwaitedChat call = echo.ChatAsync(CallOptions().timeout(50ms));
   TaskScope scope;
   scope.spawn(write_for_ever(call, progress));
   co_await scope.join();
