@@ -95,6 +95,16 @@ class Places(unittest.TestCase):
                                                     processors=(0, len(usable)))))
 
 
+class Cases(unittest.TestCase):
+    def test_are_those_of_the_peer_and_of_the_case(self):
+        some = Peer("some", "what", "folder", cases=("unary-*",))
+        unary, only_other = Case("unary-64", "t", "unary"), Case("unary-1", "t", "unary", peers=("other",))
+
+        self.assertTrue(rounds._has_case(some, unary))
+        self.assertFalse(rounds._has_case(some, Case("chat", "t", "chat")))
+        self.assertFalse(rounds._has_case(some, only_other))
+
+
 class SystemCalls(unittest.TestCase):
     TEXT = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------

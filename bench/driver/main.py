@@ -84,9 +84,9 @@ def failures_of_ours(report):
     """Peers may fail; nearcall may not."""
     for part in ("cases", "standing"):
         for name, results in report[part].items():
-            for peer in ("nearcall", "nearcall-park"):
-                if "error" in results.get(peer, {}):
-                    yield f"{name}: {results[peer]['error']}"
+            for peer, figures in results.items():
+                if peer.startswith("nearcall") and "error" in figures:
+                    yield f"{name}: {figures['error']}"
 
 
 def main():

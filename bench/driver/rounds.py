@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interleaved rounds: within a case the peers take turns, so that what the machine does hits all."""
 import contextlib
+import fnmatch
 import json
 import os
 import statistics
@@ -85,9 +86,13 @@ def _results(case, rounds, errors):
     return results | {name: {"error": text} for name, text in errors.items()}
 
 
+def _has_case(peer, case):
+    return (not case.peers or peer.name in case.peers) and (
+        not peer.cases or any(fnmatch.fnmatch(case.name, pattern) for pattern in peer.cases))
+
+
 def _one_round(programs, park, case, peer, effort, rounds, errors):
-    has_case = not case.peers or peer.name in case.peers
-    if not has_case or case.connections > peer.max_connections or not _can_be_placed(case):
+    if not _has_case(peer, case) or case.connections > peer.max_connections or not _can_be_placed(case):
         rounds[peer.name] = None
         return
     try:

@@ -11,8 +11,6 @@ namespace nearcall::bench {
 
 namespace {
 
-constexpr const char* address = "inproc:whole-call";
-
 Task<void> stop_after(EventLoop& loop, Task<void> task) {
   co_await std::move(task);
   loop.stop();
@@ -20,33 +18,18 @@ Task<void> stop_after(EventLoop& loop, Task<void> task) {
 
 }  // namespace
 
-Task<Result<::bench::Message>> EchoService::Unary(ServerContext&, ::bench::Message request) {
-  ::bench::Message reply;
-  reply.set_payload(std::move(*request.mutable_payload()));
-  co_return reply;
-}
-
-Task<Status> EchoService::Chat(ServerContext&,
-                               ServerReader<::bench::Message>& requests,
-                               ServerWriter<::bench::Message>& replies) {
-  ::bench::Message message;
-  while (co_await requests.read(message)) {
-    if (!co_await replies.write(message)) break;
-  }
-  co_return Status();
-}
-
-WholeCall::WholeCall(Service& service, EventLoop& loop) : server_(std::make_unique<Server>(loop)) {
-  join(service);
+WholeCall::WholeCall(Service& service, EventLoop& loop, const std::string& address)
+    : server_(std::make_unique<Server>(loop)) {
+  join(service, address);
 }
 
 WholeCall::WholeCall(Service& service) : server_(std::make_unique<Server>()) {
-  join(service);
+  join(service, in_memory);
 }
 
 WholeCall::~WholeCall() = default;
 
-void WholeCall::join(Service& service) {
+void WholeCall::join(Service& service, const std::string& address) {
   server_->add_service(service).listen(address);
   const Result<void> started = server_->start();
   CHECK(started.ok());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A channel and a server that are joined in memory: what a whole call costs but the kernel.
+// A channel and a server in one process, joined in memory: what a whole call costs but the kernel.
 #pragma once
 
 #include "echo.nearcall.hpp"
@@ -13,19 +13,13 @@
 
 namespace nearcall::bench {
 
-/// Answers unary calls, and each message of a chat.
-class EchoService final : public ::bench::Echo::Service {
-  Task<Result<::bench::Message>> Unary(ServerContext&, ::bench::Message request) override;
-  Task<Status> Chat(ServerContext&,
-                    ServerReader<::bench::Message>& requests,
-                    ServerWriter<::bench::Message>& replies) override;
-};
-
-/// A server, and a channel to it. One at a time: they meet at a name of the process.
+/// A server, and a channel to it. One at a time: they meet at one address.
 class WholeCall {
  public:
+  static constexpr const char* in_memory = "inproc:whole-call";
+
   /// Both ends on `loop`, which is driven by whoever calls. `service` outlives this.
-  WholeCall(Service& service, EventLoop& loop);
+  WholeCall(Service& service, EventLoop& loop, const std::string& address = in_memory);
   /// The server on a thread of its own.
   explicit WholeCall(Service& service);
   ~WholeCall();
@@ -33,7 +27,7 @@ class WholeCall {
   const ::bench::Echo::Client& echo() const noexcept { return *echo_; }
 
  private:
-  void join(Service& service);
+  void join(Service& service, const std::string& address);
 
   std::unique_ptr<Server> server_;
   std::unique_ptr<Channel> channel_;

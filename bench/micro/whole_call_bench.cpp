@@ -2,6 +2,7 @@
 // One whole call through two in-memory ends: channel, generated code and server, but no kernel.
 #include "base/check.hpp"
 #include "micro/whole_call.hpp"
+#include "nearcall/echo_service.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -20,7 +21,7 @@ Task<void> call_while_running(const ::bench::Echo::Client& echo, benchmark::Stat
 /// Both ends on one loop and one thread.
 void whole_call(benchmark::State& state) {
   EventLoop loop;
-  EchoService service;
+  ::bench::EchoService service;
   const WholeCall ends(service, loop);
   run_to_end(loop, call_often(ends.echo(), 0, 3));
   run_to_end(loop, call_while_running(ends.echo(), state));

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// nearcall's client in the comparison.
+// nearcall's client in the comparison; --mode inproc: the server, too, on the loop of the calls.
 #include "common/client_main.hpp"
-#include "echo.nearcall.hpp"
+#include "nearcall/echo_service.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
+#include <nearcall/server.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace {
 
@@ -21,6 +23,12 @@ nearcall::SpinPolicy spin_policy(const Options& options) {
   return options.mode == "park" ? nearcall::SpinPolicy::off() : nearcall::SpinPolicy::adaptive();
 }
 
+constexpr const char* address_of_own_server = "inproc:bench";
+
+bool has_own_server(const Options& options) {
+  return options.mode == "inproc";
+}
+
 nearcall::ChannelOptions channel_options(const Options& options) {
   return nearcall::ChannelOptions()
       .spin(spin_policy(options))
@@ -30,7 +38,9 @@ nearcall::ChannelOptions channel_options(const Options& options) {
 /// A channel and the client of the service on it.
 struct Peer {
   explicit Peer(const Options& options)
-      : channel(options.address, channel_options(options)), echo(channel) {}
+      : channel(has_own_server(options) ? address_of_own_server : options.address,
+                channel_options(options)),
+        echo(channel) {}
   nearcall::Channel channel;
   bench::Echo::Client echo;
 };
@@ -57,10 +67,26 @@ void check(const Result<bench::Message>& reply, std::size_t size) {
   bench::require(reply->payload().size() == size, "the reply has another size");
 }
 
+/// The server in this process, on the loop that makes the calls.
+class OwnServer {
+ public:
+  explicit OwnServer(nearcall::EventLoop& loop)
+      : server_(loop, nearcall::ServerOptions().max_receive_message_size(std::size_t{64} << 20U)) {
+    server_.add_service(echo_).listen(address_of_own_server);
+    check(server_.start().status());
+  }
+
+ private:
+  bench::EchoService echo_;
+  nearcall::Server server_;
+};
+
 /// Tasks on an EventLoop of their own; ends with the last of them.
 class TaskGroup {
  public:
-  explicit TaskGroup(const Options& options) : loop_(spin_policy(options)) {}
+  explicit TaskGroup(const Options& options) : loop_(spin_policy(options)) {
+    if (has_own_server(options)) own_server_.emplace(loop_);
+  }
   void add(Task<void> task) {
     ++running_;
     nearcall::spawn(loop_, run(std::move(task)));
@@ -74,12 +100,13 @@ class TaskGroup {
   }
 
   nearcall::EventLoop loop_;
+  std::optional<OwnServer> own_server_;
   std::size_t running_ = 0;
 };
 
 // ---- blocking ----------------------------------------------------------------------------------
 
-void unary(const Options& options) {
+void unary_blocking(const Options& options) {
   Peer peer(options);
   const bench::Message request = message_of(options.size);
   bench::measure_blocking(options, [&] { check(peer.echo.Unary(request), options.size); });
@@ -198,6 +225,11 @@ void pipelined(const Options& options) {
   group.add(connect_all_then_call(peers, group, meter, options));
   group.wait();
   meter->print();
+}
+
+/// Where the server is on this thread, too, nobody may block.
+void unary(const Options& options) {
+  has_own_server(options) ? pipelined(options) : unary_blocking(options);
 }
 
 using ChatCall = nearcall::AsyncBidiStreamingCall<bench::Message, bench::Message>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nearcall's server in the comparison.
 #include "common/options.hpp"
-#include "echo.nearcall.hpp"
+#include "nearcall/echo_service.hpp"
 #include "nearcall/filler.hpp"
 
 #include <nearcall/server.hpp>
@@ -9,43 +9,6 @@
 #include <chrono>
 
 namespace {
-
-class EchoService final : public bench::Echo::Service {
-  Task<Result<bench::Message>> Unary(ServerContext&, bench::Message request) override {
-    bench::Message reply;
-    reply.set_payload(std::move(*request.mutable_payload()));
-    co_return reply;
-  }
-
-  Task<Status> Expand(ServerContext&,
-                      bench::ExpandRequest request,
-                      ServerWriter<bench::Message>& replies) override {
-    bench::Message reply;
-    reply.set_payload(std::string(request.size(), 'x'));
-    for (std::uint64_t i = 0; i < request.messages(); ++i) {
-      if (!co_await replies.write(reply)) break;
-    }
-    co_return Status();
-  }
-
-  Task<Result<bench::Message>> Collect(ServerContext&,
-                                       ServerReader<bench::Message>& requests) override {
-    bench::Message request;
-    while (co_await requests.read(request)) {
-    }
-    co_return bench::Message();
-  }
-
-  Task<Status> Chat(ServerContext&,
-                    ServerReader<bench::Message>& requests,
-                    ServerWriter<bench::Message>& replies) override {
-    bench::Message message;
-    while (co_await requests.read(message)) {
-      if (!co_await replies.write(message)) break;
-    }
-    co_return Status();
-  }
-};
 
 nearcall::ServerOptions server_options(const bench::Options& options) {
   nearcall::ConnectionLimits limits;
@@ -66,7 +29,7 @@ nearcall::ServerOptions server_options(const bench::Options& options) {
 int main(int argc, char** argv) {
   bench::raise_descriptor_limit();
   const bench::Options options = bench::parse_options(argc, argv);
-  EchoService echo;
+  bench::EchoService echo;
   std::vector<std::unique_ptr<bench::FillerService>> fillers;
   nearcall::Server server(server_options(options));
   server.add_service(echo);
