@@ -34,7 +34,7 @@ FrameReader::Step FrameReader::next() {
         if (length == nullptr) return Step::need_input;
         padding_left_ = std::to_integer<std::uint32_t>(*length);
         if (padding_left_ >= frame_.header.length) {
-          return fail({Violation::Scope::connection, ErrorCode::protocol_error, 0,
+          return fail({Violation::Scope::connection, ErrorCode::protocol_error,
                        "padding as long as the frame"});
         }
         return begin_data(padding_left_ + 1);

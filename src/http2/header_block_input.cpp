@@ -64,7 +64,7 @@ bool HeaderBlockInput::strip(const FrameHeader& header) noexcept {
 }
 
 HeaderBlockInput::Step HeaderBlockInput::fail(ErrorCode code, std::string_view what) noexcept {
-  violation_ = {Violation::Scope::connection, code, 0, what};
+  violation_ = {Violation::Scope::connection, code, what};
   return Step::violation;
 }
 

@@ -352,7 +352,7 @@ void Session::on_time(TimePoint now) {
     return now_ >= deadline_after(since, timeout);
   };
   const auto time_out = [this](ErrorCode code, std::string_view what) {
-    failure_ = Violation{Violation::Scope::connection, code, 0, what};
+    failure_ = Violation{Violation::Scope::connection, code, what};
   };
   if (reader_.awaits_settings() && is_over(greeting_awaited_since_, limits.handshake_timeout)) {
     time_out(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");

@@ -13,10 +13,10 @@ namespace {
 constexpr WorkMeter::Units of_reset = 2'000;
 
 Violation connection_violation(ErrorCode code, std::string_view what) noexcept {
-  return {Violation::Scope::connection, code, 0, what};
+  return {Violation::Scope::connection, code, what};
 }
 Violation stream_violation(ErrorCode code, std::string_view what) noexcept {
-  return {Violation::Scope::stream, code, 0, what};
+  return {Violation::Scope::stream, code, what};
 }
 
 }  // namespace

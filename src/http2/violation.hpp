@@ -19,19 +19,10 @@ struct Violation {
 
   Scope scope = Scope::connection;
   ErrorCode code = ErrorCode::protocol_error;
-  /// The stream that dies; 0 for the connection, or while the one who knows the id has not yet
-  /// filled it in (`for_stream`).
-  std::uint32_t stream_id = 0;
   /// The rule, for the log and GOAWAY's debug data. Static text: never bytes of the peer's.
   std::string_view what;
 
   bool is_connection_error() const noexcept { return scope == Scope::connection; }
-  /// The same violation with its stream named; a connection error stays as it is.
-  Violation for_stream(std::uint32_t id) const noexcept {
-    Violation named = *this;
-    if (scope == Scope::stream) named.stream_id = id;
-    return named;
-  }
 
   friend bool operator==(const Violation&, const Violation&) = default;
 };
@@ -39,14 +30,11 @@ struct Violation {
 /// `return connection_error(…);` from any function that returns a Result<…, Violation>.
 /// REQUIRES: `what` is static text.
 inline Failure<Violation> connection_error(ErrorCode code, std::string_view what) {
-  return Failure{Violation{Violation::Scope::connection, code, 0, what}};
+  return Failure{Violation{Violation::Scope::connection, code, what}};
 }
-/// `return stream_error(…);`; the id may be filled in later by who knows it.
-/// REQUIRES: `what` is static text.
-inline Failure<Violation> stream_error(ErrorCode code,
-                                       std::string_view what,
-                                       std::uint32_t stream_id = 0) {
-  return Failure{Violation{Violation::Scope::stream, code, stream_id, what}};
+/// `return stream_error(…);`: of the stream whose frame this is. REQUIRES: `what` is static text.
+inline Failure<Violation> stream_error(ErrorCode code, std::string_view what) {
+  return Failure{Violation{Violation::Scope::stream, code, what}};
 }
 
 }  // namespace nearcall::inline v0::detail::http2

@@ -33,22 +33,17 @@ TEST(Protocol, DescribesAnErrorCodeByItsNameOrElseItsNumber) {
   EXPECT_EQ(describe(static_cast<ErrorCode>(0xffff'ffff)), "error code 4294967295");
 }
 
-TEST(Violation, OfAConnectionNamesNoStream) {
-  const Result<void, Violation> outcome = connection_error(ErrorCode::frame_size_error, "too long");
+TEST(Violation, IsOfAConnectionOrOfAStream) {
+  const Result<void, Violation> connection =
+      connection_error(ErrorCode::frame_size_error, "too long");
+  const Result<int, Violation> stream = stream_error(ErrorCode::stream_closed, "DATA after end");
 
-  ASSERT_FALSE(outcome);
-  EXPECT_TRUE(outcome.error().is_connection_error());
-  EXPECT_EQ(outcome.error().code, ErrorCode::frame_size_error);
-  EXPECT_EQ(outcome.error().for_stream(7).stream_id, 0U);
-}
-
-TEST(Violation, OfAStreamTakesTheIdLater) {
-  const Result<int, Violation> outcome = stream_error(ErrorCode::stream_closed, "DATA after end");
-
-  ASSERT_FALSE(outcome);
-  EXPECT_FALSE(outcome.error().is_connection_error());
-  EXPECT_EQ(outcome.error().for_stream(7),
-            (Violation{Violation::Scope::stream, ErrorCode::stream_closed, 7, "DATA after end"}));
+  ASSERT_FALSE(connection);
+  EXPECT_TRUE(connection.error().is_connection_error());
+  EXPECT_EQ(connection.error().code, ErrorCode::frame_size_error);
+  ASSERT_FALSE(stream);
+  EXPECT_FALSE(stream.error().is_connection_error());
+  EXPECT_EQ(stream.error().what, "DATA after end");
 }
 
 }  // namespace
