@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a signal gets from its handler to those who wait for it.
 #include "async/signal_watch.hpp"
+#include "base/unique_fd.hpp"
 
 #include <nearcall/result.hpp>
 #include <nearcall/signals.hpp>
@@ -138,7 +139,10 @@ class SignalTable {
       slot->next = first_signal_slot.load();
       first_signal_slot.store(slot);
     }
-    if (slot->event.load() < 0) slot->event.store(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (slot->event.load() < 0) {
+      UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));  // never 0, 1 or 2
+      slot->event.store(event.release());
+    }
     return *slot;
   }
 
