@@ -9,6 +9,7 @@
 #include <nearcall/server.hpp>
 #include <nearcall/signals.hpp>
 #include <nearcall/sync_wait.hpp>
+#include <nearcall/task_scope.hpp>
 #include <nearcall/wait.hpp>
 #include <nearcall/when.hpp>
 
@@ -77,7 +78,8 @@ int main(int argc, char** argv) {
   server.add_service(service).listen(argv[1]);
   if (const auto started = server.start(); !started) return report(started.error());
   std::jthread client(call_until_interrupted, argv[1]);
-  nearcall::spawn(loop, stop_on_signal(server, loop));
+  nearcall::TaskScope scope(loop);  // last: what waits goes before what it refers to
+  scope.spawn(stop_on_signal(server, loop));
   loop.run();
   return 0;
 }
