@@ -116,6 +116,14 @@ LoopCore::~LoopCore() {
   return is_running() && last_ran_in_.load(std::memory_order_relaxed) != &thread_loops;
 }
 
+void LoopCore::require_not_elsewhere() const noexcept {
+  if (!is_run_elsewhere()) return;
+  fail_precondition(
+      "EventLoop: run() or poll() while another thread is inside of it; a loop is of one thread at "
+      "a "
+      "time: post() its work to it");
+}
+
 [[gnu::noinline]] bool LoopCore::may_be_in_this_thread() const noexcept {
   if (is_in_this_thread()) return true;
   const ThreadLoops* const last = last_ran_in_.load(std::memory_order_relaxed);
@@ -129,6 +137,7 @@ void LoopCore::set_kept(EventLoop* loop) noexcept {
 }
 
 LoopCore::Entry::Entry(LoopCore& core) noexcept : core_(&core), outer_(thread_loops.running) {
+  core.require_not_elsewhere();
   if (core.is_running())
     fail_precondition("EventLoop: run() or poll() inside of itself; co_await there");
   core.last_ran_in_.store(&thread_loops, std::memory_order_relaxed);
@@ -170,6 +179,7 @@ void LoopCore::run_until(const bool& is_done) {
 }
 
 void LoopCore::poll() {
+  require_not_elsewhere();
   if (is_running()) return poller_.set_hidden(true);  // until the outer one returns
   const Entry entry(*this);
   static_cast<void>(open());  // without descriptors it still does what needs none

@@ -75,6 +75,8 @@ class LoopCore {
   bool is_in_this_thread() const noexcept;
   /// Whether a thread other than this one is in run() or poll() now.
   bool is_run_elsewhere() const noexcept;
+  /// Aborts with a sentence if one is.
+  void require_not_elsewhere() const noexcept;
   /// Whether this thread runs the loop or, while none does, could be the one that will: it runs no
   /// other loop, and is no pool's, unless the loop is bound to it, or was run nowhere else before.
   bool may_be_in_this_thread() const noexcept;

@@ -54,7 +54,7 @@ AsyncCall::AsyncCall(Backend& backend,
 }
 
 AsyncCall::~AsyncCall() {
-  if (!call_.is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
+  require_same_thread();
   cancellation_.reset();
   WaitingCall::unlink();
   for (Waiting& waiting : waiting_)
@@ -102,6 +102,10 @@ void AsyncCall::wait(CallAwaiter& awaiter,
 
 void AsyncCall::require_loop() const noexcept {
   if (!call_.is_over() && EventLoop::current() != loop_) fail_elsewhere();
+}
+
+void AsyncCall::require_same_thread() const noexcept {
+  if (!call_.is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
@@ -163,12 +167,15 @@ const Status& AsyncCallBase::status() const {
   return call().call().status();
 }
 const Metadata& AsyncCallBase::trailers() const {
+  call().require_same_thread();
   return call().call().trailers();
 }
 PeerIdentity AsyncCallBase::peer() const {
+  call().require_same_thread();
   return call().peer();
 }
 bool AsyncCallBase::is_done() const noexcept {
+  call().require_same_thread();
   return call().call().is_over();
 }
 void AsyncCallBase::cancel() noexcept {

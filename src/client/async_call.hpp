@@ -41,6 +41,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
 
   /// Aborts with a sentence if it is used outside of its loop.
   void require_loop() const noexcept;
+  /// The same if its loop runs on another thread.
+  void require_same_thread() const noexcept;
 
   // From CallAwaiter.
 

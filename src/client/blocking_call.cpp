@@ -174,6 +174,10 @@ bool BlockingCall::has_connection() {
 
 template <class Done>
 void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) {
+  if (is_done()) return;
+  if (Status obstacle = check_thread(call_.method()); !obstacle.ok()) {
+    return call_.fail(std::move(obstacle));  // the loop runs since the call was made
+  }
   for (;;) {
     const bool in_time = connection_->wait(turn, thread, call_.deadline(), [&] {
       return is_done() || call_.is_over() || wants_repeat_;

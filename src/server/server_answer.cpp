@@ -88,6 +88,7 @@ bool ServerCall::answer_mistake() {
 }
 
 void ServerCall::send_headers() {
+  require_loop();
   if (answer_ == Answer::open && !try_send_headers()) fail(headers_too_large());
 }
 

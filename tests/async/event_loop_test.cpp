@@ -351,5 +351,16 @@ TEST(EventLoopDeathTest, RunInsideOfItselfStopsTheProgram) {
   EXPECT_DEATH(loop.poll(), "inside of itself");
 }
 
+TEST(EventLoopDeathTest, PolledOrRunWhileAnotherThreadRunsItStopsTheProgram) {
+  EventLoop loop;
+  const auto meanwhile = [&loop](void (EventLoop::*enter)()) {
+    loop.post([&loop, enter] { std::thread([&] { (loop.*enter)(); }).join(); });
+    loop.poll();
+  };
+
+  EXPECT_DEATH(meanwhile(&EventLoop::poll), "while another thread is inside of it");
+  EXPECT_DEATH(meanwhile(&EventLoop::run), "while another thread is inside of it");
+}
+
 }  // namespace
 }  // namespace nearcall

@@ -212,6 +212,52 @@ TEST_F(ClientStubTest, ABlockingCallOnALoopsThreadIsRefusedAndNamesTheAsyncForm)
   EXPECT_EQ(server.connection_count(), 0U);
 }
 
+/// What a stream's functions yield that would block on a running loop.
+struct OnLoop {
+  bool was_read = true;
+  bool was_written = true;
+  Status status;
+};
+
+Task<OnLoop> use_on_loop(BidiStreamingCall<Text, Text>& call) {
+  OnLoop seen;
+  Text text;
+  seen.was_read = call.read(text);
+  seen.was_written = call.write(text_of("a"));
+  seen.status = call.finish();
+  co_return seen;
+}
+
+TEST_F(ClientStubTest, ABlockingStreamThatWouldWaitOnALoopsThreadFailsAndNamesTheAsyncForm) {
+  ScriptedServer server({[](SessionPeer& peer) { peer.wait_for_end(); }});
+  Channel channel("mine", server.options());
+  auto call = ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
+
+  const OnLoop seen = sync_wait(use_on_loop(call));
+
+  EXPECT_FALSE(seen.was_read);
+  EXPECT_FALSE(seen.was_written);
+  EXPECT_EQ(seen.status.code(), StatusCode::failed_precondition);
+  EXPECT_EQ(seen.status.reason(), StatusReason::misuse);
+  EXPECT_NE(seen.status.message().find("Async"), std::string::npos);
+}
+
+TEST_F(ClientStubTest, TheEndAndTheHeadersOfABlockingStreamAreNotWaitedForOnALoopsThreadEither) {
+  ScriptedServer server({[](SessionPeer& peer) { peer.wait_for_end(); }});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+  auto to_end = stub.bidi_streaming<Text, Text>(chat_method, patient());
+  auto to_head = stub.bidi_streaming<Text, Text>(chat_method, patient());
+
+  const auto wait_for_both = [&]() -> Task<> {
+    EXPECT_EQ(to_end.finish().code(), StatusCode::failed_precondition);
+    EXPECT_TRUE(to_head.headers().empty());
+    EXPECT_EQ(to_head.finish().code(), StatusCode::failed_precondition);
+    co_return;
+  };
+  sync_wait(wait_for_both());
+}
+
 /// An environment variable, as long as it lives.
 class ScopedVariable {
  public:

@@ -72,6 +72,30 @@ TEST_F(MisuseDeathTest, AnAwaitedCallStaysOnItsLoop) {
   EXPECT_DEATH(sync_wait(read_elsewhere(ClientStub(slow, test_methods))), "resume_on.loop. first");
 }
 
+using ChatCall = AsyncBidiStreamingCall<Text, Text>;
+
+/// Looks at a call that is not over, on another thread.
+Task<void> look_elsewhere(const ClientStub& stub, void (*look)(const ChatCall&)) {
+  const ChatCall call = stub.bidi_streaming_async<Text, Text>(chat_method, patient());
+  std::thread([&] { look(call); }).join();
+  co_return;
+}
+
+TEST_F(MisuseDeathTest, WhatAnAwaitedCallTellsIsForItsLoopToo) {
+  Channel slow("mine", ChannelOptions().connector([](const auto&) { return connect_later(); }));
+  const ClientStub stub(slow, test_methods);
+
+  EXPECT_DEATH(sync_wait(look_elsewhere(
+                   stub, [](const ChatCall& call) { static_cast<void>(call.is_done()); })),
+               "outside of the EventLoop");
+  EXPECT_DEATH(sync_wait(look_elsewhere(
+                   stub, [](const ChatCall& call) { static_cast<void>(call.trailers()); })),
+               "outside of the EventLoop");
+  EXPECT_DEATH(
+      sync_wait(look_elsewhere(stub, [](const ChatCall& call) { static_cast<void>(call.peer()); })),
+      "outside of the EventLoop");
+}
+
 Task<void> drop_elsewhere(const ClientStub& stub, ThreadPool& pool) {
   auto call = stub.unary_async<Text>(unary_method, text_of("a"), patient());
   co_await resume_on(pool);

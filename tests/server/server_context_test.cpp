@@ -175,7 +175,10 @@ TEST_F(ServerContextTest, OnAnotherThreadItSaysWhatToDo) {
   EXPECT_EQ(context.method(), "/test.Wrapper/Echo") << "a fact of the request";
   EXPECT_DEATH(static_cast<void>(context.is_cancelled()), "or resume_on\\(loop\\) first");
   EXPECT_DEATH(static_cast<void>(context.cancellation()), "before resume_on\\(pool\\)");
+  EXPECT_DEATH(context.add_header("key", "value"), "before resume_on\\(pool\\)");
+  EXPECT_DEATH(context.send_headers(), "before resume_on\\(pool\\)");
   EXPECT_DEATH(context.add_trailer("key", "value"), "before resume_on\\(pool\\)");
+  EXPECT_DEATH(static_cast<void>(context.until_ending()), "before resume_on\\(pool\\)");
 
   may_end.set_value();
   client.join();
