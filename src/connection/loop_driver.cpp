@@ -177,10 +177,15 @@ void LoopDriver::look_for_idleness() {
     use_ = Use::quiet;
     idle_at_ = core_->now() + idle_time;
   } else {
-    pump_->trim();
-    use_ = Use::trimmed;
-    idle_at_ = no_deadline;
+    trim();
   }
+}
+
+void LoopDriver::trim() noexcept {
+  if (use_ == Use::trimmed || pump_->has_ended()) return;
+  pump_->trim();
+  use_ = Use::trimmed;
+  idle_at_ = no_deadline;
 }
 
 /// The timer is moved only to be earlier; one that fires too early looks again.

@@ -38,6 +38,9 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   void start();
   /// Output is there: it leaves when the turn ends.
   void request_flush() { core_->request_turn_end(*this); }
+  /// Gives memory back that the connection has no use for until bytes come. REQUIRES: none of its
+  /// events is being handled.
+  void trim() noexcept;
   /// Leaves the loop. The transport must still be there.
   void stop() noexcept;
 

@@ -46,6 +46,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   ~ServerConnection();
 
   void start() { driver_.start(); }
+  /// Gives memory back that it has no use for between calls, if it has none, and nothing to send.
+  void trim() noexcept {
+    if (!has_calls() && over_.empty() && !pump_.has_output()) driver_.trim();
+  }
   /// Tells the client to go elsewhere; ends when the calls are over.
   void begin_drain();
   /// Answers every call with UNAVAILABLE, and ends.

@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -35,6 +36,9 @@ void ServerLoop::add(std::unique_ptr<Transport> transport, ConnectionQuota::Plac
   auto* const connection =
       new ServerConnection(*this, core(), *shared_, std::move(transport), std::move(place));
   connections_.push_back(*connection);
+  ServerConnection*& oldest = latest_[oldest_of_latest_++ % most_latest];
+  if (oldest != nullptr) oldest->trim();
+  oldest = connection;
   connection->start();
 }
 
@@ -101,6 +105,7 @@ void ServerLoop::destroy_stuck() {
 
 void ServerLoop::reap(ServerConnection& connection) {
   connection.ListHook::unlink();
+  std::ranges::replace(latest_, &connection, nullptr);
   done_.push_back(connection);
   if (!reaper_.is_linked()) core().schedule(reaper_);
 }

@@ -7,6 +7,8 @@
 #include "server/server_connection.hpp"
 #include "server/server_shared.hpp"
 
+#include <array>
+#include <cstddef>
 #include <memory>
 
 namespace nearcall::inline v0::detail {
@@ -21,6 +23,11 @@ class ServerLoop final : public ServerConnection::Owner {
   ServerLoop(const ServerLoop&) = delete;
   ServerLoop& operator=(const ServerLoop&) = delete;
   ~ServerLoop();
+
+  /// A connection that comes after that many others has the first of them give memory back that it
+  /// has no use for between calls: of many that come at once, and then do nothing, only the last
+  /// have it until they have been idle for a while, and the others have had it one after the other.
+  static constexpr std::size_t most_latest = 64;
 
   /// REQUIRES: no drain has begun.
   void add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place);
@@ -50,6 +57,9 @@ class ServerLoop final : public ServerConnection::Owner {
   UniqueFunction<void()> on_drained_;
   IntrusiveList<ServerConnection> connections_;
   IntrusiveList<ServerConnection> done_;
+  /// Those that came last, or null, as a ring.
+  std::array<ServerConnection*, most_latest> latest_{};
+  std::size_t oldest_of_latest_ = 0;
   Drain drain_ = Drain::no;
   Timer drain_timer_;
   RunMember<&ServerLoop::reap_now> reaper_{*this};

@@ -100,6 +100,40 @@ TEST_F(IdleMemoryTest, OneMoreIdleConnectionCostsLessThanFourKibibytes) {
   }
 }
 
+TEST_F(IdleMemoryTest, OfManyThatComeAtOnceOnlyTheLastHaveMemoryForMore) {
+  start();
+  connect(1);
+  settle();  // the first time the thread's frames are counted, which stay
+  std::ptrdiff_t grown = 0;
+
+  for (int round = 0; round < 3; ++round) {
+    connect(1);
+    grown -= allocated;
+    settle();
+    grown += allocated;
+  }
+
+  EXPECT_LE(grown / (3 * connections), most_of_one);
+  answer_all(1);
+}
+
+TEST_F(IdleMemoryTest, AConnectionThatCameBeforeManyServesAsBefore) {
+  start();
+  connect(1);
+  settle();
+  connect(1);
+  settle();
+
+  for (const auto& peer : peers_) {
+    peer->ask_whole(3, "/test.Wrapper/Echo", test::text_of("hello"));
+  }
+  settle();
+
+  for (const auto& peer : peers_) {
+    EXPECT_EQ(peer->heard_on(3).size(), 3U) << "headers, a message and trailers";
+  }
+}
+
 TEST_F(IdleMemoryTest, AConnectionThatWasIdleServesAsBefore) {
   start();
   test::FramePeer peer(path(), test::FramePeer::passive);
