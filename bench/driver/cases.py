@@ -94,6 +94,11 @@ def all_cases(quick):
     yield from map(_connections, connections)
     yield Case("busy", "unary 64 B, one at a time, while every processor is kept busy by others",
                "unary", is_busy=True)
+    yield Case("handlers-coroutines", "unary 64 B, one at a time, handlers as they come", "unary",
+               peers=("nearcall-park", "grpc++-sync"), group="handlers")
+    yield Case("handlers-functions", "unary 64 B, one at a time, handlers are functions on a pool",
+               "unary", server_options=("--functions", 1), peers=("nearcall-park",),
+               group="handlers")
     yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
                ("--streams", 0), peers=OURS, group="streams")
     yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",

@@ -78,6 +78,11 @@ def _latency(figures):
         yield Target(f"unary 64 B, spinning off, on {what}", "CPU ÷ grpc++ (its best)",
                      _ratio(cpu(case, "nearcall-park"),
                             figures.best(cpu, case, GRPCPP, min)), 1 / 2, True)
+    functions, coroutines = "handlers-functions", "handlers-coroutines"
+    yield Target("unary 64 B, spinning off, handlers on a pool", "p50 ÷ with coroutines",
+                 _ratio(p50(functions, "nearcall-park"), p50(coroutines, "nearcall-park")), 2, True)
+    yield Target("unary 64 B, spinning off, handlers on a pool", "p50 ÷ grpc++'s synchronous server",
+                 _ratio(p50(functions, "nearcall-park"), p50(coroutines, "grpc++-sync")), 1, True)
     yield Target("unary 64 B, processors kept busy", "rate ÷ that with spinning off",
                  _ratio(figures.rate("busy"), figures.rate("busy", "nearcall-park")), 1 / 1.2, False)
     yield Target("unary 64 B, inproc:, one loop", "p50, µs", p50("unary-64", "nearcall-inproc"), 2, True)

@@ -7,8 +7,16 @@
 #include <nearcall/server.hpp>
 
 #include <chrono>
+#include <memory>
 
 namespace {
+
+/// Echo's unary method as a function that may block.
+class EchoFunctions final : public bench::Echo::BlockingService {
+  Result<bench::Message> Unary(ServerContext&, const bench::Message& request) override {
+    return request;
+  }
+};
 
 nearcall::ServerOptions server_options(const bench::Options& options) {
   nearcall::ConnectionLimits limits;
@@ -29,7 +37,12 @@ nearcall::ServerOptions server_options(const bench::Options& options) {
 int main(int argc, char** argv) {
   bench::raise_descriptor_limit();
   const bench::Options options = bench::parse_options(argc, argv);
-  bench::EchoService echo;
+  std::shared_ptr<nearcall::Service> echo;
+  if (options.has_functions) {
+    echo = std::make_shared<EchoFunctions>();
+  } else {
+    echo = std::make_shared<bench::EchoService>();
+  }
   std::vector<std::unique_ptr<bench::FillerService>> fillers;
   nearcall::Server server(server_options(options));
   server.add_service(echo);
