@@ -10,6 +10,8 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <stdexcept>
@@ -24,8 +26,28 @@ namespace {
 using namespace detail::transport_io;
 using Kind = IoResult::Kind;
 
+/// What no transport holds for a peer that reads nothing.
+constexpr std::size_t most_unread = std::size_t{64} * 1024 * 1024;
+
+/// How long one step of a test may take.
+class Patience {
+ public:
+  explicit Patience(std::chrono::milliseconds most) : most_(most) {}
+
+  /// Throws what then ends the test: "<what> after 10000 ms".
+  void check(const char* what) const {
+    if (std::chrono::steady_clock::now() - begin_ < most_) return;
+    throw std::runtime_error(std::string(what) + " after " + std::to_string(most_.count()) + " ms");
+  }
+
+ private:
+  const std::chrono::milliseconds most_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 /// Takes both ends through their handshakes.
-TransportPair shake_hands(TransportPair ends) {
+TransportPair shake_hands(TransportPair ends, std::chrono::milliseconds most) {
+  const Patience patience(most);
   if (!ends.first || !ends.second) throw std::runtime_error("make() gave no transport");
   std::vector<Transport*> pending = {ends.first.get(), ends.second.get()};
   while (!pending.empty()) {
@@ -34,6 +56,7 @@ TransportPair shake_hands(TransportPair ends) {
       if (!moved) throw std::runtime_error("the handshake failed: " + moved.error().message());
       return *moved == Handshake::done;
     });
+    if (!pending.empty()) patience.check("a handshake was still pending");
     // Each may wait for the other.
     for (Transport* const end : pending)
       park(*end, {Interest::read}, /*milliseconds=*/1);
@@ -44,7 +67,8 @@ TransportPair shake_hands(TransportPair ends) {
 /// The two ends that a test asks.
 class Ends {
  public:
-  explicit Ends(const TransportKind& kind) : kind_(&kind), ends_(shake_hands(kind.make())) {}
+  explicit Ends(const TransportKind& kind)
+      : kind_(&kind), ends_(shake_hands(kind.make(), kind.patience)) {}
 
   const TransportKind& kind() const { return *kind_; }
   Transport& here() { return *ends_.first; }
@@ -119,18 +143,30 @@ void nothing_to_read_would_block(Ends& ends) {
   EXPECT_TRUE(is_ready(ends.here(), Interest::write));
 }
 
-void full_buffer_would_block_and_room_makes_it_ready(Ends& ends) {
+/// Writes until there is no room left: how much that was.
+std::size_t fill(Ends& ends) {
   const std::string block(1000, 'x');
+  const Patience patience(ends.kind().patience);
   std::size_t written = 0;
   for (;;) {
     const IoResult result = write_once(ends.here(), block);
-    if (result.kind() == Kind::would_block) {
-      if (!is_ready(ends.here(), Interest::write)) break;
-      continue;  // TCP moves bytes on to the other side's buffer meanwhile
+    if (result.kind() == Kind::failed) {
+      throw std::runtime_error("a write failed: " + result.error().message());
     }
-    ASSERT_EQ(result.kind(), Kind::bytes);
     written += result.count();
+    if (written > most_unread) {
+      throw std::runtime_error("64 MiB were written that nobody read, and no write would block");
+    }
+    if (result.kind() == Kind::would_block) {
+      if (!is_ready(ends.here(), Interest::write)) return written;
+      // TCP moves bytes on to the other side's buffer meanwhile.
+      patience.check("a write would block where prepare_wait() says that it does not, still");
+    }
   }
+}
+
+void full_buffer_would_block_and_room_makes_it_ready(Ends& ends) {
+  const std::size_t written = fill(ends);
   std::jthread reader([&] { read_exactly(ends.there(), written); });
 
   EXPECT_TRUE(park(ends.here(), Interest::write));
@@ -181,8 +217,7 @@ void abort_is_seen_by_the_peer(Ends& ends) {
 }
 
 void abort_wakes_both_parked_directions(Ends& ends) {
-  while (write_once(ends.here(), std::string(1000, 'x')).kind() == Kind::bytes) {
-  }
+  fill(ends);
   std::jthread reader([&] { EXPECT_TRUE(park(ends.here(), Interest::read)); });
   std::jthread writer([&] { EXPECT_TRUE(park(ends.here(), Interest::write)); });
 

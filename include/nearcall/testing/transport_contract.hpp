@@ -4,6 +4,7 @@
 
 #include <nearcall/transport.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ struct TransportKind {
   bool writes_fail_after_close = true;
   /// What the peer wrote before it closed can be read after a write has failed.
   bool keeps_input_of_closed = true;
+  /// How long both handshakes together may take, and how long a writer may be told that there is
+  /// room where there is none.
+  std::chrono::milliseconds patience = std::chrono::seconds(10);
 };
 
 /// Registers the tests of one kind, such as "TransportContract.AbortIsSeenByThePeer/MyRing". Call
