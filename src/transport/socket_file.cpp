@@ -3,6 +3,7 @@
 #include "transport/socket_file.hpp"
 
 #include "base/log.hpp"
+#include "transport/connect_socket.hpp"
 #include "transport/exiting_process.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/shared_directory.hpp"

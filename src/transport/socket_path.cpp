@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connecting through a descriptor of the socket itself.
+// How long a path may be, and the way around that.
 #include "transport/socket_path.hpp"
 
-#include "base/unique_fd.hpp"
-
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -23,17 +18,6 @@ std::string over(std::string_view what, std::size_t size, std::size_t limit) {
   std::string problem(what);
   problem.append(" has ").append(std::to_string(size));
   return problem.append(" bytes, the limit is ").append(std::to_string(limit));
-}
-
-int connect_to_address(int socket, const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, max_path_in_address);
-  int result = 0;
-  do {
-    result = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -54,14 +38,6 @@ std::string path_of_fd(int fd) {
 
 bool is_proc_mounted() noexcept {
   return ::access("/proc/self/fd", F_OK) == 0;
-}
-
-int connect_to_path(int socket, const std::string& path) {
-  if (path.size() <= max_path_in_address) return connect_to_address(socket, path);
-  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!found) return errno;
-  const int error = connect_to_address(socket, path_of_fd(found.get()));
-  return error == ENOENT ? ENAMETOOLONG : error;
 }
 
 }  // namespace nearcall::inline v0::detail

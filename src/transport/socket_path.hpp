@@ -22,8 +22,4 @@ std::string socket_path_problem(std::string_view path);
 std::string path_of_fd(int fd);
 bool is_proc_mounted() noexcept;
 
-/// connect(2) to the socket at a path of any length. 0, or errno: EINTR never, and ENAMETOOLONG
-/// where the path is longer than an address and there is no /proc.
-int connect_to_path(int socket, const std::string& path);
-
 }  // namespace nearcall::inline v0::detail

@@ -5,6 +5,7 @@
 #include "async/loop_core.hpp"
 #include "base/check.hpp"
 #include "transport/backlog_pause.hpp"
+#include "transport/connect_socket.hpp"
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_path.hpp"
@@ -43,12 +44,7 @@ int UnixConnector::connect_once(int socket) const {
   if (endpoint_.kind() == Endpoint::Kind::unix_path) {
     return connect_to_path(socket, endpoint_.name());
   }
-  const SocketAddress server(endpoint_);
-  int result = 0;
-  do {
-    result = ::connect(socket, server.get(), server.size());
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
+  return connect_to_address(socket, SocketAddress(endpoint_));
 }
 
 Task<Result<std::unique_ptr<Transport>>> UnixConnector::connect(ConnectContext context) {

@@ -5,6 +5,7 @@
 #include "support/child_process.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/connect_socket.hpp"
 #include "transport/listening.hpp"
 #include "transport/socket_path.hpp"
 
