@@ -125,6 +125,17 @@ Result<std::unique_ptr<Listener>> make_systemd_listener(const Endpoint& endpoint
   return std::unique_ptr<Listener>(std::make_unique<ListenerGroup>(std::move(listeners)));
 }
 
+/// Of a target that the options are checked against before anything is made.
+template <class Made, class... Arguments>
+Result<std::unique_ptr<Listener>> make_checked(const Endpoint& endpoint,
+                                               const ListenOptions& options,
+                                               const Arguments&... arguments) {
+  if (Result<void> allowed = check_access(endpoint, options); !allowed) {
+    return std::move(allowed).error();
+  }
+  return std::unique_ptr<Listener>(std::make_unique<Made>(endpoint, arguments...));
+}
+
 Result<std::unique_ptr<Connector>> make_connector_of(const InheritedSocket& socket) {
   if (socket.is_listening()) {
     return Status::failed_precondition(socket.address() +
@@ -182,28 +193,23 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
       return make_inherited_listener(endpoint, policy);
     case Endpoint::Kind::stdio:
       return make_stdio_listener(endpoint, policy);
-    case Endpoint::Kind::command:
-    case Endpoint::Kind::authority:
-      return Status(StatusCode::invalid_argument,
-                    endpoint.to_string() + ": nobody can listen on such a target");
-    default:
-      break;
-  }
-  if (Result<void> allowed = check_access(endpoint, options); !allowed) {
-    return std::move(allowed).error();
-  }
-  switch (endpoint.kind()) {
     case Endpoint::Kind::unix_path:
     case Endpoint::Kind::unix_abstract:
-      return std::unique_ptr<Listener>(std::make_unique<UnixListener>(endpoint, options));
+      return make_checked<UnixListener>(endpoint, options, options);
+    case Endpoint::Kind::ipv4:
+    case Endpoint::Kind::ipv6:
+    case Endpoint::Kind::vsock:
+      return make_checked<TcpListener>(endpoint, options, options);
     case Endpoint::Kind::inproc:
-      return std::unique_ptr<Listener>(
-          std::make_unique<InprocListener>(endpoint, options.backlog()));
+      return make_checked<InprocListener>(endpoint, options, options.backlog());
     case Endpoint::Kind::fifo:
-      return std::unique_ptr<Listener>(std::make_unique<FifoListener>(endpoint));
-    default:
-      return std::unique_ptr<Listener>(std::make_unique<TcpListener>(endpoint, options));
+      return make_checked<FifoListener>(endpoint, options);
+    case Endpoint::Kind::command:
+    case Endpoint::Kind::authority:
+      break;
   }
+  return Status(StatusCode::invalid_argument,
+                endpoint.to_string() + ": nobody can listen on such a target");
 }
 
 }  // namespace detail
