@@ -20,6 +20,10 @@ class UnsharedFd::All {
     fd.next_ = std::exchange(first, &fd);
     if (fd.next_ != nullptr) fd.next_->previous_ = &fd;
   }
+  static UniqueFd take(UnsharedFd& fd) noexcept {
+    const std::lock_guard lock(mutex);
+    return std::move(fd.fd_);
+  }
   static void remove(UnsharedFd& fd) noexcept {
     const std::lock_guard lock(mutex);
     (fd.previous_ != nullptr ? fd.previous_->next_ : first) = fd.next_;
@@ -39,6 +43,10 @@ class UnsharedFd::All {
 
 UnsharedFd::UnsharedFd(UniqueFd fd) noexcept : fd_(std::move(fd)) {
   All::add(*this);
+}
+
+UniqueFd UnsharedFd::take() noexcept {
+  return All::take(*this);
 }
 
 UnsharedFd::~UnsharedFd() {

@@ -23,6 +23,8 @@ class UnsharedFd {
 
   /// -1 if there is none: always so in a forked child.
   int get() const noexcept { return fd_.get(); }
+  /// Gives it away, to be another's. None is left.
+  UniqueFd take() noexcept;
 
  private:
   class All;

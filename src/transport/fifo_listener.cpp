@@ -71,61 +71,61 @@ Result<void> FifoListener::make_pair() {
   for (const char* const name : {unread, FifoDirectory::to_client}) {
     if (::mkfifoat(directory_->fd(), name, 0600) != 0) return failure("mkfifo", errno);
   }
-  Pair pair;
   // A FIFO can be opened for writing once somebody reads: ourselves, for a moment.
   const UniqueFd reader = directory_->open_fifo(FifoDirectory::to_client, O_RDONLY);
-  if (reader) pair.to_client = directory_->open_fifo(FifoDirectory::to_client, O_WRONLY);
-  if (!pair.to_client) return failure("open", errno);
-  pair.from_client = directory_->open_fifo(unread, O_RDONLY);
-  if (!pair.from_client) return failure("open", errno);
+  UniqueFd to_client;
+  if (reader) to_client = directory_->open_fifo(FifoDirectory::to_client, O_WRONLY);
+  if (!to_client) return failure("open", errno);
+  UniqueFd from_client = directory_->open_fifo(unread, O_RDONLY);
+  if (!from_client) return failure("open", errno);
   if (::renameat(directory_->fd(), unread, directory_->fd(), FifoDirectory::to_server) != 0) {
     return failure("rename", errno);
   }
   epoll_event wanted{EPOLLIN, {}};
-  if (::epoll_ctl(poller_.get(), EPOLL_CTL_ADD, pair.from_client.get(), &wanted) != 0) {
+  if (::epoll_ctl(poller_.get(), EPOLL_CTL_ADD, from_client.get(), &wanted) != 0) {
     return failure("epoll_ctl", errno);
   }
-  next_ = std::move(pair);
+  next_ = std::make_unique<Pair>(std::move(from_client), std::move(to_client));
   return {};
 }
 
 Result<std::unique_ptr<Transport>> FifoListener::try_accept() {
   if (!directory_ || !made_in_.is_in_maker()) return std::unique_ptr<Transport>();
   for (;;) {
-    if (!next_.from_client) {
+    if (!next_) {
       if (is_unbound_) return std::unique_ptr<Transport>();
       if (Result<void> made = make_pair(); !made) return std::move(made).error();
     }
-    pollfd watched{next_.from_client.get(), POLLIN, 0};
+    pollfd watched{next_->from_client.get(), POLLIN, 0};
     if (::poll(&watched, 1, 0) <= 0) {
       if (is_unbound_) static_cast<void>(take_pair());
       return std::unique_ptr<Transport>();
     }
     char first = 0;
-    const ssize_t count = ::read(next_.from_client.get(), &first, 1);
+    const ssize_t count = ::read(next_->from_client.get(), &first, 1);
     if (count == 1) return hand_over();
     if (count < 0) return std::unique_ptr<Transport>();  // the next client has opened it
     static_cast<void>(take_pair());  // a client that died before it said anything
   }
 }
 
-/// A child that was forked may have a copy, so the set does not drop it by itself.
-FifoListener::Pair FifoListener::take_pair() noexcept {
-  Pair taken = std::exchange(next_, {});
-  ::epoll_ctl(poller_.get(), EPOLL_CTL_DEL, taken.from_client.get(), nullptr);
+/// A child of vfork(2) may have a copy, so the set does not drop it by itself.
+std::unique_ptr<FifoListener::Pair> FifoListener::take_pair() noexcept {
+  std::unique_ptr<Pair> taken = std::move(next_);
+  ::epoll_ctl(poller_.get(), EPOLL_CTL_DEL, taken->from_client.get(), nullptr);
   return taken;
 }
 
 Result<std::unique_ptr<Transport>> FifoListener::hand_over() {
-  Pair taken = take_pair();
+  const std::unique_ptr<Pair> taken = take_pair();
   if (!is_unbound_) static_cast<void>(make_pair());  // else the next try_accept() says why not
-  return PipeTransport::make(std::move(taken.from_client), std::move(taken.to_client),
+  return PipeTransport::make(taken->from_client.take(), taken->to_client.take(),
                              PeerIdentity::own(address(), 0));
 }
 
 WaitAdvice FifoListener::prepare_wait() {
   if (!directory_ || is_unbound_) fail_listener_order();
-  if (!next_.from_client) return WaitAdvice::ready_now();
+  if (!next_) return WaitAdvice::ready_now();
   return WaitAdvice::poll(poller_.get(), POLLIN);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/fork_mark.hpp"
 #include "base/unique_fd.hpp"
+#include "base/unshared_fd.hpp"
 #include "transport/endpoint.hpp"
 #include "transport/fifo_directory.hpp"
 #include "transport/lock_file.hpp"
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 
@@ -35,17 +37,21 @@ class FifoListener final : public Listener {
   Result<void> check_policy(const PeerPolicy& policy) const override;
 
  private:
-  /// Ends of FIFOs that no client has taken yet.
+  /// Ends of FIFOs that no client has taken yet. A forked child has none: a client would take it
+  /// for the server.
   struct Pair {
-    UniqueFd from_client;
-    UniqueFd to_client;
+    Pair(UniqueFd input, UniqueFd output) noexcept
+        : from_client(std::move(input)), to_client(std::move(output)) {}
+
+    UnsharedFd from_client;
+    UnsharedFd to_client;
   };
 
   Result<void> make_pair();
   /// Removes a FIFO of that name; FAILED_PRECONDITION where something else has it.
   Result<void> clear_name(const char* name) const;
   /// What waits for a client, which nobody watches any more.
-  Pair take_pair() noexcept;
+  std::unique_ptr<Pair> take_pair() noexcept;
   Result<std::unique_ptr<Transport>> hand_over();
   void remove_names() noexcept;
   Failure<Status> failure(const std::string& call, int number) const;
@@ -56,7 +62,7 @@ class FifoListener final : public Listener {
   std::unique_ptr<LockFile> lock_;
   /// Has `next_` in it: whoever watches keeps one descriptor.
   UniqueFd poller_;
-  Pair next_;
+  std::unique_ptr<Pair> next_;
   bool is_unbound_ = false;
 };
 

@@ -35,6 +35,10 @@ class FifoListenerTest : public testing::Test {
     auto accepted = listener_.try_accept();
     return accepted ? *std::move(accepted) : nullptr;
   }
+  std::unique_ptr<Transport> accept_after_unbind() {
+    auto accepted = listener_.try_accept();
+    return accepted ? *std::move(accepted) : nullptr;
+  }
   std::unique_ptr<Transport> connect() {
     auto made = test::connect_now(connector_);
     EXPECT_TRUE(made) << made.status().to_string();
@@ -120,6 +124,27 @@ TEST_F(FifoListenerTest, ClientThatIsKilledIsTheEndOfItsStream) {
 
   EXPECT_EQ(test::read_exactly(*server, 2), "x");
   EXPECT_TRUE(connect()) << "the kernel has released its lock";
+}
+
+/// A client that has opened the FIFOs sees that the server ends, whoever else the server has made.
+TEST_F(FifoListenerTest, ForkedChildHasNoEndOfThem) {
+  const auto directory = FifoDirectory::open(path_);
+  ASSERT_TRUE(directory);
+  const UniqueFd input = directory->open_fifo(FifoDirectory::to_client, O_RDONLY);
+  const UniqueFd output = directory->open_fifo(FifoDirectory::to_server, O_WRONLY);
+  ASSERT_TRUE(input && output);
+  test::ProcessSignal running;
+  const test::ChildProcess child([&] {
+    running.raise();
+    return ::pause();
+  });
+  ASSERT_TRUE(running.wait_for(10));
+
+  listener_.unbind();
+  EXPECT_EQ(accept_after_unbind(), nullptr);
+
+  char none = 0;
+  EXPECT_EQ(::read(input.get(), &none, 1), 0) << "nobody has the other end";
 }
 
 TEST_F(FifoListenerTest, EndRemovesAllThatLiesThereAndRefusesClients) {
