@@ -43,7 +43,7 @@ ChildTransport::~ChildTransport() {
 
 IoResult ChildTransport::try_read(std::span<std::byte> into) {
   IoResult result = inner().try_read(into);
-  if (result.kind() == IoResult::Kind::would_block && child_->end()) {
+  if (result.kind() == IoResult::Kind::would_block && is_end_seen()) {
     result = inner().try_read(into);  // what it wrote last
     if (result.kind() == IoResult::Kind::would_block) return IoResult::failed(*child_->end());
   }
@@ -52,13 +52,24 @@ IoResult ChildTransport::try_read(std::span<std::byte> into) {
   return explained(result);
 }
 
+bool ChildTransport::is_end_seen() noexcept {
+  if (look_ != Look::due) {
+    look_ = Look::skipped;
+    return false;
+  }
+  if (child_->end()) return true;
+  look_ = Look::done;
+  return false;
+}
+
 IoResult ChildTransport::try_write(std::span<const iovec> from) {
   return explained(inner().try_write(from));
 }
 
 WaitAdvice ChildTransport::prepare_wait(Interest interest) {
   if (interest == Interest::write) return inner().prepare_wait(interest);
-  return WaitAdvice::poll(poller_.get(), POLLIN);
+  const bool is_unseen = std::exchange(look_, Look::due) == Look::skipped && child_->end();
+  return is_unseen ? WaitAdvice::ready_now() : WaitAdvice::poll(poller_.get(), POLLIN);
 }
 
 IoResult ChildTransport::explained(const IoResult& of_socket) {

@@ -7,6 +7,7 @@
 
 #include <nearcall/transport.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -37,10 +38,18 @@ class ChildTransport final : public ForwardingTransport {
       : ForwardingTransport(std::move(socket)),
         child_(std::move(child)),
         poller_(std::move(poller)) {}
+  /// Whether it is time to ask, and the child has ended.
+  bool is_end_seen() noexcept;
   /// What the child's end makes of a failure of the socket, or of its end.
   IoResult explained(const IoResult& of_socket);
 
+  /// When to ask for the child's end, which takes a system call: at the first read after a wait
+  /// that would block, and not at all that follow while somebody spins. Before the next wait then:
+  /// an edge of the poller may have come meanwhile, and does not come again.
+  enum class Look : std::uint8_t { due, done, skipped };
+
   const std::shared_ptr<StartedProcess> child_;
+  Look look_ = Look::due;  // for who reads
   /// Readable when the socket is, or when the child has ended.
   const UniqueFd poller_;
 };
