@@ -57,6 +57,17 @@ TEST(UnsharedFd, OfAChildIsItsOwnAndNotOfAGrandchild) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(UnsharedFd, ThatIsTakenStaysOpenAndIsSharedAgain) {
+  UnsharedFd owned(null_device());
+  const int number = owned.get();
+
+  const UniqueFd taken = owned.take();
+
+  EXPECT_EQ(owned.get(), -1);
+  EXPECT_EQ(taken.get(), number);
+  EXPECT_EQ(status_of_child([&] { return is_open(number) ? 0 : 1; }), 0);
+}
+
 TEST(UnsharedFd, MayComeAndGoInAnyOrder) {
   std::vector<std::unique_ptr<UnsharedFd>> all;
   for (int i = 0; i < 4; ++i)

@@ -5,11 +5,14 @@
 #include "support/child_process.hpp"
 #include "support/io.hpp"
 #include "support/open_descriptors.hpp"
+#include "support/system_calls.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <array>
@@ -111,6 +114,38 @@ TEST_F(PipeTransportTest, ForkedChildKeepsNoPipeOpen) {
   done.raise();
   EXPECT_EQ(child.wait(), 0);
 }
+
+#ifdef __x86_64__
+Transport* aborted_within_read = nullptr;
+
+/// In the place of a read(2): another thread is faster, and the number is that of something else.
+void abort_and_read(int /*signal*/, siginfo_t* /*info*/, void* context) {
+  aborted_within_read->abort(std::make_error_code(std::errc::timed_out));
+  greg_t* const registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  iovec into{reinterpret_cast<void*>(registers[REG_RSI]),
+             static_cast<std::size_t>(registers[REG_RDX])};
+  const ssize_t count = ::readv(static_cast<int>(registers[REG_RDI]), &into, 1);
+  registers[REG_RAX] = count < 0 ? -errno : count;
+}
+
+TEST_F(PipeTransportTest, AbortBetweenTheLookAndTheReadIsTheReasonTheReadGives) {
+  test::ChildProcess child([this] {
+    aborted_within_read = here_.get();
+    struct sigaction action {};
+    action.sa_sigaction = &abort_and_read;
+    action.sa_flags = SA_SIGINFO;
+    ::sigaction(SIGSYS, &action, nullptr);
+    if (!test::answer_system_call(SYS_read, test::traps)) return test::no_seccomp;
+    std::array<std::byte, 8> buffer{};
+    return here_->try_read(buffer).error() == std::errc::timed_out ? 0 : 1;
+  });
+
+  const int status = child.wait();
+
+  if (status == test::no_seccomp) GTEST_SKIP() << "this kernel has no seccomp";
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 TEST(PipeTransport, WithoutDescriptorsToWaitWithIsRefusedAndClosesBoth) {
   const std::ptrdiff_t before = test::open_descriptors();

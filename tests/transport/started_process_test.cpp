@@ -4,7 +4,9 @@
 
 #include "support/child_process.hpp"
 #include "support/open_descriptors.hpp"
+#include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
+#include "transport/exiting_process.hpp"
 #include "transport/started.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -19,7 +21,9 @@
 #include <array>
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -194,6 +198,74 @@ TEST(StartedProcess, TakesItsGroupAlong) {
   EXPECT_EQ(test::end_of(**process), "the child exited with status 5");
 
   EXPECT_EQ(output.line(), "") << "nobody has the pipe any more";
+}
+
+TEST(StartedProcess, ThatHasLeftItsGroupIsEndedWithItsOwner) {
+  Output output;
+  ProcessPlan plan = output.plan({});
+  plan.command = {"perl", "-e",
+                  "setpgrp(0, getpgrp(getppid)) or die; $| = 1; print qq(left\\n); sleep 1000"};
+  plan.has_group = true;
+  auto process = StartedProcess::start(plan, "x");
+  ASSERT_TRUE(process);
+  ASSERT_EQ(output.line(), "left");
+  const pid_t pid = (*process)->pid();
+
+  process->reset();
+
+  EXPECT_FALSE(is_there(pid));
+}
+
+/// /proc says that it exits, and it does not.
+TEST(StartedProcess, WhoseMainThreadAloneHasEndedIsWaitedForOnce) {
+  Output output;
+  ProcessPlan plan = output.plan({});
+  plan.command = {"python3", "-c",
+                  "import ctypes, os, threading, time\n"
+                  "threading.Thread(target=time.sleep, args=(1000,)).start()\n"
+                  "os.write(1, b'begun\\n')\n"
+                  "ctypes.CDLL(None).pthread_exit(None)\n"};
+  auto started = StartedProcess::start(plan, "x");
+  ASSERT_TRUE(started);
+  const std::shared_ptr<StartedProcess> process = *std::move(started);
+  ASSERT_EQ(output.line(), "begun");
+  while (process_state(process->pid()) != ProcessState::exits)
+    std::this_thread::yield();
+  std::array<Duration, 2> took{};
+  EventLoop loop;
+
+  loop.post([&] {
+    for (Duration& one : took) {
+      const TimePoint before = SteadyClock::now();
+      EXPECT_FALSE(process->end_if_exiting());
+      one = SteadyClock::now() - before;
+    }
+    loop.stop();
+  });
+  loop.run();
+
+  EXPECT_GE(took[0], 200ms);
+  EXPECT_LT(took[1], 100ms);
+}
+
+/// Where SIGCHLD is ignored the kernel reaps it, and the number is free at once.
+TEST(StartedProcess, ThatHasEndedBeforeItCanBeWatchedIsNotStarted) {
+  test::ChildProcess child([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    if (!test::answer_system_call(SYS_pidfd_open, test::fails_with(ESRCH))) {
+      return test::no_seccomp;
+    }
+    const auto process = StartedProcess::start(test::shell("exit 3"), "x");
+    return process.status().to_string() ==
+                   "UNAVAILABLE: x: the child has ended, and somebody else knows how"
+               ? 0
+               : 1;
+  });
+
+  const int status = child.wait();
+
+  if (status == test::no_seccomp) GTEST_SKIP() << "this kernel has no seccomp";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(StartedProcess, WhereSomebodyElseReapsHasEndedAllTheSame) {
