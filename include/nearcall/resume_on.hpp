@@ -37,9 +37,9 @@ class TaskHome {
   bool is(const EventLoop& loop) const noexcept;
   /// Runs `work` on the loop; from now on nobody but the loop has a part in the tree.
   void post_back(Runnable& work) noexcept;
-  /// Whether the tree is at home; takes it back from a queue, if it waits in one, and then it goes
-  /// on nowhere. From the loop's thread.
-  bool try_return() noexcept;
+  /// Whether the tree runs on another thread, so that await_return() would wait. What waits in a
+  /// queue for one does not count, nor what has just left it. From the loop's thread.
+  bool is_elsewhere() const noexcept;
   /// Returns when the tree is at home; takes it back from a queue, if it waits in one. Says so in
   /// the log if that takes longer than `quiet_wait`.
   void await_return(std::chrono::nanoseconds quiet_wait = std::chrono::seconds(1)) noexcept;

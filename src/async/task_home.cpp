@@ -60,19 +60,19 @@ void TaskHome::post_back(Runnable& work) noexcept {
   away_->returned.notify_all();
 }
 
-bool TaskHome::try_return() noexcept {
-  if (away_ == nullptr) return true;
+bool TaskHome::is_elsewhere() const noexcept {
+  if (away_ == nullptr) return false;
   const std::lock_guard lock(away_->mutex);
+  return away_->is_away && away_->in_transit == nullptr;
+}
+
+void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
+  if (away_ == nullptr) return;
+  std::unique_lock lock(away_->mutex);
   if (away_->in_transit != nullptr && away_->in_transit->take_back()) {
     away_->in_transit = nullptr;
     away_->is_away = false;
   }
-  return !away_->is_away;
-}
-
-void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
-  if (try_return()) return;
-  std::unique_lock lock(away_->mutex);
   const auto is_back = [this] { return !away_->is_away; };
   if (away_->returned.wait_for(lock, quiet_wait, is_back)) return;
   const std::string_view label = BusyLabel::current();

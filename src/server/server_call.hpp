@@ -57,7 +57,7 @@ class ServerCall final : public HandlerCall,
   /// Where it belongs.
   CallHost& host() const noexcept { return *host_; }
   /// Whether its handler is on another thread, so that the destructor would wait for it.
-  bool is_elsewhere() noexcept { return is_at_work() && !home().try_return(); }
+  bool is_elsewhere() noexcept { return is_at_work() && home().is_elsewhere(); }
   /// Answers with `status`, while the handler may go on to run. May release the call.
   void fail(const Status& status);
 

@@ -94,13 +94,20 @@ void ServerLoop::destroy_stuck() {
   }
   while (ServerConnection* const connection = kept.pop_front())
     connections_.push_back(*connection);
-  if (!elsewhere.empty()) {
-    log(LogLevel::warning, elsewhere,
+  if (!elsewhere.empty()) wait_for(elsewhere);
+  report_if_drained();
+}
+
+/// Looks again soon: handlers that are stuck here may be all that a connection has left then.
+void ServerLoop::wait_for(std::string_view method) {
+  const TimePoint now = core().now();
+  if (now >= next_reminder_) {
+    log(LogLevel::warning, method,
         ": the handler was cancelled and has not returned from its thread; the server waits for "
         "it");
-    drain_timer_.set(core().now() + between_reminders);
+    next_reminder_ = now + between_reminders;
   }
-  report_if_drained();
+  drain_timer_.set(now + last_patience);
 }
 
 void ServerLoop::reap(ServerConnection& connection) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
@@ -49,6 +50,7 @@ class ServerLoop final : public ServerConnection::Owner {
   /// Destroys handlers that did not return after they were cancelled, but for those on other
   /// threads: for these it waits, and says so in the log.
   void destroy_stuck();
+  void wait_for(std::string_view method);
   void reap_now();
   void report_if_drained();
 
@@ -62,6 +64,7 @@ class ServerLoop final : public ServerConnection::Owner {
   std::size_t oldest_of_latest_ = 0;
   Drain drain_ = Drain::no;
   Timer drain_timer_;
+  TimePoint next_reminder_{};
   RunMember<&ServerLoop::reap_now> reaper_{*this};
 };
 

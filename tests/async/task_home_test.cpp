@@ -115,19 +115,35 @@ TEST_F(TaskHomeTest, ATreeThatWaitsForAThreadIsTakenBack) {
   EXPECT_FALSE(has_worked_);
 }
 
-TEST_F(TaskHomeTest, WhoeverDoesNotWaitHearsWhetherItIsAtHome) {
+TEST_F(TaskHomeTest, WhoeverDoesNotWaitHearsWhetherItIsElsewhere) {
   start(stay(loop_));
-  EXPECT_TRUE(home_.try_return()) << "it never left";
+  EXPECT_FALSE(home_.is_elsewhere()) << "it never left";
   task_ = Task<void>();
   start(work_on(pool_, *this));
   arrived_.acquire();
 
-  EXPECT_FALSE(home_.try_return());
+  EXPECT_TRUE(home_.is_elsewhere());
 
   go_on_.release();
   while (ended_.calls == 0)
     loop_.poll();
-  EXPECT_TRUE(home_.try_return());
+  EXPECT_FALSE(home_.is_elsewhere());
+}
+
+TEST_F(TaskHomeTest, ATreeInAQueueIsNotElsewhereAndStaysThere) {
+  ASSERT_TRUE(pool_.try_post([this] {
+    arrived_.release();
+    go_on_.acquire();
+  }));
+  arrived_.acquire();
+  start(work_on(pool_, *this));
+
+  EXPECT_FALSE(home_.is_elsewhere());
+
+  go_on_.release(2);
+  while (ended_.calls == 0)
+    loop_.poll();
+  EXPECT_TRUE(has_worked_);
 }
 
 TEST_F(TaskHomeTest, ATreeThatEndsElsewhereIsBroughtHome) {
