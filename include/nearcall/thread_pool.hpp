@@ -20,17 +20,19 @@ class ThreadPool {
  public:
   static constexpr std::size_t default_max_queued = 1024;
 
-  /// At most `max_threads` threads, and at most `max_queued` calls of try_post() that wait for one.
-  /// REQUIRES: max_threads > 0.
+  /// At most `max_threads` threads. At most `max_queued` functions of try_post() wait for one; and
+  /// a call of a BlockingService waits only where fewer than `max_queued` others of any kind do (0:
+  /// nowhere). REQUIRES: max_threads > 0.
   explicit ThreadPool(std::size_t max_threads, std::size_t max_queued = default_max_queued);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  /// Runs what is queued, and joins the threads. REQUIRES: not on one of them.
+  /// Runs what is queued, and joins the threads. In a forked child, which has none of them,
+  /// nothing. REQUIRES: not on one of them.
   ~ThreadPool();
 
-  /// Calls `work` on one of the threads; false if max_queued others wait already, or if no thread
-  /// can be started. Tasks that move to the pool do not count: they bring their own memory.
-  /// REQUIRES: `work` is not empty.
+  /// Calls `work` on one of the threads; false if max_queued other functions wait already, if no
+  /// thread can be started, or in a forked child. Tasks that move to the pool do not count: they
+  /// bring their own memory. REQUIRES: `work` is not empty.
   [[nodiscard]] bool try_post(UniqueFunction<void()> work);
   /// Whether the caller is on one of the pool's threads.
   [[nodiscard]] bool is_in_this_thread() const noexcept;

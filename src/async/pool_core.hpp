@@ -4,6 +4,7 @@
 
 #include "async/intrusive_list.hpp"
 #include "async/runnable.hpp"
+#include "base/fork_mark.hpp"
 
 #include <nearcall/unique_function.hpp>
 
@@ -29,12 +30,15 @@ class PoolCore {
   ~PoolCore();
 
   bool try_post(UniqueFunction<void()> work);
-  /// Throws std::system_error if no thread can be started.
+  /// Throws std::system_error if no thread can be started, or in a forked child.
   void post(Runnable& work);
-  /// The same; false if max_queued() others wait already for threads that all have work.
+  /// The same; false if max_queued() others wait already for threads that all have work, or in a
+  /// forked child.
   [[nodiscard]] bool try_post(Runnable& work);
   /// Takes `work` back if it has not begun to run; whether it did.
   bool cancel(Runnable& work) noexcept;
+  /// Whether this is the process whose threads these are.
+  bool is_in_maker() const noexcept { return made_in_.is_in_maker(); }
   std::size_t max_threads() const noexcept { return max_threads_; }
   std::size_t max_queued() const noexcept { return max_queued_; }
   // Out of line: a coroutine that moves between threads must not keep a thread_local's address.
@@ -65,6 +69,7 @@ class PoolCore {
   void ensure_thread();
   void serve();
 
+  const ForkMark made_in_;
   const std::size_t max_threads_;
   const std::size_t max_queued_;
   /// Functions that exist: queued, and not yet begun. Moved by their constructors and destructors.

@@ -33,6 +33,7 @@ bool PoolCore::is_in_this_thread() const noexcept {
 }
 
 bool PoolCore::try_post(UniqueFunction<void()> work) {
+  if (!is_in_maker()) return false;
   if (waiting_functions_.load(std::memory_order_relaxed) >= max_queued_) return false;
   auto function = std::make_unique<Function>(*this, std::move(work));
   try {
@@ -45,11 +46,13 @@ bool PoolCore::try_post(UniqueFunction<void()> work) {
 }
 
 void PoolCore::post(Runnable& work) {
+  if (!is_in_maker()) throw std::system_error(std::make_error_code(std::errc::no_child_process));
   const std::lock_guard lock(mutex_);
   enqueue(work);
 }
 
 bool PoolCore::try_post(Runnable& work) {
+  if (!is_in_maker()) return false;
   const std::lock_guard lock(mutex_);
   if (queued_ >= max_queued_ + (max_threads_ - busy_)) return false;
   enqueue(work);
@@ -110,7 +113,10 @@ ThreadPool::ThreadPool(std::size_t max_threads, std::size_t max_queued)
     : core_(std::make_unique<detail::PoolCore>(max_threads, max_queued)) {
 }
 
-ThreadPool::~ThreadPool() = default;
+/// A forked child has none of the threads, and would wait for them: it leaves all as it is.
+ThreadPool::~ThreadPool() {
+  if (!core_->is_in_maker()) static_cast<void>(core_.release());
+}
 
 bool ThreadPool::try_post(UniqueFunction<void()> work) {
   if (!work) detail::fail_precondition("ThreadPool::try_post: the function is empty; give it one");

@@ -12,11 +12,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 namespace nearcall {
@@ -165,6 +167,26 @@ TEST(ThreadPool, WorkThatIsPostedWhileThePoolEndsRunsWithoutNewThreads) {
 Task<bool> move_to(ThreadPool& pool) {
   co_await resume_on(pool);
   co_return pool.is_in_this_thread();
+}
+
+TEST(ThreadPool, AForkedChildTakesNoWorkAndWaitsForNoThread) {
+  std::optional<ThreadPool> pool(std::in_place, 1);
+  std::latch ran(1);
+  ASSERT_TRUE(pool->try_post([&ran] { ran.count_down(); }));
+  ran.wait();
+
+  EXPECT_EXIT(
+      {
+        bool is_taken = pool->try_post([] {});
+        try {
+          static_cast<void>(sync_wait(move_to(*pool)));
+          is_taken = true;
+        } catch (const std::system_error&) {  // it would wait for ever
+        }
+        pool.reset();
+        std::_Exit(is_taken ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(ThreadPool, TaskMovesThereAndMayEndThere) {
