@@ -88,12 +88,14 @@ class ServerContext {
   /// Whether nobody waits for the answer any more: the client cancelled or is gone, the deadline
   /// has passed, or the server stops and waits no longer.
   bool is_cancelled() const noexcept;
-  /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`.
+  /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`. Its
+  /// callbacks run on the call's loop, and must not block.
   std::stop_token cancellation();
   /// Stops when the server begins to drain: a handler without an end of its own should return.
   std::stop_token server_stopping();
   /// `const CallEnding why = co_await call.until_ending();` for a handler without an end of its
-  /// own: until the call is cancelled or the server begins to drain, whichever is first.
+  /// own: until the call is cancelled or the server begins to drain, whichever is first. REQUIRES:
+  /// in a coroutine; a function of a BlockingService waits with the tokens.
   detail::EndingAwaiter until_ending();
 
   /// Adds a response header. What Metadata::add() refuses, or what comes when they were sent, is a

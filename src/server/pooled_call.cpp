@@ -71,10 +71,17 @@ class PooledCall::Saying final : public Errand {
 };
 
 bool PooledCall::perform(Errand& errand) {
+  if (is_cancelled()) return false;  // before close(), perhaps: callbacks of the token's run first
+  LoopCore& loop = call_->host().loop_core();
+  if (loop.is_in_this_thread()) {
+    fail_precondition(
+        "ServerContext, BlockingReader, BlockingWriter: used on the thread of the call's loop, "
+        "where they would wait for themselves; use them on the function's threads");
+  }
   std::unique_lock lock(mutex_);
   if (is_closed_) return false;
   errands_.push_back(errand);
-  if (!std::exchange(is_work_posted_, true)) call_->host().loop_core().post(work_);
+  if (!std::exchange(is_work_posted_, true)) loop.post(work_);
   finished_.wait(lock, [&errand] { return errand.is_done(); });
   return errand.outcome();
 }
@@ -123,7 +130,7 @@ bool PooledCall::enter(std::coroutine_handle<> handler) {
     refusal_ = Status::resource_exhausted("all " + std::to_string(pool.max_threads()) +
                                           " threads of the server's pool are at work, and " +
                                           std::to_string(pool.max_queued()) +
-                                          " calls wait for one (ThreadPool's max_queued)")
+                                          " others wait for one (ThreadPool's max_queued)")
                    .with_reason(StatusReason::limit);
   } catch (const std::system_error& error) {
     refusal_ = Status::resource_exhausted("the system gives no thread for the server's pool: " +

@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <semaphore>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -69,6 +70,15 @@ class ScriptedFunctions final : public BlockingService {
 
 /// A server of functions, beside coroutines, on a thread of its own, and a client of it.
 class BlockingServerTest : public LogCheckedTest {
+ public:
+  /// Waits until `token` stops.
+  static void wait_for(const std::stop_token& token) {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::unique_lock lock(mutex);
+    changed.wait(lock, token, [] { return false; });
+  }
+
  protected:
   ~BlockingServerTest() override {
     go_on_.release(100);
@@ -108,16 +118,10 @@ class BlockingServerTest : public LogCheckedTest {
   ScriptedFunctions::Unary until_cancelled() {
     return [this](ServerContext& call, const Text& /*request*/) {
       arrived_.add();
-      wait_until_cancelled(call);
+      wait_for(call.cancellation());
       returned_.add();
       return Result<Text>(Status::aborted("nobody hears this"));
     };
-  }
-  static void wait_until_cancelled(ServerContext& call) {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    changed.wait(lock, call.cancellation(), [] { return false; });
   }
 
   TempDir folder_;
