@@ -20,6 +20,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -37,6 +40,11 @@ void require(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "this does not hold: %s\n", what);
   std::exit(1);
+}
+
+auto count_threads() {
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  return std::distance(begin(threads), end(threads));
 }
 
 /// Somebody who connects to the server's socket, without a word.
@@ -86,6 +94,12 @@ class Window {
   }
 
   void open() { scope_.spawn(show()); }
+  /// Without a coroutine, and from outside of poll().
+  void greet_then(std::function<void(const nearcall::Result<greet::HelloReply>&)> use) {
+    greet::HelloRequest request;
+    request.set_name("later");
+    greeter_.SayHelloAsync(request).on_done(std::move(use));
+  }
   bool awaits_an_answer() const { return awaits_an_answer_; }
 
  private:
@@ -149,6 +163,7 @@ int main(int argc, char** argv) {
   ::setenv("QT_QPA_PLATFORM", "offscreen", 1);
   ::setenv("QT_NO_GLIB", "1", 1);  // whose loop would not call a callback inside of itself
   const QApplication application(argc, argv);
+  const auto threads = count_threads();  // of Qt
   nearcall::EventLoop loop;
   const nearcall::EventLoop::Binding binding(loop);
 
@@ -167,5 +182,12 @@ int main(int argc, char** argv) {
   }
   Window window(loop, path);
   window.open();
-  return QApplication::exec();
+  bool was_answered = false;
+  window.greet_then([&was_answered](const nearcall::Result<greet::HelloReply>& reply) {
+    was_answered = reply && reply->message() == "hello later";
+  });
+  const int status = QApplication::exec();
+  require(was_answered, "a callback gets the answer");
+  require(count_threads() == threads, "the server and the client have no thread of their own");
+  return status;
 }
