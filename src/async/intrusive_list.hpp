@@ -59,6 +59,13 @@ class IntrusiveList {
     if (first != nullptr) first->ListHook::unlink();
     return first;
   }
+  /// The newest, or null.
+  T* pop_back() noexcept {
+    if (empty()) return nullptr;
+    T* const last = static_cast<T*>(end_.previous_);
+    last->ListHook::unlink();
+    return last;
+  }
 
  private:
   struct End : ListHook {};

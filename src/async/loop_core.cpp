@@ -231,6 +231,24 @@ void LoopCore::schedule_next_turn(Runnable& work) {
   work_came_from_outside();
 }
 
+TurnQueue::~TurnQueue() {
+  TurnQueue& rest = core_->unowned_work();
+  if (&rest == this) return;
+  while (Runnable* const work = work_.pop_front())
+    rest.push(*work);
+}
+
+void TurnQueue::push(Runnable& work) {
+  work_.push_back(work);
+  if (!is_linked()) core_->schedule_next_turn(*this);
+}
+
+void TurnQueue::run() noexcept {
+  Runnable* const first = work_.pop_front();
+  if (!work_.empty()) core_->schedule_behind_waiting(*this);
+  if (first != nullptr) first->run();
+}
+
 void LoopCore::schedule(std::coroutine_handle<> ready) {
   auto* runnable = static_cast<HandleRunnable*>(free_handle_runnables_.pop_front());
   if (runnable == nullptr) {
@@ -380,7 +398,11 @@ void LoopCore::nap_without_descriptors(const std::error_code& why) {
 /// costs.
 void LoopCore::run_longest_waiting() {
   TimePoint before = clocks_.coarse();
-  if (Runnable* const first = waiting_.pop_front()) run_one(*first, before);
+  Runnable* const first = waiting_.pop_front();
+  if (first == nullptr) return;
+  budget_.admit_one();
+  run_one(*first, before);
+  budget_.spend(1);
 }
 
 void LoopCore::run_ready() {

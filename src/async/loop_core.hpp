@@ -11,6 +11,7 @@
 #include "async/spinner.hpp"
 #include "async/timer_queue.hpp"
 #include "async/turn_budget.hpp"
+#include "async/turn_queue.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 
@@ -115,6 +116,10 @@ class LoopCore {
   /// budget of one after it has room: for whoever has had its share of this one. First come, first
   /// served. Otherwise as schedule().
   void schedule_next_turn(Runnable& work);
+  /// Runs `work` when all others that wait had theirs, in this turn if its budget has room.
+  void schedule_behind_waiting(Runnable& work) noexcept { waiting_.push_back(work); }
+  /// Where work waits for later turns that is no source's.
+  TurnQueue& unowned_work() noexcept { return unowned_work_; }
   /// Calls `hook` at the end of this turn, once. Leaves when destroyed.
   void request_turn_end(TurnEndHook& hook);
   /// What is left of this turn for those who read from peers.
@@ -238,6 +243,7 @@ class LoopCore {
   /// Whose turn begins with the next one, and whose has begun but had no room yet.
   IntrusiveList<Runnable> next_turn_;
   IntrusiveList<Runnable> waiting_;
+  TurnQueue unowned_work_{*this};
   IntrusiveList<TurnEndHook> hooks_;
   IntrusiveList<LoopOwned> tasks_;
   IntrusiveList<LoopOwned> owned_;

@@ -31,6 +31,8 @@ class TurnBudget {
     left_ -= std::min(left_, work);
     spent_ += work;
   }
+  /// Whoever is next may do one piece of work, whatever it costs.
+  void admit_one() noexcept { left_ = std::max(left_, std::size_t{1}); }
   /// Nothing more is begun in this turn.
   bool is_spent() const noexcept { return left_ == 0; }
   /// All that was done in this turn, also beyond the budget.

@@ -89,6 +89,9 @@ class Attempt final : private StreamHandler, private MessageOwner {
   void on_bad_message(Status why) override;
   void before_message() override { observer_->on_write(); }
   void on_output() override;
+  TurnQueue* turn_queue() noexcept override {
+    return connection_ != nullptr ? connection_->turn_queue() : nullptr;
+  }
 
   /// In DATA, without trailers.
   void on_end_stream();

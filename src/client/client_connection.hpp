@@ -2,6 +2,7 @@
 // ClientConnection: the client's end of a connection, whoever drives it.
 #pragma once
 
+#include "async/turn_queue.hpp"
 #include "connection/head_memory.hpp"
 #include "connection/observer.hpp"
 #include "connection/pump.hpp"
@@ -28,6 +29,8 @@ class ClientDriver {
   virtual void on_room() = 0;
   /// No call is taken any more: it has ended, or the server said GOAWAY.
   virtual void on_closing() = 0;
+  /// Where coroutines wait for later turns of its loop; null where it has none.
+  virtual TurnQueue* turn_queue() noexcept { return nullptr; }
 
  protected:
   ~ClientDriver() = default;
@@ -105,6 +108,7 @@ class ClientConnection final : public PumpHandler {
   void on_output() {
     if (!pump_.has_ended()) driver_->on_output();
   }
+  TurnQueue* turn_queue() noexcept { return driver_->turn_queue(); }
   void release(http2::Stream& stream);
   /// What was noted of a block that is all head (HeadMemory): it need not be read again.
   PlainBlock plain_block(const http2::HeaderList& list) noexcept {

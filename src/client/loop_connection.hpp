@@ -82,6 +82,7 @@ class LoopConnection final : public ClientDriver {
   void on_output() override;
   void on_room() override;
   void on_closing() override;
+  TurnQueue* turn_queue() noexcept override { return driver_ ? &driver_->turn_queue() : nullptr; }
 
  private:
   enum class Phase : std::uint8_t { idle, connecting, connected, ready, closing };

@@ -45,6 +45,8 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   void stop() noexcept;
 
   LoopCore& core() const noexcept { return *core_; }
+  /// Where the coroutines of this connection's calls wait for later turns.
+  TurnQueue& turn_queue() noexcept { return turn_queue_; }
 
   void on_fd_events(std::uint32_t epoll_events) override;
   void on_turn_end() override;
@@ -90,6 +92,7 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   bool was_end_told_ = false;
   /// In the next turn, after others had theirs.
   RunMember<&LoopDriver::go_on> go_on_{*this};
+  TurnQueue turn_queue_{*core_};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -245,7 +245,7 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
 void MessageInbox::wait(google::protobuf::MessageLite& into, std::coroutine_handle<> reader) {
   wait(into, &reader_);
   reader_.set(*binding_->loop, reader);
-  if (binding_->is_turn_over() && has_unread()) reader_.wait_for_turn();
+  if (binding_->is_turn_over() && has_unread()) reader_.wait_for_turn(binding_->turn_queue());
 }
 
 void MessageInbox::leave() noexcept {
@@ -271,7 +271,7 @@ void MessageInbox::serve() {
 bool MessageInbox::serve_coroutine() {
   if (into_ == nullptr) return true;  // it was served
   if (is_held_back()) {
-    if (binding_->is_turn_over()) reader_.wait_for_turn();
+    if (binding_->is_turn_over()) reader_.wait_for_turn(binding_->turn_queue());
     return false;
   }
   const Read read = try_read(*into_);

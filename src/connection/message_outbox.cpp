@@ -109,7 +109,7 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
                          std::coroutine_handle<> writer) {
   wait(message, writer_);
   writer_.set(*binding_->loop, writer);
-  if (is_held_back()) writer_.wait_for_turn();
+  if (is_held_back()) writer_.wait_for_turn(binding_->turn_queue());
 }
 
 void MessageOutbox::leave() noexcept {
@@ -126,7 +126,7 @@ void MessageOutbox::on_writable() {
 bool MessageOutbox::serve_coroutine() {
   if (message_ == nullptr) return true;  // it was served
   if (is_held_back()) {
-    writer_.wait_for_turn();
+    writer_.wait_for_turn(binding_->turn_queue());
     return false;
   }
   serve();

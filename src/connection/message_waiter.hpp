@@ -5,6 +5,7 @@
 #include "async/busy_meter.hpp"
 #include "async/loop_core.hpp"
 #include "async/runnable.hpp"
+#include "async/turn_queue.hpp"
 
 #include <coroutine>
 
@@ -37,9 +38,9 @@ class WaitingCoroutine : public MessageWaiter, public Runnable {
     if (!is_linked()) loop_->schedule(*this);
   }
   void run() noexcept override { coroutine_.resume(); }
-  /// It runs in the loop's next turn, if nothing wakes it before.
-  void wait_for_turn() noexcept {
-    if (!is_linked()) loop_->schedule_next_turn(*this);
+  /// It runs in one of the loop's next turns, as those in `queue` do, if nothing wakes it before.
+  void wait_for_turn(TurnQueue& queue) noexcept {
+    if (!is_linked()) queue.push(*this);
   }
 
  protected:

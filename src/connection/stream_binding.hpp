@@ -32,6 +32,9 @@ class MessageOwner {
   virtual std::string_view receive_limit() const noexcept {
     return "the client's max_receive_message_size, of ChannelOptions or CallOptions";
   }
+  /// Where its coroutines wait for later turns of their loop, with all others of its connection;
+  /// null where there is none.
+  virtual TurnQueue* turn_queue() noexcept { return nullptr; }
   /// The session has output, to be flushed when the turn ends.
   virtual void on_output() = 0;
 
@@ -62,6 +65,11 @@ struct StreamBinding {
     session->needs(*stream, count);
     send_credit();
   }
+  /// REQUIRES: there is a loop.
+  TurnQueue& turn_queue() const noexcept {
+    TurnQueue* const queue = owner->turn_queue();
+    return queue != nullptr ? *queue : loop->unowned_work();
+  }
   /// Whether coroutines have read and written enough in this turn of their loop.
   bool is_turn_over() const noexcept { return loop != nullptr && loop->budget().is_spent(); }
   /// A message is parsed from `size` bytes.
@@ -74,6 +82,10 @@ struct StreamBinding {
   void spend_on_memory(std::size_t memory) const noexcept { spend(memory / memory_of_work); }
   /// As many were looked at for what they have.
   void spend_on_look(std::size_t memory) const noexcept { spend(memory / memory_of_look); }
+  /// What comes for other streams waits, too, where a message took what was left of the turn.
+  void end_turn_if_spent() const noexcept {
+    if (stream != nullptr && is_turn_over()) session->end_turn();
+  }
   /// A coroutine has had a message without waiting for it.
   void spend_on_message() const noexcept { loop->budget().spend(work_of_message); }
   /// Nothing more that comes is held.

@@ -34,6 +34,7 @@ class CallHost {
   LoopCore& loop_core() const noexcept { return driver_->core(); }
   ServerShared& shared() const noexcept { return *shared_; }
   const PeerIdentity& peer() const noexcept { return pump_->peer(); }
+  TurnQueue& turn_queue() noexcept { return driver_->turn_queue(); }
 
   /// The session has output, to be flushed when the turn ends.
   void on_output() {

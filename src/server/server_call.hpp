@@ -117,6 +117,7 @@ class ServerCall final : public HandlerCall,
     return "the server's ServerOptions::max_receive_message_size";
   }
   void on_output() override;
+  TurnQueue* turn_queue() noexcept override { return &host_->turn_queue(); }
 
   void on_input();
   void refuse_compressed(std::string_view encoding);

@@ -428,8 +428,12 @@ TEST_F(LoopCoreTest, WorkForTheNextTurnRunsThoughEventsUseUpAllOfIt) {
   const CallWatcher greedy(
       core_, [&] { core_.budget().spend(TurnBudget::whole); }, /*events=*/EPOLLIN);
   std::vector<std::string> order;
-  CallRunnable first([&] { order.emplace_back("first"); });
-  CallRunnable second([&] { order.emplace_back("second"); });
+  const auto note = [&](const char* name) {
+    order.emplace_back(name);
+    EXPECT_FALSE(core_.budget().is_spent()) << "or it would wait again";
+  };
+  CallRunnable first([&] { note("first"); });
+  CallRunnable second([&] { note("second"); });
   core_.schedule_next_turn(first);
   core_.schedule_next_turn(second);
 

@@ -3,6 +3,8 @@
 #include "async/loop_core_fixture.hpp"
 #include "server/manual_server.hpp"
 
+#include <nearcall/async_event.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -163,6 +165,75 @@ TEST_F(FairTurnsTest, ConnectionsAreTakenThoughEventsUseUpEachTurn) {
     peer.listen();
     EXPECT_GT(peer.frames_heard(FrameType::settings), 0U);
   }
+}
+
+// ---- connections whose handlers wait by the hundred ---------------------------------------------
+
+/// Each turn is used up, and hundreds of one connection's handlers wait for room in one.
+class CrowdTest : public FairTurnsTest {
+ protected:
+  static constexpr StreamId crowd = 250;
+
+  CrowdTest() {
+    start();
+    service_.pause = &pause_;
+    FramePeer& many = comes();
+    for (StreamId n = 0; n < crowd; ++n) {
+      many.ask(2 * n + 1, chat);
+      many.say(frames::data(2 * n + 1, framed(text_of("x"))));
+      if (n % 50 == 0) settle();  // the socket holds no more
+    }
+    settle();
+    EXPECT_EQ(service_.started.count(), static_cast<int>(crowd));
+  }
+  ~CrowdTest() override { server_.reset(); }  // handlers may still wait for pause_
+
+  void make_the_crowd_wait() {
+    service_.pause = nullptr;
+    loop_.post([this] { pause_.set(); });
+    turn_that_is_used_up();
+    turn_that_is_used_up();
+  }
+  /// Before it comes to its events.
+  void turn_that_is_used_up() {
+    loop_.post([this] { core_.budget().spend(detail::TurnBudget::whole); });
+    loop_.poll();
+  }
+  /// How many turns the loop makes until `peer` has heard so many frames of data.
+  int turns_until_heard(FramePeer& peer, std::size_t frames_of_data) {
+    int turns = 0;
+    while (peer.frames_heard(FrameType::data) < frames_of_data && turns < 1000) {
+      turn_that_is_used_up();
+      peer.listen();
+      ++turns;
+    }
+    return turns;
+  }
+
+  AsyncEvent pause_;
+  detail::LoopCore& core_ = detail::Access::core(loop_);
+};
+
+TEST_F(CrowdTest, ACallOfAnotherConnectionIsAnsweredAfterAFewTurns) {
+  FramePeer& other = comes();
+  make_the_crowd_wait();
+
+  other.ask_whole(1, echo, text_of("x"));
+
+  EXPECT_LE(turns_until_heard(other, 1), 5);
+}
+
+TEST_F(CrowdTest, AHandlerOfAnotherConnectionGoesOnAfterAFewTurns) {
+  FramePeer& other = comes();
+  service_.pause = nullptr;
+  other.ask(1, chat);
+  other.say(frames::data(1, framed(text_of("x"))));
+  settle();
+  make_the_crowd_wait();
+
+  other.say(frames::data(1, framed(text_of("x"))));
+
+  EXPECT_LE(turns_until_heard(other, 2), 10);
 }
 
 }  // namespace
