@@ -96,8 +96,9 @@ void AsyncCall::wait(CallAwaiter& awaiter,
   if (here.awaiter != nullptr) {
     fail_precondition("a call is awaited by two coroutines at a time; one waits, and tells others");
   }
-  here.awaiter = &awaiter;
   here.resume.set(waiting);
+  if (is_ready(until)) return Access::core(*loop_).unowned_work().push(here.resume);
+  here.awaiter = &awaiter;
 }
 
 void AsyncCall::require_loop() const noexcept {
@@ -135,7 +136,7 @@ void CallDeleter::operator()(AsyncCall* call) const noexcept {
 }
 
 bool CallAwaiter::await_ready() const noexcept {
-  return call_->is_ready(until_);
+  return call_->is_ready(until_) && !call_->is_held_back(until_);
 }
 void CallAwaiter::await_suspend(std::coroutine_handle<> waiting) {
   is_waiting_ = true;
@@ -150,10 +151,12 @@ const Metadata& HeadersAwaiter::await_resume() noexcept {
 }
 Status StatusAwaiter::await_resume() {
   settle();
+  call().count_last();
   return call().call().status();
 }
 
 Status status_of(AsyncCall& call) {
+  call.count_last();
   return call.call().reply_status();
 }
 

@@ -49,6 +49,17 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   bool is_ready(CallAwaiter::Until until) const noexcept {
     return until == CallAwaiter::Until::end ? call_.is_over() : call_.has_headers();
   }
+  /// Whether whoever waits for its end is to free what came in a later turn.
+  bool is_held_back(CallAwaiter::Until until) noexcept {
+    return until == CallAwaiter::Until::end && has_costly_last() &&
+           !waiting_[static_cast<std::size_t>(until)].resume.is_linked() &&
+           Access::core(*loop_).budget().is_spent();
+  }
+  /// Whoever waited for its end goes on.
+  void count_last() {
+    if (has_costly_last()) [[unlikely]]
+      call_.messages().in().count_last();
+  }
   void wait(CallAwaiter& awaiter, CallAwaiter::Until until, std::coroutine_handle<> waiting);
   void leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept;
 
@@ -75,6 +86,10 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   void on_failed(const Status& why) override { call_.on_failed(why); }
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
 
+  /// On its loop: once the call is over, it may be with any thread, and the loop may have gone.
+  bool has_costly_last() noexcept {
+    return call_.messages().in().has_costly_last() && EventLoop::current() == loop_;
+  }
   void cancel_here() { call_.cancel(); }
   void stop_cancelling() noexcept;
 

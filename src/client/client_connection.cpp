@@ -79,6 +79,7 @@ void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
   driver_->on_closing();
 }
 
+/// The newest call first: what their coroutines free lies at the heap's end, as at a server.
 void ClientConnection::on_end(EndReason reason, std::string_view what) {
   observer_->on_connection_ended(pump_.peer(), reason);
   if (end_text_.empty()) {
@@ -88,7 +89,7 @@ void ClientConnection::on_end(EndReason reason, std::string_view what) {
   }
   const Status lost = lost_status();
   const bool is_ours = reason == EndReason::cancelled || is_refused();
-  pump_.session().for_each_stream([&lost, is_ours](http2::Stream& stream) {
+  pump_.session().for_each_stream_from_newest([&lost, is_ours](http2::Stream& stream) {
     if (StreamHandler* const call = StreamHandler::of(stream)) {
       call->on_connection_end(lost, is_ours);
     }

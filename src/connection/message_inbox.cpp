@@ -2,8 +2,6 @@
 // Messages in: parsed where they lie, or kept until somebody reads.
 #include "connection/message_inbox.hpp"
 
-#include "connection/message_memory.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -129,7 +127,11 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
       assembler_.release();
       if (kept_.capacity() > idle_capacity) shrink_kept();
       binding_->consumed(step.arrived_size());
-      if (counts_held_) note_held(into, step.arrived_size());
+      if (counts_held_) {
+        note_held(into, step.arrived_size());
+      } else {
+        held_ = step.arrived_size() * most_memory_of_byte;
+      }
       return Read::message;
     }
     case Kind::failed:
@@ -159,10 +161,8 @@ std::size_t MessageInbox::unread_size() const noexcept {
 
 bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) {
   binding_->spend_on_parsing(message.size());
-  if (held_ >= large_message) [[unlikely]] {
-    free_memory_of(into);
-    release_held();
-  }
+  if (held_ >= large_message) [[unlikely]]
+    let_last_go(into, message.size());
   if (message.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
       into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return true;
@@ -221,11 +221,29 @@ void MessageInbox::look_for_held(const google::protobuf::MessageLite& into) {
 
 void MessageInbox::set_held(std::size_t memory) {
   const std::size_t before = std::exchange(held_, memory);
-  if (memory == 0 && before > most_of_small_message) [[unlikely]] {
+  if (memory == 0 && is_costly(before)) [[unlikely]] {
     binding_->spend_on_memory(before);
     note_freed_memory(before);
   }
   binding_->owner->on_held(before, memory);
+}
+
+void MessageInbox::count_as_freed() {
+  const std::size_t memory = std::exchange(held_, 0);
+  binding_->spend_on_memory(memory);
+  note_freed_memory(memory);
+}
+
+/// One that is parsed into the memory of a message as large frees nothing.
+void MessageInbox::let_last_go(google::protobuf::MessageLite& into, std::size_t next_size) {
+  if (counts_held_) {
+    free_memory_of(into);
+    release_held();
+  } else if (const std::size_t next = next_size * most_memory_of_byte; next < held_) {
+    held_ -= next;
+    count_last();
+  }
+  binding_->end_turn_if_spent();
 }
 
 // ---- who waits ----------------------------------------------------------------------------------
@@ -238,7 +256,7 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
   into_ = &into;
   waiter_ = waiter;
   has_message_ = false;
-  if (held_ >= large_message) [[unlikely]]
+  if (counts_held_ && held_ >= large_message) [[unlikely]]
     look_for_held(into);
 }
 

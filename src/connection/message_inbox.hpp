@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "connection/message_memory.hpp"
 #include "connection/message_waiter.hpp"
 #include "connection/stream_binding.hpp"
 #include "grpc/message_assembler.hpp"
@@ -61,11 +62,23 @@ class MessageInbox {
   /// The owner is told how much memory the reader's messages take (on_held()): the last one's,
   /// until the next comes, or one is waited for where the last is gone, or the reader is
   /// (release_held()).
-  void count_held() noexcept { counts_held_ = true; }
+  void count_held() noexcept {
+    counts_held_ = true;
+    held_ = 0;
+  }
   /// The reader has gone, and with it what it had.
   void release_held() {
     if (held_ > 0) set_held(0);
   }
+  /// The reader goes on and gets no message: it may free the last one at once, as hundreds of
+  /// others may, so that this counts now. Not where they are counted until it is gone
+  /// (count_held()).
+  void count_last() {
+    if (has_costly_last()) [[unlikely]]
+      count_as_freed();
+  }
+  /// Whether count_last() would count something.
+  bool has_costly_last() const noexcept { return !counts_held_ && is_costly(held_); }
   /// What a compressed message fails with (MessageAssembler).
   void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
   /// There comes no more: readers get what is there, then nothing. They are no longer waited for.
@@ -137,6 +150,9 @@ class MessageInbox {
   void note_held(const google::protobuf::MessageLite& message, std::size_t size);
   void look_for_held(const google::protobuf::MessageLite& into);
   void set_held(std::size_t memory);
+  static bool is_costly(std::size_t memory) noexcept { return memory > most_of_small_message; }
+  void count_as_freed();
+  void let_last_go(google::protobuf::MessageLite& into, std::size_t next_size);
   bool parse(ByteSpan message, google::protobuf::MessageLite& into);
   grpc::MessageAssembler::Step next_message();
   void fail(Status why);
@@ -159,7 +175,7 @@ class MessageInbox {
   bool expects_one_ = false;
   bool answers_each_ = false;
   bool counts_held_ = false;
-  /// How much memory the last message takes that was read.
+  /// How much memory the last message takes that was read; at most, where that is not counted.
   std::size_t held_ = 0;
 
   /// Null: nobody waits.

@@ -13,6 +13,10 @@ inline constexpr std::size_t small_message = 256;
 /// What such a message is taken to hold at most.
 inline constexpr std::size_t most_of_small_message = 16 * small_message;
 
+/// What a byte becomes in messages of the smallest fields, where nobody looks: two are a field that
+/// takes 48.
+inline constexpr std::size_t most_memory_of_byte = 24;
+
 /// About how much memory `message` holds, which was parsed from `size` bytes: two of them may
 /// become an entry of a repeated field, or an unknown one. Of a small one that is a guess, and of
 /// one for the lite runtime, which cannot say it.

@@ -18,6 +18,7 @@ bool ReadAwaiter::await_ready() {
   const MessageInbox::Read read = in.try_read(*into_);
   has_message_ = read == MessageInbox::Read::message;
   if (has_message_) stream_->note_message();
+  if (read == MessageInbox::Read::ended) in.count_last();
   return read != MessageInbox::Read::pending;
 }
 
@@ -29,6 +30,7 @@ void ReadAwaiter::await_suspend(std::coroutine_handle<> reader) {
 void ReadAwaiter::take_outcome() noexcept {
   is_waiting_ = false;
   has_message_ = stream_->in().take_outcome();
+  if (!has_message_) stream_->in().count_last();
 }
 
 void ReadAwaiter::leave() noexcept {

@@ -3,7 +3,7 @@
 // theirs.
 #include "server/manual_server.hpp"
 #include "support/attack_frames.hpp"
-#include "support/sanitized.hpp"
+#include "support/thread_time.hpp"
 
 #include <nearcall/async_event.hpp>
 
@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <functional>
 #include <list>
 #include <optional>
@@ -33,18 +32,6 @@ using http2::FrameType;
 using http2::SettingId;
 using http2::StreamId;
 
-/// What no turn may take of the thread's time. Most take 1.5 ms at most, on a processor that others
-/// share; up to 4 ms there AllowedCommas, whose connections end with all that their calls hold,
-/// DuplexOutput, whose handlers make 4 MiB, and those that begin and end all handlers.
-constexpr auto longest_turn = 5ms;
-/// The time of a thread has in it what others on the machine throw out of its caches, and what an
-/// interrupt takes. Neither hits the same turn three times; what the code costs does.
-constexpr int attempts = 3;
-#ifdef NDEBUG
-constexpr bool is_timed = !is_sanitized;
-#else
-constexpr bool is_timed = false;
-#endif
 constexpr int turns_of_an_attempt = is_timed ? 60 : 35;
 /// After how many turns another peer's call has its answer: there are fifty attackers at most, of
 /// whom two use a turn up.
@@ -305,12 +292,6 @@ const AttackCase attacks[] = {
 
 // ---- the turns ----------------------------------------------------------------------------------
 
-std::chrono::nanoseconds time_of_thread() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterface<AttackCase> {
  protected:
   AttackTurnsTest() {
@@ -449,11 +430,14 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
   std::vector<std::chrono::nanoseconds> answer_times_;
 };
 
+/// Most take 1.5 ms at most, on a processor that others share; up to 4 ms there AllowedCommas,
+/// whose connections end with all that their calls hold, DuplexOutput, whose handlers make 4 MiB,
+/// and those that begin and end all handlers.
 TEST_P(AttackTurnsTest, AreShortAndOthersHaveTheirs) {
   start(ServerOptions().max_connections_per_uid(200));
 
   std::chrono::nanoseconds longest = attack();
-  for (int again = 1; is_timed && again < attempts && longest > longest_turn; ++again)
+  for (int again = 1; is_timed && again < attempts_to_be_short && longest > longest_turn; ++again)
     longest = std::min(longest, attack());
 
   RecordProperty("longest_turn_us", static_cast<int>(longest / 1us));
