@@ -47,7 +47,7 @@ ServerConnection::~ServerConnection() {
   place_.leave();
   pump_.close(EndReason::cancelled, "the server went");
   for (IntrusiveList<ServerCall>* const calls : all_calls()) {
-    while (ServerCall* const call = calls->pop_front())
+    while (ServerCall* const call = calls->pop_back())
       delete call;
   }
   sweep();
@@ -209,16 +209,17 @@ void ServerConnection::finish_drain() {
   commands()->send_goaway(http2::ErrorCode::no_error, "the server stops");
 }
 
+/// The newest first, as where the connection ends: what they free lies at the heap's end.
 void ServerConnection::close() {
   if (!pump_.has_ended()) {
     const Status why(StatusCode::unavailable, "the server stops");
     for (IntrusiveList<ServerCall>* const calls : all_calls()) {
       IntrusiveList<ServerCall> told;
-      while (ServerCall* const call = calls->pop_front()) {
+      while (ServerCall* const call = calls->pop_back()) {
         told.push_back(*call);
         call->fail(why);
       }
-      while (ServerCall* const call = told.pop_front())
+      while (ServerCall* const call = told.pop_back())
         calls->push_back(*call);
     }
     pump_.flush(loop_core().now());

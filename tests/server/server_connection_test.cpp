@@ -551,5 +551,22 @@ TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsWhatIsLeft) {
   EXPECT_TRUE(has_stopped());
 }
 
+TEST_F(ServerConnectionTimeTest, TheDrainTimeoutCancelsTheNewestCallFirst) {
+  start(ServerOptions().drain_timeout(10s));
+  FramePeer peer(path(), FramePeer::passive);
+  peer.say_hello();
+  for (const http2::StreamId id : {1U, 3U, 5U})
+    peer.ask_whole(id, hold);
+  settle();
+  stop();
+
+  advance(10s);
+
+  std::vector<http2::StreamId> answered;
+  for (const HeardFrame& answer : peer.heard(http2::FrameType::headers))
+    answered.push_back(answer.header.stream);
+  EXPECT_THAT(answered, ElementsAre(5, 3, 1));
+}
+
 }  // namespace
 }  // namespace nearcall::test
