@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace nearcall::inline v0::detail::http2 {
@@ -43,20 +44,57 @@ OutputQueue::~OutputQueue() {
 }
 
 void OutputQueue::make_room(std::size_t size) {
-  static constexpr std::size_t min_capacity = 256;
+  // Who has had a whole block, which was given back, is likely to need another one.
+  static constexpr std::size_t first_capacity = 256;
+  static constexpr std::size_t later_capacity = block_size / 4;
+  const std::size_t min_capacity = grown_ < block_size ? first_capacity : later_capacity;
   const std::size_t held = end_ - begin_;
-  if (held <= begin_ && capacity_ - held >= size) {
-    std::memcpy(buffer_.get(), buffer_.get() + begin_, held);
+  if (held <= begin_ && buffer_.size() - held >= size) {
+    std::memcpy(buffer_.writable(), buffer_.writable() + begin_, held);
+  } else if (held > 0 && (held + size > block_size || buffer_.size() >= block_size)) {
+    close_block();
+    return begin_block(std::max(size, block_size));
   } else {
-    const std::size_t capacity = std::max({held + size, capacity_ * 2, min_capacity});
-    auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-    if (held > 0) std::memcpy(larger.get(), buffer_.get() + begin_, held);
-    buffer_ = std::move(larger);
-    capacity_ = capacity;
+    const std::size_t doubled = std::min(buffer_.size() * 2, block_size);
+    OwnedBytes full = std::move(buffer_);
+    begin_block(std::max({held + size, doubled, min_capacity}));
+    if (held > 0) std::memcpy(buffer_.writable(), full.data() + begin_, held);
   }
   base_ += begin_;
   begin_ = 0;
   end_ = held;
+}
+
+void OutputQueue::begin_block(std::size_t size) {
+  buffer_ = OwnedBytes(size);
+  grown_ += size;
+}
+
+/// What is unsent in the buffer becomes references, before and between those that there are.
+void OutputQueue::close_block() {
+  const std::uint64_t mark = end_mark();
+  const ByteSpan written = buffer_.span();
+  Segment* const block = pool_.make(std::move(buffer_));
+  std::vector<Reference> all;
+  all.reserve(references_.size() - first_reference_ + 1);
+  std::size_t at = begin_;
+  const auto add_up_to = [&](std::size_t end) {
+    if (end <= at) return;
+    ++block->references;
+    all.push_back({mark, block, written.subspan(at, end - at)});
+    at = end;
+  };
+  for (std::size_t i = first_reference_; i < references_.size(); ++i) {
+    const Reference& reference = references_[i];
+    add_up_to(static_cast<std::size_t>(reference.mark - base_));
+    all.push_back({mark, reference.segment, reference.rest});
+  }
+  add_up_to(end_);
+  pool_.drop(block);
+  references_ = std::move(all);
+  first_reference_ = 0;
+  base_ = mark;
+  begin_ = end_ = 0;
 }
 
 void OutputQueue::append(Segment& segment, ByteSpan bytes) {
@@ -82,12 +120,12 @@ std::size_t OutputQueue::gather(std::span<iovec> into) const noexcept {
   for (std::size_t i = first_reference_; i < references_.size() && count < into.size(); ++i) {
     const Reference& reference = references_[i];
     const auto up_to = static_cast<std::size_t>(reference.mark - base_);
-    add(buffer_.get() + at, up_to - at);
+    add(buffer_.data() + at, up_to - at);
     at = up_to;
     if (count < into.size()) add(reference.rest.data(), reference.rest.size());
     if (count == into.size()) return count;
   }
-  if (count < into.size()) add(buffer_.get() + at, end_ - at);
+  if (count < into.size()) add(buffer_.data() + at, end_ - at);
   return count;
 }
 
@@ -125,8 +163,7 @@ void OutputQueue::copy_from(const BytesOwner& owner) {
 
 void OutputQueue::trim() noexcept {
   if (!empty()) return;
-  buffer_.reset();
-  capacity_ = 0;
+  buffer_ = OwnedBytes();
   references_ = std::vector<Reference>();
 }
 

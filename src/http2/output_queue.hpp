@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -44,8 +43,9 @@ class SegmentPool {
   Segment* free_ = nullptr;
 };
 
-/// A queue of bytes made of two kinds of pieces: what was written into it lies in one buffer, and
-/// in between are references to segments.
+/// A queue of bytes made of two kinds of pieces: what was written into it lies in a buffer, and in
+/// between are references to segments. A buffer that is full becomes a segment, too, and another
+/// one is begun: however much waits, no more than a block is ever copied.
 ///
 /// Places in the buffer have a number that never changes (`mark`), also when the buffer moves. All
 /// that is before a mark is sent before what is behind it.
@@ -56,11 +56,15 @@ class OutputQueue {
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue();
 
+  /// The largest buffer, unless more is reserved at once: a whole number of a HeapBlock's units
+  /// with what OwnedBytes needs.
+  static constexpr std::size_t block_size = std::size_t{256} * 1024 - 64;
+
   /// Room for `size` bytes at the end; until commit() it is not part of the queue. The pointer is
   /// good until the next reserve().
   std::byte* reserve(std::size_t size) {
-    if (capacity_ - end_ < size) make_room(size);
-    return buffer_.get() + end_;
+    if (buffer_.size() - end_ < size) make_room(size);
+    return buffer_.writable() + end_;
   }
   void commit(std::size_t size) noexcept {
     end_ += size;
@@ -71,16 +75,18 @@ class OutputQueue {
 
   /// The end of the buffer, as a mark.
   std::uint64_t end_mark() const noexcept { return base_ + end_; }
-  /// Whether the bytes from this mark on have not begun to be sent.
+  /// Whether the bytes from this mark on have not begun to be sent, and are in the buffer.
   bool is_unsent(std::uint64_t mark) const noexcept { return mark >= base_ + begin_; }
   /// REQUIRES: is_unsent(mark).
-  std::byte* at(std::uint64_t mark) noexcept { return buffer_.get() + (mark - base_); }
+  std::byte* at(std::uint64_t mark) noexcept { return buffer_.writable() + (mark - base_); }
 
   bool empty() const noexcept { return appended_ == sent_; }
   std::size_t size() const noexcept { return static_cast<std::size_t>(appended_ - sent_); }
   /// Bytes ever appended, and ever sent.
   std::uint64_t appended() const noexcept { return appended_; }
   std::uint64_t sent() const noexcept { return sent_; }
+  /// For how many bytes buffers were ever made.
+  std::uint64_t grown() const noexcept { return grown_; }
 
   /// The first pieces, at most into.size() of them; good until the queue is changed.
   std::size_t gather(std::span<iovec> into) const noexcept;
@@ -99,11 +105,12 @@ class OutputQueue {
   };
 
   void make_room(std::size_t size);
+  void begin_block(std::size_t size);
+  void close_block();
   void remove_slowly(std::size_t count) noexcept;
 
   SegmentPool& pool_;
-  std::unique_ptr<std::byte[]> buffer_;
-  std::size_t capacity_ = 0;
+  OwnedBytes buffer_;
   std::size_t begin_ = 0;  // of what is unsent in the buffer
   std::size_t end_ = 0;
   std::uint64_t base_ = 0;  // the mark of buffer_[0]
@@ -111,6 +118,7 @@ class OutputQueue {
   std::size_t first_reference_ = 0;
   std::uint64_t appended_ = 0;
   std::uint64_t sent_ = 0;
+  std::uint64_t grown_ = 0;
 };
 
 inline void OutputQueue::remove(std::size_t count) noexcept {
@@ -123,6 +131,8 @@ inline void OutputQueue::remove(std::size_t count) noexcept {
   if (begin_ == end_) {
     base_ += end_;
     begin_ = end_ = 0;
+    if (buffer_.size() >= block_size) [[unlikely]]
+      buffer_ = OwnedBytes();  // of many connections, they would be much
   }
 }
 

@@ -16,12 +16,13 @@ MutableByteSpan SendScheduler::reserve(Stream& stream, std::size_t size) {
   if (!stream.send_.window.covers(size) || !window_.covers(size)) return {};
   if (size > max_reserved || size > max_frame_size_ || output_.size() + size > high_water)
     return {};
+  std::byte* const room = output_.reserve(frame_header_size + size);  // may close the tail's block
   reserved_in_tail_ = tail_stream_ == stream.id_ && output_.is_unsent(tail_mark_) &&
                       tail_mark_ + frame_header_size + tail_payload_ == output_.end_mark() &&
                       tail_payload_ + size <= max_frame_size_;
   const std::size_t header = reserved_in_tail_ ? 0 : frame_header_size;
   reserved_ = size;
-  return {output_.reserve(header + size) + header, size};
+  return {room + header, size};
 }
 
 void SendScheduler::commit(Stream& stream, std::size_t size, bool end_stream) {

@@ -89,8 +89,10 @@ class Session {
   void begin_turn(WorkMeter::Units work = WorkMeter::turn) noexcept { work_.begin_turn(work); }
   void end_turn() noexcept { work_.end_turn(); }
   bool is_turn_over() const noexcept { return work_.is_turn_over(); }
-  /// All the work that the peer's frames have taken up to now.
-  WorkMeter::Units work() const noexcept { return work_.spent(); }
+  /// All the work that the peer's frames, and the growth of the output, have taken up to now.
+  WorkMeter::Units work() const noexcept {
+    return work_.spent() + WorkMeter::of_new(output_.grown());
+  }
   /// When the input is used up in the middle of an unpadded DATA payload: how many bytes of which
   /// stream come next, so that they can be read straight into the message. bytes == 0: not now.
   struct DirectRead {

@@ -32,6 +32,8 @@ class WorkMeter {
   static constexpr Units of_copied(std::size_t bytes) noexcept {
     return static_cast<Units>(bytes / 8);
   }
+  /// For bytes of memory that is new, which the kernel clears first.
+  static constexpr Units of_new(std::uint64_t bytes) noexcept { return static_cast<Units>(bytes); }
   /// For the bytes of a header block, each of which may be a field or two Huffman codes.
   static constexpr Units of_block(std::size_t bytes) noexcept {
     return 20 * static_cast<Units>(bytes);

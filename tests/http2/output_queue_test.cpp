@@ -176,12 +176,83 @@ TEST_F(OutputQueueTest, GivesMemoryBackOnlyWhenItIsEmpty) {
   EXPECT_EQ(gather(), "def");
 }
 
-TEST_F(OutputQueueTest, AgreesWithAStringUnderRandomUse) {
+TEST_F(OutputQueueTest, WhatWaitsIsNotCopiedAgain) {
+  write("begins the first block");
+  for (std::size_t i = 0; i < 400; ++i)
+    write(std::string(10'000, 'x'));
+  std::array<iovec, 1> first;
+  ASSERT_EQ(queue.gather(first), 1U);
+  const void* const place = first[0].iov_base;
+
+  for (std::size_t i = 0; i < 400; ++i)
+    write(std::string(10'000, 'y'));
+
+  ASSERT_EQ(queue.gather(first), 1U);
+  EXPECT_EQ(first[0].iov_base, place);
+  EXPECT_LE(queue.grown(), queue.size() + 3 * OutputQueue::block_size);
+}
+
+TEST_F(OutputQueueTest, ABlockThatIsFullIsNotCopiedWhereALittleIsSentAndALittleIsWritten) {
+  while (queue.size() < OutputQueue::block_size - 1000)
+    write(std::string(1000, 'x'));
+  for (int i = 0; i < 100; ++i) {
+    queue.remove(1000);
+    write(std::string(1000, 'y'));
+  }
+
+  EXPECT_LE(queue.grown(), 4 * OutputQueue::block_size);
+}
+
+TEST_F(OutputQueueTest, ABlockThatWasSentIsGivenBack) {
+  while (queue.size() < OutputQueue::block_size)
+    write(std::string(1000, 'x'));
+  queue.remove(queue.size());
+  const std::uint64_t grown = queue.grown();
+
+  write("more");
+
+  EXPECT_GT(queue.grown(), grown) << "in a buffer of its own";
+  EXPECT_LE(queue.grown(), grown + OutputQueue::block_size / 4);
+  EXPECT_EQ(gather(), "more");
+}
+
+TEST_F(OutputQueueTest, AMarkInABlockThatIsFullCountsAsSent) {
+  const std::uint64_t in_full_block = queue.end_mark();
+  for (std::size_t i = 0; i < 30; ++i)
+    write(std::string(10'000, 'x'));
+  const std::uint64_t mark = queue.end_mark();
+  write("marked");
+
+  EXPECT_FALSE(queue.is_unsent(in_full_block));
+  ASSERT_TRUE(queue.is_unsent(mark));
+  EXPECT_EQ(std::memcmp(queue.at(mark), "marked", 6), 0);
+}
+
+TEST_F(OutputQueueTest, WhatIsLargerThanABlockHasOneOfItsOwn) {
+  const std::string large(OutputQueue::block_size + 1, 'l');
+  write("before");
+  write(large);
+  write("behind");
+
+  EXPECT_EQ(gather(), "before" + large + "behind");
+}
+
+/// Writes and refers to texts of up to `most` bytes, and removes up to as many as `most_removed`.
+class OutputQueueRandomTest : public OutputQueueTest,
+                              public testing::WithParamInterface<std::array<int, 3>> {};
+
+INSTANTIATE_TEST_SUITE_P(Sizes,
+                         OutputQueueRandomTest,
+                         testing::Values(std::array{20'000, 300, 400},
+                                         std::array{600, 40'000, 41'000}));
+
+TEST_P(OutputQueueRandomTest, AgreesWithAString) {
+  const auto [steps, most, most_removed] = GetParam();
   std::mt19937 random(1);
   std::string expected;
   char next = 'a';
-  for (int step = 0; step < 20'000; ++step) {
-    const std::string text(random() % 300, next);
+  for (int step = 0; step < steps; ++step) {
+    const std::string text(random() % static_cast<unsigned>(most), next);
     next = next == 'z' ? 'a' : static_cast<char>(next + 1);
     switch (random() % 4) {
       case 0:
@@ -193,14 +264,15 @@ TEST_F(OutputQueueTest, AgreesWithAStringUnderRandomUse) {
         expected += text;
         break;
       default: {
-        const std::size_t count = std::min<std::size_t>(random() % 400, expected.size());
+        const std::size_t count =
+            std::min<std::size_t>(random() % static_cast<unsigned>(most_removed), expected.size());
         queue.remove(count);
         expected.erase(0, count);
       }
     }
     ASSERT_EQ(queue.size(), expected.size());
     const std::string front = gather(8);
-    ASSERT_EQ(front, expected.substr(0, front.size()));
+    ASSERT_TRUE(expected.starts_with(front));
     ASSERT_EQ(front.empty(), expected.empty());
   }
 }

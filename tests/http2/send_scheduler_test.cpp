@@ -184,6 +184,46 @@ struct Streaming : Answering {
   }
 };
 
+TEST(SendScheduler, AFrameEndsWithTheBlockOfOutputThatItLiesIn) {
+  Streaming peer;
+  constexpr std::size_t pieces = 400;
+  std::string sent;
+  for (std::size_t i = 0; i < pieces; ++i) {
+    const std::string piece(1000, static_cast<char>('a' + i % 26));
+    const MutableByteSpan room = peer.session().reserve_data(peer.stream(1), piece.size());
+    ASSERT_EQ(room.size(), piece.size());
+    std::ranges::copy(as_bytes(piece), room.begin());
+    peer.session().commit_data(peer.stream(1), piece.size(), /*end_stream=*/i + 1 == pieces);
+    sent += piece;
+  }
+
+  std::string heard;
+  for (const auto& frame : ScriptedPeer::parse(peer.hears_bytes())) {
+    EXPECT_EQ(frame.header.type, FrameType::data);
+    heard += frame.payload;
+  }
+  EXPECT_TRUE(heard == sent);
+}
+
+TEST(SendScheduler, AStreamWhoseLastFrameLiesInAFullBlockEndsWithAnEmptyOne) {
+  Streaming peer;
+  peer.send("first");
+  peer.says(frames::headers(3, frames::request_block(), 0x5));
+  Stream& other = peer.stream(3);
+  peer.session().send_headers(other, test::response_head(), {}, /*end_stream=*/false);
+  for (int i = 0; i < 400; ++i) {
+    ASSERT_FALSE(peer.session().reserve_data(other, 1000).empty());
+    peer.session().commit_data(other, 1000, /*end_stream=*/false);
+  }
+
+  peer.session().end_stream(peer.stream(1));
+
+  const auto all = ScriptedPeer::parse(peer.hears_bytes());
+  ASSERT_GT(all.size(), 2U);
+  EXPECT_EQ(in_words(all.front()), "DATA 1 first");
+  EXPECT_EQ(in_words(all.back()), "DATA 1 END_STREAM");
+}
+
 TEST(SendScheduler, PutsOutNoMoreThanTheHighWaterMarkAtATime) {
   Streaming peer;
   peer.session().send_data(peer.stream(1), OwnedBytes(10 << 20), /*end_stream=*/false);
