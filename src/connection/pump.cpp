@@ -18,6 +18,7 @@ constexpr http2::WorkMeter::Units session_units = 8;  // nanoseconds, for a unit
 constexpr std::size_t read = 256;                     // a system call
 constexpr std::size_t new_stream = 1024;   // a call, with its handler's first steps or its refusal
 constexpr std::size_t ended_stream = 512;  // a call that ends with its connection
+constexpr std::size_t freed_bytes = 64;    // of what was not read or sent, for a unit
 constexpr std::size_t direct_bytes = 16;   // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
 
@@ -264,6 +265,7 @@ void Pump::close(EndReason reason, std::string_view what) {
   state_ = State::ended;
   end_reason_ = reason;
   work_ += session_.stream_count() * work_of::ended_stream;
+  work_ += (session_.buffered_input() + session_.buffered_output()) / work_of::freed_bytes;
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
   const std::string text(what);
   handler_->on_end(reason, text);

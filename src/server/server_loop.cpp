@@ -15,6 +15,9 @@ constexpr auto last_patience = std::chrono::seconds(1);
 /// How often the log says that the server waits for a handler that nothing can destroy.
 constexpr auto between_reminders = std::chrono::seconds(10);
 
+/// What it takes of a turn (TurnBudget) to free what a connection has.
+constexpr std::size_t work_of_reaping = 4096;
+
 }  // namespace
 
 ServerLoop::ServerLoop(ServerShared& shared, EventLoop& loop, UniqueFunction<void()> on_drained)
@@ -117,9 +120,16 @@ void ServerLoop::reap(ServerConnection& connection) {
   if (!reaper_.is_linked()) core().schedule(reaper_);
 }
 
+/// As many as the turn has room for, and one at least.
 void ServerLoop::reap_now() {
-  while (ServerConnection* const connection = done_.pop_front())
+  while (ServerConnection* const connection = done_.pop_front()) {
     delete connection;
+    core().budget().spend(work_of_reaping);
+    if (core().budget().is_spent() && !done_.empty()) {
+      if (!reaper_.is_linked()) core().schedule_next_turn(reaper_);
+      return;
+    }
+  }
   report_if_drained();
 }
 

@@ -136,6 +136,26 @@ std::string requests_for_nothing(Attacker& /*attacker*/, StreamId n) {
   return frames::request_for_nothing(n);
 }
 
+/// So many are refused before the attack, and nobody reads that: it takes 140 bytes each.
+std::function<std::string()> refused_before(StreamId count) {
+  return [count] {
+    std::string all;
+    for (StreamId n = 0; n < count; ++n)
+      all += frames::request_for_nothing(n);
+    return all;
+  };
+}
+
+std::function<std::string(Attacker&, StreamId)> requests_for_nothing_after(StreamId count) {
+  return [count](Attacker& /*attacker*/, StreamId n) {
+    return frames::request_for_nothing(count + n);
+  };
+}
+
+/// The output has 2 MiB, and 256 KiB, in the turns that are looked at.
+constexpr StreamId refusals_in_two_mebibytes = is_timed ? 14'500 : 700;
+constexpr StreamId refusals_in_a_block = is_timed ? 1'700 : 85;
+
 std::string late_calls(Attacker& /*attacker*/, StreamId n) {
   static const std::string block = frames::late_block(chat);
   return frames::headers(frames::nth_stream(n), block);
@@ -207,6 +227,20 @@ std::string chats_of_small_fields(Attacker& attacker, StreamId n) {
   return n < most_holders ? holder(attacker.peer, chat, n) : "";
 }
 
+constexpr StreamId parts_of_unfinished = is_timed ? 240 : 12;
+
+/// A message of which the last part never comes, and what ends the connection.
+std::string unfinished_messages(Attacker& attacker, StreamId n) {
+  constexpr std::size_t size = 16'000;
+  attacker.peer.listen();
+  if (n >= parts_of_unfinished)
+    return n == parts_of_unfinished ? frames::data(0, "no stream's") : "";
+  if (!has_window(attacker.peer, (n + 1) * size, 1)) return "";
+  if (n > 0) return frames::data(1, std::string(size, 'x'));
+  const std::string begin = framed(std::string(4'000'000, 'x')).substr(0, size);
+  return frames::headers(1, frames::request_block(echo)) + frames::data(1, begin);
+}
+
 std::string tiny_messages(Attacker& attacker, StreamId n) {
   if (n == 0) return frames::headers(1, frames::request_block(chat));
   constexpr std::size_t size = 16'380;
@@ -235,6 +269,15 @@ const AttackCase attacks[] = {
     {.name = "AllowedCommas", .piece = allowed_commas},
     {.name = "NameCopies", .piece = name_copies},
     {.name = "RejectionsUnread", .piece = requests_for_nothing, .listens = false},
+    {.name = "RejectionsUnreadForLong",
+     .piece = requests_for_nothing_after(refusals_in_two_mebibytes),
+     .listens = false,
+     .opening = refused_before(refusals_in_two_mebibytes)},
+    {.name = "RejectionsUnreadByMany",
+     .piece = requests_for_nothing_after(refusals_in_a_block),
+     .attackers = 20,
+     .listens = false,
+     .opening = refused_before(refusals_in_a_block)},
     {.name = "RejectionsRead", .piece = requests_for_nothing},
     {.name = "TrailersUnread", .piece = late_calls, .listens = false},
     {.name = "TrailersRead", .piece = late_calls},
@@ -284,6 +327,10 @@ const AttackCase attacks[] = {
      .piece = chats_of_small_fields,
      .opening_pieces = most_holders,
      .pauses = true},
+    {.name = "EndsInsideOfMessages",
+     .piece = unfinished_messages,
+     .attackers = 24,
+     .opening_pieces = parts_of_unfinished},
     {.name = "TinyMessages",
      .piece = tiny_messages,
      .initial_window = wide_open,
