@@ -134,7 +134,11 @@ def all_standing(programs, chosen, names, effort):
         for peer in chosen:
             is_traced = name.startswith("system-calls")
             is_ours = peer.name.startswith("nearcall")
-            if not peer.has_process or peer.is_floor and not is_traced or is_traced and not (is_ours or effort.traces_peers):
+            if is_traced:
+                is_wanted = is_ours or effort.traces_peers
+            else:
+                is_wanted = not peer.is_floor
+            if not is_wanted or not peer.has_process:
                 continue
             try:
                 results[name][peer.name] = STANDING[name](programs, peer, effort)

@@ -57,7 +57,8 @@ class EventLoop {
     EventLoop* outer_;
   };
 
-  /// Runs until stop(). REQUIRES: this thread is not inside of run() or poll() of any loop.
+  /// Runs until stop(). REQUIRES: this thread is not inside of run() or poll() of any loop, and no
+  /// other thread is inside of those of this one.
   void run();
   /// Ends run() after the turn that it is in, or the next run() at once.
   void stop() noexcept;
@@ -70,7 +71,7 @@ class EventLoop {
   [[nodiscard]] int fd();
   /// Does what is due now and returns. Inside of itself (a coroutine that opens a modal dialog,
   /// whose loop calls poll() again) it does nothing, and fd() is not readable from then until the
-  /// outer poll() returns.
+  /// outer poll() returns. REQUIRES: no other thread is inside of run() or poll().
   void poll();
 
   /// Calls `work` on the loop, in order. What was not called when the loop goes is destroyed.

@@ -119,9 +119,8 @@ LoopCore::~LoopCore() {
 void LoopCore::require_not_elsewhere() const noexcept {
   if (!is_run_elsewhere()) return;
   fail_precondition(
-      "EventLoop: run() or poll() while another thread is inside of it; a loop is of one thread at "
-      "a "
-      "time: post() its work to it");
+      "EventLoop: run() or poll() while another thread is inside of it; a loop is of one thread "
+      "at a time, others post() work to it");
 }
 
 [[gnu::noinline]] bool LoopCore::may_be_in_this_thread() const noexcept {
