@@ -140,19 +140,42 @@ Result<std::unique_ptr<LockFile>> LockFile::acquire(int directory,
     if (file_id_at(directory, name) == locked) {
       write_holder(fd.get());
       return std::unique_ptr<LockFile>(
-          new LockFile(directory, std::move(name), std::move(fd), locked));
+          new LockFile(directory, std::move(name), std::move(fd), locked, /*is_owner=*/true));
     }
     ++round;  // its holder has just removed it
   }
   return busy(subject, path);
 }
 
-LockFile::LockFile(int directory, std::string name, UniqueFd fd, FileId id) noexcept
-    : directory_(directory), name_(std::move(name)), fd_(std::move(fd)), id_(id) {
+Result<std::unique_ptr<LockFile>> LockFile::share(int directory,
+                                                  std::string name,
+                                                  UniqueFd fd,
+                                                  const std::string& subject) {
+  struct stat status {};
+  const bool is_the_lock = ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                           file_id_at(directory, name) == file_id(status);
+  if (!is_the_lock || lock_now(fd.get()) != 0) {
+    return Status::failed_precondition(subject + ": what was offered is not the lock " + name);
+  }
+  return std::unique_ptr<LockFile>(
+      new LockFile(directory, std::move(name), std::move(fd), file_id(status), /*is_owner=*/false));
+}
+
+void LockFile::set_owner(bool is_owner) noexcept {
+  if (is_owner) write_holder(fd_.get());
+  is_owner_ = is_owner;
+}
+
+LockFile::LockFile(int directory, std::string name, UniqueFd fd, FileId id, bool is_owner) noexcept
+    : directory_(directory),
+      name_(std::move(name)),
+      fd_(std::move(fd)),
+      id_(id),
+      is_owner_(is_owner) {
 }
 
 LockFile::~LockFile() {
-  if (!made_in_.is_in_maker()) return;
+  if (!made_in_.is_in_maker() || !is_owner_) return;
   if (is_in_place()) ::unlinkat(directory_, name_.c_str(), 0);
 }
 

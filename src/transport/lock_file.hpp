@@ -37,8 +37,20 @@ class LockFile {
                                                    const std::string& subject,
                                                    const std::string& path,
                                                    Duration longest_wait);
-  /// Removes the file and releases the lock. In a forked child it only closes its copy: the parent
-  /// holds on.
+  /// A lock that another process has, and shares: `fd` is a copy of its descriptor. That one is the
+  /// owner. FAILED_PRECONDITION: what `name` leads to is another file, or the lock another's.
+  static Result<std::unique_ptr<LockFile>> share(int directory,
+                                                 std::string name,
+                                                 UniqueFd fd,
+                                                 const std::string& subject);
+  /// Whether it removes the file when it is done, and is named in it. One that is not keeps the
+  /// lock taken all the same.
+  bool is_owner() const noexcept { return is_owner_; }
+  void set_owner(bool is_owner) noexcept;
+  /// To be shared.
+  int fd() const noexcept { return fd_.get(); }
+  /// An owner removes the file. Releases the lock, if nobody shares it. In a forked child it only
+  /// closes its copy: the parent holds on.
   ~LockFile();
   /// Whether others who look for the lock still find this one, and not another or none.
   bool is_in_place() const noexcept { return file_id_at(directory_, name_) == id_; }
@@ -46,12 +58,13 @@ class LockFile {
   LockFile& operator=(const LockFile&) = delete;
 
  private:
-  LockFile(int directory, std::string name, UniqueFd fd, FileId id) noexcept;
+  LockFile(int directory, std::string name, UniqueFd fd, FileId id, bool is_owner) noexcept;
 
   const int directory_;
   const std::string name_;
   const detail::UnsharedFd fd_;
   const FileId id_;
+  bool is_owner_;
   const ForkMark made_in_;
 };
 

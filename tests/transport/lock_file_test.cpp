@@ -234,6 +234,54 @@ TEST_F(LockFileTest, WhatIsNotAPlainFileIsRefused) {
   EXPECT_THAT(acquire().status().message(), HasSubstr("not a plain file"));
 }
 
+class SharedLockTest : public LockFileTest {
+ protected:
+  Result<std::unique_ptr<LockFile>> share(int fd) const {
+    return LockFile::share(fd_.get(), "x.lock", UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)),
+                           "unix:x");
+  }
+};
+
+TEST_F(SharedLockTest, IsTakenUntilNobodyHasItAndGoesWithItsOwner) {
+  auto first = acquire();
+  ASSERT_TRUE(first);
+  auto second = share((*first)->fd());
+  ASSERT_TRUE(second);
+  EXPECT_FALSE((*second)->is_owner());
+
+  (*first)->set_owner(false);
+  (*second)->set_owner(true);
+  first->reset();
+
+  EXPECT_FALSE(acquire());
+  second->reset();
+  EXPECT_FALSE(exists());
+  EXPECT_TRUE(acquire());
+}
+
+TEST_F(SharedLockTest, OfWhoIsNotItsOwnerLeavesTheFile) {
+  auto first = acquire();
+  ASSERT_TRUE(first);
+  auto second = share((*first)->fd());
+  ASSERT_TRUE(second);
+
+  second->reset();
+
+  EXPECT_TRUE(exists());
+  EXPECT_FALSE(acquire());
+}
+
+TEST_F(SharedLockTest, AnotherFileOrAnotherLockIsRefused) {
+  const auto first = acquire();
+  ASSERT_TRUE(first);
+  const UniqueFd same_file(::openat(fd_.get(), "x.lock", O_RDWR | O_CLOEXEC));
+  const UniqueFd other_file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+
+  EXPECT_EQ(share(same_file.get()).status().code(), StatusCode::failed_precondition)
+      << "it is locked by another";
+  EXPECT_EQ(share(other_file.get()).status().code(), StatusCode::failed_precondition);
+}
+
 TEST_F(LockFileTest, DestructorInAForkedChildDoesNotUnlock) {
   auto lock = acquire();
   ASSERT_TRUE(lock);
