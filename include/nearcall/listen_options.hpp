@@ -52,16 +52,32 @@ class ListenOptions {
   }
   ListenOptions backlog(int connections) && { return std::move(backlog(connections)); }
 
+  /// Whether to take the socket over from a server that listens there with this option, and to hand
+  /// it over to the next one: the one that listened drains, and at no moment does nobody accept
+  /// (docs/guides/deploy.md). No by default. For "unix:" and "npipe:"; FAILED_PRECONDITION with any
+  /// other address.
+  ///
+  /// listen() then waits for the one that listens, whose loop has to run meanwhile, so not on this
+  /// thread: for 5 s at most, and 10 s where several start at once. PERMISSION_DENIED: it is
+  /// another user's.
+  ListenOptions& take_over(bool may) & {
+    takes_over_ = may;
+    return *this;
+  }
+  ListenOptions take_over(bool may) && { return std::move(take_over(may)); }
+
   const PeerPolicy& policy() const noexcept { return policy_; }
   mode_t mode() const noexcept { return mode_; }
   std::optional<gid_t> group() const noexcept { return group_; }
   int backlog() const noexcept { return backlog_; }
+  bool takes_over() const noexcept { return takes_over_; }
 
  private:
   PeerPolicy policy_ = PeerPolicy::same_user_or_root();
   mode_t mode_ = 0600;
   std::optional<gid_t> group_;
   int backlog_ = 1024;
+  bool takes_over_ = false;
 };
 
 }  // namespace nearcall::inline v0

@@ -34,6 +34,9 @@ class Acceptor {
   /// the listener in the error. RESOURCE_EXHAUSTED asks the caller to pause.
   Result<UniqueFd> try_accept(const std::string& subject);
 
+  Sharing sharing() const noexcept { return sharing_; }
+  void set_sharing(Sharing sharing) noexcept { sharing_ = sharing; }
+
   /// Nobody can connect any more. On a Unix socket those who have connected are still handed over.
   /// REQUIRES: not shared.
   void stop_listening() noexcept;
@@ -46,7 +49,7 @@ class Acceptor {
   const detail::UnsharedFd listening_;
   const ForkMark made_in_;
   UniqueFd spare_;
-  const Sharing sharing_;
+  Sharing sharing_;
   bool is_listening_ = true;
 };
 

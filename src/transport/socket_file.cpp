@@ -48,6 +48,13 @@ std::string short_name_for(std::string_view name, const char* ending) {
   return text.data();
 }
 
+/// The same for whatever way leads to the directory, and short enough for an address behind /proc.
+std::string takeover_name(const std::string& name) {
+  constexpr std::size_t most = 60;
+  constexpr const char* ending = ".takeover";
+  return name.size() <= most ? "." + name + ending : short_name_for(name, ending);
+}
+
 std::string lock_name(const std::string& name) {
   constexpr const char* ending = ".lock";
   std::string lock = name + ending;
@@ -99,8 +106,8 @@ SocketFile::SocketFile(const std::string& path)
     : path_(path),
       subject_("unix:" + path),
       directory_path_(directory_of(path)),
-      name_(
-          path.substr(path.rfind('/') + 1)) {  // the whole path where there is none: npos + 1 is 0
+      name_(path.substr(path.rfind('/') + 1)),  // the whole path where there is none: npos + 1 is 0
+      takeover_name_(takeover_name(name_)) {
 }
 
 Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
@@ -109,6 +116,7 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
   std::unique_ptr<SocketFile> file(new SocketFile(path));
   if (auto opened = file->open_directory(); !opened) return std::move(opened).error();
   if (auto locked = file->lock(LockFile::longest_exit); !locked) return std::move(locked).error();
+  file->warn_of_writable_directory();
   auto stale = file->find_stale_socket();
   if (!stale) return std::move(stale).error();
   if (auto bound = file->bind_temporary(socket); !bound) return std::move(bound).error();
@@ -118,11 +126,72 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
   return file;
 }
 
+Result<std::unique_ptr<SocketFile>> SocketFile::share(const std::string& path,
+                                                      UniqueFd lock,
+                                                      UniqueFd file) {
+  std::unique_ptr<SocketFile> shared(new SocketFile(path));
+  if (auto opened = shared->open_directory(); !opened) return std::move(opened).error();
+  shared->warn_of_writable_directory();
+  auto held = LockFile::share(shared->directory_.get(), lock_name(shared->name_), std::move(lock),
+                              shared->subject_);
+  if (!held) return std::move(held).error();
+  shared->lock_ = *std::move(held);
+  struct stat status {};
+  const bool is_there = ::fstat(file.get(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+                        file_id_at(shared->directory_.get(), shared->name_) == file_id(status);
+  if (!is_there) {
+    return Status::failed_precondition(shared->subject_ +
+                                       ": what was offered is not the socket at the path");
+  }
+  shared->pin_ = std::move(file);
+  shared->id_ = file_id(status);
+  shared->bound_name_ = shared->name_;
+  return shared;
+}
+
+std::string SocketFile::takeover_path(const std::string& path) {
+  return directory_of(path) + "/" + takeover_name(path.substr(path.rfind('/') + 1));
+}
+
+Result<UniqueFd> SocketFile::listen_for_takeover() {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return failure(errno, "socket");
+  std::string address = directory_path_ + "/" + takeover_name_;
+  if (address.size() > max_path_in_address) {
+    address = path_of_fd(directory_.get()) + "/" + takeover_name_;
+  }
+  auto bound = bind_private(socket.get(), takeover_name_, address);
+  if (!bound) return std::move(bound).error();
+  constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  takeover_pin_ = UniqueFd(::openat(directory_.get(), takeover_name_.c_str(), flags));
+  struct stat status {};
+  if (!takeover_pin_ || ::fstat(takeover_pin_.get(), &status) != 0) {
+    return failure(errno, "open " + address);
+  }
+  takeover_id_ = file_id(status);
+  constexpr int few = 4;
+  if (::listen(socket.get(), few) != 0) return failure(errno, "listen");
+  return socket;
+}
+
+bool SocketFile::has_takeover_name() const noexcept {
+  struct stat status {};
+  const int found =
+      ::fstatat(directory_.get(), takeover_name_.c_str(), &status, AT_SYMLINK_NOFOLLOW);
+  if (found != 0 || takeover_id_ != file_id(status)) return false;
+  keep_young(directory_.get(), takeover_name_, status);
+  return true;
+}
+
 SocketFile::~SocketFile() {
-  if (made_in_.is_in_maker()) remove_name();
+  if (made_in_.is_in_maker() && is_owner()) remove_name();
 }
 
 void SocketFile::remove_name() noexcept {
+  if (takeover_id_ && file_id_at(directory_.get(), takeover_name_) == takeover_id_) {
+    ::unlinkat(directory_.get(), takeover_name_.c_str(), 0);
+  }
+  takeover_id_.reset();
   if (!bound_name_.empty() && file_id_at(directory_.get(), bound_name_) == id_) {
     ::unlinkat(directory_.get(), bound_name_.c_str(), 0);
   }
@@ -138,7 +207,6 @@ Result<void> SocketFile::open_directory() {
   }
   directory_ = UniqueFd(::open(directory_path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory_) return failure(errno, "open directory " + directory_path_);
-  warn_of_writable_directory();
   return {};
 }
 
@@ -212,22 +280,7 @@ Result<void> SocketFile::bind_temporary(int socket) {
     temporary_name_ = short_name_for(name_, ".new");
     address = path_of_fd(directory_.get()) + "/" + temporary_name_;
   }
-  struct stat left_over {};  // of a server that died between bind and rename; we hold its lock now
-  const int found =
-      ::fstatat(directory_.get(), temporary_name_.c_str(), &left_over, AT_SYMLINK_NOFOLLOW);
-  if (found == 0 && !S_ISSOCK(left_over.st_mode)) return in_the_way(left_over.st_mode, address);
-  if (found == 0 && ::unlinkat(directory_.get(), temporary_name_.c_str(), 0) != 0 &&
-      errno != ENOENT) {
-    return Failure{
-        with_owner(listen_status(subject_, "remove " + address, errno), left_over.st_uid)};
-  }
-  if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
-  const SocketAddress temporary = SocketAddress::unix_path(address);
-  if (::bind(socket, temporary.get(), temporary.size()) != 0) {
-    const int number = errno;
-    const bool needs_proc = address.starts_with("/proc/") && !is_proc_mounted();
-    return failure(number, "bind " + address + (needs_proc ? proc_hint : ""));
-  }
+  if (auto bound = bind_private(socket, temporary_name_, address); !bound) return bound;
   constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   pin_ = UniqueFd(::openat(directory_.get(), temporary_name_.c_str(), flags));
   struct stat status {};
@@ -238,6 +291,26 @@ Result<void> SocketFile::bind_temporary(int socket) {
   }
   id_ = file_id(status);
   bound_name_ = temporary_name_;
+  return {};
+}
+
+Result<void> SocketFile::bind_private(int socket,
+                                      const std::string& name,
+                                      const std::string& address) {
+  struct stat left_over {};  // of a server that died between bind and rename; we hold its lock now
+  const int found = ::fstatat(directory_.get(), name.c_str(), &left_over, AT_SYMLINK_NOFOLLOW);
+  if (found == 0 && !S_ISSOCK(left_over.st_mode)) return in_the_way(left_over.st_mode, address);
+  if (found == 0 && ::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+    return Failure{
+        with_owner(listen_status(subject_, "remove " + address, errno), left_over.st_uid)};
+  }
+  if (::fchmod(socket, 0600) != 0) return failure(errno, "fchmod");
+  const SocketAddress target = SocketAddress::unix_path(address);
+  if (::bind(socket, target.get(), target.size()) != 0) {
+    const int number = errno;
+    const bool needs_proc = address.starts_with("/proc/") && !is_proc_mounted();
+    return failure(number, "bind " + address + (needs_proc ? proc_hint : ""));
+  }
   return {};
 }
 

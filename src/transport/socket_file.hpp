@@ -11,6 +11,7 @@
 #include <nearcall/result.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace nearcall::inline v0::detail {
@@ -40,7 +41,12 @@ class SocketFile {
   static Result<std::unique_ptr<SocketFile>> create(int socket,
                                                     const std::string& path,
                                                     const ListenOptions& options);
-  /// Gives the path back. In a forked child it only closes: the parent's name stays.
+  /// The path of another process's server, which offers its lock and its socket's file. That one is
+  /// the owner. FAILED_PRECONDITION: what is offered is not what has the path.
+  static Result<std::unique_ptr<SocketFile>> share(const std::string& path,
+                                                   UniqueFd lock,
+                                                   UniqueFd file);
+  /// An owner gives the path back. In a forked child it only closes: the parent's name stays.
   ~SocketFile();
   /// Whether the path and the lock are ours. If nobody else has taken them, another socket has to
   /// restore() what is missing. ABORTED: another server has the path, or the lock.
@@ -50,6 +56,24 @@ class SocketFile {
   /// now on: true. Does not wait, as it is for the thread of a loop; UNAVAILABLE where a process
   /// that exits still has the lock.
   Result<bool> restore(int socket, const ListenOptions& options);
+  /// Whether it removes what lies there when it goes.
+  bool is_owner() const noexcept { return !lock_ || lock_->is_owner(); }
+  /// REQUIRES: the other one has said that it is not, or is dead; or nobody else was told to be.
+  void set_owner(bool is_owner) noexcept {
+    if (lock_) lock_->set_owner(is_owner);
+  }
+  /// Gives our socket's file the group and the mode that the options ask for.
+  Result<void> set_access(const ListenOptions& options) const;
+  /// To be shared: the lock, and our socket's file.
+  int lock_fd() const noexcept { return lock_ ? lock_->fd() : -1; }
+  int file_fd() const noexcept { return pin_.get(); }
+
+  /// Where a server says that the path can be taken over.
+  static std::string takeover_path(const std::string& path);
+  /// A socket that listens there, of mode 0600. REQUIRES: is_owner().
+  Result<UniqueFd> listen_for_takeover();
+  /// Whether its name leads to it, which is kept young.
+  bool has_takeover_name() const noexcept;
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
@@ -69,7 +93,9 @@ class SocketFile {
   /// Whether somebody listens at the path, where a socket of `owner` is: OK says that nobody does.
   Result<void> probe(uid_t owner) const;
   Result<void> bind_temporary(int socket);
-  Result<void> set_access(const ListenOptions& options) const;
+  /// Binds to a name in the directory, at mode 0600, in the place of a socket that lies there: only
+  /// the holder of the lock does so.
+  Result<void> bind_private(int socket, const std::string& name, const std::string& address);
   Result<void> publish(const UniqueFd& stale);
   Result<void> replace(const UniqueFd& stale);
   Failure<Status> overtaken() const;
@@ -84,6 +110,7 @@ class SocketFile {
   std::string directory_path_;
   std::string name_;
   std::string temporary_name_;
+  const std::string takeover_name_;
   const ForkMark made_in_;
   UniqueFd directory_;
   std::unique_ptr<LockFile> lock_;
@@ -92,6 +119,9 @@ class SocketFile {
   FileId id_;
   /// The name that our file has now: none, the temporary or the final one.
   std::string bound_name_;
+  /// The socket that listens for takeovers, as pin_ and id_.
+  UniqueFd takeover_pin_;
+  std::optional<FileId> takeover_id_;
 };
 
 }  // namespace nearcall::inline v0::detail

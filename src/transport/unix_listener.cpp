@@ -11,12 +11,26 @@
 #include "transport/system_error.hpp"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <thread>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
+
+/// How long nobody may be found at a path that is taken: its server has just got it.
+constexpr Duration longest_search = std::chrono::seconds(1);
+/// How long others may be faster.
+constexpr Duration longest_queue = std::chrono::seconds(10);
+constexpr Duration between_searches = std::chrono::milliseconds(5);
+/// How long a server that listens may take to answer: its handlers may block its loop.
+constexpr Duration longest_answer = std::chrono::seconds(5);
+/// An offer stands for so many checks of the name, which come every five seconds.
+constexpr int longest_offer = 12;
 
 Result<void> bind_abstract(int socket, const Endpoint& endpoint, int backlog) {
   const SocketAddress name(endpoint);
@@ -45,18 +59,37 @@ Result<UniqueFd> UnixListener::make_socket() const {
   return socket;
 }
 
+UnixListener::~UnixListener() {
+  unbind();
+}
+
 Result<void> UnixListener::bind() {
   if (acceptor_) fail_listener_order();
+  if (endpoint_.kind() == Endpoint::Kind::unix_path) {
+    if (!options_.takes_over()) return bind_path();
+    Result<void> bound = bind_or_take_over();
+    if (!bound) {  // it may be tried again
+      request_.reset();
+      offer_.reset();
+      file_.reset();
+      acceptor_.reset();
+    }
+    return bound;
+  }
   Result<UniqueFd> socket = make_socket();
   if (!socket) return Failure{std::move(socket).error()};
-  if (endpoint_.kind() == Endpoint::Kind::unix_abstract) {
-    auto bound = bind_abstract(socket->get(), endpoint_, options_.backlog());
-    if (!bound) return bound;
-  } else {
-    auto file = SocketFile::create(socket->get(), endpoint_.name(), options_);
-    if (!file) return Failure{std::move(file).error()};
-    file_ = std::move(*file);
-  }
+  auto bound = bind_abstract(socket->get(), endpoint_, options_.backlog());
+  if (!bound) return bound;
+  acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
+  return {};
+}
+
+Result<void> UnixListener::bind_path() {
+  Result<UniqueFd> socket = make_socket();
+  if (!socket) return Failure{std::move(socket).error()};
+  auto file = SocketFile::create(socket->get(), endpoint_.name(), options_);
+  if (!file) return Failure{std::move(file).error()};
+  file_ = *std::move(file);
   acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
   return {};
 }
@@ -73,8 +106,10 @@ Result<UniqueFd> UnixListener::next_socket() {
 }
 
 Result<std::unique_ptr<Transport>> UnixListener::try_accept() {
+  Result<void> looked = look_at_takeover();
   Result<UniqueFd> accepted = next_socket();
   if (!accepted) return std::move(accepted).error();
+  if (!*accepted && !looked) return std::move(looked).error();
   if (!*accepted) return std::unique_ptr<Transport>();
   PeerIdentity peer = peer_identity(accepted->get(), address_);
   return std::unique_ptr<Transport>(
@@ -83,14 +118,25 @@ Result<std::unique_ptr<Transport>> UnixListener::try_accept() {
 
 WaitAdvice UnixListener::prepare_wait() {
   if (!acceptor_ || is_unbound_) fail_listener_order();
-  return WaitAdvice::poll(acceptor_->fd(), POLLIN);
+  return WaitAdvice::poll(poller_ ? poller_.get() : acceptor_->fd(), POLLIN);
 }
 
-/// The name goes first: nobody who finds it is refused.
+/// The name goes first: nobody who finds it is refused. Who was offered it gets it instead.
 void UnixListener::unbind() noexcept {
+  static_cast<void>(look_at_takeover());
+  if (offer_ && offer_->has_asker() && bound_in_->is_in_maker()) {
+    file_->set_owner(false);
+    const bool is_given = offer_->confirm();
+    file_->set_owner(!is_given);
+    if (is_given) acceptor_->set_sharing(Acceptor::Sharing::shared);
+  }
   file_.reset();
+  offer_.reset();
+  request_.reset();
   is_unbound_ = true;
-  if (acceptor_) acceptor_->stop_listening();
+  if (!acceptor_) return;
+  if (acceptor_->sharing() == Acceptor::Sharing::shared) return acceptor_.reset();
+  acceptor_->stop_listening();
 }
 
 Result<void> UnixListener::check_policy(const PeerPolicy& policy) const {
@@ -99,9 +145,21 @@ Result<void> UnixListener::check_policy(const PeerPolicy& policy) const {
 
 Result<bool> UnixListener::check_name() {
   if (!file_) return false;
+  if (request_) {
+    if (!std::exchange(has_said_take_, true)) request_->take();
+    return true;
+  }
+  if (offer_ && offer_->is_told()) return true;
+  if (offer_ && offer_->has_asker() && ++checks_of_offer_ > longest_offer) offer_->withdraw();
   former_.reset();
   const Result<bool> in_place = file_->check();
-  if (!in_place || *in_place) return in_place;
+  if (!in_place) return in_place;
+  if (*in_place) {
+    if (!offer_ || offer_->has_asker() || file_->has_takeover_name()) return true;
+    const Result<void> offered = offer_takeover();
+    return offered ? Result<bool>(true) : offered.error();
+  }
+  if (offer_) offer_->withdraw();
   Result<UniqueFd> socket = make_socket();
   if (!socket) return std::move(socket).error();
   const Result<bool> is_new = file_->restore(socket->get(), options_);
@@ -109,11 +167,150 @@ Result<bool> UnixListener::check_name() {
   log(LogLevel::warning, address_, ": somebody removed ", *is_new ? "the socket" : "its lock",
       "; it is there again");
   if (*is_new) {
+    unwatch(acceptor_->fd());
     acceptor_->stop_listening();
     former_ = std::move(acceptor_);
     acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
+    watch(acceptor_->fd());
   }
-  return true;
+  if (!offer_) return true;
+  const Result<void> offered = offer_takeover();
+  return offered ? Result<bool>(true) : offered.error();
+}
+
+// ---- from one process to the next ---------------------------------------------------------------
+
+Result<void> UnixListener::bind_or_take_over() {
+  bound_in_.emplace();
+  UniqueFd poller(::epoll_create1(EPOLL_CLOEXEC));
+  if (!poller) return Failure{listen_status(address_, "epoll_create1", errno)};
+  const std::string path = SocketFile::takeover_path(endpoint_.name());
+  const TimePoint latest = SteadyClock::now() + longest_queue;
+  TimePoint until = SteadyClock::now() + longest_search;
+  for (;;) {
+    Result<void> bound = bind_path();
+    if (bound) {
+      poller_ = std::move(poller);
+      watch(acceptor_->fd());
+      return offer_takeover();
+    }
+    if (bound.error().reason() != StatusReason::address_in_use) return bound;
+    auto request = TakeoverRequest::ask(path, address_, longest_answer);
+    if (request) {
+      poller_ = std::move(poller);
+      return take_over(*std::move(request));
+    }
+    const TimePoint now = SteadyClock::now();
+    const bool was_faster = request.error().reason() == StatusReason::server_stopping;
+    if (was_faster) until = std::min(now + longest_search, latest);
+    if (!was_faster && request.error().reason() != StatusReason::no_server) {
+      return request.status();
+    }
+    if (now >= until) return bound;
+    std::this_thread::sleep_for(between_searches);
+  }
+}
+
+Result<void> UnixListener::take_over(std::unique_ptr<TakeoverRequest> request) {
+  TakeoverParts parts = request->take_parts();
+  auto file = SocketFile::share(endpoint_.name(), std::move(parts.lock), std::move(parts.file));
+  if (!file) return Failure{std::move(file).error()};
+  file_ = *std::move(file);
+  request_ = std::move(request);
+  acceptor_ = std::make_unique<Acceptor>(std::move(parts.listening), Acceptor::Sharing::shared);
+  if (watch(acceptor_->fd()) && watch(request_->fd())) return {};
+  return Failure{listen_status(address_, "epoll_ctl", errno)};
+}
+
+/// Not before is the mode set: the other one may have gone on with it. Who connects from now on is
+/// told that we listen, and no longer that the other one does.
+void UnixListener::own() {
+  file_->set_owner(true);
+  request_.reset();
+  acceptor_->set_sharing(Acceptor::Sharing::none);
+  if (const Result<void> set = file_->set_access(options_); !set) {
+    log(LogLevel::error, set.error().message(), "; so nobody but this user and root may connect");
+    is_over_ = !file_->set_access(ListenOptions());
+  }
+  if (::listen(acceptor_->fd(), options_.backlog()) != 0) {
+    log(LogLevel::error, address_, ": listen: ", system_error(errno).message());
+  }
+  if (const Result<void> offered = offer_takeover(); !offered) {
+    log(LogLevel::error, "nobody can take this socket over: ", offered.error().message());
+  }
+}
+
+Result<void> UnixListener::offer_takeover() {
+  offer_.reset();
+  Result<UniqueFd> socket = file_->listen_for_takeover();
+  if (!socket) return Failure{std::move(socket).error()};
+  auto offer = TakeoverOffer::make(*std::move(socket), address_);
+  if (!offer) return Failure{std::move(offer).error()};
+  offer_ = *std::move(offer);
+  if (watch(offer_->fd())) return {};
+  return Failure{listen_status(address_, "epoll_ctl", errno)};
+}
+
+Result<void> UnixListener::look_at_takeover() {
+  if (!bound_in_ || !bound_in_->is_in_maker()) return {};
+  if (offer_) return look_at_offer();
+  if (!request_) return {};
+  switch (request_->look()) {
+    case TakeoverRequest::Answer::none:
+      break;
+    case TakeoverRequest::Answer::ours:
+      own();
+      break;
+    case TakeoverRequest::Answer::withdrawn:
+      log(LogLevel::warning, address_, ": the server there keeps its socket; this one stops");
+      request_.reset();
+      file_.reset();
+      acceptor_.reset();
+      is_over_ = true;
+      break;
+  }
+  return {};
+}
+
+Result<void> UnixListener::look_at_offer() {
+  switch (offer_->look()) {
+    case TakeoverOffer::News::none:
+      break;
+    case TakeoverOffer::News::no_room:
+      return Failure{listen_status(address_, "accept, of who takes over", errno)};
+    case TakeoverOffer::News::asked: {
+      const std::array<int, 3> parts{acceptor_->fd(), file_->lock_fd(), file_->file_fd()};
+      checks_of_offer_ = 0;
+      offer_->offer(parts);
+      break;
+    }
+    case TakeoverOffer::News::wanted:
+      file_->set_owner(false);
+      if (!offer_->confirm()) file_->set_owner(true);
+      break;
+    case TakeoverOffer::News::returned:
+      file_->set_owner(true);
+      break;
+    case TakeoverOffer::News::taken:
+      log(LogLevel::info, address_, ": another server has taken the socket over; this one stops");
+      offer_.reset();
+      file_.reset();
+      acceptor_->set_sharing(Acceptor::Sharing::shared);
+      acceptor_.reset();
+      is_over_ = true;
+      break;
+  }
+  return {};
+}
+
+bool UnixListener::watch(int fd) const noexcept {
+  if (!poller_) return true;
+  epoll_event wanted{EPOLLIN, {}};
+  return ::epoll_ctl(poller_.get(), EPOLL_CTL_ADD, fd, &wanted) == 0;
+}
+
+void UnixListener::unwatch(int fd) const noexcept {
+  if (poller_) ::epoll_ctl(poller_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
 }  // namespace nearcall::inline v0::detail
