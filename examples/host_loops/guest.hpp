@@ -19,7 +19,13 @@ class GreeterService final : public greet::Greeter::Service {
   Task<Status> Repeat(ServerContext&,
                       greet::RepeatRequest request,
                       ServerWriter<greet::HelloReply>& replies) override;
+  /// So slowly that it waits until the call is over.
+  Task<Result<greet::HelloReply>> SayHelloSlowly(ServerContext& call,
+                                                 greet::HelloRequest request) override;
 };
+
+/// Of this process.
+int count_threads();
 
 /// A guest of somebody else's loop: it has no thread of its own, and never blocks.
 ///
@@ -31,7 +37,7 @@ class Guest {
   nearcall::Result<void> start_server();
   /// Starts calls, of each form; `on_end` is called in a turn of the loop, when all are over.
   void call(std::function<void()> on_end);
-  /// What main() returns: 0 if the answers were right, and there is no thread besides this one.
+  /// What main() returns: 0 if the answers were right, and no thread has come since the start.
   int exit_status() const;
 
  private:
@@ -41,6 +47,7 @@ class Guest {
   void show(const nearcall::Result<greet::HelloReply>& reply);
   void end_call();
 
+  const int threads_ = count_threads();
   GreeterService service_;
   nearcall::Server server_;
   nearcall::Channel channel_;

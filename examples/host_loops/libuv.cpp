@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   });
 
   guest.call([&watcher] { uv_close(reinterpret_cast<uv_handle_t*>(&watcher), nullptr); });
-  uv_run(&main_loop, UV_RUN_DEFAULT);  // until it watches nothing any more
+  uv_run(&main_loop, UV_RUN_DEFAULT);  // until the watcher is closed: before the EventLoop goes
   uv_loop_close(&main_loop);
   return guest.exit_status();
 }

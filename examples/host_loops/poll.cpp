@@ -8,6 +8,8 @@ int main(int argc, char** argv) {
   if (argc != 2) return usage(argv[0]);
   nearcall::EventLoop loop;
   const nearcall::EventLoop::Binding binding(loop);
+  // If the system has no descriptors left, fd() is -1: then this says so.
+  if (const auto opened = loop.open(); !opened) return report(opened.error());
   Guest guest(loop, argv[1]);
   if (const auto started = guest.start_server(); !started) return report(started.error());
 
@@ -18,5 +20,9 @@ int main(int argc, char** argv) {
     ::poll(&polled, 1, -1);
     if (polled.revents != 0) loop.poll();
   }
-  return guest.exit_status();
+  // No timer of the library wakes a program that has nothing to do.
+  int wakeups = 0;
+  while (::poll(&polled, 1, 100) > 0 && ++wakeups < 10)
+    loop.poll();
+  return wakeups < 10 ? guest.exit_status() : 1;
 }

@@ -13,9 +13,10 @@ MAX_LINES = 600
 # Of code: what documents it is not counted. For #10 there are 8 lines of PeerIdentity::own(), 21 and a header of
 # nearcall::testing, which only tests of others include, 1 of Listener::is_over(), 43 and a header of
 # Channel::spawn() and SpawnOptions, 7 of ChannelOptions::allow_exec(), 124 and a header of
-# BlockingService, its streams and ServerOptions::handler_pool(), 7 of ListenOptions::take_over().
-MAX_API_LINES = 3011
-MAX_API_HEADERS = 39
+# BlockingService, its streams and ServerOptions::handler_pool(), 7 of ListenOptions::take_over(), 128 and a header of
+# nearcall/asio.hpp, which only programs with Asio include.
+MAX_API_LINES = 3139
+MAX_API_HEADERS = 40
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -32,7 +32,7 @@ PUBLIC = {
     "connection_limits": "http2",
     "method": "grpc",
     "stream_awaiters": "connection",
-    "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
+    "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "transport_contract": "testing", "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
 }
 

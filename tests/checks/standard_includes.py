@@ -40,7 +40,7 @@ DECLARES = {
     "stop_token": "nostopstate stop_callback stop_source stop_token",
     "string": "string to_string",
     "string_view": "string_view",
-    "system_error": "errc error_code system_category",
+    "system_error": "errc error_code make_error_code system_category system_error",
     "thread": "jthread thread",
     "tuple": "apply tuple",
     "type_traits": "conditional_t decay_t is_aggregate_v is_const_v is_constructible_v is_convertible_v is_copy_constructible_v "
