@@ -88,8 +88,8 @@ class FileRules(unittest.TestCase):
         self.assertEqual(findings({"src/a.cpp": HEAD + "namespace nearcall::inline v0 {\n"}), [])
 
     def test_a_large_api_is_found(self):
-        header = API_HEAD + "int x;\n" * (file_rules.MAX_API_LINES // 5 + 1) + API_TAIL
-        files = {f"include/nearcall/{name}.hpp": header for name in "abcde"}
+        header = API_HEAD + "int x;\n" * (file_rules.MAX_API_LINES // 10 + 1) + API_TAIL
+        files = {f"include/nearcall/{name}.hpp": header for name in "abcdefghij"}
         self.assert_one(files, f"more than {file_rules.MAX_API_LINES}")
 
     def test_a_public_header_whose_symbols_are_hidden_is_found(self):
