@@ -3,6 +3,7 @@
 #include "http2/output_queue.hpp"
 
 #include "base/check.hpp"
+#include "base/heap_block.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -44,10 +45,10 @@ OutputQueue::~OutputQueue() {
 }
 
 void OutputQueue::make_room(std::size_t size) {
-  // Who has had a whole block, which was given back, is likely to need another one.
+  // Who has had a whole block lately, which was given back, is likely to need another one.
   static constexpr std::size_t first_capacity = 256;
-  static constexpr std::size_t later_capacity = block_size / 4;
-  const std::size_t min_capacity = grown_ < block_size ? first_capacity : later_capacity;
+  static constexpr std::size_t later_capacity = HeapBlock::large - 64;
+  const std::size_t min_capacity = had_block_ ? later_capacity : first_capacity;
   const std::size_t held = end_ - begin_;
   if (held <= begin_ && buffer_.size() - held >= size) {
     std::memcpy(buffer_.writable(), buffer_.writable() + begin_, held);
@@ -68,6 +69,7 @@ void OutputQueue::make_room(std::size_t size) {
 void OutputQueue::begin_block(std::size_t size) {
   buffer_ = OwnedBytes(size);
   grown_ += size;
+  had_block_ = had_block_ || size >= block_size;
 }
 
 /// What is unsent in the buffer becomes references, before and between those that there are.
@@ -165,6 +167,7 @@ void OutputQueue::trim() noexcept {
   if (!empty()) return;
   buffer_ = OwnedBytes();
   references_ = std::vector<Reference>();
+  had_block_ = false;
 }
 
 }  // namespace nearcall::inline v0::detail::http2

@@ -119,6 +119,7 @@ class OutputQueue {
   std::uint64_t appended_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t grown_ = 0;
+  bool had_block_ = false;  // since trim()
 };
 
 inline void OutputQueue::remove(std::size_t count) noexcept {

@@ -70,6 +70,13 @@ class PumpTest : public testing::Test, public PumpHandler {
       });
     }
   }
+  /// What both have to say, once each.
+  void exchange() {
+    send_output();
+    read_all();
+    pump_->flush(now());
+    receive();
+  }
   http2::Stream& open() {
     return client_.open_stream(test::request_head(), {},
                                /*end_stream=*/false, nullptr);
@@ -152,10 +159,7 @@ class PumpTurnTest : public PumpTest, public testing::WithParamInterface<std::ui
   /// A pump whose peer knows how many streams it may open, and opens so many.
   void make_with_requests(std::uint32_t count) {
     make();
-    send_output();
-    read_all();
-    EXPECT_EQ(pump_->flush(now()), Progress::some);
-    receive();
+    exchange();
     for (std::uint32_t i = 0; i < count; ++i)
       open();
     send_output();
@@ -426,9 +430,7 @@ TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
   EXPECT_TRUE(pump_->is_write_blocked());
   for (int round = 0; round < 1000 && pump_->has_output(); ++round) {
     receive();
-    send_output();
-    read_all();
-    pump_->flush(now());
+    exchange();
   }
 
   EXPECT_FALSE(pump_->has_output());
@@ -439,11 +441,8 @@ TEST_F(PumpTest, APipeThatIsFullIsWaitedForAndNotTheEnd) {
 TEST_F(PumpTest, NoMoreIsWrittenAtOnceThanItMay) {
   make();
   open();
-  send_output();
-  read_all();
+  exchange();
   ASSERT_NE(stream_, nullptr);
-  pump_->flush(now());
-  receive();
   pump_->session().send_headers(*stream_, test::response_head(), {},
                                 /*end_stream=*/false);
   pump_->session().send_data(*stream_, OwnedBytes::copy_of(as_bytes(std::string(5'000, 'x'))),
@@ -491,6 +490,22 @@ TEST_F(PumpTest, TheFirstReasonToEndCounts) {
   EXPECT_EQ(test::read_kind(*peer_), IoResult::Kind::end_of_stream);
 }
 
+TEST_F(PumpTest, WhatGoesUnreadWithTheConnectionCountsAsWork) {
+  make();
+  http2::Stream& request = open();
+  exchange();
+  const std::string unread(50'000, 'x');
+  client_.send_data(request, OwnedBytes::copy_of(as_bytes(unread)), /*end_stream=*/false);
+  exchange();
+  ASSERT_EQ(pump_->session().buffered_input(), unread.size());
+  static_cast<void>(pump_->take_work());
+
+  pump_->close(EndReason::cancelled, "enough");
+
+  constexpr std::size_t of_stream = 512;
+  EXPECT_EQ(pump_->take_work(), of_stream + unread.size() / 64);
+}
+
 TEST_F(PumpTest, ASilentPeerRunsOutOfTime) {
   make();
   EXPECT_NE(pump_->next_deadline(), no_deadline);
@@ -505,10 +520,7 @@ TEST_F(PumpTest, TheRestOfALargeMessageIsReadStraightIntoIt) {
   make();
   http2::Stream& request = open();
   const std::string large(200'000, 'x');
-  send_output();
-  read_all();
-  pump_->flush(now());
-  receive();
+  exchange();
   client_.send_data(request, OwnedBytes::copy_of(as_bytes(test::framed(test::text_of(large)))),
                     /*end_stream=*/true);
   const std::string bytes = test::take_output(client_);

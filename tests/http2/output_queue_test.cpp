@@ -216,6 +216,20 @@ TEST_F(OutputQueueTest, ABlockThatWasSentIsGivenBack) {
   EXPECT_EQ(gather(), "more");
 }
 
+TEST_F(OutputQueueTest, WhoHadABlockBeforeItWasTrimmedBeginsSmallAgain) {
+  write("a");
+  const std::uint64_t small = queue.grown();
+  while (queue.size() < OutputQueue::block_size)
+    write(std::string(1000, 'x'));
+  queue.remove(queue.size());
+  queue.trim();
+  const std::uint64_t grown = queue.grown();
+
+  write("a");
+
+  EXPECT_EQ(queue.grown() - grown, small);
+}
+
 TEST_F(OutputQueueTest, AMarkInABlockThatIsFullCountsAsSent) {
   const std::uint64_t in_full_block = queue.end_mark();
   for (std::size_t i = 0; i < 30; ++i)
