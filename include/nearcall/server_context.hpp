@@ -91,7 +91,8 @@ class ServerContext {
   /// Stops when is_cancelled() becomes true: `co_await sleep_for(1s, call.cancellation())`. Its
   /// callbacks run on the call's loop, and must not block.
   std::stop_token cancellation();
-  /// Stops when the server begins to drain: a handler without an end of its own should return.
+  /// Stops when the server begins to drain: a handler without an end of its own should return. Its
+  /// callbacks run on a loop, and must not wait, nor for a mutex that is held over a read or write.
   std::stop_token server_stopping();
   /// `const CallEnding why = co_await call.until_ending();` for a handler without an end of its
   /// own: until the call is cancelled or the server begins to drain, whichever is first. REQUIRES:

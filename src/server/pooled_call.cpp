@@ -71,7 +71,7 @@ class PooledCall::Saying final : public Errand {
 };
 
 bool PooledCall::perform(Errand& errand) {
-  if (is_cancelled()) return false;  // before close(), perhaps: callbacks of the token's run first
+  if (is_cancelled()) return false;  // as in a callback of the token
   LoopCore& loop = call_->host().loop_core();
   if (loop.is_in_this_thread()) {
     fail_precondition(
@@ -157,9 +157,12 @@ void PooledCall::close() noexcept {
       errand->set_done(/*outcome=*/false);
     finished_.notify_all();
   }
-  if (!posted_ || !posted_->take_back()) return;
-  call_->home().cancel_leave();
-  loop.schedule(*posted_);
+  if (posted_ && posted_->take_back()) {
+    call_->home().cancel_leave();
+    loop.schedule(*posted_);
+  } else {
+    told_.request_stop();
+  }
 }
 
 // ---- what the function sees ---------------------------------------------------------------------

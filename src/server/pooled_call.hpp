@@ -97,7 +97,7 @@ class PooledCall final : private ServerCallView {
   const Metadata& metadata() const noexcept override { return call_->metadata(); }
   TimePoint deadline() const noexcept override { return call_->deadline(); }
   bool is_cancelled() const noexcept override { return cancellation_.stop_requested(); }
-  std::stop_token cancellation() override { return cancellation_; }
+  std::stop_token cancellation() override { return told_.get_token(); }
   std::stop_token server_stopping() const override { return call_->server_stopping(); }
   std::stop_token ending() override;
   void add_header(std::string_view key, std::string_view value) override;
@@ -117,6 +117,8 @@ class PooledCall final : private ServerCallView {
   ServerCall* call_;
   ThreadPool* pool_;
   std::stop_token cancellation_;
+  /// The function's own: its callbacks run once close() has freed those that read and write.
+  std::stop_source told_;
   ServerContext context_ = Access::make<ServerContext>(static_cast<ServerCallView&>(*this));
   Status refusal_;
   /// Its way to the pool.
