@@ -16,7 +16,7 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-using Kind = TakeoverNews::Kind;
+using NewsKind = TakeoverNews::Kind;
 
 class TakeoverMessageTest : public testing::Test {
  protected:
@@ -38,7 +38,7 @@ TEST_F(TakeoverMessageTest, TakesItsDescriptorsAlong) {
 
   const TakeoverNews news = receive_takeover(here_.get());
 
-  EXPECT_EQ(news.kind, Kind::message);
+  EXPECT_EQ(news.kind, NewsKind::message);
   EXPECT_EQ(news.message, TakeoverMessage::offer);
   ASSERT_EQ(news.descriptors.size(), 3U);
   for (const UniqueFd& fd : news.descriptors)
@@ -51,15 +51,15 @@ TEST_F(TakeoverMessageTest, IsReadOneByOneAndNothingIsWaitedFor) {
 
   EXPECT_EQ(receive_takeover(here_.get()).message, TakeoverMessage::yours);
   EXPECT_EQ(receive_takeover(here_.get()).message, TakeoverMessage::withdrawn);
-  EXPECT_EQ(receive_takeover(here_.get()).kind, Kind::nothing);
+  EXPECT_EQ(receive_takeover(here_.get()).kind, NewsKind::nothing);
 }
 
 TEST_F(TakeoverMessageTest, OfWhoHasReadAllAndGoesTheEndIsAnEnd) {
   send_takeover(here_.get(), TakeoverMessage::yours);
-  ASSERT_EQ(receive_takeover(there_.get()).kind, Kind::message);
+  ASSERT_EQ(receive_takeover(there_.get()).kind, NewsKind::message);
   there_.reset();
 
-  EXPECT_EQ(receive_takeover(here_.get()).kind, Kind::ended);
+  EXPECT_EQ(receive_takeover(here_.get()).kind, NewsKind::ended);
   EXPECT_FALSE(send_takeover(here_.get(), TakeoverMessage::yours));
 }
 
@@ -67,7 +67,7 @@ TEST_F(TakeoverMessageTest, OfWhoGoesWithoutHavingReadItIsBroken) {
   send_takeover(here_.get(), TakeoverMessage::yours);
   there_.reset();
 
-  EXPECT_EQ(receive_takeover(here_.get()).kind, Kind::broken);
+  EXPECT_EQ(receive_takeover(here_.get()).kind, NewsKind::broken);
 }
 
 TEST_F(TakeoverMessageTest, OfTooManyDescriptorsLeavesNoneOpen) {
