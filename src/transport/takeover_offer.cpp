@@ -6,10 +6,11 @@
 #include "transport/peer_credentials.hpp"
 #include "transport/system_error.hpp"
 
+#include <nearcall/peer_policy.hpp>
+
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -58,7 +59,7 @@ TakeoverOffer::News TakeoverOffer::accept() {
   UniqueFd asker(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!asker) return is_shortage(errno) ? News::no_room : News::none;
   const PeerIdentity peer = peer_identity(asker.get(), subject_);
-  if (!peer.has_credentials() || (peer.uid() != 0 && peer.uid() != ::geteuid())) {
+  if (!PeerPolicy::same_user_or_root().admits(peer)) {
     if (refusal_limiter_.admit(SteadyClock::now())) {
       log(LogLevel::warning, peer.to_string(), ": refused to take the socket over");
     }

@@ -7,10 +7,11 @@
 #include "transport/system_error.hpp"
 #include "transport/takeover_message.hpp"
 
+#include <nearcall/peer_policy.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -56,7 +57,7 @@ Result<std::unique_ptr<TakeoverRequest>> TakeoverRequest::ask(const std::string&
     return error == EAGAIN ? Status(refused).with_reason(StatusReason::server_stopping) : refused;
   }
   const PeerIdentity owner = peer_identity(socket.get(), path);
-  if (!owner.has_credentials() || (owner.uid() != 0 && owner.uid() != ::geteuid())) {
+  if (!PeerPolicy::same_user_or_root().admits(owner)) {
     return Status::permission_denied(
                subject + ": nothing is taken over from another user: " + owner.to_string())
         .with_reason(StatusReason::no_permission);
