@@ -2,6 +2,7 @@
 // Waiting for what comes, and noting it.
 #include "support/session_peer.hpp"
 
+#include "support/frames.hpp"
 #include "support/io.hpp"
 #include "support/messages.hpp"
 
@@ -181,6 +182,11 @@ http2::Stream* SessionPeer::next_call() {
   const HeardStream& heard = heard_[stream->id()];
   wait([&] { return heard.is_over(); });
   return stream;
+}
+
+void SessionPeer::take_none(std::string_view debug) {
+  flush();
+  EXPECT_TRUE(write_all(*transport_, frames::goaway(0, http2::ErrorCode::no_error, debug)));
 }
 
 void SessionPeer::end(http2::Stream& stream, std::string_view status) {

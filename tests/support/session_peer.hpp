@@ -98,6 +98,8 @@ class SessionPeer {
   http2::Stream* next_headers();
   /// The next call, with all of its request.
   http2::Stream* next_call();
+  /// Says GOAWAY that takes none of the calls, not those either which are here.
+  void take_none(std::string_view debug);
   /// The newest call, after a turn().
   http2::Stream* newest() const { return begun_.empty() ? nullptr : begun_.back(); }
   /// A request header of the newest call.
