@@ -26,7 +26,8 @@ CASES = (
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "compressed_request",
 )
-PEERS = ("nearcall", "grpcpp", "python", "grpcjs", "dotnet", "dotnet_npipe", "grpcpp_gzip")
+PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcjs", "dotnet", "dotnet_npipe",
+         "grpcpp_gzip")
 # What one side sends in these is so little that gzip makes it no smaller. The peer that compresses
 # then only names gzip, in each call; messages of the other cases would have it for real.
 LITTLE_SENT = {
@@ -76,6 +77,15 @@ def python_with_grpc():
     raise Unavailable("no python3 with grpcio and protobuf")
 
 
+@functools.lru_cache(maxsize=None)
+def ruby_with_grpc():
+    probe = ["ruby", "-e", "gem 'grpc'"]
+    if shutil.which("ruby") and subprocess.run(probe, stderr=subprocess.DEVNULL,
+                                               check=False).returncode == 0:
+        return "ruby"
+    raise Unavailable("no ruby with grpc: Debian's ruby-grpc has it")
+
+
 def existing(path, remedy):
     if not pathlib.Path(path).exists():
         raise Unavailable(f"no {path}: {remedy}")
@@ -106,6 +116,9 @@ class Programs:
             "python": lambda: [
                 python_with_grpc(), str(HERE / "python" / f"{side}.py"),
                 "--protoset=" + existing(self._built / "contract.protoset", "not built")],
+            "ruby": lambda: [
+                ruby_with_grpc(), str(HERE / "ruby" / f"{side}.rb"),
+                "--generated=" + existing(self._built / "ruby", "not built")],
             "grpcjs": lambda: [
                 "env", "NODE_PATH=" + existing(self._tools / "grpcjs/node_modules", "run setup.sh"),
                 installed("node"), str(HERE / "grpcjs" / f"{side}.js")],
