@@ -26,7 +26,7 @@ CASES = (
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "compressed_request",
 )
-PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcjs", "dotnet", "dotnet_npipe",
+PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcgo", "grpcjs", "dotnet", "dotnet_npipe",
          "grpcpp_gzip")
 # What one side sends in these is so little that gzip makes it no smaller. The peer that compresses
 # then only names gzip, in each call; messages of the other cases would have it for real.
@@ -119,6 +119,8 @@ class Programs:
             "ruby": lambda: [
                 ruby_with_grpc(), str(HERE / "ruby" / f"{side}.rb"),
                 "--generated=" + existing(self._built / "ruby", "not built")],
+            "grpcgo": lambda: [
+                existing(self._tools / "grpcgo/interop_peer", "run setup.sh"), side],
             "grpcjs": lambda: [
                 "env", "NODE_PATH=" + existing(self._tools / "grpcjs/node_modules", "run setup.sh"),
                 installed("node"), str(HERE / "grpcjs" / f"{side}.js")],

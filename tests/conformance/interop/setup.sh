@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fetches and builds what the interop peers need beyond apt-packages.txt, into one folder: the npm
-# packages of the grpc-js peer and the .NET peer. Quick when nothing has changed. A peer whose tool
-# (npm, dotnet) is missing is skipped with a word.
+# Fetches and builds what the interop peers need beyond Debian's packages, into one folder: the npm
+# packages of the grpc-js peer, the .NET peer and the grpc-go peer. Quick when nothing has changed. A
+# peer whose tool (npm, dotnet, go) is missing is skipped with a word.
 set -eu
 
 if [ $# -ne 1 ]; then
@@ -49,5 +49,25 @@ setup_dotnet() {
   echo "$print" >"$tools/dotnet.stamp"
 }
 
+# From Debian's packages of sources, which are no modules.
+setup_grpcgo() {
+  if ! versions=$(dpkg-query -W golang-go golang-google-grpc-dev golang-golang-x-net-dev \
+    protoc-gen-go-1-3 2>/dev/null); then
+    echo "interop: no golang-google-grpc-dev, golang-go or protoc-gen-go-1-3, so no grpc-go peer"
+    return 0
+  fi
+  print=$(echo "$versions" | fingerprint - "$here"/grpcgo/*.go "$here"/proto/grpc/testing/*.proto)
+  if is_fresh grpcgo "$print"; then return 0; fi
+  rm -f "$tools/grpcgo.stamp"
+  mkdir -p "$tools/grpcgo/src/interop_peer"
+  cp "$here"/grpcgo/*.go "$tools/grpcgo/src/interop_peer/"
+  protoc -I "$here/proto" --go_out="plugins=grpc,paths=source_relative:$tools/grpcgo/src" \
+    "$here"/proto/grpc/testing/*.proto
+  GO111MODULE=off GOFLAGS= GOPATH="$tools/grpcgo:/usr/share/gocode" GOCACHE="$tools/grpcgo/cache" \
+    go build -o "$tools/grpcgo/interop_peer" interop_peer
+  echo "$print" >"$tools/grpcgo.stamp"
+}
+
+setup_grpcgo
 setup_grpcjs
 setup_dotnet
