@@ -61,6 +61,17 @@ class AsyncQueue {
 
   /// False, and `value` is as before, if the queue is full or closed.
   [[nodiscard]] bool try_push(T&& value) { return permits_.try_take_room() && put(value); }
+  /// Puts `value` in at once; where the queue is full, the oldest goes out for it. Gives back what
+  /// is lost: that one, or `value` if the queue is closed or its room is promised to push()es.
+  std::optional<T> push_evicting(T value) {
+    if (try_push(std::move(value))) return std::nullopt;
+    const std::lock_guard lock(mutex_);
+    if (is_closed_ || values_.empty()) return value;
+    std::optional<T> oldest(std::move(values_.front()));
+    values_.pop_front();
+    values_.push_back(std::move(value));
+    return oldest;
+  }
   /// Without a value if the queue is empty, closed or not.
   [[nodiscard]] std::optional<T> try_pop() {
     return permits_.try_take_item() ? take() : std::nullopt;
@@ -109,13 +120,11 @@ class AsyncQueue {
   /// REQUIRES: the caller has a permit for an item. Empty only if it is closed.
   std::optional<T> take() {
     std::optional<T> taken;
-    {
-      const std::lock_guard lock(mutex_);
-      if (values_.empty()) return taken;
-      taken.emplace(std::move(values_.front()));
-      values_.pop_front();
-    }
-    permits_.give_room();
+    const std::lock_guard lock(mutex_);
+    if (values_.empty()) return taken;
+    taken.emplace(std::move(values_.front()));
+    values_.pop_front();
+    permits_.give_room();  // with the mutex: push_evicting() finds room, or a value
     return taken;
   }
 

@@ -38,6 +38,10 @@ class AsyncQueueTest : public testing::Test {
   bool try_push(int value) { return queue_.try_push(std::make_unique<int>(value)); }
   /// Without a value: -1.
   int try_pop() { return *queue_.try_pop().value_or(std::make_unique<int>(-1)); }
+  /// What was lost: -1 if nothing was.
+  int push_evicting(int value) {
+    return *queue_.push_evicting(std::make_unique<int>(value)).value_or(std::make_unique<int>(-1));
+  }
   void spawn_popper() {
     tasks_.spawn(pop_all(queue_, popped_));
     loop_.poll();
@@ -143,6 +147,57 @@ TEST_F(AsyncQueueTest, AValueWhoseTaskIsDestroyedOnItsWayStaysInTheQueue) {
   EXPECT_EQ(try_pop(), 1);
 }
 
+TEST_F(AsyncQueueTest, TheOldestGoesOutOfAFullOne) {
+  EXPECT_EQ(push_evicting(1), -1);
+  EXPECT_EQ(push_evicting(2), -1);
+
+  EXPECT_EQ(push_evicting(3), 1);
+  EXPECT_EQ(push_evicting(4), 2);
+
+  EXPECT_EQ(queue_.size(), 2U);
+  EXPECT_EQ(try_pop(), 3);
+  EXPECT_EQ(try_pop(), 4);
+  EXPECT_TRUE(try_push(5)) << "there is as much room as before";
+  EXPECT_TRUE(try_push(6));
+  EXPECT_FALSE(try_push(7));
+}
+
+TEST_F(AsyncQueueTest, WhoIsOnItsWayToTheOldestGetsTheNext) {
+  spawn_popper();
+  EXPECT_TRUE(try_push(1));  // the popper has a permit for it, and has not run
+  EXPECT_TRUE(try_push(2));
+
+  EXPECT_EQ(push_evicting(3), 1);
+  loop_.poll();
+
+  EXPECT_EQ(popped_, std::vector({2, 3}));
+}
+
+TEST_F(AsyncQueueTest, NothingIsEvictedFromAClosedOne) {
+  EXPECT_TRUE(try_push(1));
+  EXPECT_TRUE(try_push(2));
+  queue_.close();
+
+  EXPECT_EQ(push_evicting(3), 3);
+
+  EXPECT_EQ(try_pop(), 1);
+  EXPECT_EQ(try_pop(), 2);
+  EXPECT_EQ(try_pop(), -1);
+}
+
+TEST_F(AsyncQueueTest, RoomThatIsPromisedIsNotTaken) {
+  for (int value : {1, 2, 3, 4})
+    spawn_pusher(value);
+  EXPECT_EQ(try_pop(), 1);
+  EXPECT_EQ(try_pop(), 2);  // 3 and 4 have the room, and have not run
+
+  EXPECT_EQ(push_evicting(5), 5);
+  loop_.poll();
+
+  EXPECT_EQ(try_pop(), 3);
+  EXPECT_EQ(try_pop(), 4);
+}
+
 Task<> count_pops(AsyncQueue<std::pair<int, int>>& queue,
                   std::vector<std::atomic<int>>& last,
                   std::atomic<int>& count) {
@@ -151,6 +206,31 @@ Task<> count_pops(AsyncQueue<std::pair<int, int>>& queue,
     if (!popped) co_return;
     ++last[static_cast<std::size_t>(popped->first)];
     ++count;
+  }
+}
+
+TEST(AsyncQueue, WhatIsEvictedIsLostAndNothingElse) {
+  const int numbers = test::rounds(5'000, 500'000);
+  for (const std::size_t capacity : {1U, 2U, 7U}) {
+    AsyncQueue<std::pair<int, int>> queue(capacity);
+    std::vector<std::atomic<int>> popped(1);
+    std::atomic<int> count = 0;
+    std::thread popping([&] { sync_wait(count_pops(queue, popped, count)); });
+
+    int lost = 0;
+    int last_lost = -1;
+    for (int number = 0; number < numbers; ++number) {
+      const std::optional<std::pair<int, int>> evicted = queue.push_evicting({0, number});
+      if (!evicted) continue;
+      ++lost;
+      EXPECT_GT(evicted->second, last_lost) << "out of their order";
+      EXPECT_LT(evicted->second, number) << "the newest, though nobody waits for room";
+      last_lost = evicted->second;
+    }
+    queue.close();
+    popping.join();
+
+    EXPECT_EQ(count + lost, numbers) << "with room for " << capacity;
   }
 }
 
