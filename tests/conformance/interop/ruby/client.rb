@@ -123,10 +123,9 @@ class Cases
   end
 
   def cancel_after_begin
-    requests = Requests.new
-    call = @test.streaming_input_call(requests.each, return_op: true)
-    call.cancel
-    requests.half_close
+    call = nil
+    requests = Enumerator.new { call.cancel } # asked for once the headers are sent
+    call = @test.streaming_input_call(requests, return_op: true)
     expect_status(:CANCELLED) { call.execute }
   end
 
