@@ -68,6 +68,11 @@ class EchoService final : public Echo::Service {
     }
     EchoReply reply = reply_to(request);
     if (request.show_authority()) reply.set_payload(std::string(call.authority()));
+    if (request.show_deadline()) {
+      const auto left = call.deadline() - std::chrono::steady_clock::now();
+      reply.set_number(
+          static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count()));
+    }
     co_return reply;
   }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Fetches and builds what the interop peers need beyond Debian's packages, into one folder: the npm
-# packages of the grpc-js peer, the .NET peer and the grpc-go peer. Quick when nothing has changed. A
-# peer whose tool (npm, dotnet, go) is missing is skipped with a word.
+# packages of the grpc-js peer, the .NET peer, the grpc-go peer and the proxies. Quick when nothing has
+# changed. A peer whose tool (npm, dotnet, go) is missing is skipped with a word.
 set -eu
 
 if [ $# -ne 1 ]; then
@@ -68,6 +68,23 @@ setup_grpcgo() {
   echo "$print" >"$tools/grpcgo.stamp"
 }
 
+# Unpacked and not installed: nobody wants their services started.
+setup_proxies() {
+  packages="nginx haproxy liblua5.3-0 libopentracing1 libopentracing-c-wrapper0"
+  if is_fresh proxies "$packages"; then return 0; fi
+  rm -rf "$tools/proxies.stamp" "$tools/proxies"
+  mkdir -p "$tools/proxies"
+  # shellcheck disable=SC2086
+  download() { (cd "$tools/proxies" && apt-get -qq download $packages); }
+  if ! download && ! { apt-get -qq update && download; }; then
+    echo "interop: no nginx and no haproxy from Debian's packages"
+    return 0
+  fi
+  for package in "$tools"/proxies/*.deb; do dpkg-deb --extract "$package" "$tools/proxies"; done
+  echo "$packages" >"$tools/proxies.stamp"
+}
+
+setup_proxies
 setup_grpcgo
 setup_grpcjs
 setup_dotnet
