@@ -3,12 +3,13 @@
 """Runs the gRPC interop cases between real programs over Unix sockets and prints the matrix.
 
 Each pair gets a fresh server process on a socket in a fresh directory; each case is one run of the
-client program. The last column says whether the server then stopped cleanly on SIGTERM. With
+client program. With --via a proxy is between them, to which clients come over TCP. The last column says whether the server then stopped cleanly on SIGTERM. With
 --rows a run leaves its rows in a folder, and --show makes one table of all that are there.
 Exit code: 0 all ok, 1 something failed, 77 nothing could be run.
 """
 
 import argparse
+import contextlib
 import functools
 import os
 import pathlib
@@ -20,6 +21,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "support"))
+import proxy  # noqa: E402
+
 CASES = (
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong",
     "empty_stream", "custom_metadata", "status_code_and_message", "special_status_message",
@@ -39,6 +43,7 @@ LITTLE_SENT = {
                "timeout_on_sleeping_server", "cancel_after_begin"),
 }
 COMPRESSES = "grpcpp_gzip"
+PROXIES = ("nginx", "haproxy")
 PIPED = "dotnet_npipe"  # is met at a named pipe
 STOPS = "stops"  # the name of the last column
 ABSENT = "-"  # the pair has no such case
@@ -46,7 +51,7 @@ STARTING = 20  # seconds that a server may take to say READY
 STOPPING = 10  # seconds that it may take to stop
 NOTHING_RAN = 77
 
-# (client, server, case): why it fails through no fault of nearcall. Such a failure is printed and
+# ("client → server", case): why it fails through no fault of nearcall. Such a failure is printed and
 # does not count. Empty, and meant to stay so: all pairs of peers pass all cases.
 KNOWN = {}
 
@@ -129,6 +134,12 @@ class Programs:
         }
         return makers[peer]()
 
+    def proxy(self, name):
+        """The command that starts that proxy, without what it is in front of."""
+        if not proxy.find(name, self._tools)[0]:
+            raise Unavailable(f"no {name}: run setup.sh")
+        return [proxy.__file__, name, f"--tools-dir={self._tools}", "--front=tcp"]
+
     def _grpcpp(self, side):
         return existing(self._built / f"grpcpp_interop_{side}", "not built")
 
@@ -206,6 +217,23 @@ class Server:
         return f"its stderr: {text[-2000:]}" if text else "it said nothing"
 
 
+@contextlib.contextmanager
+def entrance(proxy_command, address, folder, errors):
+    """Where clients of a server connect: at its address, or at a proxy's."""
+    if not proxy_command:
+        yield address
+        return
+    own = os.path.join(folder, "proxy")
+    os.mkdir(own)
+    with subprocess.Popen([*proxy_command, f"--back={address}", f"--folder={own}"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                          env=environment(folder)) as process:
+        try:
+            yield process.stdout.readline().decode().strip()
+        finally:
+            process.terminate()
+
+
 def run_client(command, address, case, folder, timeout):
     """None if the case passed, else what the client said."""
     try:
@@ -226,16 +254,18 @@ def run_pair(programs, client, server, options):
     """Runs all cases of one pair; yields (case, None, ABSENT or the failure)."""
     server_command = programs.command(server, "server")
     client_command = programs.command(client, "client")
+    proxy_command = programs.proxy(options.via) if options.via else None
     with tempfile.TemporaryDirectory(prefix="interop-") as folder, \
             open(os.path.join(folder, "stderr"), "w+b") as errors:
         address = "npipe:s" if PIPED in (client, server) else f"unix:{folder}/s"
-        with Server(server_command, address, folder, errors) as running:
+        with Server(server_command, address, folder, errors) as running, \
+                entrance(proxy_command, address, folder, errors) as met_at:
             broken = running.wait_until_ready()
             for case in options.cases:
                 if not has_case(client, server, case):
                     yield case, ABSENT
                     continue
-                failure = broken or run_client(client_command, address, case, folder, options.timeout)
+                failure = broken or run_client(client_command, met_at, case, folder, options.timeout)
                 if failure and not broken:
                     broken = running.death()
                 yield case, failure
@@ -249,8 +279,10 @@ class Rows:
         self._folder = pathlib.Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
 
-    def put(self, client, server, row):
-        (self._folder / f"{server}.{client}").write_text(row + "\n", encoding="utf-8")
+    def put(self, pair, row):
+        """Under the server's name first."""
+        name = ".".join(reversed(pair.split(" → ")))
+        (self._folder / name).write_text(row + "\n", encoding="utf-8")
 
     def all(self):
         """The rows, nearcall's own first."""
@@ -263,6 +295,7 @@ class Matrix:
     """The table on stdout, a row at a time, and what is said below it."""
 
     WIDTH = 5
+    NAMES = 28
 
     def __init__(self, cases, rows=None):
         self._cases = cases
@@ -280,29 +313,29 @@ class Matrix:
             print(f"{number:>4} {case}")
         numbers = [str(number) for number in range(1, len(self._cases) + 1)]
         columns = "".join(name.rjust(self.WIDTH) for name in numbers)
-        print(f"\n{'client → server':<24}{columns}  {STOPS}     s")
+        print(f"\n{'client → server':<{self.NAMES}}{columns}  {STOPS}     s")
 
-    def row(self, client, server, results):
-        row = f"{f'{client} → {server}':<24}"
+    def row(self, pair, results):
+        row = f"{pair:<{self.NAMES}}"
         print(row, end="", flush=True)
         if self._rows:
-            self._rows.put(client, server, row + "FAIL: did not finish".rjust(self.WIDTH))
+            self._rows.put(pair, row + "FAIL: did not finish".rjust(self.WIDTH))
         started = time.monotonic()
         for case, failure in results:
-            verdict = ABSENT if failure == ABSENT else self._verdict(client, server, case, failure)
+            verdict = ABSENT if failure == ABSENT else self._verdict(pair, case, failure)
             print(verdict.rjust(self.WIDTH), end="", flush=True)
             row += verdict.rjust(self.WIDTH)
             self.ran += failure != ABSENT
         took = f"  {time.monotonic() - started:6.1f}"
         print(took)
         if self._rows:
-            self._rows.put(client, server, row + took)
+            self._rows.put(pair, row + took)
 
-    def skip(self, client, server, reason, is_failure):
-        pair = f"{client} → {server}"
-        print(f"{pair:<24} skip: {reason}")
+    def skip(self, pair, reason, is_failure):
+        row = f"{pair:<{self.NAMES}} skip: {reason}"
+        print(row)
         if self._rows:
-            self._rows.put(client, server, f"{pair:<24} skip: {reason}")
+            self._rows.put(pair, row)
         if is_failure:
             self._failures.append(f"{pair}: skipped, and skips are not allowed")
 
@@ -312,9 +345,9 @@ class Matrix:
         for failure in self._failures:
             print(f"\nFAIL {failure}")
 
-    def _verdict(self, client, server, case, failure):
-        name = f"{client} → {server}, {case}"
-        reason = KNOWN.get((client, server, case))
+    def _verdict(self, pair, case, failure):
+        name = f"{pair}, {case}"
+        reason = KNOWN.get((pair, case))
         if failure is None:
             if reason:
                 self._notes.append(f"{name} passes now; it need not be listed ({reason})")
@@ -340,6 +373,7 @@ def parse_flags():
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--servers", type=names(PEERS), default=PEERS, metavar="A,B")
     flags.add_argument("--clients", type=names(PEERS), default=PEERS, metavar="A,B")
+    flags.add_argument("--via", choices=PROXIES, help="a proxy between the two")
     flags.add_argument("--cases", type=names(CASES), default=CASES, metavar="X,Y")
     flags.add_argument("--programs-dir", default=".", help="where CMake put the programs")
     flags.add_argument("--tools-dir", default=".", help="the folder that setup.sh has filled")
@@ -373,13 +407,16 @@ def main():
         for client in options.clients:
             if not has_pair(client, server):
                 continue
+            pair = " → ".join(filter(None, (client, options.via, server)))
             try:
                 programs.command(server, "server")
                 programs.command(client, "client")
+                if options.via:
+                    programs.proxy(options.via)
             except Unavailable as reason:
-                matrix.skip(client, server, reason, options.no_skips)
+                matrix.skip(pair, reason, options.no_skips)
                 continue
-            matrix.row(client, server, run_pair(programs, client, server, options))
+            matrix.row(pair, run_pair(programs, client, server, options))
     matrix.footer()
     if matrix.failed:
         return 1
