@@ -257,7 +257,9 @@ def run_pair(programs, client, server, options):
     proxy_command = programs.proxy(options.via) if options.via else None
     with tempfile.TemporaryDirectory(prefix="interop-") as folder, \
             open(os.path.join(folder, "stderr"), "w+b") as errors:
-        address = "npipe:s" if PIPED in (client, server) else f"unix:{folder}/s"
+        # A pipe's name is one in TMPDIR, or a path.
+        piped = {client: "npipe:s", server: f"npipe:{folder}/s"}
+        address = piped.get(PIPED, f"unix:{folder}/s")
         with Server(server_command, address, folder, errors) as running, \
                 entrance(proxy_command, address, folder, errors) as met_at:
             broken = running.wait_until_ready()
@@ -295,7 +297,7 @@ class Matrix:
     """The table on stdout, a row at a time, and what is said below it."""
 
     WIDTH = 5
-    NAMES = 28
+    NAMES = 30
 
     def __init__(self, cases, rows=None):
         self._cases = cases
