@@ -64,9 +64,15 @@ class AsyncQueue {
   /// Puts `value` in at once; where the queue is full, the oldest goes out for it. Gives back what
   /// is lost: that one, or `value` if the queue is closed or its room is promised to push()es.
   std::optional<T> push_evicting(T value) {
-    if (try_push(std::move(value))) return std::nullopt;
-    const std::lock_guard lock(mutex_);
-    if (is_closed_ || values_.empty()) return value;
+    std::unique_lock lock(mutex_);
+    if (is_closed_) return value;
+    if (permits_.try_take_room()) {
+      values_.push_back(std::move(value));
+      lock.unlock();
+      permits_.give_item();
+      return std::nullopt;
+    }
+    if (values_.empty()) return value;
     std::optional<T> oldest(std::move(values_.front()));
     values_.pop_front();
     values_.push_back(std::move(value));
@@ -124,7 +130,7 @@ class AsyncQueue {
     if (values_.empty()) return taken;
     taken.emplace(std::move(values_.front()));
     values_.pop_front();
-    permits_.give_room();  // with the mutex: push_evicting() finds room, or a value
+    permits_.give_room();  // with the mutex: push_evicting() finds it, or the value
     return taken;
   }
 

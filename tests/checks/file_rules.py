@@ -14,8 +14,8 @@ MAX_LINES = 600
 # nearcall::testing, which only tests of others include, 1 of Listener::is_over(), 43 and a header of
 # Channel::spawn() and SpawnOptions, 7 of ChannelOptions::allow_exec(), 124 and a header of
 # BlockingService, its streams and ServerOptions::handler_pool(), 7 of ListenOptions::take_over(), 128 and a header of
-# nearcall/asio.hpp, which only programs with Asio include, 7 of AsyncQueue::push_evicting().
-MAX_API_LINES = 3146
+# nearcall/asio.hpp, which only programs with Asio include, 13 of AsyncQueue::push_evicting().
+MAX_API_LINES = 3152
 MAX_API_HEADERS = 40
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
