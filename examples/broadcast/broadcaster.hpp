@@ -25,6 +25,7 @@ class Broadcaster {
   void publish(Event event) {
     const auto shared = std::make_shared<const Event>(std::move(event));
     const std::lock_guard lock(mutex_);
+    ++published_;
     for (Watcher* watcher : watchers_)
       watcher->put(shared);
   }
@@ -35,6 +36,7 @@ class Broadcaster {
 
  private:
   mutable std::mutex mutex_;
+  std::uint64_t published_ = 0;
   std::vector<Watcher*> watchers_;
 };
 
@@ -46,6 +48,7 @@ class Broadcaster<Event>::Watcher {
   Watcher(Broadcaster& from, std::size_t capacity, WhenFull when_full)
       : from_(from), queue_(capacity), when_full_(when_full) {
     const std::lock_guard lock(from_.mutex_);
+    began_after_ = from_.published_;
     from_.watchers_.push_back(this);
   }
   Watcher(const Watcher&) = delete;
@@ -55,6 +58,8 @@ class Broadcaster<Event>::Watcher {
     std::erase(from_.watchers_, this);
   }
 
+  /// How many events there had been when it came.
+  std::uint64_t began_after() const noexcept { return began_after_; }
   /// What comes next; without a value once it has ended, and has given what waited.
   auto next() { return queue_.pop(); }
   /// Nothing more comes. From any thread.
@@ -77,5 +82,6 @@ class Broadcaster<Event>::Watcher {
   Broadcaster& from_;
   nearcall::AsyncQueue<std::shared_ptr<const Event>> queue_;
   const WhenFull when_full_;
+  std::uint64_t began_after_ = 0;
   std::atomic<bool> was_too_slow_ = false;
 };

@@ -7,6 +7,7 @@
 #include <nearcall/server.hpp>
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -21,27 +23,32 @@ using namespace std::chrono_literals;
 
 using Lines = Broadcaster<feed::Event>;
 
-/// What a thread of the device does, which blocks and knows of no loop.
-void read_lines(const std::stop_token& stop, Lines& lines) {
-  std::string input;  // up to the end of a line
+/// The device's thread: it blocks, and knows of no loop. Until the input ends, or `stop` is
+/// readable.
+void read_lines(Lines& lines, int stop) {
   std::uint64_t number = 0;
-  pollfd polled{STDIN_FILENO, POLLIN, 0};
-  while (!stop.stop_requested()) {
-    if (::poll(&polled, 1, /*milliseconds=*/100) <= 0) continue;
+  std::string line;
+  const auto publish = [&lines, &number, &line] {
+    feed::Event event;
+    event.mutable_line()->set_number(++number);
+    event.mutable_line()->set_text(std::exchange(line, {}));
+    lines.publish(std::move(event));
+  };
+  std::array<pollfd, 2> polled{{{STDIN_FILENO, POLLIN, 0}, {stop, POLLIN, 0}}};
+  while (polled[1].revents == 0) {
+    if (::poll(polled.data(), polled.size(), -1) < 0 || polled[0].revents == 0) continue;
     std::array<char, 65536> bytes;
     const ssize_t size = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-    if (size <= 0) return;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i) {
-      if (bytes[i] != '\n') {
-        input += bytes[i];
-        continue;
+    if (size <= 0) break;
+    for (const char byte : std::string_view(bytes.data(), static_cast<std::size_t>(size))) {
+      if (byte == '\n') {
+        publish();
+      } else {
+        line += byte;
       }
-      feed::Event event;
-      event.mutable_line()->set_number(++number);
-      event.mutable_line()->set_text(std::exchange(input, {}));
-      lines.publish(std::move(event));
     }
   }
+  if (!line.empty()) publish();
 }
 
 class FeedService final : public feed::Feed::Service {
@@ -59,10 +66,10 @@ class FeedService final : public feed::Feed::Service {
     const std::stop_callback when_we_stop(call.server_stopping(), end);
     say("a watcher comes");
 
-    std::uint64_t last = 0;
+    std::uint64_t last = watcher.began_after();
     while (const auto event = co_await watcher.next()) {
       const std::uint64_t number = (*event)->line().number();
-      if (last != 0 && number != last + 1) {
+      if (number != last + 1) {
         feed::Event gap;
         gap.set_dropped(number - last - 1);
         if (!co_await replies.write(gap)) break;
@@ -96,6 +103,11 @@ int main(int argc, char** argv) {
   std::printf("listening on %s\n", argv[1]);
   std::fflush(stdout);
 
-  const std::jthread device([&lines](const std::stop_token& stop) { read_lines(stop, lines); });
-  return server.run();
+  const int stop = ::eventfd(0, EFD_CLOEXEC);
+  std::thread device([&lines, stop] { read_lines(lines, stop); });
+  const int status = server.run();
+  ::eventfd_write(stop, 1);
+  device.join();
+  ::close(stop);
+  return status;
 }
