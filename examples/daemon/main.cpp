@@ -39,18 +39,19 @@ Task<> tell_alive(std::chrono::microseconds interval) {
   }
 }
 
-Task<> reload_on_signal() {
-  nearcall::SignalSet signals(SIGHUP);
+Task<> reload_on_signal(nearcall::SignalSet& hangups) {
   while (true) {
-    co_await signals.wait();
+    co_await hangups.wait();
     log_failure(service_manager::notify_reloading());
     // Here the configuration is read again.
     log_failure(service_manager::notify_ready());
   }
 }
 
-Task<> stop_on_signal(nearcall::Server& server, nearcall::EventLoop& loop) {
-  co_await nearcall::wait_signal(SIGTERM, SIGINT);
+Task<> stop_on_signal(nearcall::SignalSet& ends,
+                      nearcall::Server& server,
+                      nearcall::EventLoop& loop) {
+  co_await ends.wait();
   log_failure(service_manager::notify_stopping());
   server.stop();
   co_await server.stopped();
@@ -65,9 +66,11 @@ int main(int argc, char** argv) {
   server.add_service(service).listen(argv[1], nearcall::PeerPolicy::by_file_mode());
   if (const auto started = server.start(); !started) return report(started.error());
 
+  nearcall::SignalSet hangups(SIGHUP);  // taken from here on, so before it is ready
+  nearcall::SignalSet ends(SIGTERM, SIGINT);
   nearcall::TaskScope scope(loop);  // last: what waits goes before what it refers to
-  scope.spawn(stop_on_signal(server, loop));
-  scope.spawn(reload_on_signal());
+  scope.spawn(reload_on_signal(hangups));
+  scope.spawn(stop_on_signal(ends, server, loop));
   if (const auto interval = service_manager::watchdog_interval())
     scope.spawn(tell_alive(*interval));
   log_failure(service_manager::notify_ready());
