@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A socket for the members of a group, as a daemon has it; and what a program does with a refusal.
+// A socket for the members of a group, as a daemon has it, and one for parts of the same program.
 #include "greet.nearcall.hpp"
 #include "program.hpp"
 
@@ -14,7 +14,13 @@
 
 using namespace std::chrono_literals;
 
-class GreeterService final : public greet::Greeter::Service {};
+class GreeterService final : public greet::Greeter::Service {
+  Task<Result<greet::HelloReply>> SayHello(ServerContext& call, greet::HelloRequest) override {
+    greet::HelloReply reply;
+    reply.set_message(call.peer().is_own() ? "a part of this program" : "a member is let in");
+    co_return reply;
+  }
+};
 
 int main(int argc, char** argv) {
   if (argc != 2) return usage(argv[0]);
@@ -25,6 +31,7 @@ int main(int argc, char** argv) {
   server.add_service(service);
   server.listen(
       target, nearcall::ListenOptions(nearcall::PeerPolicy::group(group)).mode(0660).group(group));
+  server.listen("inproc:greeter");  // another listener, of another kind, with a policy of its own
   if (const auto started = server.start(); !started) return report(started.error());
 
   struct stat file = {};
@@ -35,10 +42,12 @@ int main(int argc, char** argv) {
   std::printf("mode %o, group %s\n", file.st_mode & 0777U,
               file.st_gid == group ? "ours" : "not ours");
 
-  nearcall::Channel channel(target);
-  const auto reply = greet::Greeter::Client(channel).SayHello(greet::HelloRequest(),
-                                                              nearcall::CallOptions().timeout(5s));
-  if (reply.status().code() != nearcall::StatusCode::unimplemented) return report(reply.status());
-  std::printf("a member is let in: %s\n", reply.status().to_string().c_str());
+  for (const std::string_view address : {target, std::string_view("inproc:greeter")}) {
+    nearcall::Channel channel(address);
+    const auto reply = greet::Greeter::Client(channel).SayHello(
+        greet::HelloRequest(), nearcall::CallOptions().timeout(5s));
+    if (!reply) return report(reply.status());
+    std::printf("%s\n", reply->message().c_str());
+  }
   return 0;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that code in README.md stands in the example that is named before it, so it compiles.
 
-Each block of C++, CMake, make, proto, or configuration of systemd or a proxy in README.md is a part of the file that was
+Each block of C++, C#, CMake, make, proto, or configuration of systemd or a proxy in README.md is a part of the file that was
 linked last before it, under the same heading. So is each in docs/guides, where the line `<!-- from PATH -->` above it names the
 file; in other documents such a line is not needed, but kept to.
 Lines are compared as they are, but for the indentation that a block has in its file.
@@ -11,7 +11,7 @@ import textwrap
 
 import tree
 
-CHECKED = {"cpp", "cmake", "ini", "make", "proto", "nginx", "haproxy"}
+CHECKED = {"cpp", "cmake", "csharp", "ini", "make", "proto", "nginx", "haproxy"}
 MARK = re.compile(r"<!-- from (\S+) -->")
 LINK = re.compile(r"\]\(([\w./]+\.(?:cpp|hpp|proto|txt|cmake))\)")
 
