@@ -23,13 +23,13 @@ struct FrameHeader {
 
 /// The reserved bit is ignored. REQUIRES: frame_header_size bytes.
 inline FrameHeader load_frame_header(const std::byte* from) noexcept {
-  return {load_be24(from), static_cast<FrameType>(from[3]), std::to_integer<std::uint8_t>(from[4]),
-          load_be32(from + 5) & max_stream_id};
+  const std::uint32_t length_and_type = load_be32(from);
+  return {length_and_type >> 8U, static_cast<FrameType>(length_and_type & 0xffU),
+          std::to_integer<std::uint8_t>(from[4]), load_be32(from + 5) & max_stream_id};
 }
 /// REQUIRES: room for frame_header_size bytes; header.length < 2^24.
 inline void store_frame_header(std::byte* to, const FrameHeader& header) noexcept {
-  store_be24(to, header.length);
-  to[3] = static_cast<std::byte>(header.type);
+  store_be32(to, header.length << 8U | static_cast<std::uint32_t>(header.type));
   to[4] = static_cast<std::byte>(header.flags);
   store_be32(to + 5, header.stream);
 }

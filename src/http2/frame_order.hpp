@@ -40,6 +40,8 @@ class FrameOrder {
   /// The peer's first SETTINGS have not come, or not all of them.
   bool awaits_settings() const noexcept { return state_ == State::first; }
   bool is_in_block() const noexcept { return state_ == State::in_block; }
+  /// Any frame but CONTINUATION may come.
+  bool is_between() const noexcept { return state_ == State::between; }
 
  private:
   enum class State : std::uint8_t { first, between, in_block };

@@ -8,7 +8,24 @@
 
 namespace nearcall::inline v0::detail::http2 {
 
-FrameReader::Step FrameReader::next() {
+/// Takes what nearly all frames are: HEADERS with a whole block, or DATA without padding, that lies
+/// whole in the input and breaks no rule. All others are next_piece()'s, which says what is wrong.
+bool FrameReader::take_whole() noexcept {
+  if (state_ != State::header || !order_.is_between() || !held_.empty()) return false;
+  if (input_.size() < frame_header_size) return false;
+  const FrameHeader header = load_frame_header(input_.data());
+  const bool is_block = header.type == FrameType::headers && header.has(frame_flag::end_headers) &&
+                        header.length <= limits_.max_header_block_size;
+  const bool is_data = header.type == FrameType::data && !header.has(frame_flag::padded);
+  if (!is_block && !is_data) return false;
+  if (header.stream == 0 || header.length > max_frame_size_) return false;
+  if (header.length > input_.size() - frame_header_size) return false;
+  frame_ = {header, input_.subspan(frame_header_size, header.length)};
+  input_ = input_.subspan(frame_header_size + header.length);
+  return true;
+}
+
+FrameReader::Step FrameReader::next_piece() {
   for (;;) {
     switch (state_) {
       case State::header: {

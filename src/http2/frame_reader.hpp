@@ -51,7 +51,7 @@ class FrameReader {
     return preface.read(input_);
   }
   /// Goes on to the next frame or piece. After a violation it must not be called again.
-  Step next();
+  Step next() { return take_whole() ? Step::frame : next_piece(); }
   /// REQUIRES: next() answered `frame`; valid until it is called again.
   const Frame& frame() const noexcept { return frame_; }
   /// REQUIRES: next() answered `violation`.
@@ -90,6 +90,8 @@ class FrameReader {
     return from;
   }
   const std::byte* collect_slowly(std::size_t size);
+  bool take_whole() noexcept;
+  Step next_piece();
   Result<void, Violation> check(const std::byte* raw);
   void begin_payload() noexcept;
   Step begin_data(std::uint32_t padding) noexcept;

@@ -265,6 +265,7 @@ class Session {
   // session_input.cpp: frames to events. NoEvent means: go on.
   bool read_preface();
   Event on_frame(const Frame& frame);
+  Event on_rare_frame(const Frame& frame);
   Event begin_data(const Frame& frame);
   Event on_data(const Frame& frame, std::size_t size);
   void drop_data(const Frame& frame, std::uint32_t count);

@@ -68,6 +68,35 @@ TEST(FrameReader, ReadsFramesHoweverTheyAreCut) {
                           "DATA 1 +5 abc", "DATA 1 +1 ", "HEADERS 5 block"));
 }
 
+TEST(FrameReader, JudgesEachFrameTheSameWholeAndByteByByte) {
+  constexpr std::uint32_t max_frame_size = 20;
+  constexpr std::uint8_t last_type = 10;  // which nobody knows
+  ConnectionLimits strict;
+  strict.max_header_block_size = 8;
+  strict.max_unknown_payload = 8;
+  std::size_t violations = 0;
+  for (std::uint8_t type = 0; type <= last_type; ++type) {
+    for (const unsigned flags : {0x00U, 0x01U, 0x04U, 0x05U, 0x08U, 0x0cU, 0x0dU, 0x24U, 0x2dU}) {
+      for (const StreamId stream : {0U, 1U}) {
+        for (const std::size_t length : {0U, 1U, 4U, 5U, 8U, 9U, 20U, 21U}) {
+          const std::string bytes =
+              settings() +
+              raw(static_cast<FrameType>(type), static_cast<std::uint8_t>(flags), stream,
+                  std::string(length, '\x02')) +
+              data(1, "behind") + ping("12345678");
+          const std::vector<std::string> at_once =
+              read(bytes, bytes.size(), strict, max_frame_size);
+          ASSERT_EQ(read(bytes, 1, strict, max_frame_size), at_once)
+              << "type " << int{type} << ", flags " << flags << ", stream " << stream << ", length "
+              << length;
+          if (at_once.back().starts_with("violation")) ++violations;
+        }
+      }
+    }
+  }
+  EXPECT_GT(violations, 500U);
+}
+
 TEST(FrameReader, HandsDataOutInThePiecesThatArrive) {
   FrameReader reader(limits, 16'384);
   const std::string bytes = settings() + padded_data(1, "abcdef", 2);
