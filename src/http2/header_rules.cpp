@@ -68,30 +68,30 @@ std::uint8_t request_pseudo(std::string_view name) noexcept {
 
 }  // namespace
 
-Result<HeaderFacts, Violation> HeaderRules::check(const HeaderList& list, HeaderKind kind) {
+/// `known` says what the list's head comes to; null: nobody knows that yet.
+Result<HeaderFacts, Violation> HeaderRules::check_rest(const HeaderList& list,
+                                                       HeaderKind kind,
+                                                       const Remembered* known) {
   Progress progress;
   std::size_t checked = 0;
-  Remembered* slot = nullptr;
-  if (const std::uint32_t token = list.head_token(); token != 0) {
-    if (!memory_) memory_ = std::make_unique<std::array<Remembered, slot_count>>();
-    slot = &(*memory_)[token % slot_count];
-    if (slot->token == token && slot->kind == kind) {
-      progress = slot->progress;
-      checked = list.head_count();
-      slot = nullptr;
-    }
+  if (known != nullptr) {
+    progress = known->progress;
+    checked = list.head_count();
   }
+  const bool is_news = known == nullptr && list.head_token() != 0;
   for (; checked < list.size(); ++checked) {
-    if (slot != nullptr && checked == list.head_count()) {
-      *slot = {list.head_token(), kind, progress};
-    }
+    if (is_news && checked == list.head_count()) remember(list, kind, progress);
     if (const Step step = add(progress, list[checked], kind); !step) return Failure{step.error()};
   }
-  if (slot != nullptr && checked == list.head_count()) {
-    *slot = {list.head_token(), kind, progress};
-  }
+  if (is_news && checked == list.head_count()) remember(list, kind, progress);
   if (const Step step = finish(progress, kind); !step) return Failure{step.error()};
   return progress.facts;
+}
+
+void HeaderRules::remember(const HeaderList& list, HeaderKind kind, const Progress& progress) {
+  if (!memory_) memory_ = std::make_unique<std::array<Remembered, slot_count>>();
+  (*memory_)[list.head_token() % slot_count] = {list.head_token(), kind,
+                                                finish(progress, kind).ok(), progress};
 }
 
 HeaderRules::Step HeaderRules::add(Progress& progress, const HeaderView& field, HeaderKind kind) {

@@ -38,7 +38,12 @@ struct HeaderFacts {
 /// to is remembered. Thread safety: none.
 class HeaderRules {
  public:
-  Result<HeaderFacts, Violation> check(const HeaderList& list, HeaderKind kind);
+  Result<HeaderFacts, Violation> check(const HeaderList& list, HeaderKind kind) {
+    const Remembered* const known = find(list, kind);
+    if (known != nullptr && known->is_message && list.size() == list.head_count()) [[likely]]
+      return known->progress.facts;
+    return check_rest(list, kind, known);
+  }
   void trim() noexcept { memory_.reset(); }
 
  private:
@@ -59,8 +64,20 @@ class HeaderRules {
   struct Remembered {
     std::uint32_t token = 0;  // 0: nothing
     HeaderKind kind{};
+    bool is_message = false;  // also with nothing behind
     Progress progress;
   };
+  /// What is remembered of the fields that the list begins with; null: nothing.
+  const Remembered* find(const HeaderList& list, HeaderKind kind) const noexcept {
+    const std::uint32_t token = list.head_token();
+    if (token == 0 || memory_ == nullptr) return nullptr;
+    const Remembered& slot = (*memory_)[token % slot_count];
+    return slot.token == token && slot.kind == kind ? &slot : nullptr;
+  }
+  Result<HeaderFacts, Violation> check_rest(const HeaderList& list,
+                                            HeaderKind kind,
+                                            const Remembered* known);
+  void remember(const HeaderList& list, HeaderKind kind, const Progress& progress);
   static constexpr std::size_t slot_count = 16;
   std::unique_ptr<std::array<Remembered, slot_count>> memory_;
 };

@@ -7,8 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nearcall::inline v0::detail::http2 {
@@ -54,6 +57,113 @@ TEST(SessionHeaders, PutsContinuationsTogether) {
                continuation(1, block.substr(8)),
            ElementsAre(request_words + " end")}
       .play_all();
+}
+
+/// What a session tells, answers and counts of what a peer says.
+std::vector<std::string> account(Role role,
+                                 std::string_view bytes,
+                                 test::Cut cut,
+                                 const std::function<void(ScriptedPeer&)>& prepare) {
+  ScriptedPeer peer(role, {}, cut);
+  ScriptedPeer::shake_hands(peer, role);
+  prepare(peer);
+  peer.hears();
+  peer.says(bytes);
+  std::vector<std::string> told = peer.events();
+  for (std::string& word : peer.hears_words()) {
+    told.push_back(std::move(word));
+  }
+  const SessionStats stats = peer.session().stats();
+  for (const std::uint64_t count :
+       {stats.streams_opened, stats.resets_received, stats.resets_sent, stats.requests_refused,
+        std::uint64_t{stats.resets_outstanding}, std::uint64_t{stats.refusals_left},
+        std::uint64_t{stats.empty_data}, std::uint64_t{stats.overhead_frames},
+        std::uint64_t{stats.buffered_input}, std::uint64_t{stats.buffered_headers}}) {
+    told.push_back(std::to_string(count));
+  }
+  return told;
+}
+
+/// Blocks of one connection, whose fields the peer remembers.
+class Blocks {
+ public:
+  std::string operator()(std::initializer_list<HeaderField> fields) {
+    std::vector<std::byte> bytes;
+    encoder_.encode(std::span(fields.begin(), fields.size()), bytes);
+    return std::string(as_text(bytes));
+  }
+
+ private:
+  HpackEncoder encoder_;
+};
+
+TEST(SessionHeaders, RequestsThatRepeatAreJudgedEachTimeHoweverTheyAreCut) {
+  constexpr std::ptrdiff_t rounds = 6;
+  Blocks blocks;
+  std::string bytes;
+  for (StreamId id = 1; id < 8 * rounds; id += 8) {
+    bytes += headers(id, blocks({{":method", "POST"}, {":scheme", "http"}, {":path", "/a.B/C"}})) +
+             data(id, "x", flag::end_stream);
+    bytes +=
+        headers(id + 2, blocks({{":method", "POST"}, {":scheme", "http"}})) + data(id + 2, "x");
+    bytes += headers(id + 4, blocks({{":method", "POST"},
+                                     {":scheme", "http"},
+                                     {":path", "/a.B/C"},
+                                     {"content-length", "2"}})) +
+             data(id + 4, "x", flag::end_stream);
+    bytes += headers(id + 6,
+                     blocks({{":method", "POST"},
+                             {":scheme", "http"},
+                             {":path", "/a.B/C"},
+                             {"connection", "close"}}),
+                     flag::end_headers | flag::end_stream);
+  }
+  const auto nothing = [](ScriptedPeer&) {};
+
+  const std::vector<std::string> at_once = account(server, bytes, test::whole, nothing);
+
+  const auto count = [&](std::string_view word) {
+    return std::ranges::count_if(
+        at_once, [&](const std::string& each) { return each.find(word) != std::string::npos; });
+  };
+  EXPECT_EQ(count("data"), rounds) << "of what is well-formed";
+  EXPECT_EQ(count("less DATA than content-length"), rounds);
+  EXPECT_EQ(count("RST_STREAM"), 3 * rounds);
+  EXPECT_EQ(account(server, bytes, test::byte_by_byte, nothing), at_once);
+  EXPECT_EQ(account(server, bytes, {40, 13}, nothing), at_once);
+}
+
+TEST(SessionHeaders, AnswersThatRepeatAreJudgedEachTimeHoweverTheyAreCut) {
+  constexpr std::ptrdiff_t rounds = 6;
+  Blocks blocks;
+  std::string bytes;
+  for (StreamId id = 1; id < 6 * rounds; id += 6) {
+    const std::string head = blocks({{":status", "200"}, {"content-type", "application/grpc"}});
+    bytes += headers(id, head) + data(id, "x") +
+             headers(id, blocks({{"grpc-status", "0"}}), flag::end_headers | flag::end_stream);
+    bytes += headers(id + 2, blocks({{":status", "200"}, {"content-type", "application/grpc"}})) +
+             headers(id + 2, blocks({{":status", "200"}, {"content-type", "application/grpc"}}),
+                     flag::end_headers | flag::end_stream);   // no trailers
+    bytes += headers(id + 4, blocks({{"grpc-status", "0"}}),  // no head
+                     flag::end_headers | flag::end_stream);
+  }
+  const auto with_requests = [](ScriptedPeer& peer) {
+    for (std::ptrdiff_t i = 0; i < 3 * rounds; ++i) {
+      test::with_request(peer);
+    }
+  };
+
+  const std::vector<std::string> at_once = account(client, bytes, test::whole, with_requests);
+
+  const auto count = [&](std::string_view word) {
+    return std::ranges::count_if(
+        at_once, [&](const std::string& each) { return each.find(word) != std::string::npos; });
+  };
+  EXPECT_EQ(count("trailers grpc-status=0 end"), rounds);
+  EXPECT_EQ(count("a pseudo-header field in trailers"), rounds);
+  EXPECT_EQ(count("a response without :status"), rounds);
+  EXPECT_EQ(account(client, bytes, test::byte_by_byte, with_requests), at_once);
+  EXPECT_EQ(account(client, bytes, {40, 13}, with_requests), at_once);
 }
 
 TEST(SessionHeaders, RefusesFramesInsideAHeaderBlock) {

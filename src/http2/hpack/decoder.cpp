@@ -232,6 +232,12 @@ bool BlockDecoder::has_room(std::uint64_t size) noexcept {
 
 Result<void, Violation> HpackDecoder::decode(ByteSpan block, HeaderList& list) {
   literal_size_ = 0;
+  if (!required_update_) [[likely]] {
+    if (const HeadRef* const head = heads_.find_whole(block, table_.generation())) {
+      list.start_with(*head);
+      return {};
+    }
+  }
   BlockDecoder decoder(*this, block, list);
   if (decoder.run()) return {};
   list.clear();

@@ -91,6 +91,16 @@ std::size_t HeadCache::position_of(const HeadKey& key) const noexcept {
   return position;
 }
 
+const HeadRef* HeadCache::find_whole(ByteSpan block, std::uint64_t generation) const noexcept {
+  if (generation != generation_ || block.size() > 2 * sizeof(std::uint64_t)) return nullptr;
+  const auto [low, high] = first_sixteen(block);
+  for (const Slot& slot : slots_) {
+    const bool is_block = slot.key.low == low && slot.key.high == high;
+    if (is_block && slot.key.size == block.size()) return slot.head ? &slot.head : nullptr;
+  }
+  return nullptr;
+}
+
 HeadCache::Found HeadCache::find(const HeadKey& key, std::uint64_t generation) {
   if (generation != generation_) {
     slots_.clear();

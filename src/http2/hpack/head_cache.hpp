@@ -97,6 +97,8 @@ class HeadCache {
   /// when it was noted before (`repeated`), it pays to store() its fields.
   /// REQUIRES: key.size > 0.
   Found find(const HeadKey& key, std::uint64_t generation);
+  /// The head that is all of `block`, if it is there.
+  const HeadRef* find_whole(ByteSpan block, std::uint64_t generation) const noexcept;
   /// Keeps the fields of `key`, unless they are too long.
   /// REQUIRES: the last find() was of this key and found it `repeated` without a head.
   void store(const HeadKey& key, std::span<const HeaderView> fields);

@@ -52,6 +52,7 @@ class HeaderList {
 
  private:
   friend class BlockDecoder;
+  friend class HpackDecoder;
 
   /// Drops what was there and begins with the fields of `head`, which the list then keeps alive.
   void start_with(const HeadRef& head);

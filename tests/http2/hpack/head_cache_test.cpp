@@ -99,6 +99,27 @@ TEST(HeadCache, ForgetsEverythingWhenTheTableChanges) {
   EXPECT_EQ(kept->fields()[0], (HeaderView{"a", "1"})) << "a share outlives the cache's";
 }
 
+TEST(HeadCache, HasAWholeBlockOnlyWhereItIsAllHead) {
+  HeadCache cache;
+  const HeadKey key = HeadKey::of(from_hex("8286"));
+  const std::vector<HeaderView> fields = {{"a", "1"}, {"b", "2"}};
+  cache.find(key, 1);
+  EXPECT_EQ(cache.find_whole(from_hex("8286"), 1), nullptr) << "noted, but not stored";
+  cache.find(key, 1);
+  cache.store(key, fields);
+
+  const HeadRef* const found = cache.find_whole(from_hex("8286"), 1);
+
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->get(), cache.find(key, 1).head->get());
+  for (const char* const other :
+       {"", "82", "8283", "828600", "82860000", "828684", "82860400", "8286000000000000",
+        "82860000000000000000000000000000", "8286000000000000000000000000000000"}) {
+    EXPECT_EQ(cache.find_whole(from_hex(other), 1), nullptr) << other;
+  }
+  EXPECT_EQ(cache.find_whole(from_hex("8286"), 2), nullptr) << "the table has changed";
+}
+
 TEST(HeadCache, DoesNotKeepLongHeads) {
   HeadCache cache;
   const HeadKey key = HeadKey::of(from_hex("82"));
