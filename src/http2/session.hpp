@@ -319,6 +319,7 @@ class Session {
                      const HeaderTemplate* stable,
                      std::span<const HeaderField> variable,
                      bool end_stream);
+  bool write_known_block(StreamId id, const EncodedBlock& block, bool end_stream);
   void write_block(StreamId id, ByteSpan rest, bool end_stream);
   void count_induced();
   void flush();

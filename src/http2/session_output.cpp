@@ -133,15 +133,10 @@ void Session::write_headers(StreamId id,
                             const HeaderTemplate* stable,
                             std::span<const HeaderField> variable,
                             bool end_stream) {
+  EncodedBlock* const cache = stable != nullptr ? &templates_[*stable] : nullptr;
+  if (cache != nullptr && variable.empty() && write_known_block(id, *cache, end_stream)) return;
   block_out_.clear();
-  if (stable != nullptr) {
-    EncodedBlock& cache = templates_[*stable];
-    if (variable.empty()) {
-      const ByteSpan known = encoder_.known(cache);
-      if (!known.empty()) return write_block(id, known, end_stream);
-    }
-    encoder_.encode(stable->fields(), cache, block_out_);
-  }
+  if (cache != nullptr) encoder_.encode(stable->fields(), *cache, block_out_);
   if (!variable.empty()) {
     fields_out_.assign(variable.begin(), variable.end());
     for (HeaderField& field : fields_out_) {
@@ -150,6 +145,21 @@ void Session::write_headers(StreamId id,
     encoder_.encode(fields_out_, block_out_);
   }
   write_block(id, block_out_, end_stream);
+}
+
+/// HEADERS with what was encoded before, if it was and still may be. No peer's frame size is less.
+bool Session::write_known_block(StreamId id, const EncodedBlock& block, bool end_stream) {
+  static_assert(EncodedBlock::max_size <= min_max_frame_size);
+  const std::size_t size = encoder_.known_size(block);
+  if (size == 0) return false;
+  std::byte* const to = output_.reserve(frame_header_size + EncodedBlock::max_size);
+  const unsigned flags =
+      frame_flag::end_headers | (end_stream ? frame_flag::end_stream : frame_flag::none);
+  store_frame_header(to, {static_cast<std::uint32_t>(size), FrameType::headers,
+                          static_cast<std::uint8_t>(flags), id});
+  HpackEncoder::copy_known(block, to + frame_header_size);
+  output_.commit(frame_header_size + size);
+  return true;
 }
 
 /// HEADERS, and as many CONTINUATIONs as the peer's frame size asks for (6.10).

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,16 +20,17 @@ namespace nearcall::inline v0::detail::http2 {
 /// A place where an encoder remembers how it wrote some fields: one per list of fields and
 /// encoder. Starts empty; what it holds is used only while it is still right.
 class EncodedBlock {
- private:
-  friend class HpackEncoder;
-
+ public:
   /// Enough for any list that is all indexed; longer encodings are not remembered.
   static constexpr std::size_t max_size = 40;
+
+ private:
+  friend class HpackEncoder;
 
   const void* encoder_ = nullptr;  // who wrote it; only compared
   std::uint64_t generation_ = 0;   // of the encoder's table
   std::uint32_t size_ = 0;
-  std::array<std::byte, max_size> bytes_;  // the first size_ are set
+  std::array<std::byte, max_size> bytes_{};  // zeros behind the first size_
 };
 
 /// Encodes the header blocks of one direction of one connection, in the order of their sending.
@@ -63,11 +65,16 @@ class HpackEncoder {
               EncodedBlock& cache,
               std::vector<std::byte>& out);
 
-  /// What that would append, if it is in the cache and a block may begin with it; else empty.
-  ByteSpan known(const EncodedBlock& cache) const noexcept {
+  /// How many bytes that would append, if they are in the cache and a block may begin with them;
+  /// else 0.
+  std::size_t known_size(const EncodedBlock& cache) const noexcept {
     const bool is_right =
         cache.generation_ == table_.generation() && cache.encoder_ == this && !size_change_;
-    return is_right ? ByteSpan(cache.bytes_.data(), cache.size_) : ByteSpan();
+    return is_right ? cache.size_ : 0;
+  }
+  /// Copies them, and whatever is behind them, EncodedBlock::max_size bytes in all.
+  static void copy_known(const EncodedBlock& cache, std::byte* to) noexcept {
+    std::memcpy(to, cache.bytes_.data(), EncodedBlock::max_size);
   }
 
   /// The peer's SETTINGS_HEADER_TABLE_SIZE. The next block begins with the size updates that RFC
