@@ -50,8 +50,7 @@ void StreamTable::remove(Stream& stream) noexcept {
   }
   entries_[hole] = {};
   --size_;
-  std::destroy_at(&stream);
-  std::construct_at(&stream);
+  stream.renew();
   free_.push_back(&stream);  // has room: see add_block()
 }
 
