@@ -26,6 +26,11 @@ namespace {
 ///      the writer moves written_.
 ///  (2) The bytes from read_ to written_ belong to the reader, all others to the writer.
 ///  (3) write_ended_ and read_ended_ only become true. Bytes written before the end stay readable.
+///  (4) The byte at `position` lies (position - origin_) from the buffer's front, round its end.
+///  Only
+///      the writer moves origin_, and only while there is nothing to read: an empty ring begins
+///      again at its front, so that requests and answers go over a few lines of the cache, not over
+///      all of the buffer in turn.
 /// All of it is sequentially consistent: WakeEvent needs that.
 class Ring {
  public:
@@ -53,12 +58,16 @@ class Ring {
     readable_.signal();
     writable_.signal();
   }
+  std::size_t offset_of(std::size_t position) const noexcept {
+    return (position - origin_) & (capacity_ - 1);
+  }
   std::size_t copy_in(std::size_t position, std::span<const std::byte> piece) noexcept;
   void copy_out(std::size_t position, std::span<std::byte> into) const noexcept;
 
   const std::unique_ptr<std::byte[]> buffer_;
   const std::size_t capacity_;  // a power of 2
   alignas(64) std::atomic<std::size_t> written_{0};
+  std::size_t origin_ = 0;  // goes to the reader with what is written behind it
   alignas(64) std::atomic<std::size_t> read_{0};
   alignas(64) std::atomic<bool> write_ended_{false};
   std::atomic<bool> read_ended_{false};
@@ -96,6 +105,7 @@ IoResult Ring::write(std::span<const iovec> from) noexcept {
     if (room == 0) return IoResult::would_block();
   }
   const std::size_t start = written_.load();
+  if (room == capacity_) origin_ = start;
   std::size_t position = start;
   for (const iovec& piece : from) {
     const std::size_t count = std::min(piece.iov_len, room);
@@ -123,7 +133,7 @@ WaitAdvice Ring::prepare_write() noexcept {
 }
 
 std::size_t Ring::copy_in(std::size_t position, std::span<const std::byte> piece) noexcept {
-  const std::size_t offset = position & (capacity_ - 1);
+  const std::size_t offset = offset_of(position);
   const std::size_t until_wrap = std::min(piece.size(), capacity_ - offset);
   std::memcpy(buffer_.get() + offset, piece.data(), until_wrap);
   if (until_wrap < piece.size()) {
@@ -133,7 +143,7 @@ std::size_t Ring::copy_in(std::size_t position, std::span<const std::byte> piece
 }
 
 void Ring::copy_out(std::size_t position, std::span<std::byte> into) const noexcept {
-  const std::size_t offset = position & (capacity_ - 1);
+  const std::size_t offset = offset_of(position);
   const std::size_t until_wrap = std::min(into.size(), capacity_ - offset);
   std::memcpy(into.data(), buffer_.get() + offset, until_wrap);
   if (until_wrap < into.size()) {

@@ -41,14 +41,37 @@ TEST_F(InprocPipeTest, HoldsItsCapacityRoundedUpToAPowerOfTwo) {
 
 TEST_F(InprocPipeTest, BytesSurviveEveryPositionOfTheWrap) {
   make(16);
+  ASSERT_EQ(test::write_once(*here_, "!").count(), 1U);  // one byte stays: it never begins again
+  std::string sent = "!";
+  std::string received;
   for (int i = 0; i < 100; ++i) {
     const std::string text = std::to_string(i) + ":abcdefghij";
     const std::size_t half = text.size() / 2;
     const std::array<iovec, 2> pieces{test::piece(std::string_view(text).substr(0, half)),
                                       test::piece(std::string_view(text).substr(half))};
     ASSERT_EQ(here_->try_write(pieces).count(), text.size());
+    sent += text;
 
-    ASSERT_EQ(test::read_once(*there_), text);
+    std::string read(text.size(), '?');
+    ASSERT_EQ(there_->try_read(std::as_writable_bytes(std::span(read))).count(), text.size());
+    received += read;
+  }
+  EXPECT_EQ(received + test::read_once(*there_), sent);
+}
+
+TEST_F(InprocPipeTest, ThatWasReadEmptyBeginsAgainWhereItHasAllItsRoom) {
+  make(16);
+  for (int i = 0; i < 40; ++i) {
+    const std::string first(static_cast<std::size_t>(i % 15) + 1, 'a');
+    ASSERT_EQ(test::write_once(*here_, first).count(), first.size());
+    ASSERT_EQ(test::read_once(*there_), first);
+
+    ASSERT_EQ(test::write_once(*here_, "0123456789").count(), 10U);
+    std::string front(4, '?');
+    ASSERT_EQ(there_->try_read(std::as_writable_bytes(std::span(front))).count(), 4U);
+    ASSERT_EQ(test::write_once(*here_, "abcdefghijkl").count(), 10U) << "not over what is unread";
+
+    ASSERT_EQ(front + test::read_once(*there_), "0123456789abcdefghij");
   }
 }
 
