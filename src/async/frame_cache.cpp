@@ -54,7 +54,7 @@ struct FrameCache {
   enum class State : unsigned char { unused, in_use, closed };
 
   std::array<FreeFrame*, class_count> free;
-  std::size_t kept_bytes;
+  std::size_t room;  // how much more it keeps; none unless it is in use
   State state;
 };
 
@@ -62,7 +62,10 @@ constinit thread_local FrameCache cache{};
 
 /// Empties the cache when its thread ends; frames that are freed after that are not kept.
 struct CacheCloser {
-  CacheCloser() noexcept { cache.state = FrameCache::State::in_use; }
+  CacheCloser() noexcept {
+    cache.state = FrameCache::State::in_use;
+    cache.room = max_kept_bytes;
+  }
   CacheCloser(const CacheCloser&) = delete;
   CacheCloser& operator=(const CacheCloser&) = delete;
   ~CacheCloser() {
@@ -73,15 +76,16 @@ struct CacheCloser {
         ::operator delete(frame);
       }
     }
-    cache.kept_bytes = 0;
+    cache.room = 0;
   }
 };
 
-bool can_keep(std::size_t size) noexcept {
+/// Not inlined: what a thread needs for its first frame is no part of every other one.
+[[gnu::noinline]] bool can_keep(std::size_t size) noexcept {
   if (cache.state == FrameCache::State::unused) {
     [[maybe_unused]] thread_local const CacheCloser closer;
   }
-  return cache.state == FrameCache::State::in_use && cache.kept_bytes + size <= max_kept_bytes;
+  return size <= cache.room;
 }
 
 }  // namespace
@@ -91,7 +95,7 @@ void* allocate_frame(std::size_t size) {
   if (index >= class_count) return ::operator new(size);
   if (FreeFrame* frame = cache.free[index]) {
     cache.free[index] = frame->next;
-    cache.kept_bytes -= size_of_class(index);
+    cache.room += size_of_class(index);
     return frame;
   }
   return ::operator new(size_of_class(index));
@@ -104,12 +108,12 @@ void free_frame(void* frame, std::size_t size) noexcept {
     return;
   }
   const std::size_t rounded = size_of_class(index);
-  if (!can_keep(rounded)) {
+  if (rounded > cache.room && !can_keep(rounded)) [[unlikely]] {
     ::operator delete(frame);
     return;
   }
   cache.free[index] = ::new (frame) FreeFrame{cache.free[index]};
-  cache.kept_bytes += rounded;
+  cache.room -= rounded;
 }
 
 #endif

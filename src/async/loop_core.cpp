@@ -258,8 +258,7 @@ void LoopCore::schedule(std::coroutine_handle<> ready) {
   schedule(*runnable);
 }
 
-void LoopCore::request_turn_end(TurnEndHook& hook) {
-  if (hook.is_linked()) return;
+void LoopCore::add_turn_end(TurnEndHook& hook) {
   hooks_.push_back(hook);
   work_came_from_outside();
 }

@@ -121,7 +121,9 @@ class LoopCore {
   /// Where work waits for later turns that is no source's.
   TurnQueue& unowned_work() noexcept { return unowned_work_; }
   /// Calls `hook` at the end of this turn, once. Leaves when destroyed.
-  void request_turn_end(TurnEndHook& hook);
+  void request_turn_end(TurnEndHook& hook) {
+    if (!hook.is_linked()) add_turn_end(hook);
+  }
   /// What is left of this turn for those who read from peers.
   TurnBudget& budget() noexcept { return budget_; }
 
@@ -207,6 +209,7 @@ class LoopCore {
   /// Makes what is left to do show up as readiness of fd().
   void show_pending() noexcept;
   void work_came_from_outside() noexcept;
+  void add_turn_end(TurnEndHook& hook);
   bool has_ready_work() const noexcept { return !ready_.empty() || !hooks_.empty(); }
   bool has_work() const noexcept {
     return has_ready_work() || !next_turn_.empty() || !waiting_.empty() || poller_.has_told();

@@ -33,8 +33,7 @@ MutableByteSpan MessageInbox::direct_tail() {
   return assembler_.free_tail();
 }
 
-void MessageInbox::keep_rest() {
-  if (input_ == Input::dropped) return;
+void MessageInbox::keep_unread() {
   const bool has_bytes = !fragment_.empty();
   store_fragment();
   // A tiny frame that completes a message is free (ConnectionLimits), whether it was read or not: a

@@ -44,7 +44,10 @@ class MessageInbox {
   /// As many as were read into direct_tail().
   void arrive_directly(std::size_t count, bool end_stream);
   /// What nobody has read stays.
-  void keep_rest();
+  void keep_rest() {
+    if (input_ == Input::dropped) return;
+    if (!fragment_.empty() || !assembler_.is_at_boundary()) keep_unread();
+  }
   MutableByteSpan direct_tail();
   /// The session may take messages again (answer_each()).
   void on_writable();
@@ -136,6 +139,7 @@ class MessageInbox {
     MessageInbox* inbox_;
   };
 
+  void keep_unread();
   void store_fragment();
   /// Whether what came so far ends where a message does.
   bool ends_at_message() noexcept;

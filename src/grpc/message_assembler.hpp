@@ -85,6 +85,8 @@ class MessageAssembler {
     state_ = State::failed;
   }
 
+  /// Whether the next byte begins a message.
+  bool is_at_boundary() const noexcept { return state_ == State::boundary; }
   /// Whether the end of the stream would cut a message in two.
   bool is_mid_message() const noexcept {
     return state_ == State::prefix || (state_ == State::body && buffer_.missing() != 0);

@@ -45,7 +45,7 @@ ServerCall::~ServerCall() {
 
 void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_stream) {
   method_ = request.method;
-  authority_ = request.head.authority;
+  authority_ = std::string(request.head.authority);
   metadata_ = std::move(request.metadata);
   stream.set_context(as_context());
   host_->attach(messages_, stream);
