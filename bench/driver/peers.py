@@ -24,7 +24,7 @@ class Peer:
     warmup: float = 0.1  # seconds
     max_connections: int = 10_000
     cases: tuple = ()  # patterns of those that it has; empty: whatever its client knows
-    has_process: bool = True  # of its own, for the server
+    has_process: bool = True  # of its own, for a server that clients find at an address
 
 
 PEERS = (
@@ -32,6 +32,8 @@ PEERS = (
     Peer("nearcall-park", "nearcall, SpinPolicy::off() on both sides", "nearcall", "park"),
     Peer("nearcall-inproc", "nearcall, `inproc:`, server and client on one loop", "nearcall", "inproc",
          cases=("unary-*", "inflight-*", "flood"), has_process=False),
+    Peer("nearcall-spawn", "nearcall, the server a child of the client's, over a socket pair", "nearcall",
+         "spawn", cases=("unary-*",), has_process=False),
     Peer("grpc++-sync", "grpc++, synchronous server; calls in flight over a completion queue",
          "grpcpp", "sync", max_connections=1000),
     Peer("grpc++-callback", "grpc++, callback server; calls in flight with callbacks",

@@ -86,6 +86,8 @@ def _latency(figures):
     yield Target("unary 64 B, processors kept busy", "rate ÷ that with spinning off",
                  _ratio(figures.rate("busy"), figures.rate("busy", "nearcall-park")), 1 / 1.2, False)
     yield Target("unary 64 B, inproc:, one loop", "p50, µs", p50("unary-64", "nearcall-inproc"), 2, True)
+    yield Target("unary 64 B, socket pair", "p50 ÷ over unix:",
+                 _ratio(p50("unary-64", "nearcall-spawn"), p50("unary-64")), 1.1, True)
     mib = "unary-1048576"
     yield Target("unary 1 MiB", "p50, µs", p50(mib), 400, True)
     yield Target("unary 1 MiB", "p50 ÷ spinning socket", _above_floor(p50(mib), p50(mib, "raw-spin")),

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// nearcall's client in the comparison; --mode inproc: the server, too, on the loop of the calls.
+// nearcall's client in the comparison; --mode inproc: the server, too, on the loop of the calls;
+// --mode spawn: a server of its own, as its child.
 #include "common/client_main.hpp"
 #include "nearcall/echo_service.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
+#include <nearcall/spawn_options.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -35,12 +38,25 @@ nearcall::ChannelOptions channel_options(const Options& options) {
       .max_receive_message_size(std::size_t{64} << 20U);
 }
 
+/// The server of the comparison, which lies beside this program, as a child at a socket pair.
+nearcall::Channel spawn_server(const Options& options) {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  nearcall::Result<nearcall::Channel> channel =
+      nearcall::Channel::spawn({program / "nearcall_server", "--address", "inherited:"},
+                               nearcall::SpawnOptions().drop_output(), channel_options(options));
+  bench::require(channel.ok(), "no server was started");
+  return *std::move(channel);
+}
+
+nearcall::Channel open_channel(const Options& options) {
+  if (options.mode == "spawn") return spawn_server(options);
+  return nearcall::Channel(has_own_server(options) ? address_of_own_server : options.address,
+                           channel_options(options));
+}
+
 /// A channel and the client of the service on it.
 struct Peer {
-  explicit Peer(const Options& options)
-      : channel(has_own_server(options) ? address_of_own_server : options.address,
-                channel_options(options)),
-        echo(channel) {}
+  explicit Peer(const Options& options) : channel(open_channel(options)), echo(channel) {}
   nearcall::Channel channel;
   bench::Echo::Client echo;
 };
@@ -56,6 +72,13 @@ bench::ExpandRequest expand_request(const Options& options) {
   request.set_messages(options.messages);
   request.set_size(static_cast<std::uint32_t>(options.size));
   return request;
+}
+
+pid_t pid_of_server(const Peer& peer) {
+  bench::Message reply;
+  auto call = peer.echo.Chat();
+  bench::require(call.write(message_of(0)) && call.read(reply), "the server does not answer");
+  return call.peer().pid();
 }
 
 void check(const Status& status) {
@@ -106,8 +129,9 @@ class TaskGroup {
 
 // ---- blocking ----------------------------------------------------------------------------------
 
-void unary_blocking(const Options& options) {
+void unary_blocking(Options options) {
   Peer peer(options);
+  if (options.mode == "spawn") options.server_pid = pid_of_server(peer);
   const bench::Message request = message_of(options.size);
   bench::measure_blocking(options, [&] { check(peer.echo.Unary(request), options.size); });
 }
