@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
   Lines lines;
   FeedService service(lines);
   nearcall::ConnectionLimits limits;
-  limits.max_buffered_output_stream = 64 * 1024;  // what waits behind the queue is old
+  limits.max_buffered_output_stream = 65'536;  // what waits behind the queue is old
   nearcall::Server server(nearcall::ServerOptions().limits(limits).drain_timeout(500ms));
   server.add_service(service);
   const auto listening = server.try_listen(argv[1]);
