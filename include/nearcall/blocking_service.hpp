@@ -24,6 +24,18 @@ namespace nearcall::inline v0 {
 
 namespace detail {
 
+/// The messages of a call, as a BlockingReader and a BlockingWriter move them: of a server's, or of
+/// a test's. Private: it grows.
+class BlockingStream {
+ public:
+  /// Waits for one message, or for room for one. False: there is none, or the call is over.
+  virtual bool read(google::protobuf::MessageLite& into) = 0;
+  virtual bool write(const google::protobuf::MessageLite& message) = 0;
+
+ protected:
+  ~BlockingStream() = default;
+};
+
 /// The way of a handler to the server's pool: `const Status entered = co_await pooled;`. OK: on a
 /// thread of the pool. Otherwise the pool is full, or nobody waits for the answer any more.
 class PooledHandler {
@@ -39,15 +51,11 @@ class PooledHandler {
 
   /// What the handler sees of its call, on the pool's thread.
   ServerContext& context() noexcept;
-  PooledCall& call() noexcept { return *call_; }
+  BlockingStream& stream() noexcept;
 
  private:
   std::unique_ptr<PooledCall> call_;
 };
-
-/// Waits for one message, or for room for one. False: there is none, or the call is over.
-bool read_message(PooledCall& call, google::protobuf::MessageLite& into);
-bool write_message(PooledCall& call, const google::protobuf::MessageLite& message);
 
 }  // namespace detail
 
@@ -69,13 +77,13 @@ class BlockingReader {
     return request;
   }
   /// The same into a message that is used again: `while (requests.read(request))`.
-  bool read(Request& into) { return detail::read_message(*call_, into); }
+  bool read(Request& into) { return stream_->read(into); }
 
  private:
   friend detail::Access;
-  explicit BlockingReader(detail::PooledCall& call) noexcept : call_(&call) {}
+  explicit BlockingReader(detail::BlockingStream& stream) noexcept : stream_(&stream) {}
 
-  detail::PooledCall* call_;
+  detail::BlockingStream* stream_;
 };
 
 /// The replies of a server-streaming or bidirectional call, for a handler that may block. Lives as
@@ -90,13 +98,13 @@ class BlockingWriter {
 
   /// `if (!replies.write(reply))` the call was cancelled. Waits while the client is too slow to
   /// take more.
-  [[nodiscard]] bool write(const Reply& reply) { return detail::write_message(*call_, reply); }
+  [[nodiscard]] bool write(const Reply& reply) { return stream_->write(reply); }
 
  private:
   friend detail::Access;
-  explicit BlockingWriter(detail::PooledCall& call) noexcept : call_(&call) {}
+  explicit BlockingWriter(detail::BlockingStream& stream) noexcept : stream_(&stream) {}
 
-  detail::PooledCall* call_;
+  detail::BlockingStream* stream_;
 };
 
 /// A service of ordinary functions, one thread of the server's pool for each call under way:
@@ -144,8 +152,8 @@ struct BlockingHandler {
   }
   static Outcome invoke(ServiceType& service, PooledHandler& pooled, const Request& request) {
     ServerContext& context = pooled.context();
-    [[maybe_unused]] auto requests = Access::make<BlockingReader<Request>>(pooled.call());
-    [[maybe_unused]] auto replies = Access::make<BlockingWriter<Reply>>(pooled.call());
+    [[maybe_unused]] auto requests = Access::make<BlockingReader<Request>>(pooled.stream());
+    [[maybe_unused]] auto replies = Access::make<BlockingWriter<Reply>>(pooled.stream());
     if constexpr (kind == MethodKind::unary) {
       return (service.*Function)(context, request);
     } else if constexpr (kind == MethodKind::server_streaming) {

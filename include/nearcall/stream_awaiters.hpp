@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// What awaited reads and writes of a message stream are made of, on both sides of a call.
+// What awaited reads and writes of a message stream are made of, on both sides of a call, and in a
+// test without one.
 #pragma once
 
 #include <nearcall/access.hpp>
+#include <nearcall/unique_function.hpp>
 
 #include <google/protobuf/message_lite.h>
 
 #include <coroutine>
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #pragma GCC visibility push(default)  // what a shared library exports
+
+namespace nearcall::inline v0 {
+class EventLoop;
+}
 
 namespace nearcall::inline v0::detail {
 
@@ -89,6 +97,31 @@ class [[nodiscard]] WriteAwaiter {
   const google::protobuf::MessageLite* message_;
   bool is_taken_ = false;
   bool is_waiting_ = false;
+};
+
+/// A stream that no connection carries, for tests of what reads and writes it (nearcall::testing).
+///
+/// Thread safety: the thread of `loop`, where coroutines that wait go on.
+class LooseStream {
+ public:
+  /// Each message that is written is given to `written`, and taken.
+  LooseStream(EventLoop& loop, UniqueFunction<void(const google::protobuf::MessageLite&)> written);
+  LooseStream(const LooseStream&) = delete;
+  LooseStream& operator=(const LooseStream&) = delete;
+  /// REQUIRES: nobody waits.
+  ~LooseStream();
+
+  MessageStream& stream() noexcept;
+  /// A serialised message comes.
+  void arrive(std::string_view message);
+  /// There come no more.
+  void finish();
+  /// The call is over: what was not read is dropped, nothing is taken.
+  void close();
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -30,7 +30,9 @@ void MessageOutbox::close() noexcept {
 
 MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLite& message) {
   if (is_over()) return Write::over;
-  if (binding_->stream == nullptr) return Write::full;  // not open yet
+  if (binding_->stream == nullptr) {  // not open yet
+    return binding_->owner->take_without_stream(message) ? Write::taken : Write::full;
+  }
   const grpc::OutgoingMessage outgoing(message);
   if (!binding_->session->is_writable(*binding_->stream, outgoing.size())) {
     binding_->spend_on_serialising(outgoing.size());  // to measure it takes half as long

@@ -221,12 +221,8 @@ ServerContext& PooledHandler::context() noexcept {
   return call_->context();
 }
 
-bool read_message(PooledCall& call, google::protobuf::MessageLite& into) {
-  return call.read(into);
-}
-
-bool write_message(PooledCall& call, const google::protobuf::MessageLite& message) {
-  return call.write(message);
+BlockingStream& PooledHandler::stream() noexcept {
+  return *call_;
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -32,7 +32,7 @@ namespace nearcall::inline v0::detail {
 ///
 /// Thread safety: made, entered and closed on the loop's thread. Then the function's own; one
 /// thread of it may read, another one write.
-class PooledCall final : private ServerCallView {
+class PooledCall final : private ServerCallView, public BlockingStream {
  public:
   explicit PooledCall(ServerCall& call);
   PooledCall(const PooledCall&) = delete;
@@ -45,8 +45,8 @@ class PooledCall final : private ServerCallView {
   Status entered() const;
 
   ServerContext& context() noexcept { return context_; }
-  bool read(google::protobuf::MessageLite& into);
-  bool write(const google::protobuf::MessageLite& message);
+  bool read(google::protobuf::MessageLite& into) override;
+  bool write(const google::protobuf::MessageLite& message) override;
 
  private:
   /// Something that the loop does for the function, which waits. Lives on the waiting thread's

@@ -33,7 +33,8 @@ PUBLIC = {
     "method": "grpc",
     "stream_awaiters": "connection",
     "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
-    "transport_contract": "testing", "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
+    "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
+    "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
 }
 
 # The engines touch no system: what they may not include although it is not ours (sys/uio.h only

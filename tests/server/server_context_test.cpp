@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ServerContext: what a handler learns of its call, and what it can say besides its reply.
 #include "server/wrapper_service.hpp"
-#include "support/fake_server_call.hpp"
 #include "support/session_peer.hpp"
 
 #include <nearcall/server_context.hpp>
@@ -182,38 +181,6 @@ TEST_F(ServerContextTest, OnAnotherThreadItSaysWhatToDo) {
 
   may_end.set_value();
   client.join();
-}
-
-// ---- without a server ---------------------------------------------------------------------------
-
-TEST(FakeServerCall, LetsAHandlerBeCalledWithoutAServer) {
-  FakeServerCall call;
-  call.set_method("/test.Wrapper/Echo");
-  ASSERT_TRUE(call.client_metadata().add("name", "value"));
-
-  ServerContext& context = call.context();
-  context.add_header("early", "1").send_headers().add_trailer("late", "2");
-
-  EXPECT_EQ(context.method(), "/test.Wrapper/Echo");
-  EXPECT_EQ(context.metadata().get("name"), "value");
-  EXPECT_EQ(call.headers().get("early"), "1");
-  EXPECT_TRUE(call.were_headers_sent());
-  EXPECT_EQ(call.trailers().get("late"), "2");
-}
-
-Task<CallEnding> wait_for_ending(ServerContext& context) {
-  const CallEnding why = co_await context.until_ending();
-  co_return why;
-}
-
-TEST(FakeServerCall, EndsAsTheTestSays) {
-  FakeServerCall cancelled;
-  cancelled.cancel();
-  EXPECT_EQ(sync_wait(wait_for_ending(cancelled.context())), CallEnding::cancelled);
-
-  FakeServerCall stopping;
-  stopping.stop_server();
-  EXPECT_EQ(sync_wait(wait_for_ending(stopping.context())), CallEnding::server_stopping);
 }
 
 TEST_F(ServerContextTest, ACallUnderWayIsServedOnWhileTheServerDrains) {
