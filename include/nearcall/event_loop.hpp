@@ -7,6 +7,7 @@
 #include <nearcall/spin_policy.hpp>
 #include <nearcall/unique_function.hpp>
 
+#include <chrono>
 #include <memory>
 
 #pragma GCC visibility push(default)  // what a shared library exports
@@ -86,6 +87,20 @@ class EventLoop {
 
   std::unique_ptr<detail::LoopCore> core_;
 };
+
+namespace detail {
+
+/// Where a loop has the time from; by default the system's clock.
+struct TimeSource {
+  std::chrono::steady_clock::time_point (*read)(const void* argument) noexcept = nullptr;
+  const void* argument = nullptr;
+};
+
+/// For tests (nearcall::testing). A loop with a time of its own does not spin. REQUIRES: it does
+/// not run.
+void set_time_source(EventLoop& loop, TimeSource source) noexcept;
+
+}  // namespace detail
 
 }  // namespace nearcall::inline v0
 

@@ -68,4 +68,16 @@ void EventLoop::post(UniqueFunction<void()> work) {
   core_->post(std::move(work));
 }
 
+void detail::set_time_source(EventLoop& loop, TimeSource source) noexcept {
+  LoopCore& core = Access::core(loop);
+  if (source.read == nullptr) {
+    core.set_clocks({});
+    core.set_spin(core.spin_policy());
+  } else {
+    const Clock clock(source.read, source.argument);
+    core.set_clocks({clock, clock});
+    core.set_spin(SpinPolicy::off());  // it would spin until that time moves
+  }
+}
+
 }  // namespace nearcall::inline v0

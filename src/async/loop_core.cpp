@@ -211,9 +211,12 @@ int LoopCore::fd() {
 
 void LoopCore::show_pending() noexcept {
   if (!poller_.is_open()) return;
-  poller_.arm(timers_.next_deadline(), now());
+  const TimePoint now = this->now();
+  const TimePoint next = timers_.next_deadline();
+  poller_.arm(next, now);
   poller_.watch_cancel_event();
-  if (has_work() || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
+  // The kernel does not know the time of set_clocks().
+  if (has_work() || next <= now || !hot_.empty() || !inbox_.prepare_absence()) poller_.signal();
 }
 
 void LoopCore::work_came_from_outside() noexcept {
@@ -395,7 +398,7 @@ void LoopCore::nap_without_descriptors(const std::error_code& why) {
 /// What is new may use all of a turn up, in each of them: one piece of it is finished, whatever it
 /// costs.
 void LoopCore::run_longest_waiting() {
-  TimePoint before = clocks_.coarse();
+  TimePoint before = clocks_.coarse.now();
   Runnable* const first = waiting_.pop_front();
   if (first == nullptr) return;
   budget_.admit_one();
@@ -404,7 +407,7 @@ void LoopCore::run_longest_waiting() {
 }
 
 void LoopCore::run_ready() {
-  TimePoint before = clocks_.coarse();
+  TimePoint before = clocks_.coarse.now();
   if (before > now_) {  // what kept the loop is named before its output leaves
     refresh_now();
     report_busy(busy_meter_.look(now_));
@@ -429,7 +432,7 @@ void LoopCore::run_ready() {
 void LoopCore::run_one(Runnable& work, TimePoint& before) {
   BusyMeter::clear_labels();
   work.run();
-  const TimePoint after = clocks_.coarse();
+  const TimePoint after = clocks_.coarse.now();
   if (after == before) return;
   before = after;
   refresh_now();

@@ -82,11 +82,11 @@ class LoopCore {
   /// other loop, and is no pool's, unless the loop is bound to it, or was run nowhere else before.
   bool may_be_in_this_thread() const noexcept;
   /// The time, as of this turn (a few milliseconds off at worst); outside of turns, asks the clock.
-  TimePoint now() const noexcept { return is_running() ? now_ : clocks_.exact(); }
+  TimePoint now() const noexcept { return is_running() ? now_ : clocks_.exact.now(); }
   /// The exact time, as this loop has it.
   Clock clock() const noexcept {
     return {[](const void* core) noexcept {
-              return static_cast<const LoopCore*>(core)->clocks_.exact();
+              return static_cast<const LoopCore*>(core)->clocks_.exact.now();
             },
             this};
   }
@@ -151,11 +151,13 @@ class LoopCore {
 
   /// What time it is. A few milliseconds coarse will do for the second one, if it is cheaper.
   struct Clocks {
-    TimePoint (*exact)() noexcept = &SteadyClock::now;
-    TimePoint (*coarse)() noexcept = &coarse_now;
+    Clock exact;
+    Clock coarse{[](const void*) noexcept { return coarse_now(); }, nullptr};
   };
   /// For tests. REQUIRES: the loop does not run.
   void set_clocks(Clocks clocks) noexcept { clocks_ = clocks; }
+  /// How it spins from now on. REQUIRES: it does not run.
+  void set_spin(SpinPolicy spin) noexcept { spinner_ = Spinner(spin); }
 
   /// Takes `owned` over: it is destroyed with the loop, or deletes itself before that.
   void adopt(LoopOwned& owned) noexcept { owned_.push_back(owned); }
@@ -205,7 +207,7 @@ class LoopCore {
 
   bool is_running() const noexcept { return is_running_.load(std::memory_order_relaxed); }
   void set_timer(TimerNode& node, TimePoint deadline);
-  void refresh_now() noexcept { now_ = clocks_.exact(); }
+  void refresh_now() noexcept { now_ = clocks_.exact.now(); }
   /// Makes what is left to do show up as readiness of fd().
   void show_pending() noexcept;
   void work_came_from_outside() noexcept;

@@ -26,7 +26,8 @@ class BusyTest : public LoopCoreTest {
  protected:
   void SetUp() override {
     time_ = TimePoint(1h);
-    core_.set_clocks({[]() noexcept { return time_; }, []() noexcept { return time_; }});
+    const Clock clock([](const void*) noexcept { return time_; }, nullptr);
+    core_.set_clocks({clock, clock});
     set_log_handler([this](LogLevel, std::string_view line) { events_.emplace_back(line); });
   }
   void TearDown() override { set_log_handler({}); }

@@ -500,7 +500,8 @@ TEST_F(LoopCoreTest, WhatIsReadyGoesOnInTheNextTurnWhereItHasHadItsShare) {
 TEST_F(LoopCoreTest, ADescriptorIsLookedAtHoweverMuchAHotSourceBrings) {
   static TimePoint time;
   time = TimePoint(24h);
-  core_.set_clocks({[]() noexcept { return time; }, []() noexcept { return time; }});
+  const Clock clock([](const void*) noexcept { return time; }, nullptr);
+  core_.set_clocks({clock, clock});
   class Source final : public SpinSource {
    public:
     bool spin_once() override {

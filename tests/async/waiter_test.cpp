@@ -277,8 +277,6 @@ TEST(WaitReadable, HundredThousandReadyWaitsInALoopNeedNoStack) {
 
 class WaitOnManualLoop : public testing::Test, protected test::ManualLoop {
  protected:
-  WaitOnManualLoop() : ManualLoop(test::far_ahead) {}
-
   static Task<void> sleep(std::chrono::nanoseconds duration, bool& has_slept) {
     co_await sleep_for(duration);
     has_slept = true;
@@ -310,8 +308,8 @@ TEST_F(WaitOnManualLoop, ADeadlineHasPassedWhenTheLoopSaysSo) {
   bool has_passed_early = true;
 
   loop_.post([&] {
-    has_passed = wait_readable(pair.near(), time_).await_ready();
-    has_passed_early = wait_readable(pair.near(), time_ + 1ns).await_ready();
+    has_passed = wait_readable(pair.near(), clock_.now()).await_ready();
+    has_passed_early = wait_readable(pair.near(), clock_.now() + 1ns).await_ready();
   });
   settle();
 

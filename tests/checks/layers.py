@@ -33,7 +33,7 @@ PUBLIC = {
     "method": "grpc",
     "stream_awaiters": "connection",
     "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
-    "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
+    "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
     "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
 }
 

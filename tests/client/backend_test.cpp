@@ -4,7 +4,7 @@
 
 #include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
-#include "support/manual_clock.hpp"
+#include "support/manual_loop.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
@@ -71,7 +71,9 @@ class BackendTest : public test::LogCheckedTest {
   std::shared_ptr<Backend> make(ChannelOptions options = ChannelOptions(), Clock clock = Clock()) {
     return std::make_shared<Backend>("mine", std::move(options.connector(connector_)), clock);
   }
-  std::shared_ptr<Backend> make_with_manual_clock() { return make(ChannelOptions(), clock_); }
+  std::shared_ptr<Backend> make_with_manual_clock() {
+    return make(ChannelOptions(), test::clock_of(clock_));
+  }
   /// That many connections, all of them idle.
   std::vector<std::weak_ptr<BlockingConnection>> make_idle(Backend& core, int count) {
     std::vector<std::shared_ptr<BlockingConnection>> taken;
@@ -79,7 +81,7 @@ class BackendTest : public test::LogCheckedTest {
       taken.push_back(acquire(core));
     std::vector<std::weak_ptr<BlockingConnection>> made(taken.begin(), taken.end());
     for (std::shared_ptr<BlockingConnection>& one : taken)
-      put_back(core, std::move(one), clock_.time);
+      put_back(core, std::move(one), clock_.now());
     return made;
   }
   static auto count_open(const std::vector<std::weak_ptr<BlockingConnection>>& made) {
@@ -99,7 +101,7 @@ class BackendTest : public test::LogCheckedTest {
     core.put_back(std::move(connection), state, now);
   }
 
-  test::ManualClock clock_;
+  testing::ManualClock clock_;
   std::shared_ptr<KeepingConnector> connector_ = std::make_shared<KeepingConnector>();
 };
 
@@ -129,7 +131,7 @@ TEST_F(BackendTest, AnAttemptEndsAtTheEarlierOneOfDeadlineAndConnectTimeout) {
 TEST_F(BackendTest, AConnectionThatWasPutBackIsTakenAgain) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> first = acquire(*core);
-  put_back(*core, first, clock_.time);
+  put_back(*core, first, clock_.now());
 
   EXPECT_EQ(acquire(*core), first);
   EXPECT_EQ(connector_->attempts, 1);
@@ -139,8 +141,8 @@ TEST_F(BackendTest, TheOneThatWasPutBackLastIsTakenFirst) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> two = acquire(*core);
-  put_back(*core, two, clock_.time);
-  put_back(*core, one, clock_.time + 1ns);
+  put_back(*core, two, clock_.now());
+  put_back(*core, one, clock_.now() + 1ns);
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(acquire(*core), two);
@@ -151,9 +153,9 @@ TEST_F(BackendTest, BesideItsOwnAThreadTakesTheOneThatWasUsedLast) {
   const std::shared_ptr<BlockingConnection> old = acquire(*core);
   const std::shared_ptr<BlockingConnection> young = acquire(*core);
   const std::shared_ptr<BlockingConnection> own = acquire(*core);
-  put_back(*core, old, clock_.time);
-  put_back(*core, young, clock_.time + 2ns);
-  put_back(*core, own, clock_.time + 1ns);
+  put_back(*core, old, clock_.now());
+  put_back(*core, young, clock_.now() + 2ns);
+  put_back(*core, own, clock_.now() + 1ns);
 
   EXPECT_EQ(acquire(*core), own);
   EXPECT_EQ(acquire(*core), young);
@@ -178,8 +180,8 @@ TEST_F(BackendTest, ASharedConnectionIsIdleWhenItsLastUserPutsItBack) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(1));
   const std::shared_ptr<BlockingConnection> one = acquire(*core);
   const std::shared_ptr<BlockingConnection> again = acquire(*core);
-  put_back(*core, one, clock_.time);
-  put_back(*core, again, clock_.time);
+  put_back(*core, one, clock_.now());
+  put_back(*core, again, clock_.now());
 
   EXPECT_EQ(acquire(*core), one);
   EXPECT_EQ(connector_->attempts, 1);
@@ -198,13 +200,13 @@ TEST_F(BackendTest, AConnectionThatHasEndedIsNotSharedThoughACallStillHoldsIt) {
 
   EXPECT_NE(next, held);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, next, clock_.time);
-  put_back(*core, held, clock_.time);
+  put_back(*core, next, clock_.now());
+  put_back(*core, held, clock_.now());
 }
 
 TEST_F(BackendTest, WhoWantsAFreshOneGetsNoOtherWhileThereMayBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
-  put_back(*core, acquire(*core), clock_.time);
+  put_back(*core, acquire(*core), clock_.now());
   BlockingConnection::Turn turn;
 
   EXPECT_EQ(core->take(turn, Backend::Want::fresh), nullptr);
@@ -217,7 +219,7 @@ TEST_F(BackendTest, WhoWantsAFreshOneGetsAnIdleOneIfThereMayNotBeMore) {
   const std::shared_ptr<Backend> core = make(ChannelOptions().max_connections(2));
   const std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::shared_ptr<BlockingConnection> idle = acquire(*core);
-  put_back(*core, idle, clock_.time);
+  put_back(*core, idle, clock_.now());
   BlockingConnection::Turn turn;
 
   EXPECT_EQ(core->take(turn, Backend::Want::fresh), idle);
@@ -228,9 +230,9 @@ TEST_F(BackendTest, ConnectionsBeyondFourAreClosedAfterThirtySecondsWithoutUse) 
   const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
 
   EXPECT_EQ(count_open(made), 7);
-  put_back(*core, acquire(*core), clock_.time + 29s);
+  put_back(*core, acquire(*core), clock_.now() + 29s);
   EXPECT_EQ(count_open(made), 7);
-  put_back(*core, acquire(*core), clock_.time + 30s);
+  put_back(*core, acquire(*core), clock_.now() + 30s);
 
   EXPECT_EQ(count_open(made), 4);
   EXPECT_FALSE(made.back().expired());
@@ -245,7 +247,7 @@ TEST_F(BackendTest, TheyAreClosedWhenACallBeginsThoughItNeverEnds) {
   const std::shared_ptr<Backend> core = make_with_manual_clock();
   const std::vector<std::weak_ptr<BlockingConnection>> made = make_idle(*core, 7);
 
-  clock_.time += 30s;
+  clock_.advance(30s);
   const std::shared_ptr<BlockingConnection> taken = acquire(*core);
 
   EXPECT_EQ(count_open(made), 4);
@@ -260,7 +262,7 @@ TEST_F(BackendTest, CloseIdleClosesWhatCarriesNoCallAndNothingElse) {
 
   EXPECT_EQ(count_open(made), 0);
   EXPECT_TRUE(used->client().open_state() != http2::Session::OpenState::closed);
-  put_back(*core, used, clock_.time);
+  put_back(*core, used, clock_.now());
   EXPECT_EQ(acquire(*core), used);
 }
 
@@ -273,8 +275,8 @@ TEST_F(BackendTest, AConnectionThatTheServerClosesAtOnceIsReplacedByOneThatLives
 
   EXPECT_EQ(shared, lives);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, lives, clock_.time);
-  put_back(*core, shared, clock_.time);
+  put_back(*core, lives, clock_.now());
+  put_back(*core, shared, clock_.now());
 }
 
 TEST_F(BackendTest, AServerThatAcceptsAndSaysNothingIsNotWaitedForBeyondTheDeadlineOrAStop) {
@@ -296,8 +298,8 @@ TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
   for (const Backend::Want want : {Backend::Want::any, Backend::Want::fit}) {
     connector_->is_silent = true;
     const std::shared_ptr<Backend> core = make_with_manual_clock();
-    put_back(*core, acquire(*core), clock_.time);
-    clock_.time += 25s;
+    put_back(*core, acquire(*core), clock_.now());
+    clock_.advance(25s);
 
     BlockingConnection::Turn turn;
     const std::shared_ptr<BlockingConnection> taken = core->take(turn, want);
@@ -305,8 +307,8 @@ TEST_F(BackendTest, AServerThatSaidNothingYetHasItsTimeFromTheNextCallOn) {
     ASSERT_NE(taken, nullptr);
     turn.finish();  // which sends the preface
     Pump& pump = taken->client().pump();
-    EXPECT_EQ(pump.next_deadline(), clock_.time + ChannelOptions().connect_timeout());
-    pump.on_time(clock_.time);
+    EXPECT_EQ(pump.next_deadline(), clock_.now() + ChannelOptions().connect_timeout());
+    pump.on_time(clock_.now());
     EXPECT_EQ(taken->client().open_state(), http2::Session::OpenState::ready);
   }
 }
@@ -329,8 +331,8 @@ TEST_F(BackendTest, FourConnectionsMayBeIdleForAnyTime) {
   std::shared_ptr<BlockingConnection> old = acquire(*core);
   const std::shared_ptr<BlockingConnection> used = acquire(*core);
   const std::weak_ptr<BlockingConnection> watched = old;
-  put_back(*core, std::move(old), clock_.time);
-  put_back(*core, used, clock_.time + 1h);
+  put_back(*core, std::move(old), clock_.now());
+  put_back(*core, used, clock_.now() + 1h);
 
   EXPECT_FALSE(watched.expired());
 }
@@ -344,14 +346,14 @@ TEST_F(BackendTest, AConnectionThatCannotBeMadeIsReplacedByOneThatLives) {
 
   EXPECT_EQ(shared, lives);
   EXPECT_EQ(connector_->attempts, 2);
-  put_back(*core, lives, clock_.time);
-  put_back(*core, shared, clock_.time);
+  put_back(*core, lives, clock_.now());
+  put_back(*core, shared, clock_.now());
 }
 
 TEST_F(BackendTest, OneThatDiedWhileIdleIsReplaced) {
   const std::shared_ptr<Backend> core = make();
   const std::shared_ptr<BlockingConnection> dead = acquire(*core);
-  put_back(*core, dead, clock_.time);
+  put_back(*core, dead, clock_.now());
   connector_->peers.clear();
 
   EXPECT_NE(acquire(*core), dead);
@@ -363,7 +365,7 @@ TEST_F(BackendTest, OneThatWasToldToGoAwayWhileIdleIsReplaced) {
   const std::shared_ptr<BlockingConnection> told = acquire(*core);
   { const auto sends = told->begin_turn(); }
   connector_->peers[0]->turn();
-  put_back(*core, told, clock_.time);
+  put_back(*core, told, clock_.now());
   connector_->peers[0]->session().send_goaway(http2::ErrorCode::no_error, {});
   connector_->peers[0]->flush();
 
@@ -380,7 +382,7 @@ TEST_F(BackendTest, OneThatDiedInUseIsNotKept) {
     BlockingConnection::Turn turn = dying->begin_turn();
     EXPECT_FALSE(dying->is_fit(turn));
   }
-  put_back(*core, std::move(dying), clock_.time);
+  put_back(*core, std::move(dying), clock_.now());
 
   EXPECT_TRUE(watched.expired());
   acquire(*core);
@@ -421,7 +423,7 @@ TEST_F(BackendTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
           }
           if (state == http2::Session::OpenState::closed) ++closed;
           core->put_back(mine, state,
-                         clock_.time + 1h * ++hours);  // each time the others are too old
+                         clock_.now() + 1h * ++hours);  // each time the others are too old
         }
       });
   }
@@ -432,7 +434,7 @@ TEST_F(BackendTest, ThreadsThatTakeAndPutBackNeverHoldOneThatWasClosed) {
 
 TEST_F(BackendTest, ClosesItsConnectionsWhenItGoes) {
   std::shared_ptr<Backend> core = make();
-  put_back(*core, acquire(*core), clock_.time);
+  put_back(*core, acquire(*core), clock_.now());
   core.reset();
 
   connector_->peers[0]->turn();

@@ -3,7 +3,7 @@
 #include "client/call.hpp"
 
 #include "client/direct_client.hpp"
-#include "support/manual_clock.hpp"
+#include "support/manual_loop.hpp"
 
 #include <gtest/gtest.h>
 
@@ -57,9 +57,9 @@ TEST(Call, OfATimeoutThatHasPassedInPartGoesOutWhatIsLeft) {
   DirectClient direct;
   for (const auto& [waited, sent] : {std::pair(0ms, "1S"), std::pair(10ms, "1S"),
                                      std::pair(11ms, "989m"), std::pair(300ms, "700m")}) {
-    ManualClock clock;
-    DirectCall one(direct, CallOptions().timeout(1s), clock);
-    clock.time += waited;
+    testing::ManualClock clock;
+    DirectCall one(direct, CallOptions().timeout(1s), clock_of(clock));
+    clock.advance(waited);
     direct.open(one.call);
     EXPECT_EQ(direct.peer().header("grpc-timeout"), sent) << waited.count();
   }
@@ -237,15 +237,15 @@ TEST(Call, OneThatWasNeverOpenedIsRepeatedOnceAndThenEnds) {
 
 TEST(Call, OneThatWasRefusedIsOpenedOnceMoreWithWhatIsLeftOfItsTime) {
   DirectClient direct;
-  ManualClock clock;
-  DirectCall one(direct, CallOptions().timeout(20s), clock);
+  testing::ManualClock clock;
+  DirectCall one(direct, CallOptions().timeout(20s), clock_of(clock));
   direct.peer().reset(direct.open(one.call), ErrorCode::refused_stream);
   direct.turn();
   ASSERT_EQ(one.repeats, 1);
   EXPECT_FALSE(one.call.is_over());
   EXPECT_FALSE(one.call.is_open());
 
-  clock.time += 5s;
+  clock.advance(5s);
   http2::Stream& again = direct.open(one.call);
   EXPECT_EQ(direct.peer().header("grpc-timeout"), "15S");
   direct.peer().answer(again, "reply");

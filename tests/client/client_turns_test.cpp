@@ -38,8 +38,6 @@ constexpr int most_in_a_turn = 3;
 /// A loop with hundreds of calls, on the test's own thread, and the server that they go to.
 class HoldingCalls : public ManualLoop {
  public:
-  HoldingCalls() : ManualLoop(far_ahead) {}
-
   CallOptions options() const { return patient().cancellation(cancel_.get_token()); }
   const ClientStub& stub() const noexcept { return stub_; }
   FramePeer& server() { return *server_; }
@@ -71,7 +69,7 @@ class HoldingCalls : public ManualLoop {
   }
   void leave() { server_.reset(); }
   void cancel_all() { cancel_.request_stop(); }
-  void pass_all_deadlines() { time_ += std::chrono::seconds(30); }
+  void pass_all_deadlines() { clock_.advance(std::chrono::seconds(30)); }
 
   /// Turns the loop until all coroutines have gone on.
   void run_turns() {

@@ -445,8 +445,6 @@ TEST_F(Cancelled, IsAnAttemptWhoseChannelGoes) {
 /// On a loop whose time the test moves. It is ahead, so that no deadline passes in real time.
 class LoopConnectionTimeTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  LoopConnectionTimeTest() : ManualLoop(detail::SteadyClock::now() + 24h) {}
-
   std::vector<Status> outcomes_;
 };
 
@@ -475,7 +473,7 @@ TEST_F(LoopConnectionTimeTest, EachCallThatWaitsForTheConnectionHasItsOwnDeadlin
         "mine", ChannelOptions().connect_timeout(1000h).connector(
                     [&](const ConnectContext&) { return connect_when_told(told.get(), server); }));
     const ClientStub stub(channel, test_methods);
-    spawn(loop_, call_hasty_and_patient(stub, time_ + 1s, outcomes_));
+    spawn(loop_, call_hasty_and_patient(stub, clock_.now() + 1s, outcomes_));
     settle();
     advance(1s - 1ns);
     EXPECT_TRUE(outcomes_.empty());
@@ -533,7 +531,7 @@ TEST_F(LoopConnectionTimeTest, AServerThatReadsNothingIsLeftWhenNoCallWaitsForIt
   Channel channel("mine", ChannelOptions().connect_timeout(1000h).connector(
                               [&](const ConnectContext&) { return connect_to_the_deaf(is_over); }));
   const ClientStub stub(channel, test_methods);
-  spawn(loop_, call_once(stub, time_ + 1s, outcomes_));
+  spawn(loop_, call_once(stub, clock_.now() + 1s, outcomes_));
   settle();
 
   advance(1s);

@@ -7,6 +7,7 @@
 #include "transport/socket_transport.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/testing/manual_clock.hpp>
 
 #include <gtest/gtest.h>
 
@@ -219,15 +220,12 @@ TEST_P(ManyFloodsTest, ThatBeginTogetherTakeNoMoreOfATurnThanItsBudget) {
 }
 
 TEST_P(ManyFloodsTest, WhoseTimeIsUpTogetherTakeNoMoreOfATurnThanItsBudget) {
-  static TimePoint time;
-  time = SteadyClock::now();
-  constexpr auto now = []() noexcept { return time; };
-  Access::core(loop_).set_clocks({now, now});
+  testing::ManualClock clock(loop_);
   start();
   loop_.poll();
   const std::size_t before = taken();
 
-  time += std::chrono::hours(1);
+  clock.advance(std::chrono::hours(1));
   loop_.poll();
 
   EXPECT_LE(taken() - before, TurnBudget::whole + TurnBudget::share);

@@ -31,7 +31,7 @@ class ServerContract : public LogCheckedTest,
                        public detail::ListenPort::Owner,
                        public testing::WithParamInterface<TransportKind> {
  protected:
-  ServerContract() : ManualLoop(far_ahead) { port_.start(); }
+  ServerContract() { port_.start(); }
 
   /// The client's end of a connection whose other one, `Decorator`, the server is given.
   template <class Decorator, class... Arguments>

@@ -371,7 +371,7 @@ class AttackTurnsTest : public ManualServerTest, public testing::WithParamInterf
       for (Attacker& attacker : attackers_)
         speak(attacker);
       ask_beside();
-      time_ += 1ms;
+      clock_.advance(1ms);
       const std::chrono::nanoseconds begin = time_of_thread();
       loop_.poll();
       const std::chrono::nanoseconds time = time_of_thread() - begin;

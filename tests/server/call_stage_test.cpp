@@ -62,7 +62,7 @@ class TestStage final : public detail::CallStage {
 
 class CallStageTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  CallStageTest() : ManualLoop(far_ahead) {
+  CallStageTest() {
     service_.on_echo = [this](ServerContext&, const Text& request) -> Result<Text> {
       ++begun_;
       return request;

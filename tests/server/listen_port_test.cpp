@@ -7,6 +7,7 @@
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/server.hpp>
+#include <nearcall/testing/manual_clock.hpp>
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -357,17 +358,12 @@ TEST_F(ListenPortTest, ADrainEndsHoweverManyCome) {
 /// Time stands still for it until the test moves it.
 class ListenPortTimeTest : public ListenPortTest {
  protected:
-  ListenPortTimeTest() {
-    time_ = TimePoint(std::chrono::hours(1));
-    Access::core(loop_).set_clocks(
-        {[]() noexcept { return time_; }, []() noexcept { return time_; }});
-  }
   void advance(Duration duration) {
-    time_ += duration;
+    clock_.advance(duration);
     loop_.poll();
   }
 
-  static inline TimePoint time_;
+  testing::ManualClock clock_{loop_};
 };
 
 TEST_F(ListenPortTimeTest, LooksForItsNameEveryFiveSecondsWhereThereIsOne) {

@@ -27,8 +27,6 @@ inline constexpr std::string_view chat = "/test.Wrapper/Chat";
 /// A server on the test's own thread, for which time stands still until the test moves it.
 class ManualServerTest : public LogCheckedTest, protected ManualLoop {
  protected:
-  ManualServerTest() : ManualLoop(far_ahead) {}
-
   void start(const ServerOptions& options = ServerOptions()) {
     make(options);
     begin();

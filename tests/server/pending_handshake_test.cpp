@@ -28,7 +28,7 @@ class PendingHandshakeTest : public test::LogCheckedTest,
                              public ListenPort::Owner,
                              protected test::ManualLoop {
  protected:
-  PendingHandshakeTest() : ManualLoop(test::far_ahead) {
+  PendingHandshakeTest() {
     script_.peer = PeerIdentity("vault:7", ::geteuid(), ::getegid(), ::getpid());
   }
   void listen(const ServerOptions& options = ServerOptions()) {

@@ -40,7 +40,7 @@ class BusyServerTest : public ManualServerTest {
 TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopIsLoggedWithItsMethodAndTime) {
   detail::Duration takes = 49ms;
   service_.on_echo = [&](ServerContext&, const Text& request) -> Result<Text> {
-    time_ += takes;
+    clock_.advance(takes);
     return request;
   };
   peer_->ask_whole(1, "/test.Wrapper/Echo");
@@ -55,7 +55,7 @@ TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopIsLoggedWithItsMethodAndTime) 
 }
 
 TEST_F(BusyServerTest, AHandlerThatOccupiesItsLoopLaterOnIsLoggedToo) {
-  service_.on_chat = [](Text&) { time_ += 70ms; };
+  service_.on_chat = [this](Text&) { clock_.advance(70ms); };
   peer_->ask(1, "/test.Wrapper/Chat");
   settle();
   EXPECT_THAT(log_capture().lines(), testing::IsEmpty());

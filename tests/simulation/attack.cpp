@@ -35,7 +35,7 @@ ConnectionLimits attacked_limits() {
 
 }  // namespace
 
-Attack::Attack(Choices& choices) : ManualLoop(far_ahead), choices_(choices) {
+Attack::Attack(Choices& choices) : choices_(choices) {
   log_.allow("");
   memory_before_ = live_memory();
 }
@@ -51,7 +51,7 @@ bool Attack::say(std::string_view bytes) {
       hear();
       link_->deliver_all();
       loop_.poll();
-      time_ += 1s;
+      clock_.advance(1s);
       if (++waits < 200) continue;
       ADD_FAILURE() << "nothing is read, and the connection does not end";
       return false;
@@ -105,7 +105,7 @@ int AttackOnServer::run(int steps) {
   if (!say(peer.hello())) return 0;
   for (int step = 0; step < steps; ++step) {
     if (choices_.one_in(4)) hear();
-    if (choices_.one_in(16)) time_ += std::chrono::milliseconds(choices_.below(256));
+    if (choices_.one_in(16)) clock_.advance(std::chrono::milliseconds(choices_.below(256)));
     if (!say(peer.next())) return step;
   }
   return steps;
@@ -146,7 +146,7 @@ void AttackOnServer::finish() {
   server_->stop();
   for (int round = 0; round < 100; ++round) {
     go_on();
-    time_ += 50ms;
+    clock_.advance(50ms);
   }
   EXPECT_EQ(service_.running(), 0) << "handlers that never return";
 }
@@ -185,7 +185,7 @@ Task<void> AttackOnClient::call_unary() {
   Text request;
   request.set_value("a request");
   auto call = stub_->unary_async<Text>(SimulatedService::unary, request,
-                                       CallOptions().deadline(time_ + 20s));
+                                       CallOptions().deadline(clock_.now() + 20s));
   const Result<Text> reply = co_await call;
   static_cast<void>(reply);  // whatever the server said
   --running_;
@@ -194,7 +194,7 @@ Task<void> AttackOnClient::call_unary() {
 Task<void> AttackOnClient::call_chat() {
   ++running_;
   auto call = stub_->bidi_streaming_async<Text, Text>(SimulatedService::chat,
-                                                      CallOptions().deadline(time_ + 20s));
+                                                      CallOptions().deadline(clock_.now() + 20s));
   Text message;
   message.set_value("a request");
   while (co_await call.write(message)) {
@@ -215,7 +215,7 @@ int AttackOnClient::run(int steps) {
   if (!say(peer.hello())) return 0;
   for (int step = 0; step < steps; ++step) {
     if (!choices_.one_in(4)) hear();
-    if (choices_.one_in(16)) time_ += std::chrono::milliseconds(choices_.below(256));
+    if (choices_.one_in(16)) clock_.advance(std::chrono::milliseconds(choices_.below(256)));
     if (!say(peer.next())) return step;
   }
   return steps;
@@ -226,7 +226,7 @@ void AttackOnClient::finish() {
     hear();
     link_->deliver(0, link_->on_its_way(0));
     loop_.poll();
-    time_ += 100ms;
+    clock_.advance(100ms);
   }
   EXPECT_EQ(running_, 0) << "calls that outlive their deadline";
 }

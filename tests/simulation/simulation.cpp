@@ -94,8 +94,7 @@ Simulation::Client::Client(Simulation& simulation)
 }
 
 Simulation::Simulation(Choices& choices)
-    : ManualLoop(far_ahead),
-      choices_(choices),
+    : choices_(choices),
       max_connections_(choices.one_in(2) ? client_count - 1 : 1024),
       has_strangers_(choices.one_in(2)) {
   log_.allow("");
@@ -125,7 +124,7 @@ void Simulation::start_server() {
 void Simulation::restart_server() {
   if (hosts_.size() == most_servers) return;
   hosts_.back().server.stop();
-  hosts_.back().cancels_at = time_ + drain_timeout;
+  hosts_.back().cancels_at = clock_.now() + drain_timeout;
   start_server();
 }
 
@@ -213,7 +212,7 @@ void Simulation::begin_call() {
   call.wish.fails = choices_.one_in(8);
   call.requests = choices_.below(6);
   if (choices_.one_in(3)) {
-    call.deadline = time_ + std::chrono::milliseconds(choices_.below(3000) + 1);
+    call.deadline = clock_.now() + std::chrono::milliseconds(choices_.below(3000) + 1);
   }
   const std::uint32_t kind = choices_.below(4);
   call.is_streamed = kind >= 2;
@@ -266,9 +265,9 @@ void Simulation::cut_a_link() {
 
 void Simulation::pass_time(detail::Duration duration) {
   if (duration >= 1s) fail_all();  // time-outs of connections that nobody serves meanwhile
-  time_ += duration;
+  clock_.advance(duration);
   for (Host& host : hosts_) {
-    if (time_ < host.cancels_at) continue;
+    if (clock_.now() < host.cancels_at) continue;
     host.cancels_at = detail::no_deadline;
     fail_all();
   }
@@ -308,7 +307,7 @@ void Simulation::finish() {
   for (int round = 0; round < 400 && (service_.running() > 0 || round < 100); ++round) {
     deliver_all();
     loop_.poll();
-    if (round % 8 == 7) time_ += 100ms;
+    if (round % 8 == 7) clock_.advance(100ms);
   }
   EXPECT_EQ(service_.running(), 0) << "handlers that never return";
   for (const Connection& one : connections_)
@@ -412,7 +411,7 @@ void Simulation::end(Call& call, const Status& status) {
       EXPECT_TRUE(call.cancel.stop_requested()) << status.to_string();
       return;
     case StatusCode::deadline_exceeded:
-      EXPECT_TRUE(call.deadline && time_ >= *call.deadline) << status.to_string();
+      EXPECT_TRUE(call.deadline && clock_.now() >= *call.deadline) << status.to_string();
       return;
     case StatusCode::permission_denied:
       ++seen_.refused_by_policy;

@@ -1,45 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// ManualLoop: an event loop on the test's own thread, whose time the test moves.
+// ManualLoop: a base of fixtures: an event loop on the test's own thread, whose time the test
+// moves.
 #pragma once
 
-#include "async/loop_core.hpp"
 #include "base/clock.hpp"
 
 #include <nearcall/event_loop.hpp>
-
-#include <poll.h>
-
-#include <chrono>
+#include <nearcall/testing/manual_clock.hpp>
 
 namespace nearcall::test {
 
-/// A time ahead of any machine: the kernel must not think that a timer of a ManualLoop is due, or
-/// settle() finds its loop ready for ever.
-inline constexpr detail::TimePoint far_ahead{std::chrono::hours(24) * 365 * 100};
+/// What parts below a loop take. `clock` outlives it.
+inline detail::Clock clock_of(const testing::ManualClock& clock) {
+  return {[](const void* source) noexcept {
+            return static_cast<const testing::ManualClock*>(source)->now();
+          },
+          &clock};
+}
 
-/// A base of fixtures: a loop for which time stands still until the test moves it. One at a time.
+/// A loop for which time stands still until the test moves it.
 class ManualLoop {
  protected:
-  explicit ManualLoop(detail::TimePoint start) {
-    time_ = start;
-    detail::Access::core(loop_).set_clocks(
-        {[]() noexcept { return time_; }, []() noexcept { return time_; }});
-  }
-
-  /// Turns the loop until nothing more is due now.
-  void settle() {
-    pollfd look{loop_.fd(), POLLIN, 0};
-    do {
-      loop_.poll();
-    } while (::poll(&look, 1, 0) == 1);
-  }
+  void settle() { clock_.settle(); }
   void advance(detail::Duration duration) {
-    time_ += duration;
-    settle();
+    clock_.advance(duration);
+    clock_.settle();
   }
 
-  static inline detail::TimePoint time_;
   EventLoop loop_{SpinPolicy::off()};
+  testing::ManualClock clock_{loop_};
 };
 
 }  // namespace nearcall::test

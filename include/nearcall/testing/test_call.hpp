@@ -86,7 +86,8 @@ using namespace ::testing;
 ///     Result<HelloReply> reply = blocking_service.SayHello(call, request);    // a function
 ///
 /// What a server would end the call for, such as a header after the headers were sent, throws
-/// std::logic_error. The deadline is what the handler sees; that it has passed is said by cancel().
+/// std::logic_error. The deadline is what the handler sees; that it has passed is said by cancel():
+/// `clock.advance(1h); call.cancel();`
 ///
 /// Outlives the handler, and its streams. Thread safety: as the ServerContext; cancel() and
 /// stop_server() from any thread while the handler is an ordinary function, otherwise from that of

@@ -36,8 +36,8 @@ class TestServer {
   explicit TestServer(Service& service,
                       ServerOptions options = ServerOptions(),
                       ChannelOptions channel_options = ChannelOptions());
-  /// Serves on `loop`: with awaited calls on it, too, the test has one thread. A
-  /// blocking call on that thread would wait for itself.
+  /// Serves on `loop`: with awaited calls on it, too, the test has one thread (and, with a
+  /// ManualClock, its own time). A blocking call on that thread would wait for itself.
   TestServer(EventLoop& loop,
              Service& service,
              ServerOptions options = ServerOptions(),
