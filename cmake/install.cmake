@@ -15,12 +15,16 @@ endif()
 install(TARGETS ${installed} EXPORT nearcallTargets)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.hpp" PATTERN "testing" EXCLUDE)
-# find_package(nearcall COMPONENTS testing): nobody else needs GoogleTest.
+# find_package(nearcall COMPONENTS testing transport_contract): the latter alone needs GoogleTest.
 if(TARGET nearcall_testing)
   install(TARGETS nearcall_testing EXPORT nearcallTestingTargets)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/nearcall/testing"
     DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/nearcall" FILES_MATCHING PATTERN "*.hpp")
   install(EXPORT nearcallTestingTargets NAMESPACE nearcall:: DESTINATION "${package_dir}")
+endif()
+if(TARGET nearcall_transport_contract)
+  install(TARGETS nearcall_transport_contract EXPORT nearcallTransportContractTargets)
+  install(EXPORT nearcallTransportContractTargets NAMESPACE nearcall:: DESTINATION "${package_dir}")
 endif()
 install(EXPORT nearcallTargets NAMESPACE nearcall:: DESTINATION "${package_dir}")
 

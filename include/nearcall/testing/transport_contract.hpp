@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract of Transport as tests, for transports of your own. Link nearcall::testing.
+// The contract of Transport as tests, for transports of your own.
 #pragma once
 
 #include <nearcall/transport.hpp>
