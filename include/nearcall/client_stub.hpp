@@ -11,6 +11,11 @@
 
 namespace nearcall::inline v0 {
 
+namespace detail {
+/// A ClientInterface was asked for what neither a client nor a mock of it does.
+[[noreturn]] void fail_not_overridden(const char* function) noexcept;
+}  // namespace detail
+
 /// The methods of one service on one channel: what generated clients are made of. A method is named
 /// by its position in the array that the stub was made with.
 ///

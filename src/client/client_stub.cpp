@@ -7,6 +7,7 @@
 
 #include <nearcall/client_stub.hpp>
 
+#include <string>
 #include <utility>
 
 namespace nearcall::inline v0 {
@@ -41,6 +42,12 @@ Status BlockingCallBase::finish_call() {
 }
 
 }  // namespace detail
+
+void detail::fail_not_overridden(const char* function) noexcept {
+  fail_precondition(
+      (std::string(function) + ": nobody overrides it; a mock has a MOCK_METHOD of what is called")
+          .c_str());
+}
 
 Channel::Channel(std::string_view target, ChannelOptions options)
     : core_(std::make_shared<detail::ChannelCore>(std::string(target), std::move(options))) {

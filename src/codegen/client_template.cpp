@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The template of the client side: for each method a blocking member and an awaited one.
+// The templates of the client side: for each method a blocking member and an awaited one, and an
+// interface of them.
 #include "codegen/names.hpp"
 #include "codegen/templates.hpp"
 #include "codegen/text_template.hpp"
@@ -13,10 +14,24 @@ namespace nearcall::codegen {
 namespace {
 
 constexpr std::string_view declaration_template = R"(
+/// What Client can do, for code whose tests give it a mock. What that does not override ends the
+/// program.
+class ClientInterface {
+ public:
+  virtual ~ClientInterface() = default;
+
+  $interface$
+
+ protected:
+  ClientInterface() = default;
+  ClientInterface(const ClientInterface&) = default;
+  ClientInterface& operator=(const ClientInterface&) = default;
+};
+
 /// The client side: calls over one channel, blocking and awaited.
 ///
 /// A value; it may outlive the channel object. Thread safety: any thread.
-class Client {
+class Client final : public ClientInterface {
  public:
   explicit Client(const ::nearcall::Channel& channel);
 
@@ -37,6 +52,21 @@ $comment$
 $blocking$
 /// $name$, awaited.
 $awaited$
+)";
+
+constexpr std::string_view interface_method_template = R"(
+$blocking$
+$awaited$
+)";
+
+constexpr std::string_view interface_definition_template = R"(
+$blocking$
+  ::nearcall::detail::fail_not_overridden("$class$::ClientInterface::$name$");
+}
+
+$awaited$
+  ::nearcall::detail::fail_not_overridden("$class$::ClientInterface::$awaited_name$");
+}
 )";
 
 constexpr std::string_view method_definition_template = R"(
@@ -92,26 +122,37 @@ bool takes_info(const MethodModel& method, bool is_async) {
   return method.kind == Kind::unary && !is_async;
 }
 
+/// Where a member stands: declared in the interface or in Client, or the definition of one of them.
+enum class Place { interface, client, interface_definition, client_definition };
+
 /// The declaration of one member, or the head of its definition: then `scope` is
 /// "Greeter::Client::".
 std::string member(const MethodModel& method,
                    bool is_async,
-                   const std::string& scope,
-                   std::size_t indent) {
-  const bool is_declaration = scope.empty();
+                   Place place,
+                   std::size_t indent,
+                   const std::string& scope = {}) {
+  const bool is_declaration = place == Place::interface || place == Place::client;
+  const auto named = [place](const std::string& type, const std::string& name) {
+    return type + (place == Place::interface_definition ? " /*" + name + "*/" : " " + name);
+  };
   const CallShape shape = shape_of(method);
   Signature signature;
   if (is_declaration && method.is_deprecated) signature.type = "[[deprecated]] ";
+  if (place == Place::interface) signature.type += "virtual ";
   signature.type += is_async ? shape.async_type : shape.blocking_type;
   signature.name = scope + (is_async ? async_name(method.name) : method.name);
-  if (shape.takes_request) signature.arguments.push_back("const " + method.request + "& request");
-  signature.arguments.push_back(std::string("const ::nearcall::CallOptions& options") +
+  if (shape.takes_request)
+    signature.arguments.push_back(named("const " + method.request + "&", "request"));
+  signature.arguments.push_back(named("const ::nearcall::CallOptions&", "options") +
                                 (is_declaration ? " = {}" : ""));
   if (takes_info(method, is_async)) {
-    signature.arguments.push_back(std::string("::nearcall::CallInfo* info") +
+    signature.arguments.push_back(named("::nearcall::CallInfo*", "info") +
                                   (is_declaration ? " = nullptr" : ""));
   }
-  signature.tail = is_declaration ? " const;" : " const {";
+  signature.tail = !is_declaration          ? " const {"
+                   : place == Place::client ? " const override;"
+                                            : " const;";
   return wrap(signature, indent);
 }
 
@@ -136,16 +177,34 @@ std::string method_declaration(const MethodModel& method) {
   return fill(method_declaration_template,
               {{"comment", member_comment(method)},
                {"name", method.name},
-               {"blocking", member(method, /*is_async=*/false, "", indent)},
-               {"awaited", member(method, /*is_async=*/true, "", indent)}});
+               {"blocking", member(method, /*is_async=*/false, Place::client, indent)},
+               {"awaited", member(method, /*is_async=*/true, Place::client, indent)}});
+}
+
+std::string interface_method(const MethodModel& method) {
+  constexpr std::size_t indent = 4;
+  return fill(interface_method_template,
+              {{"blocking", member(method, /*is_async=*/false, Place::interface, indent)},
+               {"awaited", member(method, /*is_async=*/true, Place::interface, indent)}});
+}
+
+std::string interface_definition(const ServiceModel& service, const MethodModel& method) {
+  const std::string scope = service.name + "::ClientInterface::";
+  constexpr Place place = Place::interface_definition;
+  return fill(interface_definition_template,
+              {{"blocking", member(method, /*is_async=*/false, place, 0, scope)},
+               {"awaited", member(method, /*is_async=*/true, place, 0, scope)},
+               {"class", service.name},
+               {"name", method.name},
+               {"awaited_name", async_name(method.name)}});
 }
 
 std::string method_definition(const ServiceModel& service, std::size_t index) {
   const MethodModel& method = service.methods[index];
   const std::string scope = service.name + "::Client::";
   return fill(method_definition_template,
-              {{"blocking", member(method, /*is_async=*/false, scope, 0)},
-               {"awaited", member(method, /*is_async=*/true, scope, 0)},
+              {{"blocking", member(method, /*is_async=*/false, Place::client_definition, 0, scope)},
+               {"awaited", member(method, /*is_async=*/true, Place::client_definition, 0, scope)},
                {"call", stub_call(service, index, /*is_async=*/false)},
                {"call_async", stub_call(service, index, /*is_async=*/true)}});
 }
@@ -153,11 +212,15 @@ std::string method_definition(const ServiceModel& service, std::size_t index) {
 }  // namespace
 
 std::string client_declaration(const ServiceModel& service) {
+  std::vector<std::string> interface;
   std::vector<std::string> methods;
-  for (const MethodModel& method : service.methods)
+  for (const MethodModel& method : service.methods) {
+    interface.push_back(interface_method(method));
     methods.push_back(method_declaration(method));
-  return fill(declaration_template,
-              {{"methods", join(methods, "\n")}, {"stub", stub_name(service)}});
+  }
+  return fill(declaration_template, {{"interface", join(interface, "\n")},
+                                     {"methods", join(methods, "\n")},
+                                     {"stub", stub_name(service)}});
 }
 
 std::string client_definition(const ServiceModel& service) {
@@ -171,6 +234,8 @@ std::string client_definition(const ServiceModel& service) {
   for (std::size_t i = 0; i < service.methods.size(); ++i) {
     blocks.push_back(method_definition(service, i));
   }
+  for (const MethodModel& method : service.methods)
+    blocks.push_back(interface_definition(service, method));
   return join(blocks, "\n");
 }
 

@@ -31,11 +31,11 @@ constexpr std::string_view keywords =
     "EOF NULL assert errno linux major makedev minor offsetof stderr stdin stdout unix ";
 
 /// Members of the class of a service, which may not be called like one of them.
-constexpr auto members_of_services =
-    std::to_array<std::string_view>({"BlockingService", "Client", "Service", "full_name"});
+constexpr auto members_of_services = std::to_array<std::string_view>(
+    {"BlockingService", "Client", "ClientInterface", "Service", "full_name"});
 /// The classes that methods are members of, and what else is declared in these.
 constexpr auto members_of_methods =
-    std::to_array<std::string_view>({"BlockingService", "Client", "Service"});
+    std::to_array<std::string_view>({"BlockingService", "Client", "ClientInterface", "Service"});
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {

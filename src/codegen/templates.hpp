@@ -19,7 +19,8 @@ std::string source_text(const FileModel& file, const Options& options);
 std::string server_declaration(const ServiceModel& service);
 std::string server_definition(const ServiceModel& service);
 
-/// The class `Client` of a service, in the class of the service, and its members' definitions.
+/// The classes `ClientInterface` and `Client` of a service, in the class of the service, and the
+/// latter's members' definitions.
 std::string client_declaration(const ServiceModel& service);
 std::string client_definition(const ServiceModel& service);
 

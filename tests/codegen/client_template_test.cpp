@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace nearcall::codegen {
 namespace {
 
@@ -42,6 +44,25 @@ TEST(ClientTemplate, BidirectionalTakesOnlyOptions) {
   EXPECT_THAT(client_declaration(service_with(Kind::bidi_streaming)),
               AllOf(HasSubstr("  ::nearcall::BidiStreamingCall<::In, ::Out> F("),
                     HasSubstr("  ::nearcall::AsyncBidiStreamingCall<::In, ::Out> FAsync(")));
+}
+
+TEST(ClientTemplate, AClientOverridesWhatItsInterfaceHas) {
+  const std::string declaration = client_declaration(service_with(Kind::bidi_streaming));
+
+  EXPECT_THAT(declaration, HasSubstr("class Client final : public ClientInterface {"));
+  for (const std::string form :
+       {"BidiStreamingCall<::In, ::Out> F(", "AsyncBidiStreamingCall<::In, ::Out> FAsync("}) {
+    const std::string rest = "\n      const ::nearcall::CallOptions& options = {}) const";
+    EXPECT_THAT(declaration, HasSubstr("  virtual ::nearcall::" + form + rest + ";\n"));
+    EXPECT_THAT(declaration, HasSubstr("  ::nearcall::" + form + rest + " override;\n"));
+  }
+}
+
+TEST(ClientTemplate, WhatAMockDoesNotOverrideNamesItself) {
+  EXPECT_THAT(client_definition(service_with(Kind::unary)),
+              AllOf(HasSubstr("::nearcall::Result<::Out> S::ClientInterface::F("),
+                    HasSubstr("fail_not_overridden(\"S::ClientInterface::F\");"),
+                    HasSubstr("fail_not_overridden(\"S::ClientInterface::FAsync\");")));
 }
 
 TEST(ClientTemplate, EachMethodAsksTheStubWithItsPosition) {

@@ -39,7 +39,7 @@ TEST(HeaderText, HasTheClassesOfItsSides) {
 
   EXPECT_THAT(header_text(file, both),
               AllOf(HasSubstr("class S final {"), HasSubstr("  class Service : "),
-                    HasSubstr("  class Client {")));
+                    HasSubstr("  class Client final : ")));
   EXPECT_THAT(header_text(file, client), Not(HasSubstr("class Service")));
   EXPECT_THAT(header_text(file, server), Not(HasSubstr("class Client")));
 }

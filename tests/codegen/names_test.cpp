@@ -106,8 +106,10 @@ TEST(ServiceNames, StayAsTheyAre) {
 
 TEST(ServiceNames, GetAnUnderscoreWhereCppOrWeNeedTheName) {
   EXPECT_THAT(
-      service_names({"class", "Service", "Client", "full_name", "Outer_Inner"}, {"Outer_Inner"}),
-      ElementsAre("class_", "Service_", "Client_", "full_name_", "Outer_Inner_"));
+      service_names({"class", "Service", "Client", "ClientInterface", "full_name", "Outer_Inner"},
+                    {"Outer_Inner"}),
+      ElementsAre("class_", "Service_", "Client_", "ClientInterface_", "full_name_",
+                  "Outer_Inner_"));
 }
 
 TEST(ServiceNames, NeverTakeTheNameOfAnother) {
@@ -123,8 +125,8 @@ TEST(MethodNames, StayAsTheyAre) {
 }
 
 TEST(MethodNames, GetAnUnderscoreWhereCppOrTheirClassNeedsTheName) {
-  EXPECT_THAT(methods({"delete", "Service", "Client", "stub_"}),
-              ElementsAre("delete_", "Service_", "Client_", "stub_"));
+  EXPECT_THAT(methods({"delete", "Service", "Client", "ClientInterface", "stub_"}),
+              ElementsAre("delete_", "Service_", "Client_", "ClientInterface_", "stub_"));
 }
 
 TEST(MethodNames, LeaveTheAwaitedFormToTheShorterMethod) {

@@ -95,4 +95,28 @@ Odd::Client::Client(const ::nearcall::Channel& channel)
   return stub_.unary_async<::comments::Text>(1, request, options);
 }
 
+::nearcall::Result<::comments::Text> Odd::ClientInterface::First(
+    const ::comments::Text& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Odd::ClientInterface::First");
+}
+
+::nearcall::AsyncUnaryCall<::comments::Text> Odd::ClientInterface::FirstAsync(
+    const ::comments::Text& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Odd::ClientInterface::FirstAsync");
+}
+
+::nearcall::Result<::comments::Text> Odd::ClientInterface::Second(
+    const ::comments::Text& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Odd::ClientInterface::Second");
+}
+
+::nearcall::AsyncUnaryCall<::comments::Text> Odd::ClientInterface::SecondAsync(
+    const ::comments::Text& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Odd::ClientInterface::SecondAsync");
+}
+
 }  // namespace comments

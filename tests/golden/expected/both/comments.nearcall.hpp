@@ -58,10 +58,36 @@ class Odd final {
         ::nearcall::ServerContext& call, const ::comments::Text& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::comments::Text> First(
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::comments::Text> FirstAsync(
+        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::comments::Text> Second(
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::comments::Text> SecondAsync(
+        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
@@ -73,10 +99,11 @@ class Odd final {
     ::nearcall::Result<::comments::Text> First(
         const ::comments::Text& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// First, awaited.
     ::nearcall::AsyncUnaryCall<::comments::Text> FirstAsync(
-        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// Ünïcödé — “quotes”.
     ///
@@ -84,10 +111,11 @@ class Odd final {
     ::nearcall::Result<::comments::Text> Second(
         const ::comments::Text& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Second, awaited.
     ::nearcall::AsyncUnaryCall<::comments::Text> SecondAsync(
-        const ::comments::Text& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::comments::Text& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;

@@ -215,6 +215,62 @@ Mixed::Client::GoneStreamAsync(const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::deprecated::Fresh>(4, request, options);
 }
 
+::nearcall::Result<::deprecated::Fresh> Mixed::ClientInterface::OfOld(
+    const ::deprecated::Old& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfOld");
+}
+
+::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::ClientInterface::OfOldAsync(
+    const ::deprecated::Old& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfOldAsync");
+}
+
+::nearcall::BidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old>
+Mixed::ClientInterface::OfNested(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfNested");
+}
+
+::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old>
+Mixed::ClientInterface::OfNestedAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfNestedAsync");
+}
+
+::nearcall::Result<::deprecated::Fresh> Mixed::ClientInterface::Gone(
+    const ::deprecated::Fresh& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::Gone");
+}
+
+::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::ClientInterface::GoneAsync(
+    const ::deprecated::Fresh& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::GoneAsync");
+}
+
+::nearcall::BidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+Mixed::ClientInterface::GoneStream(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::GoneStream");
+}
+
+::nearcall::AsyncBidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+Mixed::ClientInterface::GoneStreamAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::GoneStreamAsync");
+}
+
+::nearcall::Result<::deprecated::Fresh> Mixed::ClientInterface::OfNew(
+    const ::deprecated::Fresh& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfNew");
+}
+
+::nearcall::AsyncUnaryCall<::deprecated::Fresh> Mixed::ClientInterface::OfNewAsync(
+    const ::deprecated::Fresh& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Mixed::ClientInterface::OfNewAsync");
+}
+
 Finished::Service::Service()
     : ::nearcall::Service(
           ::deprecated::Finished::full_name,
@@ -300,6 +356,26 @@ Finished::Client::Client(const ::nearcall::Channel& channel)
 ::nearcall::AsyncClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
 Finished::Client::PutAsync(const ::nearcall::CallOptions& options) const {
   return stub_.client_streaming_async<::deprecated::Fresh, ::deprecated::Fresh>(1, options);
+}
+
+::nearcall::ServerStreamingCall<::deprecated::Fresh> Finished::ClientInterface::Get(
+    const ::deprecated::Fresh& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Finished::ClientInterface::Get");
+}
+
+::nearcall::AsyncServerStreamingCall<::deprecated::Fresh> Finished::ClientInterface::GetAsync(
+    const ::deprecated::Fresh& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Finished::ClientInterface::GetAsync");
+}
+
+::nearcall::ClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+Finished::ClientInterface::Put(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Finished::ClientInterface::Put");
+}
+
+::nearcall::AsyncClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+Finished::ClientInterface::PutAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Finished::ClientInterface::PutAsync");
 }
 
 }  // namespace deprecated

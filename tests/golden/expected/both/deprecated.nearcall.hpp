@@ -71,49 +71,97 @@ class Mixed final {
         ::nearcall::ServerContext& call, const ::deprecated::Fresh& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::deprecated::Fresh> OfOld(
+        const ::deprecated::Old& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfOldAsync(
+        const ::deprecated::Old& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::BidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNested(
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old>
+    OfNestedAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    [[deprecated]] virtual ::nearcall::Result<::deprecated::Fresh> Gone(
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    [[deprecated]] virtual ::nearcall::AsyncUnaryCall<::deprecated::Fresh> GoneAsync(
+        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+
+    [[deprecated]] virtual ::nearcall::BidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
+    GoneStream(const ::nearcall::CallOptions& options = {}) const;
+    [[deprecated]] virtual ::nearcall::AsyncBidiStreamingCall<
+        ::deprecated::Fresh,
+        ::deprecated::Fresh>
+    GoneStreamAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::deprecated::Fresh> OfNew(
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfNewAsync(
+        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::deprecated::Fresh> OfOld(
         const ::deprecated::Old& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// OfOld, awaited.
     ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfOldAsync(
-        const ::deprecated::Old& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Old& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::BidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNested(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// OfNested, awaited.
     ::nearcall::AsyncBidiStreamingCall<::deprecated::Old_Nested, ::deprecated::Old> OfNestedAsync(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// Use OfNew.
     [[deprecated]] ::nearcall::Result<::deprecated::Fresh> Gone(
         const ::deprecated::Fresh& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Gone, awaited.
     [[deprecated]] ::nearcall::AsyncUnaryCall<::deprecated::Fresh> GoneAsync(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     [[deprecated]] ::nearcall::BidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
-    GoneStream(const ::nearcall::CallOptions& options = {}) const;
+    GoneStream(const ::nearcall::CallOptions& options = {}) const override;
     /// GoneStream, awaited.
     [[deprecated]] ::nearcall::AsyncBidiStreamingCall<::deprecated::Fresh, ::deprecated::Fresh>
-    GoneStreamAsync(const ::nearcall::CallOptions& options = {}) const;
+    GoneStreamAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::deprecated::Fresh> OfNew(
         const ::deprecated::Fresh& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// OfNew, awaited.
     ::nearcall::AsyncUnaryCall<::deprecated::Fresh> OfNewAsync(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -155,24 +203,48 @@ class [[deprecated]] Finished final {
         ::nearcall::ServerContext& call, ::nearcall::BlockingReader<::deprecated::Fresh>& requests);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::ServerStreamingCall<::deprecated::Fresh> Get(
+        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::deprecated::Fresh> GetAsync(
+        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> Put(
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> PutAsync(
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::ServerStreamingCall<::deprecated::Fresh> Get(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {}) const override;
     /// Get, awaited.
     ::nearcall::AsyncServerStreamingCall<::deprecated::Fresh> GetAsync(
-        const ::deprecated::Fresh& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::deprecated::Fresh& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> Put(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// Put, awaited.
     ::nearcall::AsyncClientStreamingCall<::deprecated::Fresh, ::deprecated::Fresh> PutAsync(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;

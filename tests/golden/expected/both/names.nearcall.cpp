@@ -8,6 +8,7 @@ namespace {
 constexpr ::nearcall::Method Methods_methods_[] = {
     {"/keywords.nearcall.names.Methods/Service", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/Client", ::nearcall::MethodKind::unary},
+    {"/keywords.nearcall.names.Methods/ClientInterface", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/Task", ::nearcall::MethodKind::unary},
     {"/keywords.nearcall.names.Methods/Result", ::nearcall::MethodKind::server_streaming},
     {"/keywords.nearcall.names.Methods/Status", ::nearcall::MethodKind::client_streaming},
@@ -83,139 +84,144 @@ Methods::Service::Service()
                   &Service::Client_>(::keywords::nearcall::names::Methods_methods_[1]),
               ::nearcall::detail::unary_handler<
                   Service,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &Service::ClientInterface_>(::keywords::nearcall::names::Methods_methods_[2]),
+              ::nearcall::detail::unary_handler<
+                  Service,
                   ::keywords::nearcall::names::Outer_Inner,
                   ::keywords::nearcall::names::Task,
-                  &Service::Task>(::keywords::nearcall::names::Methods_methods_[2]),
+                  &Service::Task>(::keywords::nearcall::names::Methods_methods_[3]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Result,
-                  &Service::Result>(::keywords::nearcall::names::Methods_methods_[3]),
+                  &Service::Result>(::keywords::nearcall::names::Methods_methods_[4]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Status,
-                  &Service::Status>(::keywords::nearcall::names::Methods_methods_[4]),
+                  &Service::Status>(::keywords::nearcall::names::Methods_methods_[5]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::ServerContext,
-                  &Service::ServerContext>(::keywords::nearcall::names::Methods_methods_[5]),
+                  &Service::ServerContext>(::keywords::nearcall::names::Methods_methods_[6]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::ServerReader>(::keywords::nearcall::names::Methods_methods_[6]),
+                  &Service::ServerReader>(::keywords::nearcall::names::Methods_methods_[7]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::ServerWriter>(::keywords::nearcall::names::Methods_methods_[7]),
+                  &Service::ServerWriter>(::keywords::nearcall::names::Methods_methods_[8]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::BlockingService_>(::keywords::nearcall::names::Methods_methods_[8]),
+                  &Service::BlockingService_>(::keywords::nearcall::names::Methods_methods_[9]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::BlockingReader>(::keywords::nearcall::names::Methods_methods_[9]),
+                  &Service::BlockingReader>(::keywords::nearcall::names::Methods_methods_[10]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::BlockingWriter>(::keywords::nearcall::names::Methods_methods_[10]),
+                  &Service::BlockingWriter>(::keywords::nearcall::names::Methods_methods_[11]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::service_name>(::keywords::nearcall::names::Methods_methods_[11]),
+                  &Service::service_name>(::keywords::nearcall::names::Methods_methods_[12]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::method_handlers>(::keywords::nearcall::names::Methods_methods_[12]),
+                  &Service::method_handlers>(::keywords::nearcall::names::Methods_methods_[13]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::full_name>(::keywords::nearcall::names::Methods_methods_[13]),
+                  &Service::full_name>(::keywords::nearcall::names::Methods_methods_[14]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::stub_>(::keywords::nearcall::names::Methods_methods_[14]),
+                  &Service::stub_>(::keywords::nearcall::names::Methods_methods_[15]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::methods>(::keywords::nearcall::names::Methods_methods_[15]),
+                  &Service::methods>(::keywords::nearcall::names::Methods_methods_[16]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Methods_methods>(::keywords::nearcall::names::Methods_methods_[16]),
+                  &Service::Methods_methods>(::keywords::nearcall::names::Methods_methods_[17]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Methods>(::keywords::nearcall::names::Methods_methods_[17]),
+                  &Service::Methods>(::keywords::nearcall::names::Methods_methods_[18]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::nearcall>(::keywords::nearcall::names::Methods_methods_[18]),
+                  &Service::nearcall>(::keywords::nearcall::names::Methods_methods_[19]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::delete__>(::keywords::nearcall::names::Methods_methods_[19]),
+                  &Service::delete__>(::keywords::nearcall::names::Methods_methods_[20]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::delete_>(::keywords::nearcall::names::Methods_methods_[20]),
+                  &Service::delete_>(::keywords::nearcall::names::Methods_methods_[21]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::requires_>(::keywords::nearcall::names::Methods_methods_[21]),
+                  &Service::requires_>(::keywords::nearcall::names::Methods_methods_[22]),
               ::nearcall::detail::bidi_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::call>(::keywords::nearcall::names::Methods_methods_[22]),
+                  &Service::call>(::keywords::nearcall::names::Methods_methods_[23]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::request>(::keywords::nearcall::names::Methods_methods_[23]),
+                  &Service::request>(::keywords::nearcall::names::Methods_methods_[24]),
               ::nearcall::detail::client_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::options>(::keywords::nearcall::names::Methods_methods_[24]),
+                  &Service::options>(::keywords::nearcall::names::Methods_methods_[25]),
               ::nearcall::detail::server_streaming_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::channel>(::keywords::nearcall::names::Methods_methods_[25]),
+                  &Service::channel>(::keywords::nearcall::names::Methods_methods_[26]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsync_>(::keywords::nearcall::names::Methods_methods_[26]),
+                  &Service::GetAsync_>(::keywords::nearcall::names::Methods_methods_[27]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::Get>(::keywords::nearcall::names::Methods_methods_[27]),
+                  &Service::Get>(::keywords::nearcall::names::Methods_methods_[28]),
               ::nearcall::detail::unary_handler<
                   Service,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &Service::GetAsyncAsync>(::keywords::nearcall::names::Methods_methods_[28]),
+                  &Service::GetAsyncAsync>(::keywords::nearcall::names::Methods_methods_[29]),
           }) {}
 
 auto Methods::Service::Service_(
@@ -230,10 +236,16 @@ auto Methods::Service::Client_(
   co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[1]);
 }
 
+auto Methods::Service::ClientInterface_(
+    ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
+    -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
+}
+
 auto Methods::Service::Task(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Outer_Inner /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
 }
 
 auto Methods::Service::Result(
@@ -241,14 +253,14 @@ auto Methods::Service::Result(
     ::keywords::nearcall::names::Task /*request*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Result>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
 }
 
 auto Methods::Service::Status(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Status>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
 }
 
 auto Methods::Service::ServerContext(
@@ -256,32 +268,32 @@ auto Methods::Service::ServerContext(
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::ServerContext>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
 }
 
 auto Methods::Service::ServerReader(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
 }
 
 auto Methods::Service::ServerWriter(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
 }
 
 auto Methods::Service::BlockingService_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
 }
 
 auto Methods::Service::BlockingReader(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
 }
 
 auto Methods::Service::BlockingWriter(
@@ -289,73 +301,73 @@ auto Methods::Service::BlockingWriter(
     ::keywords::nearcall::names::Task /*request*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
 }
 
 auto Methods::Service::service_name(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
 }
 
 auto Methods::Service::method_handlers(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
 }
 
 auto Methods::Service::full_name(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
 }
 
 auto Methods::Service::stub_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
 }
 
 auto Methods::Service::methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
 }
 
 auto Methods::Service::Methods_methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
 }
 
 auto Methods::Service::Methods(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
 }
 
 auto Methods::Service::nearcall(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
 }
 
 auto Methods::Service::delete__(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
 }
 
 auto Methods::Service::delete_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
 }
 
 auto Methods::Service::requires_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
 }
 
 auto Methods::Service::call(
@@ -363,20 +375,20 @@ auto Methods::Service::call(
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
 }
 
 auto Methods::Service::request(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
 }
 
 auto Methods::Service::options(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::ServerReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
 }
 
 auto Methods::Service::channel(
@@ -384,25 +396,25 @@ auto Methods::Service::channel(
     ::keywords::nearcall::names::Task /*request*/,
     ::nearcall::ServerWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Task<::nearcall::Status> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
 }
 
 auto Methods::Service::GetAsync_(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
 }
 
 auto Methods::Service::Get(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
 }
 
 auto Methods::Service::GetAsyncAsync(
     ::nearcall::ServerContext& /*call*/, ::keywords::nearcall::names::Task /*request*/)
     -> ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> {
-  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
+  co_return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[29]);
 }
 
 Methods::BlockingService::BlockingService()
@@ -424,173 +436,180 @@ Methods::BlockingService::BlockingService()
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::ClientInterface_>(
+                  ::keywords::nearcall::names::Methods_methods_[2]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
                   ::keywords::nearcall::names::Outer_Inner,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::Task>(::keywords::nearcall::names::Methods_methods_[2]),
+                  &BlockingService::Task>(::keywords::nearcall::names::Methods_methods_[3]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::server_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Result,
-                  &BlockingService::Result>(::keywords::nearcall::names::Methods_methods_[3]),
+                  &BlockingService::Result>(::keywords::nearcall::names::Methods_methods_[4]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::client_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Status,
-                  &BlockingService::Status>(::keywords::nearcall::names::Methods_methods_[4]),
+                  &BlockingService::Status>(::keywords::nearcall::names::Methods_methods_[5]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::bidi_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::ServerContext,
                   &BlockingService::ServerContext>(
-                  ::keywords::nearcall::names::Methods_methods_[5]),
+                  ::keywords::nearcall::names::Methods_methods_[6]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::ServerReader>(::keywords::nearcall::names::Methods_methods_[6]),
+                  &BlockingService::ServerReader>(::keywords::nearcall::names::Methods_methods_[7]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::ServerWriter>(::keywords::nearcall::names::Methods_methods_[7]),
+                  &BlockingService::ServerWriter>(::keywords::nearcall::names::Methods_methods_[8]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
                   &BlockingService::BlockingService_>(
-                  ::keywords::nearcall::names::Methods_methods_[8]),
+                  ::keywords::nearcall::names::Methods_methods_[9]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::client_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
                   &BlockingService::BlockingReader>(
-                  ::keywords::nearcall::names::Methods_methods_[9]),
+                  ::keywords::nearcall::names::Methods_methods_[10]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::server_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
                   &BlockingService::BlockingWriter>(
-                  ::keywords::nearcall::names::Methods_methods_[10]),
-              ::nearcall::detail::blocking_handler<
-                  ::nearcall::MethodKind::unary,
-                  BlockingService,
-                  ::keywords::nearcall::names::Task,
-                  ::keywords::nearcall::names::Task,
-                  &BlockingService::service_name>(
                   ::keywords::nearcall::names::Methods_methods_[11]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::method_handlers>(
+                  &BlockingService::service_name>(
                   ::keywords::nearcall::names::Methods_methods_[12]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::full_name>(::keywords::nearcall::names::Methods_methods_[13]),
+                  &BlockingService::method_handlers>(
+                  ::keywords::nearcall::names::Methods_methods_[13]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::stub_>(::keywords::nearcall::names::Methods_methods_[14]),
+                  &BlockingService::full_name>(::keywords::nearcall::names::Methods_methods_[14]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::methods>(::keywords::nearcall::names::Methods_methods_[15]),
+                  &BlockingService::stub_>(::keywords::nearcall::names::Methods_methods_[15]),
+              ::nearcall::detail::blocking_handler<
+                  ::nearcall::MethodKind::unary,
+                  BlockingService,
+                  ::keywords::nearcall::names::Task,
+                  ::keywords::nearcall::names::Task,
+                  &BlockingService::methods>(::keywords::nearcall::names::Methods_methods_[16]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
                   &BlockingService::Methods_methods>(
-                  ::keywords::nearcall::names::Methods_methods_[16]),
+                  ::keywords::nearcall::names::Methods_methods_[17]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::Methods>(::keywords::nearcall::names::Methods_methods_[17]),
+                  &BlockingService::Methods>(::keywords::nearcall::names::Methods_methods_[18]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::nearcall>(::keywords::nearcall::names::Methods_methods_[18]),
+                  &BlockingService::nearcall>(::keywords::nearcall::names::Methods_methods_[19]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::delete__>(::keywords::nearcall::names::Methods_methods_[19]),
+                  &BlockingService::delete__>(::keywords::nearcall::names::Methods_methods_[20]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::delete_>(::keywords::nearcall::names::Methods_methods_[20]),
+                  &BlockingService::delete_>(::keywords::nearcall::names::Methods_methods_[21]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::requires_>(::keywords::nearcall::names::Methods_methods_[21]),
+                  &BlockingService::requires_>(::keywords::nearcall::names::Methods_methods_[22]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::bidi_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::call>(::keywords::nearcall::names::Methods_methods_[22]),
+                  &BlockingService::call>(::keywords::nearcall::names::Methods_methods_[23]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::request>(::keywords::nearcall::names::Methods_methods_[23]),
+                  &BlockingService::request>(::keywords::nearcall::names::Methods_methods_[24]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::client_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::options>(::keywords::nearcall::names::Methods_methods_[24]),
+                  &BlockingService::options>(::keywords::nearcall::names::Methods_methods_[25]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::server_streaming,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::channel>(::keywords::nearcall::names::Methods_methods_[25]),
+                  &BlockingService::channel>(::keywords::nearcall::names::Methods_methods_[26]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::GetAsync_>(::keywords::nearcall::names::Methods_methods_[26]),
+                  &BlockingService::GetAsync_>(::keywords::nearcall::names::Methods_methods_[27]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
-                  &BlockingService::Get>(::keywords::nearcall::names::Methods_methods_[27]),
+                  &BlockingService::Get>(::keywords::nearcall::names::Methods_methods_[28]),
               ::nearcall::detail::blocking_handler<
                   ::nearcall::MethodKind::unary,
                   BlockingService,
                   ::keywords::nearcall::names::Task,
                   ::keywords::nearcall::names::Task,
                   &BlockingService::GetAsyncAsync>(
-                  ::keywords::nearcall::names::Methods_methods_[28]),
+                  ::keywords::nearcall::names::Methods_methods_[29]),
           }) {}
 
 auto Methods::BlockingService::Service_(
@@ -605,11 +624,17 @@ auto Methods::BlockingService::Client_(
   return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[1]);
 }
 
+auto Methods::BlockingService::ClientInterface_(
+    ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
+    -> ::nearcall::Result<::keywords::nearcall::names::Task> {
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
+}
+
 auto Methods::BlockingService::Task(
     ::nearcall::ServerContext& /*call*/,
     const ::keywords::nearcall::names::Outer_Inner& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[2]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
 }
 
 auto Methods::BlockingService::Result(
@@ -617,14 +642,14 @@ auto Methods::BlockingService::Result(
     const ::keywords::nearcall::names::Task& /*request*/,
     ::nearcall::BlockingWriter<::keywords::nearcall::names::Result>& /*replies*/)
     -> ::nearcall::Status {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[3]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
 }
 
 auto Methods::BlockingService::Status(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Status> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[4]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
 }
 
 auto Methods::BlockingService::ServerContext(
@@ -632,32 +657,32 @@ auto Methods::BlockingService::ServerContext(
     ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/,
     ::nearcall::BlockingWriter<::keywords::nearcall::names::ServerContext>& /*replies*/)
     -> ::nearcall::Status {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[5]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
 }
 
 auto Methods::BlockingService::ServerReader(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[6]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
 }
 
 auto Methods::BlockingService::ServerWriter(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[7]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
 }
 
 auto Methods::BlockingService::BlockingService_(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[8]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
 }
 
 auto Methods::BlockingService::BlockingReader(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[9]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
 }
 
 auto Methods::BlockingService::BlockingWriter(
@@ -665,73 +690,73 @@ auto Methods::BlockingService::BlockingWriter(
     const ::keywords::nearcall::names::Task& /*request*/,
     ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Status {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[10]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
 }
 
 auto Methods::BlockingService::service_name(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[11]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
 }
 
 auto Methods::BlockingService::method_handlers(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[12]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
 }
 
 auto Methods::BlockingService::full_name(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[13]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
 }
 
 auto Methods::BlockingService::stub_(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[14]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
 }
 
 auto Methods::BlockingService::methods(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[15]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
 }
 
 auto Methods::BlockingService::Methods_methods(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[16]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
 }
 
 auto Methods::BlockingService::Methods(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[17]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
 }
 
 auto Methods::BlockingService::nearcall(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[18]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
 }
 
 auto Methods::BlockingService::delete__(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[19]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
 }
 
 auto Methods::BlockingService::delete_(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[20]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
 }
 
 auto Methods::BlockingService::requires_(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[21]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
 }
 
 auto Methods::BlockingService::call(
@@ -739,20 +764,20 @@ auto Methods::BlockingService::call(
     ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/,
     ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Status {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[22]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
 }
 
 auto Methods::BlockingService::request(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[23]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
 }
 
 auto Methods::BlockingService::options(
     ::nearcall::ServerContext& /*call*/,
     ::nearcall::BlockingReader<::keywords::nearcall::names::Task>& /*requests*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[24]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
 }
 
 auto Methods::BlockingService::channel(
@@ -760,25 +785,25 @@ auto Methods::BlockingService::channel(
     const ::keywords::nearcall::names::Task& /*request*/,
     ::nearcall::BlockingWriter<::keywords::nearcall::names::Task>& /*replies*/)
     -> ::nearcall::Status {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[25]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
 }
 
 auto Methods::BlockingService::GetAsync_(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[26]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
 }
 
 auto Methods::BlockingService::Get(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[27]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
 }
 
 auto Methods::BlockingService::GetAsyncAsync(
     ::nearcall::ServerContext& /*call*/, const ::keywords::nearcall::names::Task& /*request*/)
     -> ::nearcall::Result<::keywords::nearcall::names::Task> {
-  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[28]);
+  return ::nearcall::detail::unimplemented(::keywords::nearcall::names::Methods_methods_[29]);
 }
 
 Methods::Client::Client(const ::nearcall::Channel& channel)
@@ -810,30 +835,44 @@ Methods::Client::Client(const ::nearcall::Channel& channel)
   return the_stub_.unary_async<::keywords::nearcall::names::Client>(1, request, options);
 }
 
-::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Task(
-    const ::keywords::nearcall::names::Outer_Inner& request,
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ClientInterface_(
+    const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
   return the_stub_.unary<::keywords::nearcall::names::Task>(2, request, options, info);
 }
 
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::Client::ClientInterface_Async(
+    const ::keywords::nearcall::names::Task& request,
+    const ::nearcall::CallOptions& options) const {
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Task(
+    const ::keywords::nearcall::names::Outer_Inner& request,
+    const ::nearcall::CallOptions& options,
+    ::nearcall::CallInfo* info) const {
+  return the_stub_.unary<::keywords::nearcall::names::Task>(3, request, options, info);
+}
+
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::TaskAsync(
     const ::keywords::nearcall::names::Outer_Inner& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(2, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(3, request, options);
 }
 
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Methods::Client::Result(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming<::keywords::nearcall::names::Result>(3, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Result>(4, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result>
 Methods::Client::ResultAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming_async<::keywords::nearcall::names::Result>(3, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Result>(4, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
@@ -842,7 +881,7 @@ Methods::Client::ResultAsync(
 Methods::Client::Status(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Status>(4, options);
+      ::keywords::nearcall::names::Status>(5, options);
 }
 
 ::nearcall::AsyncClientStreamingCall<
@@ -851,7 +890,7 @@ Methods::Client::Status(const ::nearcall::CallOptions& options) const {
 Methods::Client::StatusAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Status>(4, options);
+      ::keywords::nearcall::names::Status>(5, options);
 }
 
 ::nearcall::BidiStreamingCall<
@@ -860,7 +899,7 @@ Methods::Client::StatusAsync(const ::nearcall::CallOptions& options) const {
 Methods::Client::ServerContext(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::ServerContext>(5, options);
+      ::keywords::nearcall::names::ServerContext>(6, options);
 }
 
 ::nearcall::AsyncBidiStreamingCall<
@@ -869,47 +908,47 @@ Methods::Client::ServerContext(const ::nearcall::CallOptions& options) const {
 Methods::Client::ServerContextAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::ServerContext>(5, options);
+      ::keywords::nearcall::names::ServerContext>(6, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerReader(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(6, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(7, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerReaderAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(6, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::ServerWriter(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(7, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(8, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::ServerWriterAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(7, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::BlockingService_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(8, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(9, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
 Methods::Client::BlockingService_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(8, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(9, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
@@ -918,7 +957,7 @@ Methods::Client::BlockingService_Async(
 Methods::Client::BlockingReader(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(9, options);
+      ::keywords::nearcall::names::Task>(10, options);
 }
 
 ::nearcall::AsyncClientStreamingCall<
@@ -927,170 +966,170 @@ Methods::Client::BlockingReader(const ::nearcall::CallOptions& options) const {
 Methods::Client::BlockingReaderAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(9, options);
+      ::keywords::nearcall::names::Task>(10, options);
 }
 
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::BlockingWriter(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(10, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(11, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
 Methods::Client::BlockingWriterAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(10, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(11, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::service_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(11, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(12, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::service_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(11, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(12, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::method_handlers(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(12, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(13, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::method_handlersAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(12, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(13, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::full_name(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(13, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(14, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::full_nameAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(13, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(14, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::stub_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(14, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(15, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::stub_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(14, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(15, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(15, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(16, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(15, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(16, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods_methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(16, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(17, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::Methods_methodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(16, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(17, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Methods(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(17, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(18, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::MethodsAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(17, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::nearcall(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(18, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(19, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::nearcallAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(18, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(19, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete__(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(19, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(20, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete__Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(19, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::delete_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(20, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(21, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::delete_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(20, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(21, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::requires_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(21, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(22, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requires_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(21, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(22, request, options);
 }
 
 ::nearcall::BidiStreamingCall<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
 Methods::Client::call(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(22, options);
+      ::keywords::nearcall::names::Task>(23, options);
 }
 
 ::nearcall::AsyncBidiStreamingCall<
@@ -1099,20 +1138,20 @@ Methods::Client::call(const ::nearcall::CallOptions& options) const {
 Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.bidi_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(22, options);
+      ::keywords::nearcall::names::Task>(23, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::request(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(23, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(24, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::requestAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(23, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(24, request, options);
 }
 
 ::nearcall::ClientStreamingCall<
@@ -1121,7 +1160,7 @@ Methods::Client::callAsync(const ::nearcall::CallOptions& options) const {
 Methods::Client::options(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(24, options);
+      ::keywords::nearcall::names::Task>(25, options);
 }
 
 ::nearcall::AsyncClientStreamingCall<
@@ -1130,59 +1169,474 @@ Methods::Client::options(const ::nearcall::CallOptions& options) const {
 Methods::Client::optionsAsync(const ::nearcall::CallOptions& options) const {
   return the_stub_.client_streaming_async<
       ::keywords::nearcall::names::Task,
-      ::keywords::nearcall::names::Task>(24, options);
+      ::keywords::nearcall::names::Task>(25, options);
 }
 
 ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> Methods::Client::channel(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(25, request, options);
+  return the_stub_.server_streaming<::keywords::nearcall::names::Task>(26, request, options);
 }
 
 ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
 Methods::Client::channelAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(25, request, options);
+  return the_stub_.server_streaming_async<::keywords::nearcall::names::Task>(26, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsync_(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(26, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(27, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync_Async(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(26, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(27, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::Get(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(27, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(28, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(27, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(28, request, options);
 }
 
 ::nearcall::Result<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options,
     ::nearcall::CallInfo* info) const {
-  return the_stub_.unary<::keywords::nearcall::names::Task>(28, request, options, info);
+  return the_stub_.unary<::keywords::nearcall::names::Task>(29, request, options, info);
 }
 
 ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::Client::GetAsyncAsyncAsync(
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
-  return the_stub_.unary_async<::keywords::nearcall::names::Task>(28, request, options);
+  return the_stub_.unary_async<::keywords::nearcall::names::Task>(29, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Result> Methods::ClientInterface::Service_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Service_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Result>
+Methods::ClientInterface::Service_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Service_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Client> Methods::ClientInterface::Client_(
+    const ::keywords::nearcall::names::class_& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Client_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Client>
+Methods::ClientInterface::Client_Async(
+    const ::keywords::nearcall::names::class_& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Client_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::ClientInterface_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ClientInterface_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::ClientInterface_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ClientInterface_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::Task(
+    const ::keywords::nearcall::names::Outer_Inner& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Task");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::ClientInterface::TaskAsync(
+    const ::keywords::nearcall::names::Outer_Inner& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::TaskAsync");
+}
+
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result>
+Methods::ClientInterface::Result(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Result");
+}
+
+::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result>
+Methods::ClientInterface::ResultAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ResultAsync");
+}
+
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Status>
+Methods::ClientInterface::Status(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Status");
+}
+
+::nearcall::AsyncClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Status>
+Methods::ClientInterface::StatusAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::StatusAsync");
+}
+
+::nearcall::BidiStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::ServerContext>
+Methods::ClientInterface::ServerContext(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerContext");
+}
+
+::nearcall::AsyncBidiStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::ServerContext>
+Methods::ClientInterface::ServerContextAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerContextAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::ServerReader(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerReader");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::ServerReaderAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerReaderAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::ServerWriter(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerWriter");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::ServerWriterAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::ServerWriterAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::BlockingService_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingService_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::BlockingService_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingService_Async");
+}
+
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::ClientInterface::BlockingReader(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingReader");
+}
+
+::nearcall::AsyncClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::ClientInterface::BlockingReaderAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingReaderAsync");
+}
+
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::BlockingWriter(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingWriter");
+}
+
+::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::BlockingWriterAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::BlockingWriterAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::service_name(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::service_name");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::service_nameAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::service_nameAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::method_handlers(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::method_handlers");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::method_handlersAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::method_handlersAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::full_name(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::full_name");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::full_nameAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::full_nameAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::stub_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::stub_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::ClientInterface::stub_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::stub_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::methods(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::methods");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::methodsAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::methodsAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::Methods_methods(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Methods_methods");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::Methods_methodsAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Methods_methodsAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::Methods(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Methods");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::MethodsAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::MethodsAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::nearcall(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::nearcall");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::nearcallAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::nearcallAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::delete__(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::delete__");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::delete__Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::delete__Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::delete_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::delete_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::delete_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::delete_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::requires_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::requires_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::requires_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::requires_Async");
+}
+
+::nearcall::BidiStreamingCall<::keywords::nearcall::names::Task, ::keywords::nearcall::names::Task>
+Methods::ClientInterface::call(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::call");
+}
+
+::nearcall::AsyncBidiStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::ClientInterface::callAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::callAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::request(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::request");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::requestAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::requestAsync");
+}
+
+::nearcall::ClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::ClientInterface::options(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::options");
+}
+
+::nearcall::AsyncClientStreamingCall<
+    ::keywords::nearcall::names::Task,
+    ::keywords::nearcall::names::Task>
+Methods::ClientInterface::optionsAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::optionsAsync");
+}
+
+::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::channel(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::channel");
+}
+
+::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::channelAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::channelAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::GetAsync_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::GetAsync_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::GetAsync_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::GetAsync_Async");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::Get(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::Get");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods::ClientInterface::GetAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::GetAsync");
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods::ClientInterface::GetAsyncAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::GetAsyncAsync");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods::ClientInterface::GetAsyncAsyncAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods::ClientInterface::GetAsyncAsyncAsync");
 }
 
 Service_::Service::Service()
@@ -1234,6 +1688,20 @@ Service_::Client::Client(const ::nearcall::Channel& channel)
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Service_::ClientInterface::Service_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Service_::ClientInterface::Service_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Service_::ClientInterface::Service_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Service_::ClientInterface::Service_Async");
 }
 
 BlockingService_::Service::Service()
@@ -1292,6 +1760,21 @@ BlockingService_::Client::BlockingService_Async(
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
 }
 
+::nearcall::Result<::keywords::nearcall::names::Task>
+BlockingService_::ClientInterface::BlockingService_(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("BlockingService_::ClientInterface::BlockingService_");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+BlockingService_::ClientInterface::BlockingService_Async(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("BlockingService_::ClientInterface::BlockingService_Async");
+}
+
 co_await_::Service::Service()
     : ::nearcall::Service(
           ::keywords::nearcall::names::co_await_::full_name,
@@ -1341,6 +1824,19 @@ co_await_::Client::Client(const ::nearcall::Channel& channel)
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> co_await_::ClientInterface::Wait(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("co_await_::ClientInterface::Wait");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> co_await_::ClientInterface::WaitAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("co_await_::ClientInterface::WaitAsync");
 }
 
 Outer_Inner_::Service::Service()
@@ -1394,6 +1890,20 @@ Outer_Inner_::Client::Client(const ::nearcall::Channel& channel)
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
 }
 
+::nearcall::Result<::keywords::nearcall::names::Task> Outer_Inner_::ClientInterface::Get(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Outer_Inner_::ClientInterface::Get");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Outer_Inner_::ClientInterface::GetAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Outer_Inner_::ClientInterface::GetAsync");
+}
+
 Outer_Kind_::Service::Service()
     : ::nearcall::Service(
           ::keywords::nearcall::names::Outer_Kind_::full_name,
@@ -1443,6 +1953,20 @@ Outer_Kind_::Client::Client(const ::nearcall::Channel& channel)
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Outer_Kind_::ClientInterface::Get(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Outer_Kind_::ClientInterface::Get");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Outer_Kind_::ClientInterface::GetAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Outer_Kind_::ClientInterface::GetAsync");
 }
 
 names::Service::Service()
@@ -1496,6 +2020,19 @@ names::Client::Client(const ::nearcall::Channel& channel)
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
 }
 
+::nearcall::Result<::keywords::nearcall::names::Task> names::ClientInterface::names(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("names::ClientInterface::names");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> names::ClientInterface::namesAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("names::ClientInterface::namesAsync");
+}
+
 Methods_methods::Service::Service()
     : ::nearcall::Service(
           ::keywords::nearcall::names::Methods_methods::full_name,
@@ -1546,6 +2083,20 @@ Methods_methods::Client::Client(const ::nearcall::Channel& channel)
     const ::keywords::nearcall::names::Task& request,
     const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::keywords::nearcall::names::Task>(0, request, options);
+}
+
+::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods::ClientInterface::Get(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods_methods::ClientInterface::Get");
+}
+
+::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task>
+Methods_methods::ClientInterface::GetAsync(
+    const ::keywords::nearcall::names::Task& /*request*/,
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Methods_methods::ClientInterface::GetAsync");
 }
 
 Empty::Service::Service() : ::nearcall::Service(::keywords::nearcall::names::Empty::full_name, {}) {}

@@ -28,6 +28,10 @@ class Methods final {
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Client>> Client_(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::class_ request);
 
+    /// In the .proto: ClientInterface
+    virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>>
+    ClientInterface_(::nearcall::ServerContext& call, ::keywords::nearcall::names::Task request);
+
     virtual ::nearcall::Task<::nearcall::Result<::keywords::nearcall::names::Task>> Task(
         ::nearcall::ServerContext& call, ::keywords::nearcall::names::Outer_Inner request);
 
@@ -140,6 +144,10 @@ class Methods final {
     virtual ::nearcall::Result<::keywords::nearcall::names::Client> Client_(
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::class_& request);
 
+    /// In the .proto: ClientInterface
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ClientInterface_(
+        ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
+
     virtual ::nearcall::Result<::keywords::nearcall::names::Task> Task(
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Outer_Inner& request);
 
@@ -239,10 +247,265 @@ class Methods final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Result> Service_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Result> Service_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Client> Client_(
+        const ::keywords::nearcall::names::class_& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Client> Client_Async(
+        const ::keywords::nearcall::names::class_& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ClientInterface_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ClientInterface_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Task(
+        const ::keywords::nearcall::names::Outer_Inner& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> TaskAsync(
+        const ::keywords::nearcall::names::Outer_Inner& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Result(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result> ResultAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Status>
+    Status(const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Status>
+    StatusAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::BidiStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::ServerContext>
+    ServerContext(const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncBidiStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::ServerContext>
+    ServerContextAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerReaderAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriterAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    BlockingReader(const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    BlockingReaderAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> BlockingWriter(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task>
+    BlockingWriterAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> service_name(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> service_nameAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> method_handlersAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> full_name(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> full_nameAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> stub_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> stub_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> methods(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> methodsAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods_methodsAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Methods(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> MethodsAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> nearcall(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> nearcallAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> delete__(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete__Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> delete_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> requires_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requires_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::BidiStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    call(const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncBidiStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    callAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> request(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requestAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    options(const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncClientStreamingCall<
+        ::keywords::nearcall::names::Task,
+        ::keywords::nearcall::names::Task>
+    optionsAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> channel(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task> channelAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> GetAsync_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> GetAsyncAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsyncAsyncAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
@@ -250,270 +513,280 @@ class Methods final {
     ::nearcall::Result<::keywords::nearcall::names::Result> Service_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Service_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Result> Service_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// In the .proto: Client
     ::nearcall::Result<::keywords::nearcall::names::Client> Client_(
         const ::keywords::nearcall::names::class_& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Client_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Client> Client_Async(
         const ::keywords::nearcall::names::class_& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
+
+    /// In the .proto: ClientInterface
+    ::nearcall::Result<::keywords::nearcall::names::Task> ClientInterface_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const override;
+    /// ClientInterface_, awaited.
+    ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ClientInterface_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Task(
         const ::keywords::nearcall::names::Outer_Inner& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Task, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> TaskAsync(
         const ::keywords::nearcall::names::Outer_Inner& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Result> Result(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// Result, awaited.
     ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Result> ResultAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Status>
-    Status(const ::nearcall::CallOptions& options = {}) const;
+    Status(const ::nearcall::CallOptions& options = {}) const override;
     /// Status, awaited.
     ::nearcall::AsyncClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Status>
-    StatusAsync(const ::nearcall::CallOptions& options = {}) const;
+    StatusAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::BidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
-    ServerContext(const ::nearcall::CallOptions& options = {}) const;
+    ServerContext(const ::nearcall::CallOptions& options = {}) const override;
     /// ServerContext, awaited.
     ::nearcall::AsyncBidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::ServerContext>
-    ServerContextAsync(const ::nearcall::CallOptions& options = {}) const;
+    ServerContextAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> ServerReader(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// ServerReader, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerReaderAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> ServerWriter(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// ServerWriter, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> ServerWriterAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// In the .proto: BlockingService
     ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// BlockingService_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    BlockingReader(const ::nearcall::CallOptions& options = {}) const;
+    BlockingReader(const ::nearcall::CallOptions& options = {}) const override;
     /// BlockingReader, awaited.
     ::nearcall::AsyncClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    BlockingReaderAsync(const ::nearcall::CallOptions& options = {}) const;
+    BlockingReaderAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> BlockingWriter(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// BlockingWriter, awaited.
     ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task> BlockingWriterAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> service_name(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// service_name, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> service_nameAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> method_handlers(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// method_handlers, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> method_handlersAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> full_name(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// full_name, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> full_nameAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> stub_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// stub_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> stub_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> methods(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> methodsAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Methods_methods(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Methods_methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Methods_methodsAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Methods(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Methods, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> MethodsAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> nearcall(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// nearcall, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> nearcallAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// In the .proto: delete
     ::nearcall::Result<::keywords::nearcall::names::Task> delete__(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// delete__, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete__Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> delete_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// delete_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> delete_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// In the .proto: requires
     ::nearcall::Result<::keywords::nearcall::names::Task> requires_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// requires_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requires_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::BidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    call(const ::nearcall::CallOptions& options = {}) const;
+    call(const ::nearcall::CallOptions& options = {}) const override;
     /// call, awaited.
     ::nearcall::AsyncBidiStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    callAsync(const ::nearcall::CallOptions& options = {}) const;
+    callAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> request(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// request, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> requestAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    options(const ::nearcall::CallOptions& options = {}) const;
+    options(const ::nearcall::CallOptions& options = {}) const override;
     /// options, awaited.
     ::nearcall::AsyncClientStreamingCall<
         ::keywords::nearcall::names::Task,
         ::keywords::nearcall::names::Task>
-    optionsAsync(const ::nearcall::CallOptions& options = {}) const;
+    optionsAsync(const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ServerStreamingCall<::keywords::nearcall::names::Task> channel(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// channel, awaited.
     ::nearcall::AsyncServerStreamingCall<::keywords::nearcall::names::Task> channelAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// In the .proto: GetAsync
     ::nearcall::Result<::keywords::nearcall::names::Task> GetAsync_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// GetAsync_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::keywords::nearcall::names::Task> GetAsyncAsync(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// GetAsyncAsync, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsyncAsyncAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub the_stub_;
@@ -549,10 +822,30 @@ class Service_ final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Service_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
@@ -560,11 +853,11 @@ class Service_ final {
     ::nearcall::Result<::keywords::nearcall::names::Task> Service_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Service_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> Service_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -600,10 +893,30 @@ class BlockingService_ final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
@@ -611,11 +924,11 @@ class BlockingService_ final {
     ::nearcall::Result<::keywords::nearcall::names::Task> BlockingService_(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// BlockingService_, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> BlockingService_Async(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -649,21 +962,41 @@ class co_await_ final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Wait(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> WaitAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Wait(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Wait, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> WaitAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -697,21 +1030,41 @@ class Outer_Inner_ final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -745,21 +1098,41 @@ class Outer_Kind_ final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -791,21 +1164,41 @@ class names final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> names(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> namesAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> names(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// names, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> namesAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -837,21 +1230,41 @@ class Methods_methods final {
         ::nearcall::ServerContext& call, const ::keywords::nearcall::names::Task& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::keywords::nearcall::names::Task> Get(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
+        const ::keywords::nearcall::names::Task& request,
+        const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::keywords::nearcall::names::Task> Get(
         const ::keywords::nearcall::names::Task& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Get, awaited.
     ::nearcall::AsyncUnaryCall<::keywords::nearcall::names::Task> GetAsync(
         const ::keywords::nearcall::names::Task& request,
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -877,10 +1290,23 @@ class Empty final {
     BlockingService();
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 

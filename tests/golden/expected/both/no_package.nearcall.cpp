@@ -96,6 +96,28 @@ Pinger::Client::Client(const ::nearcall::Channel& channel)
   return stub_.server_streaming_async<::Ping_Extra>(1, request, options);
 }
 
+::nearcall::Result<::Ping> Pinger::ClientInterface::Ping(
+    const ::Ping& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Pinger::ClientInterface::Ping");
+}
+
+::nearcall::AsyncUnaryCall<::Ping> Pinger::ClientInterface::PingAsync(
+    const ::Ping& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Pinger::ClientInterface::PingAsync");
+}
+
+::nearcall::ServerStreamingCall<::Ping_Extra> Pinger::ClientInterface::GetExtra(
+    const ::Ping& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Pinger::ClientInterface::GetExtra");
+}
+
+::nearcall::AsyncServerStreamingCall<::Ping_Extra> Pinger::ClientInterface::GetExtraAsync(
+    const ::Ping& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Pinger::ClientInterface::GetExtraAsync");
+}
+
 nearcall_::Service::Service()
     : ::nearcall::Service(
           ::nearcall_::full_name,
@@ -140,4 +162,16 @@ nearcall_::Client::Client(const ::nearcall::Channel& channel)
 ::nearcall::AsyncUnaryCall<::Ping> nearcall_::Client::PingAsync(
     const ::Ping& request, const ::nearcall::CallOptions& options) const {
   return stub_.unary_async<::Ping>(0, request, options);
+}
+
+::nearcall::Result<::Ping> nearcall_::ClientInterface::Ping(
+    const ::Ping& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("nearcall_::ClientInterface::Ping");
+}
+
+::nearcall::AsyncUnaryCall<::Ping> nearcall_::ClientInterface::PingAsync(
+    const ::Ping& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("nearcall_::ClientInterface::PingAsync");
 }

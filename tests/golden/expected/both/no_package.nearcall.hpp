@@ -40,26 +40,50 @@ class Pinger final {
         ::nearcall::BlockingWriter<::Ping_Extra>& replies);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::Ping> Ping(
+        const ::Ping& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ServerStreamingCall<::Ping_Extra> GetExtra(
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::Ping_Extra> GetExtraAsync(
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
         const ::Ping& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Ping, awaited.
     ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ServerStreamingCall<::Ping_Extra> GetExtra(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const override;
     /// GetExtra, awaited.
     ::nearcall::AsyncServerStreamingCall<::Ping_Extra> GetExtraAsync(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
@@ -92,20 +116,39 @@ class nearcall_ final {
     virtual ::nearcall::Result<::Ping> Ping(::nearcall::ServerContext& call, const ::Ping& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::Ping> Ping(
+        const ::Ping& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::Ping> Ping(
         const ::Ping& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Ping, awaited.
     ::nearcall::AsyncUnaryCall<::Ping> PingAsync(
-        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::Ping& request, const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;

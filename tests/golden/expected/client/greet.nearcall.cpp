@@ -59,4 +59,46 @@ Greeter::Client::ChatAsync(const ::nearcall::CallOptions& options) const {
   return stub_.bidi_streaming_async<::greet::HelloRequest, ::greet::HelloReply>(3, options);
 }
 
+::nearcall::Result<::greet::HelloReply> Greeter::ClientInterface::SayHello(
+    const ::greet::HelloRequest& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::SayHello");
+}
+
+::nearcall::AsyncUnaryCall<::greet::HelloReply> Greeter::ClientInterface::SayHelloAsync(
+    const ::greet::HelloRequest& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::SayHelloAsync");
+}
+
+::nearcall::ServerStreamingCall<::greet::HelloReply> Greeter::ClientInterface::List(
+    const ::greet::HelloRequest& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::List");
+}
+
+::nearcall::AsyncServerStreamingCall<::greet::HelloReply> Greeter::ClientInterface::ListAsync(
+    const ::greet::HelloRequest& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::ListAsync");
+}
+
+::nearcall::ClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+Greeter::ClientInterface::Collect(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::Collect");
+}
+
+::nearcall::AsyncClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+Greeter::ClientInterface::CollectAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::CollectAsync");
+}
+
+::nearcall::BidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+Greeter::ClientInterface::Chat(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::Chat");
+}
+
+::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+Greeter::ClientInterface::ChatAsync(const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("Greeter::ClientInterface::ChatAsync");
+}
+
 }  // namespace greet

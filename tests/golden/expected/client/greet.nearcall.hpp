@@ -16,10 +16,44 @@ class Greeter final {
 
   static constexpr const char* full_name = "greet.Greeter";
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::greet::HelloReply> SayHello(
+        const ::greet::HelloRequest& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::greet::HelloReply> SayHelloAsync(
+        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ServerStreamingCall<::greet::HelloReply> List(
+        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncServerStreamingCall<::greet::HelloReply> ListAsync(
+        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::ClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Collect(
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+    CollectAsync(const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::BidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Chat(
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply>
+    ChatAsync(const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
@@ -27,30 +61,33 @@ class Greeter final {
     ::nearcall::Result<::greet::HelloReply> SayHello(
         const ::greet::HelloRequest& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// SayHello, awaited.
     ::nearcall::AsyncUnaryCall<::greet::HelloReply> SayHelloAsync(
-        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::greet::HelloRequest& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// Says hello many times.
     ::nearcall::ServerStreamingCall<::greet::HelloReply> List(
-        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::greet::HelloRequest& request,
+        const ::nearcall::CallOptions& options = {}) const override;
     /// List, awaited.
     ::nearcall::AsyncServerStreamingCall<::greet::HelloReply> ListAsync(
-        const ::greet::HelloRequest& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::greet::HelloRequest& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::ClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Collect(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// Collect, awaited.
     ::nearcall::AsyncClientStreamingCall<::greet::HelloRequest, ::greet::HelloReply> CollectAsync(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     /// Talks.
     ::nearcall::BidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> Chat(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// Chat, awaited.
     ::nearcall::AsyncBidiStreamingCall<::greet::HelloRequest, ::greet::HelloReply> ChatAsync(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;

@@ -160,4 +160,44 @@ AServiceWithAVeryLongNameThatFillsItsLines::Client::AnotherMethodWithAVeryLongNa
   return stub_.unary_async<::shapes::round::Circle>(2, request, options);
 }
 
+::nearcall::Result<::google::protobuf::Empty>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::Draw(
+    const ::shapes::round::Circle& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::Draw");
+}
+
+::nearcall::AsyncUnaryCall<::google::protobuf::Empty>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::DrawAsync(
+    const ::shapes::round::Circle& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::DrawAsync");
+}
+
+::nearcall::BidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll");
+}
+
+::nearcall::AsyncBidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync(
+    const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync");
+}
+
+::nearcall::Result<::shapes::round::Circle>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
+    const ::shapes::Shape& /*request*/,
+    const ::nearcall::CallOptions& /*options*/,
+    ::nearcall::CallInfo* /*info*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine");
+}
+
+::nearcall::AsyncUnaryCall<::shapes::round::Circle>
+AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAsync(
+    const ::shapes::Shape& /*request*/, const ::nearcall::CallOptions& /*options*/) const {
+  ::nearcall::detail::fail_not_overridden("AServiceWithAVeryLongNameThatFillsItsLines::ClientInterface::AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAsync");
+}
+
 }  // namespace shapes::deep::drawing

@@ -53,38 +53,74 @@ class AServiceWithAVeryLongNameThatFillsItsLines final {
         ::nearcall::ServerContext& call, const ::shapes::Shape& request);
   };
 
+  /// What Client can do, for code whose tests give it a mock. What that does not override ends the
+  /// program.
+  class ClientInterface {
+   public:
+    virtual ~ClientInterface() = default;
+
+    virtual ::nearcall::Result<::google::protobuf::Empty> Draw(
+        const ::shapes::round::Circle& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::google::protobuf::Empty> DrawAsync(
+        const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::BidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+    AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
+        const ::nearcall::CallOptions& options = {}) const;
+    virtual ::nearcall::AsyncBidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
+    AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync(
+        const ::nearcall::CallOptions& options = {}) const;
+
+    virtual ::nearcall::Result<::shapes::round::Circle>
+    AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
+        const ::shapes::Shape& request,
+        const ::nearcall::CallOptions& options = {},
+        ::nearcall::CallInfo* info = nullptr) const;
+    virtual ::nearcall::AsyncUnaryCall<::shapes::round::Circle>
+    AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAsync(
+        const ::shapes::Shape& request, const ::nearcall::CallOptions& options = {}) const;
+
+   protected:
+    ClientInterface() = default;
+    ClientInterface(const ClientInterface&) = default;
+    ClientInterface& operator=(const ClientInterface&) = default;
+  };
+
   /// The client side: calls over one channel, blocking and awaited.
   ///
   /// A value; it may outlive the channel object. Thread safety: any thread.
-  class Client {
+  class Client final : public ClientInterface {
    public:
     explicit Client(const ::nearcall::Channel& channel);
 
     ::nearcall::Result<::google::protobuf::Empty> Draw(
         const ::shapes::round::Circle& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// Draw, awaited.
     ::nearcall::AsyncUnaryCall<::google::protobuf::Empty> DrawAsync(
-        const ::shapes::round::Circle& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::shapes::round::Circle& request,
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::BidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
     AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
     /// AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAll, awaited.
     ::nearcall::AsyncBidiStreamingCall<::shapes::round::Circle, ::google::protobuf::Empty>
     AMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAtAllAsync(
-        const ::nearcall::CallOptions& options = {}) const;
+        const ::nearcall::CallOptions& options = {}) const override;
 
     ::nearcall::Result<::shapes::round::Circle>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine(
         const ::shapes::Shape& request,
         const ::nearcall::CallOptions& options = {},
-        ::nearcall::CallInfo* info = nullptr) const;
+        ::nearcall::CallInfo* info = nullptr) const override;
     /// AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLine, awaited.
     ::nearcall::AsyncUnaryCall<::shapes::round::Circle>
     AnotherMethodWithAVeryLongNameSoThatItsSignatureDoesNotFitIntoOneLineAsync(
-        const ::shapes::Shape& request, const ::nearcall::CallOptions& options = {}) const;
+        const ::shapes::Shape& request, const ::nearcall::CallOptions& options = {}) const override;
 
    private:
     ::nearcall::ClientStub stub_;
