@@ -1,14 +1,13 @@
 #!/usr/bin/python3 -BIS
 # SPDX-License-Identifier: Apache-2.0
-"""Turns into nginx or HAProxy in front of a gRPC server, with the configuration of examples/proxies.
+"""Turns into nginx or HAProxy in front of a gRPC server, as examples/proxies configures them.
 
-    proxy.py nginx|haproxy --back=unix:PATH|ipv4:HOST:PORT --front=unix|tcp --folder=DIR [--patience=TIME]
+    proxy.py nginx|haproxy --back=unix:PATH|ipv4:HOST:PORT --front=unix|tcp --folder=DIR
 
-Prints where it listens, as a target. From then on clients can connect: the proxy inherits the listening
-socket. It runs as the user who started it, keeps its files in DIR, and ends on SIGTERM or when the thread
-that started it does.
---patience is how long it lets a stream be silent, as nginx and HAProxy write times. Exit code 77: the
-proxy is not there.
+Prints where it listens, as a target. From then on clients can connect: the proxy inherits the
+listening socket. It runs as the user who started it, keeps its files in DIR, and ends on SIGTERM or
+when the thread that started it does. --patience=TIME is how long it lets a stream be silent, as
+nginx and HAProxy write times. Exit code 77: the proxy is not there.
 """
 
 import argparse

@@ -3,8 +3,9 @@
 """Runs the gRPC interop cases between real programs over Unix sockets and prints the matrix.
 
 Each pair gets a fresh server process on a socket in a fresh directory; each case is one run of the
-client program. With --via a proxy is between them, to which clients come over TCP. The last column says whether the server then stopped cleanly on SIGTERM. With
---rows a run leaves its rows in a folder, and --show makes one table of all that are there.
+client program. With --via a proxy is between them, to which clients come over TCP. The last column
+says whether the server then stopped cleanly on SIGTERM. With --rows a run leaves its rows in a
+folder, and --show makes one table of all that are there.
 Exit code: 0 all ok, 1 something failed, 77 nothing could be run.
 """
 
@@ -229,7 +230,8 @@ def entrance(proxy_command, address, folder, errors):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                           env=environment(folder)) as process:
         try:
-            yield process.stdout.readline().decode().strip()
+            target = process.stdout.readline().decode().strip()
+            yield target or f"nowhere, since the proxy ended with {process.wait()}"
         finally:
             process.terminate()
 

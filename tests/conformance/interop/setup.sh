@@ -71,7 +71,9 @@ setup_grpcgo() {
 # Unpacked and not installed: nobody wants their services started.
 setup_proxies() {
   packages="nginx haproxy liblua5.3-0 libopentracing1 libopentracing-c-wrapper0"
-  if is_fresh proxies "$packages"; then return 0; fi
+  # shellcheck disable=SC2086
+  print=$(apt-cache policy $packages | grep -v Installed | fingerprint -)
+  if is_fresh proxies "$print"; then return 0; fi
   rm -rf "$tools/proxies.stamp" "$tools/proxies"
   mkdir -p "$tools/proxies"
   # shellcheck disable=SC2086
@@ -81,7 +83,7 @@ setup_proxies() {
     return 0
   fi
   for package in "$tools"/proxies/*.deb; do dpkg-deb --extract "$package" "$tools/proxies"; done
-  echo "$packages" >"$tools/proxies.stamp"
+  echo "$print" >"$tools/proxies.stamp"
 }
 
 setup_proxies
