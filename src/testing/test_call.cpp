@@ -79,7 +79,7 @@ class TestCall::Core final : public detail::TestCallCore,
   bool is_cancelled() const noexcept override { return is_over_; }
   std::stop_token cancellation() override { return cancelled_.get_token(); }
   std::stop_token server_stopping() const override { return stopping_.get_token(); }
-  std::stop_token ending() override { return ending_.get_token(); }
+  std::stop_token ending() override;
   void add_header(std::string_view key, std::string_view value) override;
   void add_trailer(std::string_view key, std::string_view value) override;
   void send_headers() override {
@@ -111,6 +111,15 @@ class TestCall::Core final : public detail::TestCallCore,
   /// Where coroutines read and write, once there is one that does.
   std::optional<detail::LooseStream> loose_;
 };
+
+std::stop_token TestCall::Core::ending() {
+  if (EventLoop::running() == nullptr) {
+    throw std::logic_error(
+        "TestCall: until_ending() is for coroutines; a function asks is_cancelled(), or waits with "
+        "the token of cancellation() or server_stopping()");
+  }
+  return ending_.get_token();
+}
 
 void TestCall::Core::add_header(std::string_view key, std::string_view value) {
   const std::lock_guard lock(mutex_);

@@ -86,6 +86,14 @@ std::string what_is_thrown_by(const Mistake& mistake) {
   return "nothing";
 }
 
+TEST(TestCallTest, ThrowsWhereAFunctionWaitsAsACoroutine) {
+  TestCall call;
+  ServerContext& context = call;
+
+  EXPECT_THAT(what_is_thrown_by([&] { static_cast<void>(context.until_ending()); }),
+              HasSubstr("until_ending() is for coroutines"));
+}
+
 TEST(TestCallTest, ThrowsForWhatAServerWouldEndTheCallFor) {
   TestCall call;
   ServerContext& context = call;

@@ -85,9 +85,9 @@ using namespace ::testing;
 ///     Result<HelloReply> reply = sync_wait(service.SayHello(call, request));  // a coroutine
 ///     Result<HelloReply> reply = blocking_service.SayHello(call, request);    // a function
 ///
-/// What a server would end the call for, such as a header after the headers were sent, throws
-/// std::logic_error. The deadline is what the handler sees; that it has passed is said by cancel():
-/// `clock.advance(1h); call.cancel();`
+/// What a server would end the call or the program for, such as a header after the headers were
+/// sent, or until_ending() in an ordinary function, throws std::logic_error. The deadline is what
+/// the handler sees; that it has passed is said by cancel(): `clock.advance(1h); call.cancel();`
 ///
 /// Outlives the handler, and its streams. Thread safety: as the ServerContext; cancel() and
 /// stop_server() from any thread while the handler is an ordinary function, otherwise from that of
