@@ -81,6 +81,24 @@ Task<void> sleep_twice(int& count) {
   ++count;
 }
 
+TEST_F(ManualClockLoop, AnotherLoopOfTheThreadHasATimeOfItsOwn) {
+  EventLoop other_loop;
+  ManualClock other_clock(other_loop);
+  bool has_slept = false;
+  bool has_slept_there = false;
+  spawn(loop_, sleep_and_tell(1s, has_slept));
+  spawn(other_loop, sleep_and_tell(1s, has_slept_there));
+  clock_.settle();
+  other_clock.settle();
+
+  other_clock.advance(1s);
+  clock_.settle();
+  other_clock.settle();
+
+  EXPECT_FALSE(has_slept);
+  EXPECT_TRUE(has_slept_there);
+}
+
 TEST_F(ManualClockLoop, WhoSleepsAgainSleepsFromTheNewTime) {
   int count = 0;
   spawn(sleep_twice(count));
