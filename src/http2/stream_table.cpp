@@ -50,6 +50,8 @@ void StreamTable::remove(Stream& stream) noexcept {
   }
   entries_[hole] = {};
   --size_;
+  static_assert(sizeof(void*) != 8 || sizeof(Stream) == Stream::size_known_to_renew,
+                "a new member of Stream is renewed, too");
   stream.renew();
   free_.push_back(&stream);  // has room: see add_block()
 }

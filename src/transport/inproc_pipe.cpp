@@ -27,10 +27,10 @@ namespace {
 ///  (2) The bytes from read_ to written_ belong to the reader, all others to the writer.
 ///  (3) write_ended_ and read_ended_ only become true. Bytes written before the end stay readable.
 ///  (4) The byte at `position` lies (position - origin_) from the buffer's front, round its end.
-///  Only
-///      the writer moves origin_, and only while there is nothing to read: an empty ring begins
-///      again at its front, so that requests and answers go over a few lines of the cache, not over
-///      all of the buffer in turn.
+///      Only the writer moves origin_, and only once its load of read_ has shown that the reader is
+///      done with all there was; the reader looks at it only once its load of written_ has shown
+///      that there is more. So an empty ring begins again at its front, and requests and answers go
+///      over a few lines of the cache, not over all of the buffer in turn.
 /// All of it is sequentially consistent: WakeEvent needs that.
 class Ring {
  public:
