@@ -20,6 +20,9 @@ constexpr int max_ready_per_turn = 256;
 /// itself.
 constexpr std::size_t work_of_ready = 128;
 constexpr int max_rounds_per_poll = 16;
+/// How often what the loop's own ends in memory tell each other is done in the turn in which they
+/// do.
+constexpr int max_rounds_per_turn = 16;
 constexpr std::size_t max_timers_per_turn = 256;
 /// How often the other descriptors get a look while hot sources keep the loop busy: about as late
 /// as a sleeper would wake.
@@ -300,6 +303,18 @@ void LoopCore::turn(bool may_block) {
   if (budget_.is_spent()) run_longest_waiting();
   run_ready();
   run_hooks();
+  run_told();
+}
+
+/// A message and its answer need no look at the clock in between, nor at anything else that did not
+/// change. Whoever waits for the next turn, or posted something, gets it at once.
+void LoopCore::run_told() {
+  for (int round = 1; round < max_rounds_per_turn && poller_.has_told(); ++round) {
+    if (budget_.is_spent() || !next_turn_.empty() || inbox_.has_news()) break;
+    poller_.dispatch_told();
+    run_ready();
+    run_hooks();
+  }
 }
 
 bool LoopCore::run_posted() {

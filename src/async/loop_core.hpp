@@ -101,9 +101,11 @@ class LoopCore {
     return poller_.modify(fd, epoll_events, watcher);
   }
   void remove(int fd, FdWatcher& watcher) noexcept { poller_.remove(fd, watcher); }
-  /// Has the watcher of `fd` called in the next turn as if it had become readable, at no system
-  /// call. False: nobody watches it here. REQUIRES: this thread runs the loop.
+  /// Has the watcher of `fd` called soon, in this turn or the next, as if it had become readable,
+  /// at no system call. False: nobody watches it here. REQUIRES: this thread runs the loop.
   bool tell(int fd) noexcept { return poller_.tell(fd); }
+  /// Whether it is tell() that a watcher is called for, and not the kernel.
+  bool is_telling() const noexcept { return poller_.is_telling(); }
 
   // Work for this turn, from the loop's thread.
 
@@ -230,6 +232,7 @@ class LoopCore {
   void run_ready();
   void run_one(Runnable& work, TimePoint& before);
   void run_hooks();
+  void run_told();
   void report_busy(const std::optional<std::string>& report);
 
   EventLoop* owner_;

@@ -55,6 +55,8 @@ class Poller {
   /// False: nobody watches it here.
   bool tell(int fd) noexcept { return table_.tell(fd); }
   bool has_told() const noexcept { return table_.has_told(); }
+  /// Whether a watcher is being called for tell().
+  bool is_telling() const noexcept { return table_.is_calling(); }
   /// Tells those whom tell() named; whether there were any.
   bool dispatch_told() { return table_.has_told() && table_.call_told(); }
 

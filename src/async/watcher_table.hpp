@@ -40,6 +40,7 @@ class WatcherTable {
   /// Has call_told() call the watcher of `fd`, once. False: it has none.
   bool tell(int fd) noexcept;
   bool has_told() const noexcept { return !told_.empty(); }
+  bool is_calling() const noexcept { return !being_called_.empty(); }
   /// Calls those that tell() named before, with EPOLLIN; whether there were any.
   bool call_told();
 

@@ -20,7 +20,10 @@ constexpr std::size_t late_flush = std::size_t{4} * 1024;
 }  // namespace
 
 LoopDriver::LoopDriver(LoopCore& core, Pump& pump) noexcept
-    : core_(&core), pump_(&pump), timer_(core, &LoopDriver::on_timer, this) {
+    : core_(&core),
+      pump_(&pump),
+      timer_(core, &LoopDriver::on_timer, this),
+      kernel_wakes_(pump.peer().is_own() ? 0 : wakes_of_others) {
 }
 
 LoopDriver::~LoopDriver() {
@@ -46,6 +49,11 @@ void LoopDriver::stop() noexcept {
 }
 
 void LoopDriver::on_fd_events(std::uint32_t epoll_events) {
+  if (core_->is_telling()) {
+    kernel_wakes_ = 0;
+  } else if (kernel_wakes_ < wakes_of_others) {
+    ++kernel_wakes_;
+  }
   if ((epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) was_end_told_ = true;
   if (pump_->is_write_blocked()) request_flush();
   if (go_on_.is_linked() || !core_->budget().admits_newcomers()) return read_on();
@@ -67,7 +75,8 @@ void LoopDriver::read_all() {
       request_flush();
       has_more = was_end_told_ || !pump_->has_read_all();
     }
-    if (!has_more && (core_->mark_hot(*this) || park_reads())) return;
+    const bool may_spin = kernel_wakes_ == wakes_of_others && !has_more;
+    if ((may_spin && core_->mark_hot(*this)) || (!has_more && park_reads())) return;
   } while (share > 0 && !pump_->is_turn_over() && !core_->budget().is_spent());
   read_on();
 }

@@ -87,6 +87,11 @@ class LoopDriver final : public FdWatcher, public TurnEndHook, public SpinSource
   TimePoint timer_at_ = no_deadline;
   TimePoint idle_at_ = no_deadline;
   Use use_ = Use::trimmed;
+  /// A peer on this loop, which tells of what it writes, is not polled: nothing is gained by that.
+  /// As such counts one of this process until the kernel has woken this end twice in a row: once it
+  /// does where the peer wrote before the loop ran.
+  static constexpr std::uint8_t wakes_of_others = 2;
+  std::uint8_t kernel_wakes_;
   /// The descriptor has shown the end of the stream, or a failure, which it may do only once: what
   /// a read says of having taken all does not count any more.
   bool was_end_told_ = false;

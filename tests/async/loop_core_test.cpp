@@ -71,6 +71,59 @@ TEST_F(LoopCoreTest, ToldWatcherIsCalledWithoutTheKernelAndBeforeTheLoopSleeps) 
   EXPECT_THAT(events_, ElementsAre("descriptor", "descriptor", "descriptor"));
 }
 
+TEST_F(LoopCoreTest, LooksAtNoClockBetweenWhatItsOwnEndsTellEachOther) {
+  struct Looks {
+    mutable int count = 0;
+  };
+  const Looks looks;
+  const auto counted = [](const void* at) noexcept {
+    ++static_cast<const Looks*>(at)->count;
+    return TimePoint(1h);
+  };
+  core_.set_clocks(
+      {Clock(counted, &looks), Clock([](const void*) noexcept { return TimePoint(1h); }, nullptr)});
+  std::vector<int> looks_when_told;
+  CallWatcher watcher(core_, [&] {
+    looks_when_told.push_back(looks.count);
+    if (looks_when_told.size() < 8) {
+      core_.tell(watcher.fd());
+    } else {
+      loop_.stop();
+    }
+  });
+
+  loop_.run();
+
+  EXPECT_EQ(looks_when_told.back(), looks_when_told.front());
+}
+
+TEST_F(LoopCoreTest, ADialogueInMemoryGivesWayToWhoeverWaits) {
+  int told = 0;
+  int next_turn_at = 0;
+  int posted_at = 0;
+  int timer_at = 0;
+  CallRunnable in_next_turn([&] { next_turn_at = told; });
+  std::function<void()> on_timer = [&] { timer_at = told; };
+  Timer timer(
+      core_, [](void* call) noexcept { (*static_cast<std::function<void()>*>(call))(); },
+      &on_timer);
+  CallWatcher watcher(core_, [&] {
+    core_.tell(watcher.fd());
+    ++told;
+    if (told == 5) core_.schedule_next_turn(in_next_turn);
+    if (told == 40) loop_.post([&] { posted_at = told; });
+    if (told == 80) timer.set(core_.now());
+    if (told == 200) loop_.stop();
+  });
+
+  loop_.run();
+
+  EXPECT_LE(next_turn_at, 5 + 1);
+  EXPECT_LE(posted_at, 40 + 1);
+  EXPECT_GE(timer_at, 80);
+  EXPECT_LE(timer_at, 80 + 16);
+}
+
 TEST_F(LoopCoreTest, DescriptorOfTheLoopShowsThatAWatcherIsStillToBeTold) {
   int rounds = 100;
   CallWatcher watcher(core_, [&] {

@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -420,6 +421,25 @@ TEST_P(SpinningLoopDriverTest, ALoopThatSpinsSeesTheSame) {
 
   for (int i = 0; i < 50; ++i)
     ASSERT_EQ(echo(client, std::to_string(i)), std::to_string(i));
+}
+
+TEST_P(SpinningLoopDriverTest, PollsATransportUnlessTheLoopItselfTellsOfThePeer) {
+  auto [a, b] = GetParam().make();
+  End client(loop_, std::move(a), http2::Role::client);
+  End server(loop_, std::move(b), http2::Role::server);
+  answer_with_echo(server);
+  bool was_polled = false;
+  server.on_text = [&, echo = server.on_text](const test::Text& text) {
+    echo(text);
+    loop_.post([&] { was_polled |= server.driver().is_hot(); });
+  };
+  server.driver().start();
+  client.driver().start();
+
+  for (int i = 0; i < 10; ++i)
+    ASSERT_EQ(echo(client, std::to_string(i)), std::to_string(i));
+
+  EXPECT_EQ(was_polled, std::string_view(GetParam().name) == "Sockets");
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports,
