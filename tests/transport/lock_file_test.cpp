@@ -275,11 +275,18 @@ TEST_F(SharedLockTest, AnotherFileOrAnotherLockIsRefused) {
   const auto first = acquire();
   ASSERT_TRUE(first);
   const UniqueFd same_file(::openat(fd_.get(), "x.lock", O_RDWR | O_CLOEXEC));
-  const UniqueFd other_file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const UniqueFd other_file(::openat(fd_.get(), "y.lock", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
 
   EXPECT_EQ(share(same_file.get()).status().code(), StatusCode::failed_precondition)
       << "it is locked by another";
   EXPECT_EQ(share(other_file.get()).status().code(), StatusCode::failed_precondition);
+}
+
+TEST_F(SharedLockTest, WhatIsNoPlainFileIsRefused) {
+  ASSERT_EQ(::mkdirat(fd_.get(), "x.lock", 0700), 0);
+  const UniqueFd folder(::openat(fd_.get(), "x.lock", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+  EXPECT_EQ(share(folder.get()).status().code(), StatusCode::failed_precondition);
 }
 
 TEST_F(LockFileTest, DestructorInAForkedChildDoesNotUnlock) {

@@ -378,6 +378,21 @@ TEST_F(SocketFileTest, DestructorInAForkedChildLeavesTheNameAndTheLock) {
   expect_refusal(StatusCode::unavailable, "another server holds");
 }
 
+TEST_F(SocketFileTest, IsNotSharedByTheFileOfAnotherSocket) {
+  const auto server = serve();
+  ASSERT_TRUE(server);
+  test::listening_at(directory_.file("other"));
+  const auto share = [&](const std::string& offered) {
+    return SocketFile::share(
+        path_, UniqueFd(::fcntl(server->file->lock_fd(), F_DUPFD_CLOEXEC, 0)),
+        UniqueFd(::open(directory_.file(offered).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)));
+  };
+
+  EXPECT_TRUE(share("x.sock"));
+  EXPECT_THAT(share("other").status().message(),
+              HasSubstr("what was offered is not the socket at the path"));
+}
+
 TEST_F(SocketFileTest, DirectoryThatOthersMayWriteToEarnsAWarning) {
   for (const mode_t mode : {01777U, 0777U, 0770U}) {
     ASSERT_EQ(::chmod(directory_.path().c_str(), mode), 0);

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +69,29 @@ TEST_F(TakeoverOfferTest, IsTakenByWhoHasReadThatItIsHis) {
   asker.reset();
 
   EXPECT_TRUE(is_ready());
+  EXPECT_EQ(offer_->look(), News::taken);
+}
+
+TEST_F(TakeoverOfferTest, IsToldOnce) {
+  const UniqueFd asker = told_asker();
+
+  EXPECT_TRUE(offer_->confirm());
+
+  EXPECT_EQ(receive_takeover(asker.get()).message, TakeoverMessage::yours);
+  EXPECT_EQ(receive_takeover(asker.get()).kind, TakeoverNews::Kind::nothing);
+}
+
+TEST_F(TakeoverOfferTest, WhatIsSaidAfterwardsIsOfNoMeaning) {
+  UniqueFd asker = told_asker();
+  ASSERT_TRUE(send_takeover(asker.get(), TakeoverMessage::take));
+  ASSERT_EQ(::write(asker.get(), "?", 1), 1);
+
+  EXPECT_EQ(offer_->look(), News::none);
+  EXPECT_EQ(offer_->look(), News::none);
+
+  EXPECT_TRUE(offer_->is_told());
+  ASSERT_EQ(receive_takeover(asker.get()).message, TakeoverMessage::yours);
+  asker.reset();
   EXPECT_EQ(offer_->look(), News::taken);
 }
 
@@ -167,6 +191,30 @@ TEST_F(TakeoverOfferTest, AnotherUserGetsNothing) {
   EXPECT_EQ(stranger.wait(), 0);
   EXPECT_FALSE(offer_->has_asker());
   EXPECT_TRUE(log_capture().take("uid=12345"));
+}
+
+/// In a user namespace without a map everybody looks like this process's own user.
+TEST_F(TakeoverOfferTest, WhoMayBeAnybodyGetsNothing) {
+  const std::string path = directory_.file("mapless");
+  test::ProcessSignal listens;
+  test::ProcessSignal connected;
+  test::ChildProcess server([&] {
+    if (::unshare(CLONE_NEWUSER) != 0) return 77;
+    const auto offer = TakeoverOffer::make(test::listening_at(path), "unix:x");
+    listens.raise();
+    if (!offer || !connected.wait_for(10)) return 1;
+    return (*offer)->look() == News::none && !(*offer)->has_asker() ? 0 : 2;
+  });
+  listens.leave_raising_to_others();
+  UniqueFd asker;
+  if (listens.wait_for(10)) asker = test::connected_to(path);
+  connected.raise();
+
+  const int verdict = server.wait();
+
+  if (verdict == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_TRUE(asker);
+  EXPECT_EQ(verdict, 0);
 }
 
 }  // namespace

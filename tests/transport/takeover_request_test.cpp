@@ -11,7 +11,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -151,19 +153,56 @@ TEST_F(TakeoverRequestTest, OfAServerThatManyAskSaysThatOthersAreFaster) {
   EXPECT_EQ(ask().status().reason(), StatusReason::server_stopping);
 }
 
-TEST_F(TakeoverRequestTest, OffersOfAnotherKindAreRefused) {
-  std::vector<int> no_listener = parts();
-  no_listener.front() = lock_.get();
+constexpr const char* something_else = "offers something else than this version takes over";
+
+TEST_F(TakeoverRequestTest, OffersOfAnotherVersionOrOfAnotherNumberOfDescriptorsAreRefused) {
   std::vector<int> too_few = parts();
   too_few.pop_back();
+  std::vector<int> too_many = parts();
+  too_many.push_back(lock_.get());
   for (const auto& [message, descriptors] :
-       {std::pair(TakeoverMessage::offer, no_listener), std::pair(TakeoverMessage::offer, too_few),
-        std::pair(TakeoverMessage{'2'}, parts())}) {
+       {std::pair(TakeoverMessage{'2'}, parts()),
+        std::pair(TakeoverMessage::offer, std::vector<int>()),
+        std::pair(TakeoverMessage::offer, too_few), std::pair(TakeoverMessage::offer, too_many)}) {
     const Status status = ask_who_says(message, descriptors).status();
 
-    EXPECT_EQ(status.code(), StatusCode::failed_precondition);
-    EXPECT_THAT(status.message(), HasSubstr("offers something else than this version takes over"));
+    EXPECT_EQ(status.code(), StatusCode::failed_precondition) << descriptors.size();
+    EXPECT_THAT(status.message(), HasSubstr(something_else)) << descriptors.size();
   }
+}
+
+TEST_F(TakeoverRequestTest, OnlyAUnixStreamSocketThatListensIsTakenOver) {
+  const UniqueFd tcp(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::listen(tcp.get(), 1), 0);  // at any free port
+  const UniqueFd packets = test::bound_at(directory_.file("packets"), SOCK_SEQPACKET);
+  ASSERT_EQ(::listen(packets.get(), 1), 0);
+  const UniqueFd bound = test::bound_at(directory_.file("bound"));
+  for (const UniqueFd* const other : {&lock_, &tcp, &packets, &bound}) {
+    const Status status =
+        ask_who_says(TakeoverMessage::offer, {other->get(), lock_.get(), lock_.get()}).status();
+
+    EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+    EXPECT_THAT(status.message(), HasSubstr(something_else));
+  }
+}
+
+TEST_F(TakeoverRequestTest, WithoutRoomForWhatIsOfferedSaysSo) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::jthread server([&] {
+    pollfd watched{listening_.get(), POLLIN, 0};
+    ::poll(&watched, 1, 10'000);
+    server_ = UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const rlimit none{3, limit.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    send_takeover(server_.get(), TakeoverMessage::offer, parts());
+  });
+
+  const Status status = ask().status();
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(status.code(), StatusCode::resource_exhausted);
+  EXPECT_THAT(status.message(), HasSubstr("no descriptors are left"));
 }
 
 TEST_F(TakeoverRequestTest, NothingIsTakenFromAnotherUser) {
@@ -183,6 +222,19 @@ TEST_F(TakeoverRequestTest, NothingIsTakenFromAnotherUser) {
 
   EXPECT_EQ(status.code(), StatusCode::permission_denied);
   EXPECT_THAT(status.message(), HasSubstr("uid=12345"));
+}
+
+/// In a user namespace without a map everybody looks like this process's own user.
+TEST_F(TakeoverRequestTest, NothingIsTakenFromWhoMayBeAnybody) {
+  test::ChildProcess asker([&] {
+    if (::unshare(CLONE_NEWUSER) != 0) return 77;
+    return ask().status().code() == StatusCode::permission_denied ? 0 : 1;
+  });
+
+  const int verdict = asker.wait();
+
+  if (verdict == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(verdict, 0);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -89,8 +92,21 @@ TEST_F(TakeoverTest, GivesTheSocketToTheNext) {
   const UniqueFd client = test::connected_to(path_);
   EXPECT_NE(turn(*second), nullptr);
   EXPECT_TRUE(*second->check_name());
+  const UniqueFd late = test::connected_to(path_);
   second->unbind();
   EXPECT_FALSE(is_there("") || is_there(".lock") || has_takeover_name());
+  EXPECT_NE(turn(*second), nullptr) << "as of any server that stops";
+}
+
+TEST_F(TakeoverTest, SaysOnceThatItAccepts) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  const auto second = next_of(*first);
+  ASSERT_TRUE(*second->check_name());
+
+  finish(*first, *second);
+
+  EXPECT_TRUE(first->is_over());
 }
 
 TEST_F(TakeoverTest, WhoWaitsMeanwhileIsAccepted) {
@@ -335,6 +351,43 @@ TEST_F(TakeoverTest, IsOfferedByTheProcessThatListensAndNotByTheOneThatMadeTheLi
   EXPECT_EQ(child.wait(), 0);
 }
 
+TEST_F(TakeoverTest, IsAskedForAgainOfAServerThatHasNoTimeForIt) {
+  UnixListener stopping(*Endpoint::parse("unix:" + path_));
+  ASSERT_TRUE(stopping.bind());
+  const UniqueFd listening = test::listening_at(directory_.file(".x.takeover"));
+  std::jthread other([&] {
+    pollfd watched{listening.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&watched, 1, 10'000), 1);
+    UniqueFd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    stopping.unbind();
+  });
+
+  const Result<void> bound = make()->bind();
+
+  EXPECT_TRUE(bound) << bound.status().to_string();
+}
+
+TEST_F(TakeoverTest, WithoutADescriptorForWhoAsksIsAPause) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  const UniqueFd asking = test::connected_to(directory_.file(".x.takeover"));
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit few{100, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<UniqueFd> hoard;
+  do {
+    hoard.emplace_back(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  } while (hoard.back());
+
+  const Status status = first->try_accept().status();
+
+  hoard.clear();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(status.code(), StatusCode::resource_exhausted);
+  EXPECT_THAT(status.message(), HasSubstr("of who takes over"));
+}
+
 TEST_F(TakeoverTest, KernelNamesTheNextOneToClients) {
   const auto first = make();
   ASSERT_TRUE(first->bind());
@@ -368,6 +421,64 @@ TEST_F(TakeoverTest, NameThatACleanerRemovedIsThereAgain) {
 
   EXPECT_TRUE(has_takeover_name());
   EXPECT_NE(next_of(*first), nullptr);
+}
+
+TEST_F(TakeoverTest, NameThatLeadsElsewhereIsOursAgain) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  const std::string name = directory_.file(".x.takeover");
+  std::filesystem::remove(name);
+  const UniqueFd foreign = test::listening_at(name);
+  const FileId before = file_id(*test::status_of(name));
+
+  EXPECT_TRUE(*first->check_name());
+
+  EXPECT_NE(file_id(*test::status_of(name)), before);
+  EXPECT_NE(next_of(*first), nullptr);
+}
+
+TEST_F(TakeoverTest, NameThatIsRemovedMeanwhileKeepsNobodyFromTakingOver) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  const auto second = next_of(*first);
+  std::filesystem::remove(directory_.file(".x.takeover"));
+  EXPECT_TRUE(*first->check_name());
+
+  finish(*first, *second);
+
+  EXPECT_TRUE(first->is_over());
+  EXPECT_TRUE(has_takeover_name()) << "the second one's";
+}
+
+TEST_F(TakeoverTest, AllNamesThatSomebodyRemovedAreThereAgainAtOnce) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  for (const std::string& name : {path_, path_ + ".lock", directory_.file(".x.takeover")})
+    std::filesystem::remove(name);
+
+  EXPECT_TRUE(*first->check_name());
+
+  EXPECT_TRUE(log_capture().take("somebody removed the socket"));
+  EXPECT_TRUE(is_there("") && is_there(".lock") && has_takeover_name());
+}
+
+TEST_F(TakeoverTest, NameThatIsLostOnceItIsTheNextOnesIsLeftToThat) {
+  const auto first = make();
+  ASSERT_TRUE(first->bind());
+  const auto second = next_of(*first);
+  ASSERT_TRUE(*second->check_name());
+  turn(*first);  // tells
+  std::filesystem::remove(path_);
+
+  EXPECT_TRUE(*first->check_name());
+  EXPECT_FALSE(is_there(""));
+  turn(*second);
+  EXPECT_TRUE(*second->check_name());
+
+  EXPECT_TRUE(log_capture().take("somebody removed the socket"));
+  EXPECT_TRUE(is_there(""));
+  turn(*first);
+  EXPECT_TRUE(first->is_over());
 }
 
 TEST_F(TakeoverTest, SocketThatWasMadeAnewIsTheOneThatIsOffered) {
@@ -434,8 +545,9 @@ TEST_F(TakeoverTest, WorksAtALongPath) {
 TEST_F(TakeoverTest, ForkedChildOfEitherSideTouchesNothing) {
   const auto first = make();
   ASSERT_TRUE(first->bind());
-  auto second = next_of(*first);
+  auto second = next_of(*first, ListenOptions(PeerPolicy::by_file_mode()).mode(0666));
   ASSERT_TRUE(*second->check_name());
+  const FileId before = file_id(*test::status_of(directory_.file(".x.takeover")));
   test::ChildProcess child([&] {
     for (UnixListener* const each : {first.get(), second.get()})
       static_cast<void>(each->try_accept());  // it has no descriptor any more
@@ -444,7 +556,9 @@ TEST_F(TakeoverTest, ForkedChildOfEitherSideTouchesNothing) {
     return 0;
   });
   ASSERT_EQ(child.wait(), 0);
-  EXPECT_TRUE(is_there("") && is_there(".lock") && has_takeover_name());
+  EXPECT_TRUE(is_there("") && is_there(".lock"));
+  EXPECT_EQ(file_id(*test::status_of(directory_.file(".x.takeover"))), before);
+  EXPECT_EQ(test::status_of(path_)->st_mode & 0777U, 0600U);
 
   turn(*first);
   turn(*second);
