@@ -74,14 +74,19 @@ void BlockingCall::begin(Turn& turn) {
   if (open(turn, none)) begin_once_more(turn);
 }
 
-/// The connection that did not take the call, if it is not closed, is put back only after another
-/// one was looked for: take() would find it first. It is used again if there is no other.
+/// The connection that did not take the call, if there is one and it is not closed, is put back
+/// only after another one was looked for: take() would find it first. It is used again if there is
+/// no other.
 void BlockingCall::begin_once_more(Turn& turn) {
   wants_repeat_ = false;
-  const http2::Session::OpenState state = connection_->client().open_state();
-  std::shared_ptr<BlockingConnection> first = release_connection(turn);
-  if (state == http2::Session::OpenState::closed) {
-    backend_->put_back(std::move(first), state, call_.now());
+  std::shared_ptr<BlockingConnection> first;
+  http2::Session::OpenState state = http2::Session::OpenState::closed;
+  if (connection_ != nullptr) {
+    state = connection_->client().open_state();
+    first = release_connection(turn);
+    if (state == http2::Session::OpenState::closed) {
+      backend_->put_back(std::move(first), state, call_.now());
+    }
   }
   open(turn, first);
   if (first != nullptr) backend_->put_back(std::move(first), state, call_.now());
@@ -94,8 +99,13 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
   }
   Result<std::shared_ptr<BlockingConnection>> taken = find_connection(turn, last_resort);
   if (!taken) {
-    call_.on_failed(std::move(taken).error());
-    return false;
+    // A server that goes has taken nothing, and another one may have its name.
+    if (taken.error().reason() == StatusReason::server_stopping) {
+      call_.on_unsent(std::move(taken).error());
+    } else {
+      call_.on_failed(std::move(taken).error());
+    }
+    return wants_repeat_;
   }
   bool is_cancelled = false;
   if (is_shared()) turn.finish();  // place_ comes first
@@ -107,7 +117,10 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
   if (!turn) turn = connection_->begin_turn();
   if (is_cancelled) call_.cancel();
   const auto is_over = [this] { return call_.is_over(); };
-  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), is_over)) call_.fail_late();
+  const bool hears_word = !call_.has_one_request();  // else it is known only later that it goes
+  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), hears_word, is_over)) {
+    call_.fail_late();
+  }
   if (!call_.is_over()) send();
   if (wants_repeat_) return !call_.is_over();
   if (!call_.has_one_request()) call_.requests_are_gone();

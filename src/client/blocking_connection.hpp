@@ -96,12 +96,17 @@ class BlockingConnection final : public ClientDriver {
       in_time = wait_once(turn, thread, deadline);
     return in_time || is_done();
   }
-  /// Waits until the server takes another call, or never will, or `is_done()`; false at `deadline`.
+  /// Waits until the server takes another call (and has said its first word, if the call
+  /// `hears_word`), or never will, or `is_done()`; false at `deadline`.
   template <class Done>
-  bool wait_for_room(Turn& turn, BlockedThread& thread, TimePoint deadline, const Done& is_done) {
+  bool wait_for_room(
+      Turn& turn, BlockedThread& thread, TimePoint deadline, bool hears_word, const Done& is_done) {
+    using State = http2::Session::OpenState;
     ++waiting_for_room_;
     const bool in_time = wait(turn, thread, deadline, [&] {
-      return is_done() || client_.open_state() != http2::Session::OpenState::full;
+      const State state = client_.open_state();
+      const bool is_open = state == State::ready && (!hears_word || client_.has_settings());
+      return is_open || state == State::closed || is_done();
     });
     --waiting_for_room_;
     return in_time;

@@ -97,7 +97,8 @@ void LoopConnection::drop_attempt(Connectivity::Event how) {
 // ---- calls --------------------------------------------------------------------------------------
 
 void LoopConnection::submit(WaitingCall& call) {
-  (call.waits_for() == WaitingCall::For::word ? listening_ : waiting_).push_back(call);
+  const bool needs_word = call.waits_for() != WaitingCall::For::room && phase_ != Phase::ready;
+  (needs_word ? listening_ : waiting_).push_back(call);
   if (phase_ == Phase::idle) return connect();
   if (is_connected()) open_waiting();
 }
@@ -133,7 +134,11 @@ void LoopConnection::open_waiting() {
   while (phase_ == Phase::ready) {
     WaitingCall* const listener = listening_.pop_front();
     if (listener == nullptr) break;
-    listener->open_on(*client_);
+    if (listener->waits_for() == WaitingCall::For::word) {
+      listener->open_on(*client_);
+    } else {
+      waiting_.push_back(*listener);
+    }
   }
   open_calls();
 }

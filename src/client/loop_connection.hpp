@@ -20,7 +20,9 @@ namespace nearcall::inline v0::detail {
 /// A call that waits to be opened on a loop, or whoever waits only for the server's first word.
 class WaitingCall : public ListHook {
  public:
-  enum class For : std::uint8_t { room, word };
+  /// A call waits for room, and one whose requests nobody keeps for the server's first word before
+  /// that, which may be that it goes.
+  enum class For : std::uint8_t { room, word_and_room, word };
 
   explicit WaitingCall(For what = For::room) noexcept : for_(what) {}
   For waits_for() const noexcept { return for_; }
@@ -49,7 +51,7 @@ class LoopConnectionOwner {
 
 /// A connection of a backend on one loop: connects when its first call comes, keeps calls back
 /// until there is room for them, and is replaced once it is closing. It is ready when the server
-/// has said its first word, SETTINGS; calls do not wait for that.
+/// has said its first word, SETTINGS; calls with one request do not wait for that.
 ///
 ///     idle ──submit()──► connecting ──► connected ──► ready ──► closing
 ///       ▲                  │ │ (failed, late) │ (refused)         ▲
@@ -111,7 +113,7 @@ class LoopConnection final : public ClientDriver {
   std::optional<ClientConnection> client_;
   std::optional<LoopDriver> driver_;
   IntrusiveList<WaitingCall> waiting_;
-  /// For the first word.
+  /// For the first word, calls among them that wait for room then.
   IntrusiveList<WaitingCall> listening_;
   std::stop_source attempt_;
   TaskHome home_;

@@ -31,7 +31,8 @@ enum class RequestLeft : std::uint8_t {
 
 /// What a call does when an attempt has ended: ends, or is attempted once more. A call that the
 /// server provably did not process is repeated once
-/// (docs/decisions/009-where-a-call-is-repeated.md), unless the server serves this user never.
+/// (docs/decisions/009-where-a-call-is-repeated.md), unless the server serves this user never, or
+/// has said nothing for as long as one waits for it.
 ///
 /// No I/O, and no clock: what decides comes in as an argument. Thread safety: none.
 class RetryPolicy {
@@ -44,7 +45,8 @@ class RetryPolicy {
 
   Action resume(const Outcome& outcome, RequestLeft left) noexcept {
     const bool is_unprocessed = outcome.seen == Seen::nothing || outcome.seen == Seen::refused;
-    const bool is_hopeless = outcome.status.reason() == StatusReason::refused;
+    const StatusReason reason = outcome.status.reason();
+    const bool is_hopeless = reason == StatusReason::refused || reason == StatusReason::no_answer;
     if (!is_unprocessed || is_hopeless || has_repeated_) return Action::finish;
     if (left == RequestLeft::gone) return Action::finish_without_request;
     has_repeated_ = true;

@@ -322,10 +322,11 @@ TEST(RoomForCalls, ComesToAThreadThatDrivesWhileItWaitsForIt) {
     detail::BlockedThread self;
     BlockingConnection::Turn turn = connection.begin_turn();
     bool is_first_look = true;
-    connection.wait_for_room(turn, self, detail::SteadyClock::now() + 10s, [&] {
-      if (std::exchange(is_first_look, false)) looked.release();
-      return false;
-    });
+    connection.wait_for_room(turn, self, detail::SteadyClock::now() + 10s, /*hears_word=*/false,
+                             [&] {
+                               if (std::exchange(is_first_look, false)) looked.release();
+                               return false;
+                             });
     has_room.release();
   });
   looked.acquire();  // with the mutex held, which it lets go of when it drives

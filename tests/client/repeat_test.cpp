@@ -199,6 +199,12 @@ void leave_first(SessionPeer& peer) {
   EXPECT_EQ(peer.next_headers(), nullptr);
 }
 
+/// Leaves before there is a call.
+void leave_at_once(SessionPeer& peer) {
+  peer.session().send_goaway(ErrorCode::no_error, "restarting");
+  EXPECT_EQ(peer.next_headers(), nullptr);
+}
+
 constexpr std::string_view why_not = "requests that are streamed are not kept";
 
 TEST_F(BlockingRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
@@ -227,6 +233,42 @@ TEST_F(BlockingRepeatTest, AStreamingCallIsNotRepeatedOnceItWasStarted) {
   const Status status = call.finish();
   EXPECT_EQ(status.code(), StatusCode::unavailable);
   EXPECT_NE(status.message().find(why_not), std::string::npos) << status.to_string();
+}
+
+TEST_F(BlockingRepeatTest, AStreamingCallIsNotStartedWhereTheServersFirstWordIsThatItGoes) {
+  ScriptedServer server({&leave_at_once, answer_all("second")});
+  Channel channel("mine", server.options());
+  auto call =
+      ClientStub(channel, test_methods).client_streaming<Text, Text>(collect_method, patient());
+
+  EXPECT_TRUE(call.write(text_of("kept")));
+
+  const Result<Text> reply = call.finish();
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "second");
+  EXPECT_EQ(server.connection_count(), 2U);
+}
+
+/// The second connection of a channel counts as made when the server has said something.
+TEST_F(BlockingRepeatTest, ACallThatConnectsToAServerThatGoesConnectsOnceMore) {
+  std::promise<void> is_busy;
+  const auto hold_and_leave = [&is_busy](SessionPeer& peer) {
+    ASSERT_NE(peer.next_call(), nullptr);
+    is_busy.set_value();
+    peer.session().send_goaway(ErrorCode::no_error, "restarting");
+    EXPECT_TRUE(peer.wait_for_end());
+  };
+  ScriptedServer server({hold_and_leave, &leave_at_once, answer_all("third")});
+  Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+  auto holds_one = stub.server_streaming<Text>(serve_method, text_of("request"), patient());
+  is_busy.get_future().wait();
+
+  const Result<Text> reply = call_unary(stub);
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_EQ(reply->value(), "third");
+  EXPECT_EQ(server.connection_count(), 3U);
 }
 
 TEST_F(BlockingRepeatTest, ACallThatIsRefusedTwiceSaysNothingOfStreams) {
@@ -366,6 +408,16 @@ TEST_F(AwaitedRepeatTest, AStreamingCallThatWroteIsNotRepeatedAndSaysSo) {
     EXPECT_NE(status.message().find(why_not), std::string::npos) << status.to_string();
     EXPECT_EQ(server.connection_count(), 1U);
   }
+}
+
+TEST_F(AwaitedRepeatTest, AStreamingCallIsNotOpenedWhereTheServersFirstWordIsThatItGoes) {
+  ScriptedServer server({&leave_at_once, answer_all("second")});
+  Channel channel("mine", server.options());
+
+  const Status status = sync_wait(write_and_finish(ClientStub(channel, test_methods)));
+
+  EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(server.connection_count(), 2U);
 }
 
 }  // namespace

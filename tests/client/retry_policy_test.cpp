@@ -64,6 +64,13 @@ TEST(RetryPolicy, DoesNotAskAServerAgainThatServesOthersOnly) {
   EXPECT_EQ(policy.resume({Seen::refused, refused}, RequestLeft::whole), finish);
 }
 
+TEST(RetryPolicy, DoesNotAskAServerAgainThatSaysNothing) {
+  RetryPolicy policy;
+  const Status silent = Status::unavailable("silent").with_reason(StatusReason::no_answer);
+
+  EXPECT_EQ(policy.resume({Seen::nothing, silent}, RequestLeft::unwritten), finish);
+}
+
 TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
   for (const Seen second : {Seen::nothing, Seen::refused, Seen::perhaps, Seen::answered}) {
     for (const RequestLeft left : {RequestLeft::whole, RequestLeft::unwritten, RequestLeft::gone}) {
