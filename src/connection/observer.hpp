@@ -22,7 +22,13 @@ namespace nearcall::inline v0::detail {
 class Observer {
  public:
   enum class Side : std::uint8_t { client, server };
-  enum class Refusal : std::uint8_t { handshake, policy, limit };
+  enum class Refusal : std::uint8_t {
+    handshake,
+    policy,
+    limit,
+    /// Another server has the name: whoever connects again finds that one.
+    successor,
+  };
 
   virtual void on_connection_begun(const PeerIdentity& /*peer*/) noexcept {}
   /// At a server: one that came, and was not served.
@@ -85,7 +91,7 @@ class ConnectionCounters final : public Observer {
   Observer* next_ = nullptr;
   Counter begun_{0};
   Counter failed_{0};
-  std::array<Counter, static_cast<std::size_t>(Refusal::limit) + 1> refused_{};
+  std::array<Counter, static_cast<std::size_t>(Refusal::successor) + 1> refused_{};
   std::array<Counter, static_cast<std::size_t>(EndReason::evicted) + 1> ended_{};
 };
 

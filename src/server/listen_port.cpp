@@ -77,7 +77,8 @@ void ListenPort::check_name() {
   const Result<bool> checked = listener_->check_name();
   if (checked.status().code() == StatusCode::aborted) {
     log(LogLevel::warning, checked.error().message(), "; this one stops");
-    return owner_->on_listener_end();
+    has_successor_ = true;  // and it ends when nobody waits any more
+    return;
   }
   if (!checked && check_limiter_.admit(core_->now())) {
     log(LogLevel::error, listener_->address(),
@@ -109,6 +110,8 @@ void ListenPort::on_timer(void* self) noexcept {
 void ListenPort::accept_all() {
   accept_on_.unlink();
   std::size_t share = TurnBudget::share;
+  // Who has another way to the socket of a server that has a successor may connect for ever.
+  const std::size_t most = shared_->options().max_connections();
   do {
     if (is_unbound_) return;
     Result<std::unique_ptr<Transport>> next = listener_->try_accept();
@@ -118,6 +121,7 @@ void ListenPort::accept_all() {
     core_->budget().spend(work_of_accept);
     share -= work_of_accept;
     take(*std::move(next));
+    if (has_successor_ && ++after_successor_ >= most) return end();
   } while (share > 0 && !core_->budget().is_spent());
   if (watched_fd_ < 0) go_on_next_turn();
 }
@@ -147,8 +151,12 @@ void ListenPort::await_handshake(std::unique_ptr<Transport> connection) {
 void ListenPort::on_handshake_end(PendingHandshake& handshake, std::error_code error) {
   std::unique_ptr<Transport> connection = handshake.take_transport();
   delete &handshake;
-  if (error) return refuse_handshake(*connection, error);
-  admit(std::move(connection));
+  if (error) {
+    refuse_handshake(*connection, error);
+  } else {
+    admit(std::move(connection));
+  }
+  if (has_successor_) accept_all();  // it may have been the last one who waits
 }
 
 void ListenPort::on_handshake_evicted(PendingHandshake& handshake) {
@@ -164,6 +172,10 @@ void ListenPort::admit(std::unique_ptr<Transport> connection) {
   if (!policy_.admits(peer)) {
     send_refusal_notice(*connection, policy_.to_string());
     return refuse(*connection, Observer::Refusal::policy, policy_.why_not(peer));
+  }
+  if (has_successor_) {
+    send_move_notice(*connection);
+    return shared_->connection_observer().on_connection_refused(peer, Observer::Refusal::successor);
   }
   std::optional<ConnectionQuota::Place> place = shared_->quota().take(peer.uid());
   if (!place) return refuse(*connection, Observer::Refusal::limit, beyond_limit);
@@ -182,10 +194,7 @@ void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std:
 }
 
 void ListenPort::wait_for_more() {
-  if (listener_->is_over()) {
-    unwatch();
-    return owner_->on_listener_end();
-  }
+  if (listener_->is_over() || (has_successor_ && handshakes_.empty())) return end();
   const WaitAdvice advice = listener_->prepare_wait();
   if (advice.is_ready()) return go_on_next_turn();
   if (watched_fd_ == advice.fd() && watched_events_ == advice.events()) return;
@@ -199,8 +208,15 @@ void ListenPort::wait_for_more() {
   watched_events_ = advice.events();
 }
 
+void ListenPort::end() {
+  unwatch();
+  owner_->on_listener_end();
+}
+
 void ListenPort::pause(const Status& why) {
   unwatch();
+  // What is short may be what our own connections have: they end then.
+  if (has_successor_ && pause_ == longest_pause) return owner_->on_listener_end();
   pause_ = pause_ == Duration{} ? first_pause : std::min(2 * pause_, longest_pause);
   timer_.set(core_->now() + pause_);
   if (failure_limiter_.admit(core_->now())) {

@@ -17,7 +17,9 @@ namespace nearcall::inline v0::detail {
 /// One listener on a loop: does the handshakes of its transports, and then asks who that is. Peers
 /// that the policy does not admit, and those beyond the connection limits, are closed before a byte
 /// of theirs is read, the former with a notice; failures to accept are retried after 10 ms,
-/// doubling to 1 s. Whether clients still find the listener is looked at every five seconds.
+/// doubling to 1 s. Whether clients still find the listener is looked at every five seconds. Once a
+/// successor has its name, those who still wait are told to connect anew, and nobody is served: as
+/// many as the server may have connections, and as long as it need not pause for a second.
 ///
 /// Thread safety: the loop's thread.
 class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
@@ -68,6 +70,7 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   void refuse_handshake(const Transport& refused, std::error_code error);
   void refuse(const Transport& refused, Observer::Refusal reason, std::string_view why);
   void wait_for_more();
+  void end();
   void pause(const Status& why);
   void unwatch() noexcept;
 
@@ -79,6 +82,9 @@ class ListenPort final : public FdWatcher, public PendingHandshake::Owner {
   int watched_fd_ = -1;
   short watched_events_ = 0;
   bool is_unbound_ = false;
+  bool has_successor_ = false;
+  /// How many were accepted since.
+  std::size_t after_successor_ = 0;
   Duration pause_{};
   Timer timer_;
   Timer check_timer_;

@@ -68,9 +68,13 @@ struct Script {
   bool is_over = false;
 
   void connect(uid_t uid) {
+    wait(uid);
+    tell();
+  }
+  /// Connects, and the loop does not know yet.
+  void wait(uid_t uid) {
     answers.emplace_back(
         std::make_unique<StubTransport>(PeerIdentity("unix:/peer", uid, 1, 2), open, writes));
-    tell();
   }
   void connect_unknown() {
     answers.emplace_back(
@@ -405,6 +409,93 @@ TEST_F(ListenPortTimeTest, ANameThatASuccessorHasIsToldOnceAndLeftToIt) {
   EXPECT_EQ(ends_, 1);
   EXPECT_EQ(script_.checks, 2);
   EXPECT_TRUE(log_capture().take("test:port: taken over; this one stops"));
+}
+
+TEST_F(ListenPortTimeTest, WhoWaitsWhereASuccessorHasTheNameIsToldToGoThereAndThenItEnds) {
+  script_.name = true;
+  listen(PeerPolicy::same_user_or_root());
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  for (int i = 0; i < 100; ++i)  // more than a turn's share
+    script_.wait(our_uid);
+
+  advance(std::chrono::seconds(5));
+  EXPECT_EQ(ends_, 0) << "not while somebody waits";
+  script_.tell();
+  settle();
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_EQ(script_.writes, 100);
+  EXPECT_EQ(script_.open, 0);
+  EXPECT_EQ(shared_->counters().refused(Observer::Refusal::successor), 100U);
+  EXPECT_TRUE(log_capture().take("taken over"));
+}
+
+TEST_F(ListenPortTimeTest, WhereASuccessorHasTheNameItEndsHoweverManyCome) {
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  for (int i = 0; i < 100; ++i)
+    script_.wait(our_uid);
+
+  listen(PeerPolicy::same_user_or_root(), ServerOptions().max_connections(3));
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(script_.writes, 3);
+  EXPECT_TRUE(log_capture().take("taken over"));
+}
+
+TEST_F(ListenPortTimeTest, WhereASuccessorHasTheNameItEndsHoweverManyStrangersCome) {
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  for (int i = 0; i < 100; ++i)
+    script_.wait(other_uid);
+
+  listen(PeerPolicy::same_user_or_root(), ServerOptions().max_connections(3));
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(script_.accepts, 3);
+  EXPECT_TRUE(log_capture().take("taken over"));
+  EXPECT_TRUE(log_capture().take("is not admitted"));
+}
+
+TEST_F(ListenPortTimeTest, WhereASuccessorHasTheNameItEndsWhereAcceptFailsForGood) {
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  for (int i = 0; i < 20; ++i)
+    script_.fail("too many open files");
+  log_capture().allow("too many open files");
+  listen(PeerPolicy::same_user_or_root());
+
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(ends_, 0) << i;
+    advance(std::chrono::seconds(1));
+  }
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_TRUE(log_capture().take("taken over"));
+}
+
+TEST_F(ListenPortTimeTest, WhereASuccessorHasTheNameAStrangerIsRefusedAsEver) {
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  script_.wait(other_uid);
+
+  listen(PeerPolicy::same_user_or_root());
+
+  EXPECT_EQ(shared_->counters().refused(Observer::Refusal::policy), 1U);
+  EXPECT_TRUE(log_capture().take("taken over"));
+  EXPECT_TRUE(log_capture().take("is not admitted"));
+}
+
+TEST_F(ListenPortTimeTest, WhereASuccessorHasTheNameAFailureToAcceptIsNotTheEnd) {
+  script_.name = Failure{Status(StatusCode::aborted, "test:port: taken over")};
+  script_.fail("too many open files");
+  script_.wait(our_uid);
+  listen(PeerPolicy::same_user_or_root());
+  EXPECT_EQ(ends_, 0);
+
+  advance(std::chrono::milliseconds(10));
+
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(script_.writes, 1);
+  EXPECT_TRUE(log_capture().take("taken over"));
+  EXPECT_TRUE(log_capture().take("too many open files"));
 }
 
 TEST_F(ListenPortTest, AnUnbindInThePauseEndsTheRetries) {

@@ -51,12 +51,13 @@ class PendingHandshakeTest : public test::LogCheckedTest,
   void take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) override {
     taken_.emplace_back(std::move(connection), std::move(place));
   }
-  void on_listener_end() noexcept override {}
+  void on_listener_end() noexcept override { ++ends_; }
 
   HandshakeScript script_;
   std::list<HandshakeScript> others_;
   std::shared_ptr<test::ConnectionQueue> queue_ = std::make_shared<test::ConnectionQueue>();
   std::vector<std::unique_ptr<Transport>> peers_;
+  int ends_ = 0;
   std::optional<ServerShared> shared_;
   std::vector<std::pair<std::unique_ptr<Transport>, ConnectionQuota::Place>> taken_;
   std::optional<ListenPort> port_;
@@ -188,6 +189,33 @@ TEST_F(PendingHandshakeTest, ThoseThatNeverEndKeepNobodyOut) {
     ASSERT_EQ(taken_.size(), round);
     taken_.back().second = ConnectionQuota::Place();  // it does not stay for long
   }
+}
+
+TEST_F(PendingHandshakeTest, IsWaitedForWhereASuccessorHasTheName) {
+  ConnectionLimits limits;
+  limits.handshake_timeout = std::chrono::minutes(1);
+  for (const bool succeeds : {true, false}) {
+    queue_->has_name(true);
+    listen(ServerOptions().limits(limits));
+    others_.emplace_back().peer = script_.peer;
+    connect(others_.back());
+    queue_->has_name(false);
+    advance(std::chrono::seconds(5));
+    EXPECT_EQ(ends_, 0);
+
+    if (succeeds) {
+      others_.back().take_step();
+    } else {
+      others_.back().fail(std::make_error_code(std::errc::protocol_error));
+    }
+    settle();
+
+    EXPECT_EQ(std::exchange(ends_, 0), 1);
+    EXPECT_TRUE(taken_.empty());
+    EXPECT_TRUE(log_capture().take("queue: taken over"));
+    port_.reset();
+  }
+  EXPECT_TRUE(log_capture().take("handshake: Protocol error"));
 }
 
 TEST_F(PendingHandshakeTest, EndsWithTheDrain) {

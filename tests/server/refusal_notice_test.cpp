@@ -21,8 +21,11 @@ class RefusalNoticeTest : public testing::Test {
     auto pair = make_socketpair();
     ASSERT_TRUE(pair);
     send_refusal_notice(*pair->first, policy);
-    pair->first.reset();
-    const std::string bytes = test::read_exactly(*pair->second, 4096);
+    read_from(*std::move(pair));
+  }
+  void read_from(SocketPair pair) {
+    pair.first.reset();
+    const std::string bytes = test::read_exactly(*pair.second, 4096);
     client_.receive(as_bytes(std::span(bytes)), TimePoint());
     for (;;) {
       const http2::Event event = client_.next_event();
@@ -59,6 +62,20 @@ TEST_F(RefusalNoticeTest, ShortensALongName) {
   refuse(std::string(1000, 'x'));
 
   EXPECT_EQ(text_, "not admitted; the server's policy: " + std::string(200, 'x'));
+}
+
+TEST_F(RefusalNoticeTest, OfASuccessorIsAGracefulGoaway) {
+  auto pair = make_socketpair();
+  ASSERT_TRUE(pair);
+
+  send_move_notice(*pair->first);
+
+  read_from(*std::move(pair));
+  EXPECT_TRUE(has_settings_);
+  EXPECT_EQ(events_, 2) << "SETTINGS and GOAWAY";
+  EXPECT_EQ(code_, http2::ErrorCode::no_error);
+  EXPECT_EQ(last_id_, 0U) << "no call was begun";
+  EXPECT_EQ(text_, "another server has taken the name over");
 }
 
 TEST_F(RefusalNoticeTest, ToAPeerThatHasGoneIsLost) {

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -36,11 +37,18 @@ class ConnectionQueue {
     return first;
   }
   int fd() const noexcept { return event_.get(); }
+  /// What the listener finds of its name, if it is asked: it is in place, or a successor's.
+  void has_name(bool is_in_place) noexcept { name_ = is_in_place; }
+  Result<bool> name() const {
+    if (name_.value_or(true)) return name_.has_value();
+    return Status(StatusCode::aborted, "queue: taken over");
+  }
 
  private:
   std::mutex mutex_;
   std::deque<std::unique_ptr<Transport>> waiting_;
   const EventFd event_;
+  std::optional<bool> name_;
 };
 
 class QueueListener final : public Listener {
@@ -52,6 +60,7 @@ class QueueListener final : public Listener {
   Result<std::unique_ptr<Transport>> try_accept() override { return queue_->pop(); }
   WaitAdvice prepare_wait() override { return WaitAdvice::poll(queue_->fd(), POLLIN); }
   void unbind() noexcept override {}
+  Result<bool> check_name() override { return queue_->name(); }
   std::string address() const override { return "queue:"; }
   bool knows_credentials() const noexcept override { return knows_credentials_; }
 
