@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <string_view>
 
 using nearcall::Task;
 namespace service_manager = nearcall::service_manager;
@@ -63,7 +64,9 @@ int main(int argc, char** argv) {
   GreeterService service;
   nearcall::EventLoop loop;
   nearcall::Server server(loop);
-  server.add_service(service).listen(argv[1], nearcall::PeerPolicy::by_file_mode());
+  nearcall::ListenOptions options(nearcall::PeerPolicy::by_file_mode());
+  options.keep_in_store(std::string_view(argv[1]).starts_with("unix:"));  // systemd's stays anyway
+  server.add_service(service).listen(argv[1], options);
   if (const auto started = server.start(); !started) return report(started.error());
 
   nearcall::SignalSet hangups(SIGHUP);  // taken from here on, so before it is ready

@@ -66,11 +66,25 @@ class ListenOptions {
   }
   ListenOptions take_over(bool may) && { return std::move(take_over(may)); }
 
+  /// Whether the service manager keeps the socket from one process of the service to the next
+  /// (FDSTORE of sd_notify(3); FileDescriptorStoreMax= of a unit): the path stays where it is when
+  /// the server stops, clients who come meanwhile wait, also if nobody ever comes to serve them,
+  /// and listen() in the next process, or of the next server in this one, begins with the same
+  /// socket. systemd drops it when the unit stops and is not restarted (docs/guides/deploy.md). No
+  /// by default, and where no manager has started the process. For "unix:" and "npipe:";
+  /// FAILED_PRECONDITION with any other address.
+  ListenOptions& keep_in_store(bool may) & {
+    keeps_in_store_ = may;
+    return *this;
+  }
+  ListenOptions keep_in_store(bool may) && { return std::move(keep_in_store(may)); }
+
   const PeerPolicy& policy() const noexcept { return policy_; }
   mode_t mode() const noexcept { return mode_; }
   std::optional<gid_t> group() const noexcept { return group_; }
   int backlog() const noexcept { return backlog_; }
   bool takes_over() const noexcept { return takes_over_; }
+  bool keeps_in_store() const noexcept { return keeps_in_store_; }
 
  private:
   PeerPolicy policy_ = PeerPolicy::same_user_or_root();
@@ -78,6 +92,7 @@ class ListenOptions {
   std::optional<gid_t> group_;
   int backlog_ = 1024;
   bool takes_over_ = false;
+  bool keeps_in_store_ = false;
 };
 
 }  // namespace nearcall::inline v0

@@ -184,11 +184,13 @@ Result<std::unique_ptr<Connector>> make_descriptor_connector(const Endpoint& end
 Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
                                                 const ListenOptions& options) {
   const PeerPolicy& policy = options.policy();
-  if (options.takes_over() && endpoint.kind() != Endpoint::Kind::unix_path) {
+  const bool goes_on = options.takes_over() || options.keeps_in_store();
+  if (goes_on && endpoint.kind() != Endpoint::Kind::unix_path) {
     return Status::failed_precondition(
                endpoint.to_string() +
-               ": ListenOptions::take_over() is for unix: and npipe:; what systemd: gives stays "
-               "with the service manager anyway")
+               ": ListenOptions::" + (options.takes_over() ? "take_over()" : "keep_in_store()") +
+               " is for unix: and npipe:; what systemd: gives stays with the service manager "
+               "anyway")
         .with_reason(StatusReason::misuse);
   }
   switch (endpoint.kind()) {

@@ -13,9 +13,6 @@
 
 #include <sys/syscall.h>
 
-#include <array>
-#include <cstdint>
-#include <cstdio>
 #include <string_view>
 #include <utility>
 
@@ -37,15 +34,8 @@ std::string_view kind_of(mode_t mode) noexcept {
   }
 }
 
-/// FNV-1a: a short name that is the same each time.
 std::string short_name_for(std::string_view name, const char* ending) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : name)
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), ".nearcall-%016llx%s",
-                static_cast<unsigned long long>(hash), ending);
-  return text.data();
+  return ".nearcall-" + short_hash(name) + ending;
 }
 
 /// The same for whatever way leads to the directory, and short enough for an address behind /proc.
@@ -126,6 +116,23 @@ Result<std::unique_ptr<SocketFile>> SocketFile::create(int socket,
   return file;
 }
 
+Result<std::unique_ptr<SocketFile>> SocketFile::adopt(const std::string& path,
+                                                      const FileId& file,
+                                                      const ListenOptions& options) {
+  std::unique_ptr<SocketFile> adopted(new SocketFile(path));
+  if (auto opened = adopted->open_directory(); !opened) return std::move(opened).error();
+  if (auto locked = adopted->lock(LockFile::longest_exit); !locked)
+    return std::move(locked).error();
+  adopted->warn_of_writable_directory();
+  if (auto pinned = adopted->pin(adopted->name_, path); !pinned) return std::move(pinned).error();
+  if (adopted->id_ != file) {
+    adopted->bound_name_.clear();
+    return adopted->overtaken();
+  }
+  if (auto set = adopted->set_access(options); !set) return std::move(set).error();
+  return adopted;
+}
+
 Result<std::unique_ptr<SocketFile>> SocketFile::share(const std::string& path,
                                                       UniqueFd lock,
                                                       UniqueFd file) {
@@ -187,11 +194,20 @@ SocketFile::~SocketFile() {
   if (made_in_.is_in_maker() && is_owner()) remove_name();
 }
 
-void SocketFile::remove_name() noexcept {
+void SocketFile::keep_name() noexcept {
+  remove_takeover_name();
+  set_owner(false);
+}
+
+void SocketFile::remove_takeover_name() noexcept {
   if (takeover_id_ && file_id_at(directory_.get(), takeover_name_) == takeover_id_) {
     ::unlinkat(directory_.get(), takeover_name_.c_str(), 0);
   }
   takeover_id_.reset();
+}
+
+void SocketFile::remove_name() noexcept {
+  remove_takeover_name();
   if (!bound_name_.empty() && file_id_at(directory_.get(), bound_name_) == id_) {
     ::unlinkat(directory_.get(), bound_name_.c_str(), 0);
   }
@@ -281,8 +297,12 @@ Result<void> SocketFile::bind_temporary(int socket) {
     address = path_of_fd(directory_.get()) + "/" + temporary_name_;
   }
   if (auto bound = bind_private(socket, temporary_name_, address); !bound) return bound;
+  return pin(temporary_name_, address);
+}
+
+Result<void> SocketFile::pin(const std::string& name, const std::string& address) {
   constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  pin_ = UniqueFd(::openat(directory_.get(), temporary_name_.c_str(), flags));
+  pin_ = UniqueFd(::openat(directory_.get(), name.c_str(), flags));
   struct stat status {};
   if (!pin_ || ::fstat(pin_.get(), &status) != 0) return failure(errno, "open " + address);
   if (!S_ISSOCK(status.st_mode)) {
@@ -290,7 +310,7 @@ Result<void> SocketFile::bind_temporary(int socket) {
         Status(StatusCode::unavailable, subject_ + ": " + address + " was replaced by another")};
   }
   id_ = file_id(status);
-  bound_name_ = temporary_name_;
+  bound_name_ = name;
   return {};
 }
 

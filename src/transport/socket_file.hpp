@@ -41,6 +41,11 @@ class SocketFile {
   static Result<std::unique_ptr<SocketFile>> create(int socket,
                                                     const std::string& path,
                                                     const ListenOptions& options);
+  /// The path of a server that has ended, and whose socket goes on to listen there, at `file`.
+  /// UNAVAILABLE: in use, or it leads to another file.
+  static Result<std::unique_ptr<SocketFile>> adopt(const std::string& path,
+                                                   const FileId& file,
+                                                   const ListenOptions& options);
   /// The path of another process's server, which offers its lock and its socket's file. That one is
   /// the owner. FAILED_PRECONDITION: what is offered is not what has the path.
   static Result<std::unique_ptr<SocketFile>> share(const std::string& path,
@@ -62,6 +67,9 @@ class SocketFile {
   void set_owner(bool is_owner) noexcept {
     if (lock_) lock_->set_owner(is_owner);
   }
+  /// The path stays for who adopts it. REQUIRES: as create(), made in this process.
+  void keep_name() noexcept;
+  const FileId& id() const noexcept { return id_; }
   /// Gives our socket's file the group and the mode that the options ask for.
   Result<void> set_access(const ListenOptions& options) const;
   /// To be shared: the lock, and our socket's file.
@@ -84,6 +92,7 @@ class SocketFile {
   bool has_directory() const noexcept;
   Result<void> open_directory_again();
   void remove_name() noexcept;
+  void remove_takeover_name() noexcept;
   void warn_of_writable_directory() const;
   std::string lock_path() const;
   Result<void> lock(Duration longest_wait);
@@ -93,6 +102,8 @@ class SocketFile {
   /// Whether somebody listens at the path, where a socket of `owner` is: OK says that nobody does.
   Result<void> probe(uid_t owner) const;
   Result<void> bind_temporary(int socket);
+  /// Our socket's file has that name now.
+  Result<void> pin(const std::string& name, const std::string& address);
   /// Binds to a name in the directory, at mode 0600, in the place of a socket that lies there: only
   /// the holder of the lock does so.
   Result<void> bind_private(int socket, const std::string& name, const std::string& address);

@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -38,6 +41,15 @@ std::string path_of_fd(int fd) {
 
 bool is_proc_mounted() noexcept {
   return ::access("/proc/self/fd", F_OK) == 0;
+}
+
+std::string short_hash(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return digits.data();
 }
 
 }  // namespace nearcall::inline v0::detail

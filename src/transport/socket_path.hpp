@@ -22,4 +22,7 @@ std::string socket_path_problem(std::string_view path);
 std::string path_of_fd(int fd);
 bool is_proc_mounted() noexcept;
 
+/// 16 hexadecimal digits, the same each time (FNV-1a): to tell long names apart in short ones.
+std::string short_hash(std::string_view text);
+
 }  // namespace nearcall::inline v0::detail

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -33,6 +34,12 @@ std::vector<std::string> split_at_colons(std::string_view text) {
     if (colon == std::string_view::npos) return parts;
     text.remove_prefix(colon + 1);
   }
+}
+
+/// Whether a socket of that name is `wanted`, which is empty for all that were not stored by the
+/// library.
+bool is_meant(std::string_view name, std::string_view wanted) {
+  return wanted.empty() ? !name.starts_with(stored_prefix) : name == wanted;
 }
 
 std::string subject_of(std::string_view name) {
@@ -99,7 +106,7 @@ Result<std::vector<InheritedSocket>> SystemdSockets::find(std::string_view name)
   std::vector<InheritedSocket> found;
   for (const Passed& each : passed_) {
     if (!problem_.empty()) break;
-    if (each.is_used || (!name.empty() && each.name != name)) continue;
+    if (each.is_used || !is_meant(each.name, name)) continue;
     const std::string subject =
         subject_of(each.name) + " (descriptor " + std::to_string(each.fd) + ")";
     Result<InheritedSocket> socket = InheritedSocket::inspect(each.fd, subject);
@@ -115,7 +122,7 @@ std::string SystemdSockets::why_none(std::string_view name) const {
   if (!problem_.empty()) return problem_;
   std::string names;
   for (const Passed& each : passed_) {
-    if (name.empty() || each.name == name) return "what was passed is used already";
+    if (is_meant(each.name, name)) return "what was passed is used already";
     names.append(names.empty() ? "" : ", ").append(each.name);
   }
   return "no socket of that name was passed; there are: " + names;
@@ -136,6 +143,25 @@ bool SystemdSockets::mark_used(const std::vector<InheritedSocket>& sockets) {
   for (const InheritedSocket& socket : sockets)
     passed_as(socket.fd()).is_used = true;
   return true;
+}
+
+std::vector<StoredDescriptor> SystemdSockets::take_stored(
+    const std::function<bool(std::string_view name)>& is_wanted) {
+  const std::lock_guard lock(mutex_);
+  std::vector<StoredDescriptor> taken;
+  if (!made_in_.is_in_maker()) return taken;
+  for (auto each = passed_.begin(); each != passed_.end();) {
+    const bool is_taken =
+        !each->is_used && each->name.starts_with(stored_prefix) && is_wanted(each->name);
+    if (is_taken) taken.push_back({std::move(each->name), UniqueFd(each->fd)});
+    each = is_taken ? passed_.erase(each) : std::next(each);
+  }
+  return taken;
+}
+
+void SystemdSockets::put_back(StoredDescriptor stored) {
+  const std::lock_guard lock(mutex_);
+  passed_.push_back({stored.fd.release(), std::move(stored.name), false});
 }
 
 }  // namespace nearcall::inline v0::detail

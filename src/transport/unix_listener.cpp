@@ -8,8 +8,10 @@
 #include "transport/peer_credentials.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_transport.hpp"
+#include "transport/stored_socket.hpp"
 #include "transport/system_error.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -66,6 +68,7 @@ UnixListener::~UnixListener() {
 Result<void> UnixListener::bind() {
   if (acceptor_) fail_listener_order();
   if (endpoint_.kind() == Endpoint::Kind::unix_path) {
+    bound_in_.emplace();
     if (!options_.takes_over()) return bind_path();
     Result<void> bound = bind_or_take_over();
     if (!bound) {  // it may be tried again
@@ -85,12 +88,15 @@ Result<void> UnixListener::bind() {
 }
 
 Result<void> UnixListener::bind_path() {
+  const Result<bool> was_kept = bind_kept();
+  if (!was_kept || *was_kept) return was_kept ? Result<void>() : Failure{was_kept.error()};
   Result<UniqueFd> socket = make_socket();
   if (!socket) return Failure{std::move(socket).error()};
   auto file = SocketFile::create(socket->get(), endpoint_.name(), options_);
   if (!file) return Failure{std::move(file).error()};
   file_ = *std::move(file);
   acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
+  keep();
   return {};
 }
 
@@ -130,6 +136,7 @@ void UnixListener::unbind() noexcept {
     file_->set_owner(!is_given);
     if (is_given) acceptor_->set_sharing(Acceptor::Sharing::shared);
   }
+  put_back();
   file_.reset();
   offer_.reset();
   request_.reset();
@@ -153,7 +160,10 @@ Result<bool> UnixListener::check_name() {
   if (offer_ && offer_->has_asker() && ++checks_of_offer_ > longest_offer) offer_->withdraw();
   former_.reset();
   const Result<bool> in_place = file_->check();
-  if (!in_place) return in_place;
+  if (!in_place) {
+    if (in_place.error().code() == StatusCode::aborted) drop_kept();
+    return in_place;
+  }
   if (*in_place) {
     if (!offer_ || offer_->has_asker() || file_->has_takeover_name()) return true;
     const Result<void> offered = offer_takeover();
@@ -163,7 +173,10 @@ Result<bool> UnixListener::check_name() {
   Result<UniqueFd> socket = make_socket();
   if (!socket) return std::move(socket).error();
   const Result<bool> is_new = file_->restore(socket->get(), options_);
-  if (!is_new) return is_new.error();
+  if (!is_new) {
+    if (is_new.error().code() == StatusCode::aborted) drop_kept();
+    return is_new.error();
+  }
   log(LogLevel::warning, address_, ": somebody removed ", *is_new ? "the socket" : "its lock",
       "; it is there again");
   if (*is_new) {
@@ -172,16 +185,53 @@ Result<bool> UnixListener::check_name() {
     former_ = std::move(acceptor_);
     acceptor_ = std::make_unique<Acceptor>(*std::move(socket));
     watch(acceptor_->fd());
+    drop_kept();
+    keep();
   }
   if (!offer_) return true;
   const Result<void> offered = offer_takeover();
   return offered ? Result<bool>(true) : offered.error();
 }
 
+// ---- in the service manager's store -------------------------------------------------------------
+
+Result<bool> UnixListener::bind_kept() {
+  if (!options_.keeps_in_store()) return false;
+  std::optional<StoredSocket> kept = take_stored_socket(endpoint_.name());
+  if (!kept) return false;
+  auto file = SocketFile::adopt(endpoint_.name(), kept->file, options_);
+  if (!file || ::listen(kept->listening.get(), options_.backlog()) != 0) {
+    Status why = file ? listen_status(address_, "listen", errno) : std::move(file).error();
+    put_back_stored_socket(*std::move(kept));
+    return why;
+  }
+  file_ = *std::move(file);
+  acceptor_ = std::make_unique<Acceptor>(std::move(kept->listening));
+  stored_name_ = std::move(kept->name);
+  return true;
+}
+
+void UnixListener::keep() {
+  if (!options_.keeps_in_store()) return;
+  stored_name_ = store_socket(acceptor_->fd(), endpoint_.name(), file_->id());
+}
+
+void UnixListener::drop_kept() noexcept {
+  if (!stored_name_.empty()) drop_stored_socket(std::exchange(stored_name_, {}));
+}
+
+void UnixListener::put_back() noexcept {
+  if (stored_name_.empty() || !acceptor_ || !file_ || !bound_in_->is_in_maker()) return;
+  if (acceptor_->sharing() == Acceptor::Sharing::shared) return;  // it is another process's now
+  UniqueFd copy(::fcntl(acceptor_->fd(), F_DUPFD_CLOEXEC, 0));
+  if (copy) put_back_stored_socket({std::exchange(stored_name_, {}), std::move(copy), file_->id()});
+  file_->keep_name();
+  acceptor_->set_sharing(Acceptor::Sharing::shared);
+}
+
 // ---- from one process to the next ---------------------------------------------------------------
 
 Result<void> UnixListener::bind_or_take_over() {
-  bound_in_.emplace();
   UniqueFd poller(::epoll_create1(EPOLL_CLOEXEC));
   if (!poller) return Failure{listen_status(address_, "epoll_create1", errno)};
   const std::string path = SocketFile::takeover_path(endpoint_.name());
@@ -232,6 +282,7 @@ void UnixListener::own() {
     log(LogLevel::error, set.error().message(), "; so nobody but this user and root may connect");
     is_over_ = !file_->set_access(ListenOptions());
   }
+  keep();
   if (::listen(acceptor_->fd(), options_.backlog()) != 0) {
     log(LogLevel::error, address_, ": listen: ", system_error(errno).message());
   }

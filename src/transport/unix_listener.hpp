@@ -26,6 +26,9 @@ namespace nearcall::inline v0::detail {
 /// socket that listens there (decision 016): bind() asks the one that listens, the first
 /// check_name(), which is that of a server that accepts now, says so to it, and from its answer on
 /// the path is ours. Then the same is offered to the next.
+///
+/// With ListenOptions::keep_in_store() the service manager has a copy of the socket, and bind()
+/// begins with what it passed. unbind() leaves the path and those who wait to the next process.
 /// Thread safety: as Listener says.
 class UnixListener final : public Listener {
  public:
@@ -48,6 +51,13 @@ class UnixListener final : public Listener {
   Result<UniqueFd> make_socket() const;
   Result<UniqueFd> next_socket();
   Result<void> bind_path();
+  /// What the service manager has kept, or nothing was: false.
+  Result<bool> bind_kept();
+  /// Has the service manager keep the socket that listens now.
+  void keep();
+  void drop_kept() noexcept;
+  /// Stays where it is for the next process: names, socket, and who waits.
+  void put_back() noexcept;
   Result<void> bind_or_take_over();
   Result<void> take_over(std::unique_ptr<TakeoverRequest> request);
   /// The socket and its name are ours alone, as far as others are told.
@@ -67,6 +77,8 @@ class UnixListener final : public Listener {
   /// Whose name was removed: some who had connected before may still wait there. It stays for one
   /// check longer, as its descriptor may be watched.
   std::unique_ptr<Acceptor> former_;
+  /// In the service manager's store; empty if it is not there.
+  std::string stored_name_;
   /// Where a takeover may come: what it waits for, and the socket that listens.
   UniqueFd poller_;
   /// Forked children take no part.

@@ -14,9 +14,10 @@ MAX_LINES = 600
 # nearcall::testing, which only tests of others include, and 36 that let a test stand for a call, a clock or a client,
 # 1 of Listener::is_over(), 43 and a header of
 # Channel::spawn() and SpawnOptions, 7 of ChannelOptions::allow_exec(), 124 and a header of
-# BlockingService, its streams and ServerOptions::handler_pool(), 7 of ListenOptions::take_over(), 128 and a header of
-# nearcall/asio.hpp, which only programs with Asio include, 13 of AsyncQueue::push_evicting().
-MAX_API_LINES = 3385
+# BlockingService, its streams and ServerOptions::handler_pool(), 7 each of ListenOptions::take_over() and
+# keep_in_store(), 128 and a header of nearcall/asio.hpp, which only programs with Asio include, 13 of
+# AsyncQueue::push_evicting().
+MAX_API_LINES = 3392
 MAX_API_HEADERS = 43
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each kind of address between two processes, under both drivers of a client.
 #include "integration/both_drivers.hpp"
+#include "integration/echo_child.hpp"
 #include "integration/server_process.hpp"
 #include "support/scoped_variable.hpp"
 #include "transport/listening.hpp"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,36 +40,6 @@ class Address : public LogCheckedTest, public testing::WithParamInterface<Client
   }
 
   const TempDir folder_;
-};
-
-/// A server in a program of its own that inherits descriptors, from 3 on, and no others.
-class EchoProgram {
- public:
-  EchoProgram(
-      const std::string& target,
-      const std::vector<int>& inherited,
-      const std::function<void()>& prepare = [] {})
-      : child_([&] {
-          std::vector<int> high;  // so that none lies where another one goes
-          for (const int fd : inherited)
-            high.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
-          for (std::size_t i = 0; i < high.size(); ++i)
-            ::dup2(high[i], static_cast<int>(3 + i));
-          prepare();
-          ::execl(ECHO_PROGRAM, ECHO_PROGRAM, target.c_str(), nullptr);
-          return 127;
-        }) {}
-
-  /// Stops it in good order: its exit status.
-  int stop() {
-    ::kill(child_.pid(), SIGTERM);
-    return child_.wait();
-  }
-  /// Waits for its end: its exit status.
-  int wait() { return child_.wait(); }
-
- private:
-  ChildProcess child_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Drivers,
@@ -121,15 +91,6 @@ TEST_P(Address, OfAConnectedDescriptorServes) {
   EXPECT_NE(::fcntl(fds[0], F_GETFD) & FD_CLOEXEC, 0);
 
   EXPECT_EQ(server.stop(), 0);
-}
-
-/// What a service manager says to the program that it starts.
-std::function<void()> activation(int count, const char* names) {
-  return [count, names] {
-    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), /*overwrite=*/1);
-    ::setenv("LISTEN_FDS", std::to_string(count).c_str(), /*overwrite=*/1);
-    ::setenv("LISTEN_FDNAMES", names, /*overwrite=*/1);
-  };
 }
 
 TEST_P(Address, OfSocketsThatSystemdPassedServesAtAllOfThem) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that is started as a program is: echo_program [--anyone] TARGET… serves until SIGTERM.
+// A server that is started as a program is: echo_program [--anyone | --keep] TARGET… until SIGTERM.
 #include "integration/echo_server.hpp"
+
+#include <nearcall/service_manager.hpp>
 
 #include <string_view>
 
@@ -9,9 +11,12 @@ int main(int argc, char** argv) {
   test::EchoService service;
   Server server;
   server.add_service(service);
-  const bool is_for_anyone = argc > 1 && std::string_view(argv[1]) == "--anyone";
-  const ListenOptions options = is_for_anyone ? untrusted::anyone() : ListenOptions();
-  for (int i = is_for_anyone ? 2 : 1; i < argc; ++i)
+  const std::string_view flag = argc > 1 ? argv[1] : "";
+  ListenOptions options;
+  if (flag == "--anyone") options.policy(untrusted::anyone());
+  if (flag == "--keep") options.keep_in_store(true);
+  for (int i = flag.starts_with("--") ? 2 : 1; i < argc; ++i)
     server.listen(argv[i], options);
+  if (!server.addresses().empty()) static_cast<void>(service_manager::notify_ready());
   return server.run();
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Servers that follow each other at one path, while clients call: no call fails.
 #include "integration/both_drivers.hpp"
+#include "integration/echo_child.hpp"
+#include "support/notify_socket.hpp"
 #include "support/rounds.hpp"
+#include "transport/listening.hpp"
 
+#include <poll.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -30,8 +34,32 @@ struct Counts {
   std::array<std::atomic<int>, 4> conversations{};
 };
 
-class RollingRestart : public testing::Test {
- protected:
+/// A service of several sockets, whose processes follow each other.
+class Service {
+ public:
+  virtual ~Service() = default;
+  virtual bool start() = 0;
+  /// Whether the next process serves, and the one before has ended in good order.
+  virtual bool restart() = 0;
+};
+
+/// Each process takes over from the one before.
+class TakenOver final : public Service {
+ public:
+  explicit TakenOver(const std::vector<std::string>& targets) : targets_(targets) {}
+
+  bool start() override {
+    serving_ = server();
+    return serving_ != nullptr;
+  }
+  bool restart() override {
+    std::unique_ptr<ChildProcess> next = server();
+    if (next == nullptr || serving_->wait() != 0) return false;
+    serving_ = std::move(next);
+    return true;
+  }
+
+ private:
   /// A server that stops when the next one has taken over; null if it does not serve.
   std::unique_ptr<ChildProcess> server() {
     auto started = std::make_unique<ChildProcess>([this] {
@@ -49,6 +77,90 @@ class RollingRestart : public testing::Test {
       return 0;
     });
     return serves_.wait_for(10) ? std::move(started) : nullptr;
+  }
+
+  const std::vector<std::string> targets_;
+  ProcessSignal serves_;
+  std::unique_ptr<ChildProcess> serving_;
+};
+
+/// A service manager stops each process before it starts the next one, which gets what the manager
+/// keeps: sockets that it made itself, or that the process before has stored.
+class Managed final : public Service {
+ public:
+  Managed(const std::string& notify_path, std::vector<std::string> arguments)
+      : notify_(notify_path), arguments_(std::move(arguments)) {}
+
+  void keep(const std::string& name, detail::UniqueFd fd) {
+    kept_.emplace_back(name, std::move(fd));
+  }
+  bool start() override {
+    std::vector<int> passed;
+    std::string names;
+    for (const auto& [name, fd] : kept_) {
+      passed.push_back(fd.get());
+      names.append(names.empty() ? "" : ":").append(name);
+    }
+    program_ = std::make_unique<EchoProgram>(arguments_, passed, [&] {
+      if (!passed.empty()) activation(passed.size(), names)();
+    });
+    return is_ready();
+  }
+  bool restart() override { return program_->stop() == 0 && start(); }
+  void kill() { program_->kill(); }
+  /// Whether somebody has connected to what is kept and was not accepted.
+  bool has_somebody_waiting() const {
+    pollfd watched{kept_.front().second.get(), POLLIN, 0};
+    return ::poll(&watched, 1, 10'000) == 1;
+  }
+  std::size_t kept_count() const { return kept_.size(); }
+
+ private:
+  /// Hears what the process says, up to READY.
+  bool is_ready() {
+    const std::string store = "FDSTORE=1\nFDNAME=";
+    for (;;) {
+      pollfd watched{notify_.fd(), POLLIN, 0};
+      if (::poll(&watched, 1, 20'000) != 1) return false;
+      detail::UniqueFd fd;
+      const std::string said = notify_.hear(&fd);
+      if (said == "READY=1") return true;
+      if (said.starts_with(store)) keep(said.substr(store.size()), std::move(fd));
+    }
+  }
+
+  const NotifySocket notify_;
+  const std::vector<std::string> arguments_;
+  std::vector<std::pair<std::string, detail::UniqueFd>> kept_;
+  std::unique_ptr<EchoProgram> program_;
+};
+
+enum class Restart { taken_over, passed, stored };
+
+std::string restart_name(const testing::TestParamInfo<Restart>& info) {
+  switch (info.param) {
+    case Restart::taken_over:
+      return "TakenOver";
+    case Restart::passed:
+      return "Passed";
+    case Restart::stored:
+      return "Stored";
+  }
+  return "";
+}
+
+class RollingRestart : public testing::TestWithParam<Restart> {
+ protected:
+  std::unique_ptr<Service> service() const {
+    if (GetParam() == Restart::taken_over) return std::make_unique<TakenOver>(targets_);
+    std::vector<std::string> arguments{"systemd:"};
+    if (GetParam() == Restart::stored) arguments = {"--keep", targets_[0], targets_[1]};
+    auto managed = std::make_unique<Managed>(folder_.file("notify"), arguments);
+    if (GetParam() == Restart::passed) {
+      for (const char* const name : {"one", "two"})
+        managed->keep(name, listening_at(folder_.file(name), /*backlog=*/128));
+    }
+    return managed;
   }
 
   /// Calls until it is told to stop, or a call fails: its exit status. Counts its conversations.
@@ -87,15 +199,19 @@ class RollingRestart : public testing::Test {
   /// What is handed over first stops the server, and the rest must not be lost by that.
   const std::vector<std::string> targets_{"unix:" + folder_.file("one"),
                                           "unix:" + folder_.file("two")};
-  ProcessSignal serves_;
   const std::unique_ptr<Counts, void (*)(Counts*)> counts_{
       Counts::make(), [](Counts* counts) { ::munmap(counts, sizeof(Counts)); }};
 };
 
-TEST_F(RollingRestart, FailsNoCall) {
+INSTANTIATE_TEST_SUITE_P(Each,
+                         RollingRestart,
+                         testing::Values(Restart::taken_over, Restart::passed, Restart::stored),
+                         restart_name);
+
+TEST_P(RollingRestart, FailsNoCall) {
   ASSERT_NE(counts_, nullptr);
-  std::unique_ptr<ChildProcess> serving = server();
-  ASSERT_NE(serving, nullptr);
+  const std::unique_ptr<Service> service = this->service();
+  ASSERT_TRUE(service->start());
   ProcessSignal over;
   std::vector<std::unique_ptr<ChildProcess>> clients;
   for (const std::string& target : targets_) {
@@ -106,11 +222,9 @@ TEST_F(RollingRestart, FailsNoCall) {
     }
   }
 
-  for (int i = 0; i < rounds(50, 1000); ++i) {
-    std::unique_ptr<ChildProcess> next = server();
-    ASSERT_NE(next, nullptr) << i;
-    ASSERT_EQ(serving->wait(), 0) << i;
-    serving = std::move(next);
+  const int usual = GetParam() == Restart::taken_over ? 50 : 15;
+  for (int i = 0; i < rounds(usual, 1000); ++i) {
+    ASSERT_TRUE(service->restart()) << i;
     ASSERT_TRUE(has_everybody_talked()) << i;
   }
 
@@ -118,6 +232,26 @@ TEST_F(RollingRestart, FailsNoCall) {
     over.raise();
   for (const auto& client : clients)
     EXPECT_EQ(client->wait(), 0);
+}
+
+TEST(StoredServer, ThatIsKilledLeavesThoseWhoComeToTheNext) {
+  const TempDir folder;
+  const std::string target = "unix:" + folder.file("s");
+  Managed service(folder.file("notify"), {"--keep", target});
+  ASSERT_TRUE(service.start());
+  ASSERT_EQ(service.kept_count(), 1U);
+  service.kill();
+  ChildProcess client([&target] {
+    const Channel channel(target);
+    const CallOptions patient = CallOptions().timeout(std::chrono::seconds(20));
+    return Echo::Client(channel).Unary(request_of("x"), patient) ? 0 : 1;
+  });
+  ASSERT_TRUE(service.has_somebody_waiting());
+
+  ASSERT_TRUE(service.start());
+
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(service.kept_count(), 1U) << "it has it already";
 }
 
 }  // namespace

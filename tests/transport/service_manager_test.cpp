@@ -1,61 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a service manager hears, and when nobody listens.
-#include "base/unique_fd.hpp"
+#include "support/notify_socket.hpp"
 #include "support/scoped_variable.hpp"
 #include "support/temp_dir.hpp"
-#include "transport/socket_address.hpp"
 
 #include <nearcall/service_manager.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
 #include <string>
 
 namespace nearcall::inline v0::detail {
 namespace {
 
+using test::NotifySocket;
 using testing::HasSubstr;
 using testing::MatchesRegex;
-
-/// The socket of a service manager.
-class Manager {
- public:
-  Manager(const SocketAddress& address, const std::string& variable)
-      : variable_("NOTIFY_SOCKET", variable.c_str()) {
-    EXPECT_EQ(::bind(socket_.get(), address.get(), address.size()), 0);
-  }
-
-  /// The next datagram, and the descriptor that came with it.
-  std::string hear(UniqueFd* descriptor = nullptr) const {
-    std::array<char, 1024> text{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    iovec piece{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0) return "nothing";
-    if (cmsghdr* const header = CMSG_FIRSTHDR(&message); header != nullptr) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      UniqueFd came(fd);
-      if (descriptor != nullptr) *descriptor = std::move(came);
-    }
-    return std::string(text.data(), static_cast<std::size_t>(size));
-  }
-
- private:
-  const UniqueFd socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  const test::ScopedVariable variable_;
-};
 
 class ServiceManagerTest : public testing::Test {
  protected:
@@ -64,7 +27,7 @@ class ServiceManagerTest : public testing::Test {
 };
 
 TEST_F(ServiceManagerTest, HearsWhatTheServiceDoes) {
-  const Manager manager(SocketAddress::unix_path(path_), path_);
+  const NotifySocket manager(SocketAddress::unix_path(path_), path_);
 
   EXPECT_TRUE(*service_manager::notify_ready());
   EXPECT_TRUE(*service_manager::notify_alive());
@@ -80,7 +43,7 @@ TEST_F(ServiceManagerTest, HearsWhatTheServiceDoes) {
 
 TEST_F(ServiceManagerTest, HearsAtAnAbstractName) {
   const std::string name = "nearcall-notify-" + std::to_string(::getpid());
-  const Manager manager(SocketAddress::unix_abstract(name), "@" + name);
+  const NotifySocket manager(SocketAddress::unix_abstract(name), "@" + name);
 
   EXPECT_TRUE(*service_manager::notify_ready());
 
@@ -88,7 +51,7 @@ TEST_F(ServiceManagerTest, HearsAtAnAbstractName) {
 }
 
 TEST_F(ServiceManagerTest, KeepsDescriptors) {
-  const Manager manager(SocketAddress::unix_path(path_), path_);
+  const NotifySocket manager(SocketAddress::unix_path(path_), path_);
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
 
   EXPECT_TRUE(*service_manager::store_descriptor(null.get(), "state"));
@@ -105,7 +68,7 @@ TEST_F(ServiceManagerTest, KeepsDescriptors) {
 }
 
 TEST_F(ServiceManagerTest, KeepsNothingUnderANameThatIsNone) {
-  const Manager manager(SocketAddress::unix_path(path_), path_);
+  const NotifySocket manager(SocketAddress::unix_path(path_), path_);
   for (const std::string& name : {std::string(), std::string("a:b"), std::string("a\nREADY=1"),
                                   std::string("\xc3\xa4"), std::string(256, 'x')}) {
     EXPECT_EQ(service_manager::store_descriptor(0, name).status().code(),
@@ -137,7 +100,7 @@ TEST_F(ServiceManagerTest, ThatIsGoneIsAnError) {
 }
 
 TEST_F(ServiceManagerTest, ThatDoesNotListenIsNotWaitedFor) {
-  const Manager manager(SocketAddress::unix_path(path_), path_);
+  const NotifySocket manager(SocketAddress::unix_path(path_), path_);
   Result<bool> told = true;
 
   for (int i = 0; told && i < 100'000; ++i)

@@ -378,6 +378,18 @@ TEST_F(SocketFileTest, DestructorInAForkedChildLeavesTheNameAndTheLock) {
   expect_refusal(StatusCode::unavailable, "another server holds");
 }
 
+TEST_F(SocketFileTest, IsAdoptedByItsNumberAlone) {
+  const UniqueFd left = test::listening_at(path_);
+  const FileId there = file_id(*test::status_of(path_));
+
+  const Status status =
+      SocketFile::adopt(path_, FileId{there.device, there.inode + 1}, ListenOptions()).status();
+
+  EXPECT_EQ(status.reason(), StatusReason::address_in_use);
+  EXPECT_THAT(names(), ElementsAre("x.sock")) << "what is there stays, and is not locked";
+  EXPECT_TRUE(SocketFile::adopt(path_, there, ListenOptions()));
+}
+
 TEST_F(SocketFileTest, IsNotSharedByTheFileOfAnotherSocket) {
   const auto server = serve();
   ASSERT_TRUE(server);

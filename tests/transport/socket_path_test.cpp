@@ -24,5 +24,10 @@ TEST(SocketPath, MayHave4095BytesAndPartsOf255) {
             "a part of the path has 256 bytes, the limit is 255");
 }
 
+TEST(SocketPath, HashIsTheSameEachTime) {
+  EXPECT_EQ(short_hash(""), "cbf29ce484222325");
+  EXPECT_EQ(short_hash("a"), "af63dc4c8601ec8c");
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail

@@ -76,6 +76,27 @@ TEST_F(SystemdSocketsTest, AreFoundAllOrByTheirNames) {
             "systemd:none: no socket of that name was passed; there are: web, admin, web");
 }
 
+TEST_F(SystemdSocketsTest, OfTheLibraryItselfAreNotAmongAll) {
+  pass_listening("a");
+  pass_listening("b");
+  SystemdSockets passed = sockets("2", "web:nearcall-b");
+
+  EXPECT_EQ(addresses_of(passed, ""), std::vector{address_of("a")});
+  const auto stored = passed.take_stored([](std::string_view) { return true; });
+  ASSERT_EQ(stored.size(), 1U);
+  EXPECT_EQ(stored[0].name, "nearcall-b");
+  EXPECT_TRUE(passed.take_stored([](std::string_view) { return true; }).empty()) << "once";
+}
+
+TEST_F(SystemdSocketsTest, OfTheLibraryItselfAreFoundAgainOnceTheyWerePutBack) {
+  SystemdSockets passed({.pid = nullptr, .count = nullptr, .names = nullptr}, ::getpid(), first);
+
+  passed.put_back({"nearcall-a", test::listening_at(directory_.file("a"))});
+
+  EXPECT_EQ(passed.take_stored([](std::string_view name) { return name == "nearcall-a"; }).size(),
+            1U);
+}
+
 TEST_F(SystemdSocketsTest, WithoutNamesAreUnknown) {
   pass_listening("a");
   SystemdSockets passed = sockets("1");
