@@ -239,6 +239,35 @@ class Listener {
   virtual Result<void> check_policy(const PeerPolicy& policy) const;
 };
 
+/// A base for listeners that change something about another one: it passes everything on, members
+/// that later versions add included. Whoever overrides address() overrides addresses(), too.
+class ForwardingListener : public Listener {
+ public:
+  /// REQUIRES: not null.
+  explicit ForwardingListener(std::unique_ptr<Listener> inner) noexcept
+      : inner_(std::move(inner)) {}
+
+  Result<void> bind() override { return inner_->bind(); }
+  Result<std::unique_ptr<Transport>> try_accept() override { return inner_->try_accept(); }
+  WaitAdvice prepare_wait() override { return inner_->prepare_wait(); }
+  void unbind() noexcept override { inner_->unbind(); }
+  Result<bool> check_name() override { return inner_->check_name(); }
+  bool is_over() const noexcept override { return inner_->is_over(); }
+  std::string address() const override { return inner_->address(); }
+  std::vector<std::string> addresses() const override { return inner_->addresses(); }
+  bool knows_credentials() const noexcept override { return inner_->knows_credentials(); }
+  Result<void> check_policy(const PeerPolicy& policy) const override {
+    return inner_->check_policy(policy);
+  }
+
+ protected:
+  Listener& inner() noexcept { return *inner_; }
+  const Listener& inner() const noexcept { return *inner_; }
+
+ private:
+  const std::unique_ptr<Listener> inner_;
+};
+
 /// What a connector is told of the connection that is wanted.
 class ConnectContext {
  public:

@@ -20,23 +20,20 @@ namespace {
 using testing::HasSubstr;
 
 /// Takes connections as a Unix listener does, and says what it is told to of credentials.
-class UserListener : public Listener {
+class UserListener : public ForwardingListener {
  public:
   UserListener(std::unique_ptr<Listener> inner, bool knows_credentials)
-      : inner_(std::move(inner)), knows_credentials_(knows_credentials) {}
+      : ForwardingListener(std::move(inner)), knows_credentials_(knows_credentials) {}
 
-  Result<void> bind() override { return inner_->bind(); }
-  Result<std::unique_ptr<Transport>> try_accept() override { return inner_->try_accept(); }
-  WaitAdvice prepare_wait() override { return inner_->prepare_wait(); }
-  void unbind() noexcept override { inner_->unbind(); }
   std::string address() const override { return "user's"; }
+  std::vector<std::string> addresses() const override { return {address()}; }
   bool knows_credentials() const noexcept override { return knows_credentials_; }
-
- protected:
-  const Listener& inner() const noexcept { return *inner_; }
+  /// What a listener says that knows nothing of files.
+  Result<void> check_policy(const PeerPolicy& policy) const override {
+    return Listener::check_policy(policy);
+  }
 
  private:
-  const std::unique_ptr<Listener> inner_;
   const bool knows_credentials_;
 };
 
@@ -135,6 +132,24 @@ TEST_F(UserListenerTest, ARefusalIsWhatStartReports) {
   server.listen(listener(/*knows_credentials=*/false));
 
   EXPECT_THAT(server.start().status().message(), HasSubstr("untrusted::anyone()"));
+}
+
+TEST_F(UserListenerTest, AroundOneOfOursHandsItsSocketToTheNext) {
+  const auto around_ours = [this] {
+    return std::make_unique<ForwardingListener>(
+        *make_listener(target(), ListenOptions().take_over(true)));
+  };
+  Server first;
+  first.add_service(service_).listen(around_ours());
+  ASSERT_TRUE(first.start());
+  EXPECT_THAT(first.addresses(), testing::ElementsAre(target()));
+  Server second;
+  second.add_service(service_).listen(around_ours());
+  ASSERT_TRUE(second.start());
+
+  first.wait();
+
+  EXPECT_TRUE(echo_over(target()));
 }
 
 }  // namespace
