@@ -6,6 +6,7 @@
 #include "client/script_methods.hpp"
 #include "support/child_process.hpp"
 #include "support/log_capture.hpp"
+#include "support/scoped_variable.hpp"
 #include "support/temp_dir.hpp"
 #include "transport/shared_directory.hpp"
 
@@ -182,6 +183,12 @@ TEST_F(StrangersServerTest, IsDoubtedInADirectoryThatTheStrangerMadeInOneForAll)
 
 TEST_F(StrangersServerTest, IsDoubtedAtAnAbstractName) {
   expect_doubt("unix-abstract:nearcall-stranger-" + std::to_string(::getpid()));
+}
+
+TEST_F(StrangersServerTest, IsDoubtedAtANamedPipe) {
+  const ScopedVariable folder("TMPDIR", directory_.path().c_str());
+
+  expect_doubt("npipe:theirs");
 }
 
 TEST_F(CheckingConnectorTest, AnEmptyFunctionIsMisuseAndNotTheTarget) {

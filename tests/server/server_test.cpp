@@ -68,15 +68,28 @@ TEST_F(ServerTest, PortZeroBecomesTheRealPortAndIsServed) {
   EXPECT_TRUE(echo_over(addresses[0]));
 }
 
-TEST_F(ServerTest, ServesOnEachOfItsListeners) {
+TEST_F(ServerTest, ServesOnEachOfItsListenersWhateverTheirKind) {
+  const std::string folder = folder_.path();
   Server server;
   server.add_service(service_);
-  server.listen(target("a")).listen(target("b"));
+  server.listen(target("a")).listen(target("b"), PeerPolicy::root());
+  server.listen("unix-abstract:" + folder, untrusted::anyone());
+  server.listen("ipv4:127.0.0.1:0", untrusted::anyone());
+  server.listen("inproc:" + folder).listen("fifo:" + folder_.file("f"));
   ASSERT_TRUE(server.start());
 
-  EXPECT_THAT(server.addresses(), ElementsAre(target("a"), target("b")));
-  EXPECT_TRUE(echo_over(target("a")));
-  EXPECT_TRUE(echo_over(target("b")));
+  const std::vector<std::string> addresses = server.addresses();
+  ASSERT_EQ(addresses.size(), 6U);
+  for (const std::string& address : addresses) {
+    const Status reached = echo_over(address).status();
+    const bool is_refused = address == target("b") && ::geteuid() != 0;
+    EXPECT_EQ(reached.ok(), !is_refused) << address << ": " << reached.to_string();
+  }
+
+  server.stop();
+  server.wait();
+  for (const std::string& address : addresses)
+    EXPECT_EQ(echo_over(address).status().reason(), StatusReason::no_server) << address;
 }
 
 TEST_F(ServerTest, AServerThatLivesIsNotPushedAside) {

@@ -28,14 +28,19 @@ TEST(MakeTransport, ListenerAndConnectorOfEachKindFindEachOther) {
        {"unix:" + directory.file("s"), "unix:" + directory.file(std::string(255, 'l')),
         "npipe:" + directory.file("p"),
         "unix-abstract:nearcall-make-%00%FF%2F-" + std::to_string(::getpid()),
-        "inproc:make-" + directory.path(), std::string("ipv4:127.0.0.1:0")}) {
+        "inproc:make-" + directory.path(), "fifo:" + directory.file("f"),
+        std::string("ipv4:127.0.0.1:0"), std::string("ipv6:[::1]:0"),
+        std::string("vsock:1:4294967295")}) {
     SCOPED_TRACE(target);
     const ListenOptions options = target.find(directory.path()) != std::string::npos
                                       ? ListenOptions()
                                       : ListenOptions(untrusted::anyone());
     auto listener = make_listener(target, options);
     ASSERT_TRUE(listener);
-    ASSERT_TRUE((*listener)->bind());
+    const Result<void> bound = (*listener)->bind();
+    const bool may_be_missing = target.starts_with("ipv6:") || target.starts_with("vsock:");
+    if (!bound && may_be_missing) continue;  // of this machine
+    ASSERT_TRUE(bound) << bound.status().to_string();
     const auto connector = make_connector((*listener)->address());
     ASSERT_TRUE(connector);
 
