@@ -168,8 +168,8 @@ void ServerCore::open_ports() {
 /// the other loops may have begun, and be through.
 void ServerCore::take(std::unique_ptr<Transport> connection, ConnectionQuota::Place place) {
   std::unique_lock lock(mutex_);
-  const bool is_draining = course_ == Course::draining;
-  Slot& slot = *loops_[is_draining ? 0 : next_loop_++ % loops_.size()];
+  Slot& slot = course_ == Course::draining ? *loops_.front() : least_loaded();
+  slot.server_loop().expect_one();
   if (&slot == loops_.front().get()) {
     lock.unlock();
     slot.server_loop().add(std::move(connection), std::move(place));
@@ -183,6 +183,16 @@ void ServerCore::take(std::unique_ptr<Transport> connection, ConnectionQuota::Pl
   slot.event_loop().post([&slot, accepted] {
     slot.server_loop().add(std::move(accepted->connection), std::move(accepted->place));
   });
+}
+
+ServerCore::Slot& ServerCore::least_loaded() noexcept {
+  std::size_t best = next_loop_ % loops_.size();
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    const std::size_t other = (next_loop_ + i) % loops_.size();
+    if (loops_[other]->server_loop().load() < loops_[best]->server_loop().load()) best = other;
+  }
+  next_loop_ = best + 1;
+  return *loops_[best];
 }
 
 void ServerCore::stop() noexcept {

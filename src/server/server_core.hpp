@@ -96,6 +96,8 @@ class ServerCore final : public ListenPort::Owner {
   Result<void> begin(std::size_t first_with_thread);
   Result<void> open_loops();
   Result<void> make_threads(std::size_t first_with_thread);
+  /// The loop with the fewest connections; of several the one that comes next.
+  Slot& least_loaded() noexcept;
   void release_threads(ThreadsMay what) noexcept;
   void begin_course();
   void open_ports();

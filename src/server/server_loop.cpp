@@ -124,6 +124,7 @@ void ServerLoop::reap(ServerConnection& connection) {
 void ServerLoop::reap_now() {
   while (ServerConnection* const connection = done_.pop_front()) {
     delete connection;
+    load_.fetch_sub(1, std::memory_order_relaxed);
     core().budget().spend(work_of_reaping);
     if (core().budget().is_spent() && !done_.empty()) {
       if (!reaper_.is_linked()) core().schedule_next_turn(reaper_);

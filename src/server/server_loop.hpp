@@ -8,6 +8,7 @@
 #include "server/server_shared.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -30,7 +31,11 @@ class ServerLoop final : public ServerConnection::Owner {
   /// have it until they have been idle for a while, and the others have had it one after the other.
   static constexpr std::size_t most_latest = 64;
 
-  /// REQUIRES: no drain has begun.
+  /// Connections that it has, or expects. Any thread.
+  std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
+  /// Any thread: add() will follow.
+  void expect_one() noexcept { load_.fetch_add(1, std::memory_order_relaxed); }
+  /// REQUIRES: expect_one(), and no drain has begun.
   void add(std::unique_ptr<Transport> transport, ConnectionQuota::Place place);
   /// Ends every connection in good order, by force after the drain timeout.
   void begin_drain();
@@ -57,6 +62,7 @@ class ServerLoop final : public ServerConnection::Owner {
   ServerShared* shared_;
   EventLoop* loop_;
   UniqueFunction<void()> on_drained_;
+  std::atomic<std::size_t> load_{0};
   IntrusiveList<ServerConnection> connections_;
   IntrusiveList<ServerConnection> done_;
   /// Those that came last, or null, as a ring.

@@ -97,8 +97,10 @@ TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
   Result<detail::SocketPair> first = detail::make_socketpair();
   Result<detail::SocketPair> second = detail::make_socketpair();
   ASSERT_TRUE(first && second);
-  server_loop.add(std::move(first->first), detail::ConnectionQuota::Place());
-  server_loop.add(std::move(second->first), detail::ConnectionQuota::Place());
+  for (auto* const pair : {&first, &second}) {
+    server_loop.expect_one();
+    server_loop.add(std::move((*pair)->first), detail::ConnectionQuota::Place());
+  }
   EXPECT_EQ(shared.counters().begun(), 2U);
 
   first->second.reset();
