@@ -26,14 +26,16 @@ namespace nearcall::inline v0 {
 ///
 /// Thread safety: post(), stop() and spawn() from any thread; the rest from the one thread that
 /// runs the loop (it may change between runs). The loop outlives all that waits on it: servers,
-/// connections, and tasks that it does not own.
+/// connections, and tasks that it does not own. A forked child makes loops of its own: one that its
+/// parent used waits for nothing there.
 class EventLoop {
  public:
   explicit EventLoop(SpinPolicy spin = SpinPolicy::adaptive());
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
   /// Destroys the tasks that were spawned and have not finished, where they wait; of one that is on
-  /// another thread it awaits the return. REQUIRES: it does not run.
+  /// another thread it awaits the return. In a forked child, whose parent used the loop, nothing.
+  /// REQUIRES: it does not run.
   ~EventLoop();
 
   /// This thread's loop: the one whose run() or poll() it is inside of, else the one that is bound

@@ -173,7 +173,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   /// Ends what still runs: calls are cancelled, connections closed, socket files removed. Waits for
-  /// handlers on other threads.
+  /// handlers on other threads. In a forked child, whose parent started it, nothing; nor do stop(),
+  /// wait() and cancel_calls() there.
   ~Server();
 
   /// `service` outlives the server. REQUIRES: not started, and no service of that name was added.

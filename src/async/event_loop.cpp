@@ -14,12 +14,19 @@ namespace nearcall::inline v0 {
 EventLoop::EventLoop(SpinPolicy spin) : core_(std::make_unique<detail::LoopCore>(*this, spin)) {
 }
 
-EventLoop::~EventLoop() = default;
+/// In a forked child it is the parent's: its tasks may run there right now, on other threads, and
+/// what those threads held here nobody will release. All stays as it is.
+EventLoop::~EventLoop() {
+  if (!core_->is_inherited()) return;
+  core_->leave_thread();
+  static_cast<void>(core_.release());
+}
 
 // Out of line: a coroutine that moves between threads must not keep the address of a thread_local.
 [[gnu::noinline]] EventLoop* EventLoop::current() noexcept {
-  return detail::thread_loops.running != nullptr ? detail::thread_loops.running
-                                                 : detail::thread_loops.bound;
+  if (EventLoop* const running = detail::thread_loops.running) return running;
+  EventLoop* const bound = detail::thread_loops.bound;
+  return bound != nullptr && bound->core_->is_inherited() ? nullptr : bound;
 }
 
 [[gnu::noinline]] EventLoop* EventLoop::running() noexcept {

@@ -100,13 +100,17 @@ LoopCore::~LoopCore() {
     }
   }
   thread_loops.running = outer;
-  if (thread_loops.bound == owner_) thread_loops.bound = nullptr;
-  if (thread_loops.kept == owner_) thread_loops.kept = nullptr;
+  leave_thread();
   if (poller_.has_watchers() || !timers_.empty()) {
     fail_precondition(
         "EventLoop: destroyed before a server, a connection or a task that waits on it; destroy "
         "those first");
   }
+}
+
+void LoopCore::leave_thread() noexcept {
+  if (thread_loops.bound == owner_) thread_loops.bound = nullptr;
+  if (thread_loops.kept == owner_) thread_loops.kept = nullptr;
 }
 
 // Out of line, as EventLoop::current().

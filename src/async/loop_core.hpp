@@ -72,6 +72,10 @@ class LoopCore {
   ~LoopCore();
 
   EventLoop& owner() const noexcept { return *owner_; }
+  /// Whether this is a forked child of the process that used the loop.
+  bool is_inherited() const noexcept { return poller_.is_inherited(); }
+  /// No thread has this loop any more. Not from another thread.
+  void leave_thread() noexcept;
   /// Whether this thread runs the loop, or, while it runs none, is the one that will.
   bool is_in_this_thread() const noexcept;
   /// Whether a thread other than this one is in run() or poll() now.

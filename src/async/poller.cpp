@@ -5,6 +5,8 @@
 #include "async/cancel_event.hpp"
 #include "base/check.hpp"
 
+#include <nearcall/result.hpp>
+
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
@@ -54,6 +56,7 @@ std::error_code Poller::open() {
   if (auto error = control(set, EPOLL_CTL_ADD, timer.get(), EPOLLIN | EPOLLET, &timer_)) {
     return error;
   }
+  made_in_ = ForkMark();
   epoll_ = std::move(epoll);
   wake_ = std::move(wake);
   timer_ = std::move(timer);
@@ -70,7 +73,7 @@ std::error_code Poller::open_host_fd() {
 }
 
 void Poller::set_hidden(bool is_hidden) noexcept {
-  if (!host_ || is_hidden_ == is_hidden) return;
+  if (!host_ || is_hidden_ == is_hidden || is_inherited()) return;
   is_hidden_ = is_hidden;
   static_cast<void>(
       control(host_.get(), EPOLL_CTL_MOD, epoll_.get(), is_hidden ? 0U : EPOLLIN, nullptr));
@@ -78,26 +81,29 @@ void Poller::set_hidden(bool is_hidden) noexcept {
 
 std::error_code Poller::add(int fd, std::uint32_t events, FdWatcher& watcher) {
   if (auto error = open()) return error;
+  if (is_inherited()) return std::make_error_code(std::errc::no_child_process);
   const std::error_code error = control(epoll_.get(), EPOLL_CTL_ADD, fd, events, &watcher);
   if (!error) table_.add(fd, watcher);
   return error;
 }
 
 std::error_code Poller::modify(int fd, std::uint32_t events, FdWatcher& watcher) {
+  if (is_inherited()) return std::make_error_code(std::errc::no_child_process);
   return control(epoll_.get(), EPOLL_CTL_MOD, fd, events, &watcher);
 }
 
 void Poller::remove(int fd, FdWatcher& watcher) noexcept {
   if (!is_open()) return;
   table_.remove(fd);
-  // The set of a forked child is its parent's, who still waits for the descriptor.
-  if (made_in_.is_in_maker()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  // Of a forked child the parent still waits for the descriptor.
+  if (!is_inherited()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (std::size_t index = 0; index < batch_count_; ++index) {
     if (batch_[index].data.ptr == &watcher) batch_[index].data.ptr = nullptr;
   }
 }
 
 void Poller::signal() const noexcept {
+  if (is_inherited()) return;
   const std::uint64_t one = 1;
   // Fails only if 2^64 - 1 wake-ups have been counted.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
@@ -105,7 +111,7 @@ void Poller::signal() const noexcept {
 
 void Poller::arm(TimePoint deadline, TimePoint now) noexcept {
   if (armed_ <= now) armed_ = no_deadline;
-  if (deadline >= armed_) return;
+  if (deadline >= armed_ || is_inherited()) return;
   itimerspec setting{};
   setting.it_value = to_timespec(deadline);
   const int result = ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
@@ -116,13 +122,19 @@ void Poller::arm(TimePoint deadline, TimePoint now) noexcept {
 /// Never taken out: it is never closed, and a process has one.
 void Poller::watch_cancel_event() noexcept {
   const int event = CancelEvent::descriptor();
-  if (event == cancel_event_) return;
+  if (event == cancel_event_ || is_inherited()) return;
   if (!control(epoll_.get(), EPOLL_CTL_ADD, event, EPOLLIN | EPOLLET, &cancel_event_)) {
     cancel_event_ = event;
   }
 }
 
 void Poller::wait(bool may_block) noexcept {
+  if (is_inherited()) [[unlikely]] {
+    if (!may_block) return;
+    fail_precondition(
+        "EventLoop: waits in a forked child of the process that used it, where nothing comes; make "
+        "another one there");
+  }
   watch_cancel_event();
   const int count = ::epoll_wait(epoll_.get(), batch_.data(), static_cast<int>(batch_.size()),
                                  may_block ? -1 : 0);

@@ -22,6 +22,9 @@ namespace nearcall::inline v0::detail {
 /// expiry is an edge, so a wake-up costs one system call, and the set's own descriptor stays
 /// readable until wait() has collected it.
 ///
+/// In a forked child it does nothing, and has no descriptor added: the set, the eventfd and the
+/// timerfd are its parent's.
+///
 /// Thread safety: signal() from any thread once it is open; the rest from the loop's thread.
 class Poller {
  public:
@@ -33,6 +36,8 @@ class Poller {
   /// numbers above those of the standard streams.
   std::error_code open();
   bool is_open() const noexcept { return static_cast<bool>(epoll_); }
+  /// Whether this is a forked child of the process that opened it, whose set it is.
+  bool is_inherited() const noexcept { return is_open() && !made_in_.is_in_maker(); }
   /// The epoll set itself. REQUIRES: is_open().
   int fd() const noexcept { return epoll_.get(); }
 
@@ -77,7 +82,7 @@ class Poller {
  private:
   static constexpr std::size_t batch_size = 64;
 
-  const ForkMark made_in_;
+  ForkMark made_in_;  // is_open(): by whom it was opened
   UniqueFd epoll_;
   /// A set that holds the set, so that a host can watch something that can be switched off.
   UniqueFd host_;

@@ -29,7 +29,11 @@ Server::Server(EventLoop& loop, ServerOptions options)
     : core_(std::make_unique<detail::ServerCore>(&loop, options)) {
 }
 
-Server::~Server() = default;
+/// In a forked child the server is the parent's: threads that are not here may have been inside of
+/// its handlers, and hold its mutexes. All stays as it is; its sockets the child never had.
+Server::~Server() {
+  if (core_->is_inherited()) static_cast<void>(core_.release());
+}
 
 Server& Server::add_service(Service& service) {
   if (core_->is_started()) {

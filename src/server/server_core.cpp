@@ -77,6 +77,7 @@ void ServerCore::on_signal() {
 }
 
 void ServerCore::cancel_calls() noexcept {
+  if (is_inherited()) return;
   stop();
   const std::lock_guard lock(mutex_);
   for (const auto& slot : loops_) {
@@ -130,6 +131,8 @@ Result<void> ServerCore::begin(std::size_t first_with_thread) {
                        "of its sockets: fork, or call daemon(), before listen()")
                        .with_reason(StatusReason::misuse)};
   }
+  begun_in_.store(ForkMark());
+  shared_.make_pool();
   if (Result<void> opened = open_loops(); !opened) return opened;
   if (has_own_threads()) {
     if (Result<void> made = make_threads(first_with_thread); !made) return made;
@@ -196,6 +199,7 @@ ServerCore::Slot& ServerCore::least_loaded() noexcept {
 }
 
 void ServerCore::stop() noexcept {
+  if (is_inherited()) return;
   const std::lock_guard lock(mutex_);
   switch (course_) {
     case Course::idle:
@@ -243,6 +247,7 @@ void ServerCore::complete() {
 }
 
 void ServerCore::join() {
+  if (is_inherited()) return;
   for (const auto& slot : loops_)
     slot->join();
 }

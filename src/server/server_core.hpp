@@ -38,6 +38,9 @@ class ServerCore final : public ListenPort::Owner {
 
   ServerShared& shared() noexcept { return shared_; }
   bool is_started() const noexcept { return !loops_.empty(); }
+  /// Whether this is a forked child of the process in which it started: the server is the parent's,
+  /// and its threads are not here.
+  bool is_inherited() const noexcept { return !begun_in_.load().is_in_maker() && is_started(); }
   bool has_listener() const noexcept { return !addresses_.empty(); }
   Result<void> listen(std::unique_ptr<Listener> listener, PeerPolicy policy);
   std::vector<std::string> addresses() const { return addresses_; }
@@ -54,6 +57,8 @@ class ServerCore final : public ListenPort::Owner {
   /// Starts, and runs the first loop on the calling thread until all is drained, which SIGINT and
   /// SIGTERM bring about.
   Result<void> run();
+  // In a forked child of the process that started it these do nothing.
+
   void stop() noexcept;
   /// As stop(), and the calls have no more time. REQUIRES: started. Any thread.
   void cancel_calls() noexcept;
@@ -91,13 +96,13 @@ class ServerCore final : public ListenPort::Owner {
   };
 
   EventLoop& first_loop() const noexcept { return loops_.front()->event_loop(); }
+  /// The loop with the fewest connections; of several the one that comes next.
+  Slot& least_loaded() noexcept;
   void on_signal();
   /// `first_with_thread`: the loops before it are run by others.
   Result<void> begin(std::size_t first_with_thread);
   Result<void> open_loops();
   Result<void> make_threads(std::size_t first_with_thread);
-  /// The loop with the fewest connections; of several the one that comes next.
-  Slot& least_loaded() noexcept;
   void release_threads(ThreadsMay what) noexcept;
   void begin_course();
   void open_ports();
@@ -121,6 +126,8 @@ class ServerCore final : public ListenPort::Owner {
   std::vector<std::unique_ptr<Slot>> loops_;
   std::vector<std::unique_ptr<ListenPort>> ports_;
   std::size_t next_loop_ = 0;
+  /// The process in which it started, or was made.
+  std::atomic<ForkMark> begun_in_{ForkMark()};
   std::atomic<ThreadsMay> threads_may_{ThreadsMay::wait};
   /// Loops that have not drained yet.
   std::atomic<std::size_t> undrained_{0};

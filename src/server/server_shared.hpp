@@ -12,6 +12,7 @@
 #include <nearcall/thread_pool.hpp>
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 namespace nearcall::inline v0::detail {
@@ -47,9 +48,13 @@ class ServerShared {
   CallStage* stage() const noexcept { return stage_; }
   void set_stage(CallStage* stage) noexcept { stage_ = stage; }
 
-  /// Where the functions of BlockingServices run. From any thread.
+  /// Where the functions of BlockingServices run. From any thread, once the server has started.
   ThreadPool& handler_pool() noexcept {
-    return options_.handler_pool() != nullptr ? *options_.handler_pool() : own_pool_;
+    return options_.handler_pool() != nullptr ? *options_.handler_pool() : *own_pool_;
+  }
+  /// The server starts, in this process.
+  void make_pool() {
+    if (options_.handler_pool() == nullptr) own_pool_.emplace(/*max_threads=*/32);
   }
 
   std::stop_token stopping() const noexcept { return stopping_.get_token(); }
@@ -68,7 +73,7 @@ class ServerShared {
   CallStage* stage_ = nullptr;
   std::stop_source stopping_;
   /// Its threads begin with their first work.
-  ThreadPool own_pool_{/*max_threads=*/32};
+  std::optional<ThreadPool> own_pool_;
   LogLimiter fault_limiter_;
 };
 

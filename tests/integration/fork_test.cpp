@@ -4,9 +4,12 @@
 #include "support/child_process.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/sync_wait.hpp>
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -154,6 +157,42 @@ TEST_F(Fork, AnAwaitedCallInTheChildOpensAConnectionOfItsOwn) {
   spawn(*loop, call_and_stop(*echo_));
   loop->run();
   EXPECT_EQ(connector_->attempts, 1);
+}
+
+Task<StatusCode> await_code(const Echo::Client& echo) {
+  const Result<EchoReply> reply = co_await echo.UnaryAsync(request_of("x"), soon());
+  co_return reply.status().code();
+}
+
+TEST_F(Fork, AChildHasNothingOfALoopThatIsBoundToItsThread) {
+  ProcessSignal called;
+  ProcessSignal never;
+  EventLoop loop(SpinPolicy::off());
+  const EventLoop::Binding binding(loop);
+  ASSERT_EQ(sync_wait(await_code(*echo_)), StatusCode::ok);
+
+  ChildProcess child([&] {
+    const std::vector<std::string> other_memory(1000, std::string(1000, 'x'));
+    const Channel own(target());
+    if (EventLoop::current() != nullptr) return 1;
+    if (sync_wait(await_code(Echo::Client(own))) != StatusCode::ok) return 2;
+    called.raise();
+    never.wait();
+    return 0;
+  });
+  called.leave_raising_to_others();
+  ASSERT_TRUE(called.wait());
+  server_.kill();  // both connections are told
+
+  EXPECT_EQ(sync_wait(await_code(*echo_)), StatusCode::unavailable);
+  loop.poll();
+}
+
+TEST_F(Fork, ALoopOfTheParentDoesNotWaitInTheChild) {
+  EventLoop loop(SpinPolicy::off());
+  ASSERT_TRUE(loop.open());
+
+  EXPECT_DEATH(loop.run(), "forked child of the process that used it");  // which has forked
 }
 
 }  // namespace
