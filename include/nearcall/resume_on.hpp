@@ -75,7 +75,7 @@ class [[nodiscard]] ResumeOnAwaiter {
   void await_resume() const noexcept {}
 
  private:
-  static constexpr std::size_t storage_size = 80;
+  static constexpr std::size_t storage_size = 96;
 
   void suspend(std::coroutine_handle<> moving, TaskHome* home);
 

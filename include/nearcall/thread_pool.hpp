@@ -22,7 +22,8 @@ class ThreadPool {
 
   /// At most `max_threads` threads. At most `max_queued` functions of try_post() wait for one; and
   /// a call of a BlockingService waits only where fewer than `max_queued` others of any kind do (0:
-  /// nowhere). REQUIRES: max_threads > 0.
+  /// nowhere). The calls of one client have at most three times as many of the threads, and of
+  /// threads and places together, as they leave free (docs/limits.md). REQUIRES: max_threads > 0.
   explicit ThreadPool(std::size_t max_threads, std::size_t max_queued = default_max_queued);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

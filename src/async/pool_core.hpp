@@ -2,8 +2,7 @@
 // PoolCore: what is behind a ThreadPool: its queue and its threads.
 #pragma once
 
-#include "async/intrusive_list.hpp"
-#include "async/runnable.hpp"
+#include "async/pool_queue.hpp"
 #include "base/fork_mark.hpp"
 
 #include <nearcall/unique_function.hpp>
@@ -31,12 +30,11 @@ class PoolCore {
 
   bool try_post(UniqueFunction<void()> work);
   /// Throws std::system_error if no thread can be started, or in a forked child.
-  void post(Runnable& work);
-  /// The same; false if max_queued() others wait already for threads that all have work, or in a
-  /// forked child.
-  [[nodiscard]] bool try_post(Runnable& work);
+  void post(PoolWork& work);
+  /// The same for a client, if there is room for it.
+  [[nodiscard]] PoolQueue::Answer try_post(PoolWork& work, PoolClient client);
   /// Takes `work` back if it has not begun to run; whether it did.
-  bool cancel(Runnable& work) noexcept;
+  bool cancel(PoolWork& work) noexcept;
   /// Whether this is the process whose threads these are.
   bool is_in_maker() const noexcept { return made_in_.is_in_maker(); }
   std::size_t max_threads() const noexcept { return max_threads_; }
@@ -45,7 +43,7 @@ class PoolCore {
   [[gnu::noinline]] bool is_in_this_thread() const noexcept;
 
  private:
-  class Function final : public Runnable {
+  class Function final : public PoolWork {
    public:
     Function(PoolCore& pool, UniqueFunction<void()> work) : pool_(&pool), work_(std::move(work)) {
       pool_->waiting_functions_.fetch_add(1, std::memory_order_relaxed);
@@ -62,8 +60,11 @@ class PoolCore {
     UniqueFunction<void()> work_;
   };
 
-  /// REQUIRES: mutex_ is held.
-  void enqueue(Runnable& work);
+  /// Throws in a forked child, which has none of the threads.
+  void require_maker() const;
+  /// `work` was queued: takes it out again, and throws, if no thread at all can be had. REQUIRES:
+  /// mutex_ is held.
+  void see_to_threads(PoolWork& work);
   /// Starts a thread if the idle ones are not enough; not while the pool ends: those that are
   /// joined then do all there is. Throws if none can be had at all.
   void ensure_thread();
@@ -77,12 +78,9 @@ class PoolCore {
   std::mutex mutex_;
   std::condition_variable has_work_;
   // The rest is guarded by mutex_.
-  IntrusiveList<Runnable> queue_;
-  std::size_t queued_ = 0;
+  PoolQueue queue_;
   /// Threads that wait for work; those that have been notified count until they take some.
   std::size_t idle_ = 0;
-  /// Threads that are at work; each of the others, there or not yet, takes one more.
-  std::size_t busy_ = 0;
   bool is_closing_ = false;
   std::vector<std::thread> threads_;
 };

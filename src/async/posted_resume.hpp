@@ -3,7 +3,7 @@
 #pragma once
 
 #include "async/busy_meter.hpp"
-#include "async/runnable.hpp"
+#include "async/pool_queue.hpp"
 
 #include <nearcall/resume_on.hpp>
 
@@ -12,7 +12,7 @@
 namespace nearcall::inline v0::detail {
 
 /// One way of a coroutine to another thread; lives inside a ResumeOnAwaiter.
-class PostedResume final : public Runnable {
+class PostedResume final : public PoolWork {
  public:
   /// Where it goes: one of the two.
   struct Queue {
@@ -27,8 +27,8 @@ class PostedResume final : public Runnable {
 
   /// It may be gone when this returns. Throws if the pool cannot have a thread.
   void post();
-  /// The same to a pool; false, and nothing has happened, if that is full.
-  [[nodiscard]] bool try_post();
+  /// The same to a pool, for `client`; nothing has happened if it is not taken.
+  [[nodiscard]] PoolQueue::Answer try_post(PoolClient client);
   /// Takes it out of the queue, if it is still there; whether it was.
   bool take_back() noexcept;
 

@@ -37,16 +37,16 @@ void PostedResume::post() {
   }
 }
 
-bool PostedResume::try_post() {
+PoolQueue::Answer PostedResume::try_post(PoolClient client) {
   if (home_ != nullptr) home_->leave(*this);
   try {
-    if (Access::core(*pool_).try_post(*this)) return true;
+    const PoolQueue::Answer answer = Access::core(*pool_).try_post(*this, client);
+    if (answer != PoolQueue::Answer::taken) stay();
+    return answer;
   } catch (...) {
     stay();
     throw;
   }
-  stay();
-  return false;
 }
 
 void PostedResume::stay() noexcept {

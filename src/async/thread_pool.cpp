@@ -14,7 +14,7 @@
 namespace nearcall::inline v0 {
 namespace detail {
 PoolCore::PoolCore(std::size_t max_threads, std::size_t max_queued)
-    : max_threads_(max_threads), max_queued_(max_queued) {
+    : max_threads_(max_threads), max_queued_(max_queued), queue_(max_threads, max_queued) {
   if (max_threads == 0) fail_precondition("ThreadPool: max_threads is 0; ask for one at least");
 }
 
@@ -45,42 +45,45 @@ bool PoolCore::try_post(UniqueFunction<void()> work) {
   return true;
 }
 
-void PoolCore::post(Runnable& work) {
+void PoolCore::require_maker() const {
   if (!is_in_maker()) throw std::system_error(std::make_error_code(std::errc::no_child_process));
-  const std::lock_guard lock(mutex_);
-  enqueue(work);
 }
 
-bool PoolCore::try_post(Runnable& work) {
-  if (!is_in_maker()) return false;
+void PoolCore::post(PoolWork& work) {
+  require_maker();
   const std::lock_guard lock(mutex_);
-  if (queued_ >= max_queued_ + (max_threads_ - busy_)) return false;
-  enqueue(work);
-  return true;
+  queue_.add(work);
+  see_to_threads(work);
 }
 
-void PoolCore::enqueue(Runnable& work) {
-  ++queued_;
+PoolQueue::Answer PoolCore::try_post(PoolWork& work, PoolClient client) {
+  require_maker();
+  const std::lock_guard lock(mutex_);
+  const PoolQueue::Answer answer = queue_.try_add(work, client);
+  if (answer == PoolQueue::Answer::taken) see_to_threads(work);
+  return answer;
+}
+
+void PoolCore::see_to_threads(PoolWork& work) {
   try {
     ensure_thread();
   } catch (...) {
-    --queued_;
+    queue_.remove(work);
     throw;
   }
-  queue_.push_back(work);
   has_work_.notify_one();
 }
 
-bool PoolCore::cancel(Runnable& work) noexcept {
+bool PoolCore::cancel(PoolWork& work) noexcept {
+  if (!is_in_maker()) return false;
   const std::lock_guard lock(mutex_);
   if (!work.is_linked()) return false;
-  work.unlink();
-  --queued_;
+  queue_.remove(work);
   return true;
 }
 
 void PoolCore::ensure_thread() {
-  if (queued_ <= idle_ || threads_.size() == max_threads_ || is_closing_) return;
+  if (queue_.ready() <= idle_ || threads_.size() == max_threads_ || is_closing_) return;
   try {
     threads_.emplace_back([this] { serve(); });
   } catch (const std::system_error&) {
@@ -92,13 +95,11 @@ void PoolCore::serve() {
   thread_loops.pool = this;
   std::unique_lock lock(mutex_);
   while (true) {
-    while (Runnable* const work = queue_.pop_front()) {
-      --queued_;
-      ++busy_;
+    for (PoolQueue::Next next = queue_.next(); next.work != nullptr; next = queue_.next()) {
       lock.unlock();
-      work->run();
+      next.work->run();
       lock.lock();
-      --busy_;
+      queue_.end(*next.share);
     }
     if (is_closing_) return;
     ++idle_;

@@ -4,12 +4,44 @@
 
 #include "async/pool_core.hpp"
 
+#include <unistd.h>
+
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 
+namespace {
+
+/// Who has one share of the pool. Processes of our own user are told apart, so that none is without
+/// a thread for another one's sake. Any other user is one, who may have as many processes as it
+/// likes; and so is a connection that nobody vouches for.
+PoolClient pool_client(const CallHost& host) {
+  using Kind = PoolClient::Kind;
+  const PeerIdentity& peer = host.peer();
+  const bool is_ours = peer.is_own() || peer.uid() == ::geteuid();
+  if (is_ours && peer.pid() != 0) return {Kind::process, static_cast<std::uint64_t>(peer.pid())};
+  if (peer.has_credentials()) return {Kind::user, peer.uid()};
+  return {Kind::connection, reinterpret_cast<std::uintptr_t>(&host)};
+}
+
+std::string no_room(const PoolCore& pool, PoolQueue::Answer why) {
+  const std::string queue = std::to_string(pool.max_queued());
+  if (why == PoolQueue::Answer::full) {
+    return "all " + std::to_string(pool.max_threads()) +
+           " threads of the server's pool are at work, and " + queue +
+           " others wait for one (ThreadPool's max_queued)";
+  }
+  return "the client's calls have their share of the server's pool: three times what they leave of "
+         "its " +
+         std::to_string(pool.max_threads()) + " threads and " + queue +
+         " places to wait (ThreadPool's max_queued)";
+}
+
+}  // namespace
 // ---- errands ------------------------------------------------------------------------------------
 
 class PooledCall::Reading final : public Errand, public MessageWaiter {
@@ -125,12 +157,9 @@ PooledCall::PooledCall(ServerCall& call)
 bool PooledCall::enter(std::coroutine_handle<> handler) {
   try {
     posted_.emplace(PostedResume::Queue{nullptr, pool_}, handler, &call_->home());
-    if (posted_->try_post()) return true;  // and this may be gone
-    const PoolCore& pool = Access::core(*pool_);
-    refusal_ = Status::resource_exhausted("all " + std::to_string(pool.max_threads()) +
-                                          " threads of the server's pool are at work, and " +
-                                          std::to_string(pool.max_queued()) +
-                                          " others wait for one (ThreadPool's max_queued)")
+    const PoolQueue::Answer answer = posted_->try_post(pool_client(call_->host()));
+    if (answer == PoolQueue::Answer::taken) return true;  // and this may be gone
+    refusal_ = Status::resource_exhausted(no_room(Access::core(*pool_), answer))
                    .with_reason(StatusReason::limit);
   } catch (const std::system_error& error) {
     refusal_ = Status::resource_exhausted("the system gives no thread for the server's pool: " +

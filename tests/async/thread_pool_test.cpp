@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ThreadPool: bounds, the end, and tasks that move there.
 #include "async/pool_core.hpp"
-#include "async/runnable.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/resume_on.hpp>
@@ -96,7 +95,7 @@ TEST(ThreadPool, RefusesWorkWhenItsQueueIsFull) {
 }
 
 /// Work that ends when it may.
-class Held final : public detail::Runnable {
+class Held final : public detail::PoolWork {
  public:
   explicit Held(std::latch& go_on) noexcept : go_on_(&go_on) {}
   void run() noexcept override {
@@ -117,18 +116,21 @@ TEST(ThreadPool, WorkWaitsWhereAllThreadsAreBusyAndOnlyWithinTheBound) {
   Held third(go_on);
   Held fourth(go_on);
   ThreadPool pool(2, 1);
-  detail::PoolCore& core = detail::Access::core(pool);
+  const auto is_taken = [&pool](Held& work) {
+    return detail::Access::core(pool).try_post(work, {detail::PoolClient::Kind::process, 1}) ==
+           detail::PoolQueue::Answer::taken;
+  };
 
   // Neither thread is there yet: these two have them, and do not count as waiting.
-  EXPECT_TRUE(core.try_post(first));
-  EXPECT_TRUE(core.try_post(second));
-  EXPECT_TRUE(core.try_post(third));
-  EXPECT_FALSE(core.try_post(fourth));
+  EXPECT_TRUE(is_taken(first));
+  EXPECT_TRUE(is_taken(second));
+  EXPECT_TRUE(is_taken(third));
+  EXPECT_FALSE(is_taken(fourth));
   first.wait_until_it_runs();
   second.wait_until_it_runs();
-  EXPECT_FALSE(core.try_post(fourth));
-  EXPECT_TRUE(core.cancel(third));
-  EXPECT_TRUE(core.try_post(fourth)) << "the place is free";
+  EXPECT_FALSE(is_taken(fourth));
+  EXPECT_TRUE(detail::Access::core(pool).cancel(third));
+  EXPECT_TRUE(is_taken(fourth)) << "the place is free";
 
   go_on.count_down();
 }
