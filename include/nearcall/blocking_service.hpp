@@ -15,6 +15,7 @@
 #include <coroutine>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -30,6 +31,8 @@ class BlockingStream {
  public:
   /// Waits for one message, or for room for one. False: there is none, or the call is over.
   virtual bool read(google::protobuf::MessageLite& into) = 0;
+  /// The same; false, too, if `stop` stops first.
+  virtual bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) = 0;
   virtual bool write(const google::protobuf::MessageLite& message) = 0;
 
  protected:
@@ -78,6 +81,9 @@ class BlockingReader {
   }
   /// The same into a message that is used again: `while (requests.read(request))`.
   bool read(Request& into) { return stream_->read(into); }
+  /// The same until `stop` stops, of server_stopping() or of the program's own: then false, and a
+  /// message that comes later is for the next read.
+  bool read(Request& into, const std::stop_token& stop) { return stream_->read(into, stop); }
 
  private:
   friend detail::Access;

@@ -10,10 +10,10 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
-
 namespace {
 
 /// Who has one share of the pool. Processes of our own user are told apart, so that none is without
@@ -42,6 +42,7 @@ std::string no_room(const PoolCore& pool, PoolQueue::Answer why) {
 }
 
 }  // namespace
+
 // ---- errands ------------------------------------------------------------------------------------
 
 class PooledCall::Reading final : public Errand, public MessageWaiter {
@@ -52,19 +53,44 @@ class PooledCall::Reading final : public Errand, public MessageWaiter {
   void begin() override {
     MessageInbox& in = call().stream().in();
     const MessageInbox::Read read = in.try_read(*into_);
-    if (read == MessageInbox::Read::pending) return in.wait(*into_, this);
+    if (read == MessageInbox::Read::pending) {
+      is_waiting_ = true;
+      return in.wait(*into_, this);
+    }
     call().stream().note_message();
     finish(read == MessageInbox::Read::message);
   }
   void wake() noexcept override {
     MessageInbox& in = call().stream().in();
+    is_waiting_ = false;
     const bool has_message = in.take_outcome();
     if (has_message || in.has_ended()) return finish(has_message);
     fail_when_closed();
   }
+  /// On the loop: if it waits, it does no more.
+  void leave() {
+    if (!std::exchange(is_waiting_, false)) return;
+    call().stream().in().leave();
+    finish(false);
+  }
 
  private:
   google::protobuf::MessageLite* into_;
+  /// The loop's.
+  bool is_waiting_ = false;
+};
+
+/// Ends a Reading, if that waits.
+class PooledCall::Leaving final : public Errand {
+ public:
+  Leaving(PooledCall& call, Reading& reading) noexcept : Errand(call), reading_(&reading) {}
+  void begin() override {
+    reading_->leave();
+    finish(true);
+  }
+
+ private:
+  Reading* reading_;
 };
 
 class PooledCall::Writing final : public Errand, public MessageWaiter {
@@ -104,18 +130,37 @@ class PooledCall::Saying final : public Errand {
 
 bool PooledCall::perform(Errand& errand) {
   if (is_cancelled()) return false;  // as in a callback of the token
-  LoopCore& loop = call_->host().loop_core();
-  if (loop.is_in_this_thread()) {
-    fail_precondition(
-        "ServerContext, BlockingReader, BlockingWriter: used on the thread of the call's loop, "
-        "where they would wait for themselves; use them on the function's threads");
-  }
-  std::unique_lock lock(mutex_);
+  require_other_thread();
+  if (submit(errand) && await(errand)) return true;
+  return fail_once_told();
+}
+
+void PooledCall::require_other_thread() const {
+  if (!call_->host().loop_core().is_in_this_thread()) return;
+  fail_precondition(
+      "ServerContext, BlockingReader, BlockingWriter: used on the thread of the call's loop, where "
+      "they would wait for themselves; use them on the function's threads");
+}
+
+bool PooledCall::submit(Errand& errand) {
+  const std::lock_guard lock(mutex_);
   if (is_closed_) return false;
   errands_.push_back(errand);
-  if (!std::exchange(is_work_posted_, true)) loop.post(work_);
+  if (!std::exchange(is_work_posted_, true)) call_->host().loop_core().post(work_);
+  return true;
+}
+
+bool PooledCall::await(Errand& errand) {
+  std::unique_lock lock(mutex_);
   finished_.wait(lock, [&errand] { return errand.is_done(); });
   return errand.outcome();
+}
+
+/// The loop is inside close(), a few instructions away, and waits for nothing there.
+bool PooledCall::fail_once_told() const noexcept {
+  while (cancellation_.stop_requested() && !told_.stop_requested())
+    std::this_thread::yield();
+  return false;
 }
 
 /// The thread that waits goes on, and may destroy all of this, as soon as the mutex is free.
@@ -126,7 +171,7 @@ void PooledCall::finish(Errand& errand, bool outcome) noexcept {
 }
 
 void PooledCall::fail_when_closed(Errand& errand) noexcept {
-  if (is_cancelled()) return finish(errand, /*outcome=*/false);
+  if (cancellation_.stop_requested()) return finish(errand, /*outcome=*/false);
   const std::lock_guard lock(mutex_);
   errands_.push_back(errand);
 }
@@ -172,7 +217,7 @@ bool PooledCall::enter(std::coroutine_handle<> handler) {
 
 Status PooledCall::entered() const {
   if (!refusal_.ok()) return refusal_;
-  if (is_cancelled()) return Status::cancelled("nobody waits for the answer");
+  if (cancellation_.stop_requested()) return Status::cancelled("nobody waits for the answer");
   return Status();
 }
 
@@ -199,6 +244,22 @@ void PooledCall::close() noexcept {
 bool PooledCall::read(google::protobuf::MessageLite& into) {
   Reading reading(*this, into);
   return perform(reading);
+}
+
+/// The one that leaves comes after the one that reads, so it finds that waiting, or done.
+bool PooledCall::read(google::protobuf::MessageLite& into, const std::stop_token& stop) {
+  if (is_cancelled() || stop.stop_requested()) return false;
+  require_other_thread();
+  Reading reading(*this, into);
+  Leaving leaving(*this, reading);
+  if (!submit(reading)) return fail_once_told();
+  bool is_leaving = false;
+  {
+    const std::stop_callback leave(stop, [&] { is_leaving = submit(leaving); });
+    await(reading);
+  }
+  if (is_leaving) await(leaving);
+  return reading.outcome() || fail_once_told();
 }
 
 bool PooledCall::write(const google::protobuf::MessageLite& message) {

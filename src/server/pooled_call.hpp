@@ -46,6 +46,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
 
   ServerContext& context() noexcept { return context_; }
   bool read(google::protobuf::MessageLite& into) override;
+  bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) override;
   bool write(const google::protobuf::MessageLite& message) override;
 
  private:
@@ -80,6 +81,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
     bool outcome_ = false;
   };
   class Reading;
+  class Leaving;
   class Writing;
   template <class F>
   class Saying;
@@ -96,7 +98,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   std::string_view authority() const noexcept override { return call_->authority(); }
   const Metadata& metadata() const noexcept override { return call_->metadata(); }
   TimePoint deadline() const noexcept override { return call_->deadline(); }
-  bool is_cancelled() const noexcept override { return cancellation_.stop_requested(); }
+  bool is_cancelled() const noexcept override { return told_.stop_requested(); }
   std::stop_token cancellation() override { return told_.get_token(); }
   std::stop_token server_stopping() const override { return call_->server_stopping(); }
   std::stop_token ending() override;
@@ -106,6 +108,12 @@ class PooledCall final : private ServerCallView, public BlockingStream {
 
   /// Has the loop do it, and waits; false if the call is over.
   bool perform(Errand& errand);
+  void require_other_thread() const;
+  /// False: the call is over.
+  bool submit(Errand& errand);
+  bool await(Errand& errand);
+  /// Of a call that is over the function sees all at once, whatever it looks at first.
+  bool fail_once_told() const noexcept;
   template <class F>
   void say(F&& to);
   void finish(Errand& errand, bool outcome) noexcept;
@@ -117,7 +125,8 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   ServerCall* call_;
   ThreadPool* pool_;
   std::stop_token cancellation_;
-  /// The function's own: its callbacks run once close() has freed those that read and write.
+  /// The function's own, and what is_cancelled() asks: its callbacks run once close() has freed
+  /// those that read and write.
   std::stop_source told_;
   ServerContext context_ = Access::make<ServerContext>(static_cast<ServerCallView&>(*this));
   Status refusal_;

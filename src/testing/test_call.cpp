@@ -89,7 +89,8 @@ class TestCall::Core final : public detail::TestCallCore,
 
   // BlockingStream
 
-  bool read(google::protobuf::MessageLite& into) override;
+  bool read(google::protobuf::MessageLite& into) override { return read(into, std::stop_token()); }
+  bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) override;
   bool write(const google::protobuf::MessageLite& message) override;
 
   void take(const google::protobuf::MessageLite& message);
@@ -103,7 +104,7 @@ class TestCall::Core final : public detail::TestCallCore,
   Written on_write_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   // Guarded by mutex_, as headers and trailers are.
   std::deque<std::string> requests_;
   bool have_requests_ended_ = false;
@@ -179,9 +180,11 @@ detail::MessageStream& TestCall::Core::awaited() {
   return loose_->stream();
 }
 
-bool TestCall::Core::read(google::protobuf::MessageLite& into) {
+bool TestCall::Core::read(google::protobuf::MessageLite& into, const std::stop_token& stop) {
+  if (stop.stop_requested()) return false;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return is_over_ || have_requests_ended_ || !requests_.empty(); });
+  changed_.wait(lock, stop,
+                [this] { return is_over_ || have_requests_ended_ || !requests_.empty(); });
   if (is_over_ || requests_.empty()) return false;
   const bool is_parsed = into.ParseFromString(requests_.front());
   requests_.pop_front();

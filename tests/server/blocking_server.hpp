@@ -2,6 +2,7 @@
 // BlockingServerTest: a server whose handlers are functions that the test scripts, and its client.
 #pragma once
 
+#include "server/huge_reply.hpp"
 #include "server/wrapper_service.hpp"
 #include "support/session_peer.hpp"
 
@@ -28,12 +29,15 @@ class ScriptedFunctions final : public BlockingService {
   using List = std::function<Status(ServerContext&, const Text&, BlockingWriter<Text>&)>;
   using Collect = std::function<Result<Text>(ServerContext&, BlockingReader<Text>&)>;
   using Chat = std::function<Status(ServerContext&, BlockingReader<Text>&, BlockingWriter<Text>&)>;
-  enum MethodIndex : std::size_t { unary, list, collect, chat };
-  static constexpr std::array<Method, 4> methods = {{
+  using HugeList = std::function<Status(ServerContext&, BlockingWriter<HugeReply>&)>;
+  enum MethodIndex : std::size_t { unary, list, collect, chat, huge, huge_list };
+  static constexpr std::array<Method, 6> methods = {{
       {"/test.Functions/Unary", MethodKind::unary},
       {"/test.Functions/List", MethodKind::server_streaming},
       {"/test.Functions/Collect", MethodKind::client_streaming},
       {"/test.Functions/Chat", MethodKind::bidi_streaming},
+      {"/test.Functions/Huge", MethodKind::unary},
+      {"/test.Functions/HugeList", MethodKind::server_streaming},
   }};
 
   ScriptedFunctions()
@@ -42,17 +46,21 @@ class ScriptedFunctions final : public BlockingService {
             {handler<MethodKind::unary, &ScriptedFunctions::DoUnary>(unary),
              handler<MethodKind::server_streaming, &ScriptedFunctions::DoList>(list),
              handler<MethodKind::client_streaming, &ScriptedFunctions::DoCollect>(collect),
-             handler<MethodKind::bidi_streaming, &ScriptedFunctions::DoChat>(chat)}) {}
+             handler<MethodKind::bidi_streaming, &ScriptedFunctions::DoChat>(chat),
+             handler<MethodKind::unary, &ScriptedFunctions::DoHuge, HugeReply>(huge),
+             handler<MethodKind::server_streaming, &ScriptedFunctions::DoHugeList, HugeReply>(
+                 huge_list)}) {}
 
   Unary on_unary = [](ServerContext&, const Text& request) { return request; };
   List on_list;
   Collect on_collect;
   Chat on_chat;
+  HugeList on_huge_list;
 
  private:
-  template <MethodKind kind, auto function>
+  template <MethodKind kind, auto function, class Reply = Text>
   static constexpr detail::MethodHandler handler(MethodIndex index) {
-    return detail::blocking_handler<kind, ScriptedFunctions, Text, Text, function>(methods[index]);
+    return detail::blocking_handler<kind, ScriptedFunctions, Text, Reply, function>(methods[index]);
   }
   Result<Text> DoUnary(ServerContext& call, const Text& request) { return on_unary(call, request); }
   Status DoList(ServerContext& call, const Text& request, BlockingWriter<Text>& replies) {
@@ -65,6 +73,12 @@ class ScriptedFunctions final : public BlockingService {
                 BlockingReader<Text>& requests,
                 BlockingWriter<Text>& replies) {
     return on_chat(call, requests, replies);
+  }
+  Result<HugeReply> DoHuge(ServerContext&, const Text& /*request*/) { return HugeReply(); }
+  Status DoHugeList(ServerContext& call,
+                    const Text& /*request*/,
+                    BlockingWriter<HugeReply>& replies) {
+    return on_huge_list(call, replies);
   }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers that throw, that do not listen, that are elsewhere when their call or server goes.
+#include "server/huge_reply.hpp"
 #include "server/manual_server.hpp"
 #include "server/wrapper_service.hpp"
 #include "support/session_peer.hpp"
@@ -13,7 +14,6 @@
 #include <atomic>
 #include <functional>
 #include <future>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,26 +31,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-
-/// A reply that says that it is larger than any message can be.
-class HugeReply final : public google::protobuf::MessageLite {
- public:
-  HugeReply() = default;
-  HugeReply(const HugeReply& /*other*/) : MessageLite() {}
-  HugeReply& operator=(const HugeReply& /*other*/) { return *this; }
-  std::string GetTypeName() const override { return "test.HugeReply"; }
-  MessageLite* New(google::protobuf::Arena* /*arena*/) const override { return new HugeReply; }
-  void Clear() override {}
-  bool IsInitialized() const override { return true; }
-  void CheckTypeAndMergeFrom(const MessageLite& /*other*/) override {}
-  std::size_t ByteSizeLong() const override { return std::size_t{3} << 30U; }
-  int GetCachedSize() const override { return std::numeric_limits<int>::max(); }
-  std::uint8_t* _InternalSerialize(std::uint8_t* to,
-                                   google::protobuf::io::EpsCopyOutputStream*) const override {
-    ADD_FAILURE() << "was serialised";
-    return to;
-  }
-};
 
 /// Handlers that do what the test says.
 class ScriptedService final : public Service {

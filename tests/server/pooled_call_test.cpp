@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions as handlers: on the pool's threads, with streams, cancelled, at the server's end.
 #include "server/blocking_server.hpp"
+#include "support/rounds.hpp"
 
 #include <nearcall/event_loop.hpp>
 
@@ -11,9 +12,11 @@
 #include <chrono>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <semaphore>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -98,6 +101,38 @@ TEST_F(PooledCallTest, OkWhereAReplyIsDueIsInternal) {
   EXPECT_EQ(call("x").status().code(), StatusCode::internal);
   EXPECT_TRUE(log_capture().take("Unary: the status OK was given"));
   EXPECT_TRUE(log_capture().take("the status OK was given")) << "where the Result was made";
+}
+
+TEST_F(PooledCallTest, AReplyOverTwoGibibytesIsResourceExhausted) {
+  start();
+  SessionPeer client(path());
+
+  const auto answer =
+      client.call(SessionPeer::request_to("/test.Functions/Huge"), framed(text_of("x")));
+
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->field("grpc-status"), "8");
+  EXPECT_NE(answer->field("grpc-message").find("3221225472"), std::string::npos);
+  EXPECT_TRUE(is_serving());
+}
+
+TEST_F(PooledCallTest, AReplyOverTwoGibibytesEndsItsStream) {
+  start();
+  functions_.on_huge_list = [this](ServerContext& call, BlockingWriter<HugeReply>& replies) {
+    EXPECT_FALSE(replies.write(HugeReply()));
+    EXPECT_TRUE(call.is_cancelled());
+    returned_.add();
+    return Status();
+  };
+  SessionPeer client(path());
+
+  const auto answer =
+      client.call(SessionPeer::request_to("/test.Functions/HugeList"), framed(text_of("x")));
+
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->field("grpc-status"), "8");
+  EXPECT_TRUE(returned_.wait_for(1));
+  EXPECT_TRUE(is_serving());
 }
 
 TEST_F(PooledCallTest, UntilEndingIsForCoroutines) {
@@ -225,6 +260,41 @@ TEST_F(PooledCallTest, AReadThatWaitsEndsWithTheCall) {
   EXPECT_TRUE(returned_.wait_for(1));
 }
 
+TEST_F(PooledCallTest, WhoSeesThatTheCallIsOverSeesItsTokenStopped) {
+  start();
+  std::atomic<int> late = 0;
+  functions_.on_unary = [&](ServerContext& call, const Text& request) -> Result<Text> {
+    const std::stop_token token = call.cancellation();
+    arrived_.add();
+    while (!call.is_cancelled()) {
+    }
+    if (!token.stop_requested()) ++late;
+    returned_.add();
+    return request;
+  };
+  functions_.on_collect = [&](ServerContext& call, BlockingReader<Text>& requests) -> Result<Text> {
+    const std::stop_token token = call.cancellation();
+    arrived_.add();
+    while (requests.read(*std::make_unique<Text>())) {
+    }
+    if (!call.is_cancelled() || !token.stop_requested()) ++late;
+    returned_.add();
+    return Text();
+  };
+  SessionPeer client(path());
+  for (int round = 1; round <= rounds(100, 10'000); ++round) {
+    http2::Stream& spins = begin_call(client);
+    http2::Stream& reads = client.open(SessionPeer::request_to("/test.Functions/Collect"));
+    client.flush();
+    ASSERT_TRUE(arrived_.wait_for(2 * round));
+    client.reset(spins);
+    client.reset(reads);
+    ASSERT_TRUE(returned_.wait_for(2 * round));
+  }
+
+  EXPECT_EQ(late, 0);
+}
+
 TEST_F(PooledCallTest, ACallbackOfTheCancellationMayLockWhatAReadIsDoneUnder) {
   start();
   functions_.on_collect = [this](ServerContext& call, BlockingReader<Text>& requests) {
@@ -290,124 +360,6 @@ TEST_F(PooledCallTest, AWriteWaitsForASlowClientAndEndsWithTheCall) {
 
   EXPECT_TRUE(returned_.wait_for(1));
   EXPECT_LT(written, many);
-}
-
-// ---- streams ------------------------------------------------------------------------------------
-
-TEST_F(PooledCallTest, RepliesArriveInOrder) {
-  start();
-  functions_.on_list = [](ServerContext&, const Text& request, BlockingWriter<Text>& replies) {
-    for (int i = 0; i < 100; ++i) {
-      if (!replies.write(text_of(request.value() + std::to_string(i)))) return Status::aborted("!");
-    }
-    return Status::not_found("no more");
-  };
-
-  auto list = client_.server_streaming<Text>(ScriptedFunctions::list, text_of("n"), CallOptions());
-
-  for (int i = 0; i < 100; ++i) {
-    const std::optional<Text> reply = list.read();
-    ASSERT_TRUE(reply) << i;
-    EXPECT_EQ(reply->value(), "n" + std::to_string(i));
-  }
-  EXPECT_FALSE(list.read());
-  EXPECT_EQ(list.finish(), Status::not_found("no more"));
-}
-
-TEST_F(PooledCallTest, RequestsArriveInOrder) {
-  start();
-  functions_.on_collect = [](ServerContext& call, BlockingReader<Text>& requests) -> Result<Text> {
-    std::string all;
-    while (const std::optional<Text> request = requests.read())
-      all += request->value();
-    EXPECT_FALSE(call.is_cancelled());
-    return text_of(all);
-  };
-  auto collect = client_.client_streaming<Text, Text>(ScriptedFunctions::collect, CallOptions());
-  std::string all;
-  for (int i = 0; i < 100; ++i) {
-    all += std::to_string(i);
-    ASSERT_TRUE(collect.write(text_of(std::to_string(i))));
-  }
-
-  const Result<Text> reply = collect.finish();
-
-  ASSERT_TRUE(reply) << reply.status().to_string();
-  EXPECT_EQ(reply->value(), all);
-}
-
-Status echo_each(ServerContext& /*call*/,
-                 BlockingReader<Text>& requests,
-                 BlockingWriter<Text>& replies) {
-  Text message;
-  while (requests.read(message)) {
-    if (!replies.write(message)) return Status::aborted("the client has gone");
-  }
-  return Status();
-}
-
-TEST_F(PooledCallTest, ATalkGoesToAndFro) {
-  start();
-  functions_.on_chat = &echo_each;
-  auto chat = client_.bidi_streaming<Text, Text>(ScriptedFunctions::chat, CallOptions());
-
-  for (const char* word : {"one", "two", "three"}) {
-    ASSERT_TRUE(chat.write(text_of(word)));
-    const std::optional<Text> reply = chat.read();
-    ASSERT_TRUE(reply);
-    EXPECT_EQ(reply->value(), word);
-  }
-  EXPECT_TRUE(chat.writes_done());
-  EXPECT_FALSE(chat.read());
-  EXPECT_TRUE(chat.finish().ok());
-}
-
-TEST_F(PooledCallTest, OneThreadMayReadWhileAnotherOneWrites) {
-  constexpr int count = 300;
-  start();
-  functions_.on_chat = [](ServerContext&, BlockingReader<Text>& requests,
-                          BlockingWriter<Text>& replies) {
-    std::thread writer([&replies] {
-      for (int i = 0; i < count; ++i)
-        EXPECT_TRUE(replies.write(text_of("r")));
-    });
-    int read = 0;
-    while (requests.read())
-      ++read;
-    writer.join();
-    return read == count ? Status() : Status::internal(std::to_string(read));
-  };
-  auto chat = client_.bidi_streaming<Text, Text>(ScriptedFunctions::chat, CallOptions());
-  std::thread writer([&chat] {
-    for (int i = 0; i < count; ++i)
-      EXPECT_TRUE(chat.write(text_of("q")));
-    EXPECT_TRUE(chat.writes_done());
-  });
-  int replies = 0;
-  while (chat.read())
-    ++replies;
-  writer.join();
-
-  EXPECT_EQ(replies, count);
-  EXPECT_TRUE(chat.finish().ok());
-}
-
-TEST_F(PooledCallTest, ARequestThatIsNoMessageEndsTheCall) {
-  start();
-  functions_.on_collect = [this](ServerContext& call, BlockingReader<Text>& requests) {
-    EXPECT_FALSE(requests.read());
-    EXPECT_TRUE(call.is_cancelled());
-    returned_.add();
-    return Result<Text>(Text());
-  };
-  SessionPeer client(path());
-
-  const auto answer =
-      client.call(SessionPeer::request_to("/test.Functions/Collect"), framed("\x0a\x05x"));
-
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->fields.at("grpc-status"), "13");
-  EXPECT_TRUE(returned_.wait_for(1));
 }
 
 // ---- the server's end ---------------------------------------------------------------------------

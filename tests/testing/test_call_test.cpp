@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -270,6 +271,22 @@ TEST(TestStreams, ATestMayTalkWithAFunctionOnItsOwnThread) {
 
   EXPECT_TRUE(echo_blocking(call, requests, replies).ok());
   EXPECT_THAT(values(replies.written()), ElementsAre("a", "aa", "aaa", "aaaa"));
+}
+
+TEST(TestStreams, AReadEndsWithItsTokenAndLeavesWhatComesLater) {
+  TestCall call;
+  TestRequests<Text> requests(call);
+  BlockingReader<Text>& reader = requests;
+  std::stop_source stop;
+  std::jthread other([&stop] { stop.request_stop(); });
+  Text request;
+
+  EXPECT_FALSE(reader.read(request, stop.get_token()));
+
+  requests.add(text_of("later"));
+  EXPECT_FALSE(reader.read(request, stop.get_token()));
+  EXPECT_TRUE(reader.read(request));
+  EXPECT_EQ(request.value(), "later");
 }
 
 TEST(TestStreams, NothingIsReadOrWrittenOnceTheCallIsCancelled) {
