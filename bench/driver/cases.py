@@ -99,6 +99,11 @@ def all_cases(quick):
     yield Case("handlers-functions", "unary 64 B, one at a time, handlers are functions on a pool",
                "unary", server_options=("--functions", 1), peers=("nearcall-park",),
                group="handlers")
+    for loops in (1, 2):
+        yield Case(f"loops-{loops}", "unary 64 B, 64 in flight over 64 connections, the server on "
+                   f"{loops} thread{'s' * (loops > 1)}", "pipelined",
+                   ("--inflight", 64, "--connections", 64), ("--threads", loops), connections=64,
+                   peers=("nearcall-park",), group="loops")
     yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
                ("--streams", 0), peers=OURS, group="streams")
     yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",

@@ -62,6 +62,7 @@ class Groups(unittest.TestCase):
         self.assertIn(["streams-0", "streams-10000"], names)
         self.assertIn(["methods-4", "methods-1004"], names)
         self.assertIn(["handlers-coroutines", "handlers-functions"], names)
+        self.assertIn(["loops-1", "loops-2"], names)
         self.assertIn(["connections-64"], names)
 
     def test_take_turns_within_each_round(self):

@@ -39,6 +39,9 @@ class Figures:
         figures = self._cases.get(case, {}).get(peer, {})
         return figures.get("cpu_client_us", 0) + figures.get("cpu_server_us", 0) or None
 
+    def server_cpu(self, case, peer="nearcall"):
+        return self._cases.get(case, {}).get(peer, {}).get("cpu_server_us") or None
+
     def standing(self, name, key, peer="nearcall"):
         return self._standing.get(name, {}).get(peer, {}).get(key)
 
@@ -119,6 +122,9 @@ def _growth(figures):
                  _ratio(rate(many), rate(many, "raw-poll")), 1 / 2, False)
     yield Target("10,000 connections", "calls/s ÷ our own at 64",
                  _ratio(rate(many), rate("connections-64")), 1 / 2, False)
+    one, two = (figures.server_cpu(f"loops-{loops}", "nearcall-park") for loops in (1, 2))
+    yield Target("64 connections, spinning off", "the server's CPU on two threads ÷ on one",
+                 _ratio(two, one), 1.05, True)
     yield Target("10,000 streams open", "p50 of one more call ÷ without them",
                  _ratio(p50("streams-10000"), p50("streams-0")), 1.1, True)
     yield Target("1,004 methods registered", "p50 ÷ with 4",
