@@ -137,16 +137,18 @@ class Managed final : public Service {
 
 enum class Restart { taken_over, passed, stored };
 
-std::string restart_name(const testing::TestParamInfo<Restart>& info) {
-  switch (info.param) {
+void PrintTo(Restart restart, std::ostream* to) {
+  switch (restart) {
     case Restart::taken_over:
-      return "TakenOver";
+      *to << "TakenOver";
+      break;
     case Restart::passed:
-      return "Passed";
+      *to << "Passed";
+      break;
     case Restart::stored:
-      return "Stored";
+      *to << "Stored";
+      break;
   }
-  return "";
 }
 
 class RollingRestart : public testing::TestWithParam<Restart> {
@@ -206,7 +208,7 @@ class RollingRestart : public testing::TestWithParam<Restart> {
 INSTANTIATE_TEST_SUITE_P(Each,
                          RollingRestart,
                          testing::Values(Restart::taken_over, Restart::passed, Restart::stored),
-                         restart_name);
+                         testing::PrintToStringParamName());
 
 TEST_P(RollingRestart, FailsNoCall) {
   ASSERT_NE(counts_, nullptr);

@@ -120,6 +120,10 @@ struct TwoClients {
   bool share_one;
 };
 
+void PrintTo(const TwoClients& clients, std::ostream* to) {
+  *to << clients.name;
+}
+
 class PooledCallClientTest : public PooledCallShareTest,
                              public testing::WithParamInterface<TwoClients> {};
 
@@ -153,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
                    PeerIdentity::own("queue:", second_pid), false},
         TwoClients{"ConnectionsOfWhomNobodyVouchesFor", PeerIdentity("queue:"),
                    PeerIdentity("queue:"), false}),
-    [](const auto& info) { return std::string(info.param.name); });
+    testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace nearcall::test
