@@ -156,7 +156,8 @@ TEST_F(ServerCallTest, ItsDeadlineEndsItAtTheServerToo) {
   SessionPeer client(path());
   for (int milliseconds = 1; service_.started.count() == 0; milliseconds *= 4) {
     SessionPeer::Fields hold = SessionPeer::request_to("/test.Wrapper/Hold");
-    hold.push_back({"grpc-timeout", std::to_string(milliseconds) + "m"});
+    const std::string timeout = std::to_string(milliseconds) + "m";
+    hold.push_back({"grpc-timeout", timeout});
 
     const auto answer = client.call(hold, framed(Text()));
 
