@@ -74,7 +74,6 @@ class PoolQueue {
   void put(PoolWork& work, Share& share) noexcept;
   void give_thread(PoolWork& work) noexcept;
   void give_free_thread() noexcept;
-  void take_thread(Share& share) noexcept;
   void drop_if_unused(Share& share) noexcept;
 
   struct Hash {
