@@ -4,7 +4,7 @@
 
 #include "async/pool_core.hpp"
 
-#include <unistd.h>
+#include <nearcall/peer_policy.hpp>
 
 #include <cstdint>
 #include <string>
@@ -22,8 +22,9 @@ namespace {
 PoolClient pool_client(const CallHost& host) {
   using Kind = PoolClient::Kind;
   const PeerIdentity& peer = host.peer();
-  const bool is_ours = peer.is_own() || peer.uid() == ::geteuid();
-  if (is_ours && peer.pid() != 0) return {Kind::process, static_cast<std::uint64_t>(peer.pid())};
+  static const PeerPolicy ours = PeerPolicy::same_user();
+  if (ours.admits(peer) && peer.pid() != 0)
+    return {Kind::process, static_cast<std::uint64_t>(peer.pid())};
   if (peer.has_credentials()) return {Kind::user, peer.uid()};
   return {Kind::connection, reinterpret_cast<std::uintptr_t>(&host)};
 }
