@@ -5,7 +5,9 @@
 #include <nearcall/metadata.hpp>
 #include <nearcall/task.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <stop_token>
@@ -16,12 +18,25 @@
 
 namespace nearcall::inline v0 {
 
+class ServerContext;
+
 /// What a client says about one call. Fluent: `CallOptions().timeout(1s).metadata("user", "7")`.
 ///
 /// A value: the call copies what it needs before it returns. Thread safety: as its members.
 class CallOptions {
  public:
   CallOptions() = default;
+  /// Of a call that is made for another one, in its handler: `CallOptions(context, "request-id")`.
+  /// It ends when that one does: by its deadline, and with CANCELLED when nobody waits for that one
+  /// any more. What else is said here may only end it sooner. Of the metadata it takes over all
+  /// values of the keys that are named, and nothing else.
+  ///
+  /// `context` is the ServerContext, on its thread; it may go before the call does.
+  template <std::same_as<ServerContext> Context, std::convertible_to<std::string_view>... Keys>
+  explicit CallOptions(Context& context, const Keys&... keys)
+      : deadline_of_caller_(context.deadline()), cancellation_of_caller_(context.cancellation()) {
+    (take_over(context.metadata(), keys), ...);
+  }
 
   /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
   /// as `grpc-timeout`, as it is given here, or what is left of it where the call had to wait. Zero
@@ -69,19 +84,32 @@ class CallOptions {
   // What was said.
 
   std::optional<std::chrono::nanoseconds> timeout() const noexcept { return timeout_; }
-  /// time_point::max() if none was given.
-  std::chrono::steady_clock::time_point deadline() const noexcept { return deadline_; }
+  /// The earlier one of what was given and the caller's; time_point::max() if there is none.
+  std::chrono::steady_clock::time_point deadline() const noexcept {
+    return std::min(deadline_, deadline_of_caller_);
+  }
   const Metadata& metadata() const noexcept { return metadata_; }
   const std::stop_token& cancellation() const noexcept { return cancellation_; }
+  /// That of the call that it is made for: the first one that stops ends it.
+  const std::stop_token& cancellation_of_caller() const noexcept { return cancellation_of_caller_; }
   std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
   /// What metadata() refused first, or OK: the call fails with it before anything is sent.
   const Status& misuse() const noexcept { return misuse_; }
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  void take_over(const Metadata& from, std::string_view key) {
+    for (const std::string_view value : from.get_all(key))
+      metadata(key, value);
+  }
+
   std::optional<std::chrono::nanoseconds> timeout_;
-  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  TimePoint deadline_ = TimePoint::max();
+  TimePoint deadline_of_caller_ = TimePoint::max();
   Metadata metadata_;
   std::stop_token cancellation_;
+  std::stop_token cancellation_of_caller_;
   std::optional<std::size_t> max_receive_;
   Status misuse_;
 };

@@ -52,11 +52,15 @@ AsyncCall::AsyncCall(Backend& backend,
     CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
+  if (options.cancellation_of_caller().stop_possible()) [[unlikely]]
+    cancellation_of_caller_ = std::make_unique<std::stop_callback<Cancel>>(
+        options.cancellation_of_caller(), Cancel{this});
 }
 
 AsyncCall::~AsyncCall() {
   require_same_thread();
   cancellation_.reset();
+  cancellation_of_caller_.reset();
   WaitingCall::unlink();
   for (Waiting& waiting : waiting_)
     waiting.awaiter = nullptr;

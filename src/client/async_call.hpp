@@ -106,6 +106,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   std::atomic<Cancelling> cancelling_{Cancelling::no};
   RunMember<&AsyncCall::cancel_here> cancel_here_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
+  /// By the call that it is made for.
+  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_caller_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -38,6 +38,7 @@ BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const Ca
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
+  cancellation_of_caller_.reset();
   if (has_connection()) leave(connection_->begin_turn());
 }
 
@@ -66,6 +67,9 @@ bool BlockingCall::prepare(const CallOptions& options) {
     CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
+  if (options.cancellation_of_caller().stop_possible()) [[unlikely]]
+    cancellation_of_caller_ = std::make_unique<std::stop_callback<Cancel>>(
+        options.cancellation_of_caller(), Cancel{this});
   return true;
 }
 

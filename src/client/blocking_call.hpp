@@ -99,7 +99,10 @@ class BlockingCall final : private CallWaiter {
   /// The connection, which the call no longer has, nor its turn.
   std::shared_ptr<BlockingConnection> release_connection(Turn& turn);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
-  bool is_shared() const noexcept { return kept_backend_ != nullptr || cancellation_.has_value(); }
+  bool is_shared() const noexcept {
+    return kept_backend_ != nullptr || cancellation_.has_value() ||
+           cancellation_of_caller_ != nullptr;
+  }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
   bool was_cancelled();
@@ -121,6 +124,8 @@ class BlockingCall final : private CallWaiter {
   Waiter reader_{*this};
   Waiter writer_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
+  /// By the call that it is made for.
+  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_caller_;
   Call call_;
 };
 

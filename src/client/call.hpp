@@ -83,7 +83,12 @@ class Call final : private AttemptObserver {
 
   /// Ends it from this side. The stream is reset.
   void fail(Status status);
-  void cancel() { fail_with(StatusCode::cancelled, "the call was cancelled"); }
+  /// Where the deadline passed as well, it is that: the call that it is made for has the same one.
+  void cancel() {
+    if (is_over_) return;
+    if (deadline_ <= now()) return fail_late();
+    fail_with(StatusCode::cancelled, "the call was cancelled");
+  }
   void fail_late() { fail_with(StatusCode::deadline_exceeded, "the deadline passed"); }
   void drop() { fail_with(StatusCode::cancelled, "the call was dropped"); }
 

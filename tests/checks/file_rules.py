@@ -17,7 +17,8 @@ MAX_LINES = 600
 # BlockingService, its streams and ServerOptions::handler_pool(), 7 each of ListenOptions::take_over() and
 # keep_in_store(), 128 and a header of nearcall/asio.hpp, which only programs with Asio include, 13 of
 # AsyncQueue::push_evicting(), 22 of ForwardingListener, 3 of BlockingReader::read() with a token.
-MAX_API_LINES = 3417
+# For #11: 18 of CallOptions of a call that is made for another one.
+MAX_API_LINES = 3435
 MAX_API_HEADERS = 43
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16

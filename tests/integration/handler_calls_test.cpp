@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A handler that is a client itself: it awaits a call to another server on its own loop.
+// A handler that is a client itself: what it passes on of its call, and what it may wait for.
 #include "integration/echo_server.hpp"
 
 #include <gmock/gmock.h>
@@ -18,12 +18,19 @@ class Forwarder final : public Echo::Service {
  public:
   explicit Forwarder(const std::string& target) : channel_(target), echo_(channel_) {}
 
+  /// Ends all calls to the other server.
+  std::stop_source stop;
+
  private:
   Task<Result<EchoReply>> Unary(ServerContext& call, EchoRequest request) override {
     const CallOptions options =
-        CallOptions().deadline(call.deadline()).cancellation(call.cancellation());
+        CallOptions(call, "request-id").timeout(1min).cancellation(stop.get_token());
     auto forwarded = echo_.UnaryAsync(request, options);
-    co_return co_await forwarded;
+    Result<EchoReply> reply = co_await forwarded;
+    const Metadata& headers = co_await forwarded.headers();
+    for (const Metadata::Entry& entry : headers)
+      call.add_header(entry.key(), entry.value());
+    co_return reply;
   }
   Task<Result<EchoReply>> NotThere(ServerContext& /*call*/, EchoRequest request) override {
     co_return echo_.Unary(request);  // blocks, on the thread of the loop
@@ -33,24 +40,125 @@ class Forwarder final : public Echo::Service {
   Echo::Client echo_;
 };
 
-class HandlerCalls : public EchoServerTest {
+/// The same as functions.
+class BlockingForwarder final : public Echo::BlockingService {
+ public:
+  explicit BlockingForwarder(const std::string& target) : channel_(target), echo_(channel_) {}
+
+  std::stop_source stop;
+
+ private:
+  Result<EchoReply> Unary(ServerContext& call, const EchoRequest& request) override {
+    const CallOptions options =
+        CallOptions(call, "request-id").timeout(1min).cancellation(stop.get_token());
+    CallInfo info;
+    Result<EchoReply> reply = echo_.Unary(request, options, &info);
+    for (const Metadata::Entry& entry : info.headers())
+      call.add_header(entry.key(), entry.value());
+    return reply;
+  }
+
+  Channel channel_;
+  Echo::Client echo_;
+};
+
+/// Over three places: this program, a server in front, and the one that it calls in its handlers.
+template <class Front>
+class PassedOn : public EchoServerTest {
  protected:
-  HandlerCalls() {
+  PassedOn() {
     front_.add_service(forwarder_);
     front_.listen(target_of_front());
     EXPECT_TRUE(front_.start());
   }
-  ~HandlerCalls() override {
+  ~PassedOn() override {
     front_.stop();
     front_.wait();
   }
   std::string target_of_front() const { return "unix:" + folder_.file("front.sock"); }
 
-  Forwarder forwarder_{target()};
+  Front forwarder_{target()};
   Server front_;
   Channel channel_to_front_{target_of_front()};
   Echo::Client through_{channel_to_front_};
 };
+using HandlerCalls = PassedOn<Forwarder>;
+
+using BothKinds = testing::Types<Forwarder, BlockingForwarder>;
+TYPED_TEST_SUITE(PassedOn, BothKinds, );
+
+TYPED_TEST(PassedOn, TheDeadlineIsThatOfTheCallThatIsServed) {
+  EchoRequest request;
+  request.set_show_deadline(true);
+
+  const Result<EchoReply> reply = this->through_.Unary(request, CallOptions().timeout(20s));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_LE(reply->number(), 20U);
+}
+
+TYPED_TEST(PassedOn, TheHandlersOwnTimeoutCountsWhereItIsEarlier) {
+  EchoRequest request;
+  request.set_show_deadline(true);
+
+  const Result<EchoReply> reply = this->through_.Unary(request, CallOptions().timeout(1h));
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_LE(reply->number(), 60U);
+}
+
+TYPED_TEST(PassedOn, TheDeadlineEndsTheCallAtTheLastServer) {
+  EchoRequest request;
+  request.set_wait_for_cancel(true);
+
+  const Result<EchoReply> reply = this->through_.Unary(request, CallOptions().timeout(100ms));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::deadline_exceeded);
+  EXPECT_TRUE(!this->service_.started.reaches(1, 0ms) || this->service_.cancelled.reaches(1));
+}
+
+TYPED_TEST(PassedOn, ACancellationArrivesAtTheLastServer) {
+  EchoRequest request;
+  request.set_wait_for_cancel(true);
+  std::stop_source stop;
+  std::jthread canceller([&] {
+    EXPECT_TRUE(this->service_.started.reaches(1));
+    stop.request_stop();
+  });
+
+  const Result<EchoReply> reply =
+      this->through_.Unary(request, CallOptions().cancellation(stop.get_token()));
+
+  EXPECT_EQ(reply.status().code(), StatusCode::cancelled);
+  EXPECT_TRUE(this->service_.cancelled.reaches(1));
+}
+
+TYPED_TEST(PassedOn, TheHandlersOwnTokenEndsItsCallToo) {
+  EchoRequest request;
+  request.set_wait_for_cancel(true);
+  std::jthread canceller([&] {
+    EXPECT_TRUE(this->service_.started.reaches(1));
+    this->forwarder_.stop.request_stop();
+  });
+
+  const Result<EchoReply> reply = this->through_.Unary(request, CallOptions().timeout(20s));
+
+  EXPECT_EQ(reply.status(), Status(StatusCode::cancelled, "the call was cancelled"));
+}
+
+TYPED_TEST(PassedOn, OfTheMetadataOnlyWhatIsNamedIsTakenOver) {
+  const CallOptions options = CallOptions()
+                                  .metadata("request-id", "first")
+                                  .metadata("authorization", "secret")
+                                  .metadata("request-id", "second");
+  CallInfo info;
+
+  const Result<EchoReply> reply = this->through_.Unary(request_of("payload"), options, &info);
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  EXPECT_THAT(info.headers().get_all("header-request-id"), testing::ElementsAre("first", "second"));
+  EXPECT_FALSE(info.headers().get("header-authorization"));
+}
 
 TEST_F(HandlerCalls, BringTheOtherServersReplyBack) {
   for (int i = 0; i < 100; ++i) {
@@ -70,22 +178,6 @@ TEST_F(HandlerCalls, BringTheOtherServersStatusBack) {
   const Result<EchoReply> reply = through_.Unary(request, CallOptions().timeout(10s));
 
   EXPECT_EQ(reply.status(), Status(StatusCode::not_found, "no such thing"));
-}
-
-TEST_F(HandlerCalls, AreCancelledWithTheCallThatTheyServe) {
-  EchoRequest request;
-  request.set_wait_for_cancel(true);
-  std::stop_source stop;
-  std::jthread canceller([&] {
-    EXPECT_TRUE(service_.started.reaches(1));
-    stop.request_stop();
-  });
-
-  const Result<EchoReply> reply =
-      through_.Unary(request, CallOptions().cancellation(stop.get_token()));
-
-  EXPECT_EQ(reply.status().code(), StatusCode::cancelled);
-  EXPECT_TRUE(service_.cancelled.reaches(1));
 }
 
 TEST_F(HandlerCalls, ThatBlockAreRefusedAndToldOfTheAsyncForm) {
