@@ -8,7 +8,7 @@ if(NOT NEARCALL_INSTALL)
 endif()
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nearcall")
 
-set(installed nearcall)
+set(installed nearcall ${nearcall_services})
 if(TARGET protoc-gen-nearcall)
   list(APPEND installed protoc-gen-nearcall)
 endif()

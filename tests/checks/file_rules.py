@@ -18,8 +18,9 @@ MAX_LINES = 600
 # keep_in_store(), 128 and a header of nearcall/asio.hpp, which only programs with Asio include, 13 of
 # AsyncQueue::push_evicting(), 22 of ForwardingListener, 3 of BlockingReader::read() with a token.
 # For #11: 18 of CallOptions of a call that is made for another one.
-MAX_API_LINES = 3435
-MAX_API_HEADERS = 43
+# 49 and a header of Health.
+MAX_API_LINES = 3484
+MAX_API_HEADERS = 44
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// HealthBook: what is known of services, and who waits for news of them.
+#pragma once
+
+#include <nearcall/async_event.hpp>
+#include <nearcall/health.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nearcall::inline v0::detail {
+
+class HealthWatcher;
+
+/// The statuses of services. A service has an entry while it has a status or is watched.
+///
+/// Thread safety: any thread.
+class HealthBook {
+ public:
+  using Statuses = std::vector<std::pair<std::string, ServingStatus>>;
+
+  HealthBook() = default;
+  HealthBook(const HealthBook&) = delete;
+  HealthBook& operator=(const HealthBook&) = delete;
+  /// REQUIRES: nobody watches.
+  ~HealthBook();
+
+  void set(std::string_view service, ServingStatus status);
+  void remove(std::string_view service);
+  std::optional<ServingStatus> status(std::string_view service) const;
+  /// All that have a status, or nothing if that are more than `most`.
+  std::optional<Statuses> statuses(std::size_t most) const;
+
+ private:
+  friend HealthWatcher;
+
+  struct Entry {
+    std::optional<ServingStatus> status;
+    std::vector<HealthWatcher*> watchers;
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;
+
+  /// REQUIRES: mutex_ is held.
+  static void wake_watchers(const Entry& entry) noexcept;
+  void drop_if_empty(Entries::iterator entry);
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  Entries entries_;
+  std::size_t known_ = 0;
+};
+
+/// One who waits for news of a service, known or not.
+///
+/// Thread safety: wake() from any thread, the rest on the loop of who waits.
+class HealthWatcher {
+ public:
+  HealthWatcher(HealthBook& book, std::string_view service);
+  HealthWatcher(const HealthWatcher&) = delete;
+  HealthWatcher& operator=(const HealthWatcher&) = delete;
+  ~HealthWatcher();
+
+  /// What it is now; nothing if the service is not known.
+  std::optional<ServingStatus> status() const;
+  /// `co_await watcher.wait();` until it may have changed since the last hear(), or wake().
+  SemaphoreAwaiter wait() noexcept { return news_.wait(); }
+  /// Whatever comes from now on is news. Look at what is after that.
+  void hear() noexcept { news_.reset(); }
+  void wake() noexcept { news_.set(); }
+
+ private:
+  friend HealthBook;
+
+  HealthBook* book_;
+  HealthBook::Entries::iterator entry_;
+  /// Where it stands among the entry's watchers. Guarded by the book's mutex.
+  std::size_t place_ = 0;
+  AsyncEvent news_;
+};
+
+}  // namespace nearcall::inline v0::detail
