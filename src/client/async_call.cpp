@@ -3,6 +3,7 @@
 #include "client/async_call.hpp"
 
 #include "async/cancel_event.hpp"
+#include "client/transient_failure.hpp"
 
 #include <utility>
 
@@ -33,7 +34,8 @@ AsyncCall::AsyncCall(Backend& backend,
                      const google::protobuf::MessageLite* request,
                      const CallOptions& options,
                      EventLoop* loop)
-    : WaitingCall(request != nullptr ? For::room : For::word_and_room),
+    : WaitingCall(request != nullptr && !options.waits_for_ready() ? For::room
+                                                                   : For::word_and_room),
       loop_(loop),
       call_(*this,
             method,
@@ -47,7 +49,10 @@ AsyncCall::AsyncCall(Backend& backend,
   timer_.emplace(Access::core(*loop), &AsyncCall::on_deadline, this);
   timer_->set(call_.deadline());
   backend_ = &LoopBackend::of(backend, Access::core(*loop));
-  backend_->begin(*this);
+  if (call_.waits_for_ready()) [[unlikely]]
+    backend_->begin_when_ready(*this);
+  else
+    backend_->begin(*this);
   if (options.cancellation().stop_possible()) {
     CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
@@ -69,6 +74,18 @@ AsyncCall::~AsyncCall() {
 
 void AsyncCall::on_deadline(void* self) noexcept {
   static_cast<AsyncCall*>(self)->call_.fail_late();
+}
+
+void AsyncCall::on_repeat() {
+  const Duration pause = call_.repeat_pause();
+  if (pause == Duration::zero()) return backend_->repeat(*this);
+  backend_->wait(*this, pause);
+}
+
+void AsyncCall::on_failed(const Status& why) {
+  if (!call_.waits_for_ready() || !may_pass(why)) return call_.on_failed(why);
+  call_.note_obstacle(why);
+  backend_->wait(*this, Duration::zero());
 }
 
 void AsyncCall::cancel() noexcept {

@@ -74,7 +74,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   };
   static void on_deadline(void* self) noexcept;
   void on_change() override;
-  void on_repeat() override { backend_->repeat(*this); }
+  void on_repeat() override;
 
   // WaitingCall
 
@@ -83,7 +83,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
     LoopCore& loop = Access::core(*loop_);
     call_.open(connection, &loop, loop.now());
   }
-  void on_failed(const Status& why) override { call_.on_failed(why); }
+  void on_failed(const Status& why) override;
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
 
   /// On its loop: once the call is over, it may be with any thread, and the loop may have gone.

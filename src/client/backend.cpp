@@ -5,6 +5,7 @@
 #include "async/kept_loop.hpp"
 #include "client/checking_connector.hpp"
 #include "client/connect_attempt.hpp"
+#include "client/transient_failure.hpp"
 #include "transport/child_connector.hpp"
 #include "transport/make_transport.hpp"
 
@@ -320,25 +321,17 @@ TimePoint Backend::next_attempt() {
   return here.connectivity.next_attempt();
 }
 
-bool Backend::pause_before_attempt(TimePoint until) {
-  Pool& here = pool();
-  std::unique_lock lock(here.mutex);
-  const TimePoint now = clock_.now();
-  const TimePoint next = std::max(here.connectivity.next_attempt(), now);
-  if (next >= until) return false;
-  here.has_connected.wait_for(lock, next - now, [&here] { return here.live().count > 0; });
-  return true;
-}
-
-Status Backend::ensure_connection() {
+Status Backend::ensure_connection(TimePoint until) {
   BlockingConnection::Turn turn;
   std::shared_ptr<BlockingConnection> connection = take(turn);
   turn.finish();
-  if (connection == nullptr) {
-    Result<std::shared_ptr<BlockingConnection>> made =
-        connect(no_deadline, {}, /*hears_word=*/true);
+  while (connection == nullptr) {
+    Result<std::shared_ptr<BlockingConnection>> made = connect_when_ready(
+        {.attempt = no_deadline, .until = until, .begins_at_once = true}, std::stop_token());
     if (!made) return std::move(made).error();
     connection = *std::move(made);
+    if (connection == nullptr) connection = take(turn);
+    turn.finish();
   }
   Status heard = connection->wait_for_word(connect_deadline(clock_.now(), no_deadline), {});
   turn = connection->begin_turn();
@@ -346,6 +339,64 @@ Status Backend::ensure_connection() {
   turn.finish();
   put_back(std::move(connection), state, clock_.now());
   return heard;
+}
+
+// ---- waiting for the server ---------------------------------------------------------------------
+
+Result<std::shared_ptr<BlockingConnection>> Backend::connect_when_ready(
+    const Patience& patience, const std::stop_token& stop) {
+  Pool& here = pool();
+  if (patience.begins_at_once || has_connection(here)) {
+    Result<std::shared_ptr<BlockingConnection>> made =
+        connect(patience.attempt, stop, /*hears_word=*/true);
+    if (made || !may_pass(made.error()) || clock_.now() >= patience.until) return made;
+  }
+  if (become_prober(here)) {
+    Result<std::shared_ptr<BlockingConnection>> made = probe(patience, stop);
+    const std::lock_guard lock(here.mutex);
+    here.has_prober = false;
+    here.prober_is_done.notify_all();
+    return made;
+  }
+  if (follow_prober(here, patience.until, stop)) return std::shared_ptr<BlockingConnection>();
+  return Failure{last_failure(here)};
+}
+
+Status Backend::last_failure(Pool& pool) const {
+  const std::lock_guard lock(pool.mutex);
+  if (!pool.failure.ok()) return pool.failure;
+  return Status(StatusCode::unavailable, target_ + ": nobody has reached the server")
+      .with_reason(StatusReason::no_answer);
+}
+
+bool Backend::has_connection(Pool& pool) {
+  const std::lock_guard lock(pool.mutex);
+  return pool.live().count > 0;
+}
+
+bool Backend::become_prober(Pool& pool) {
+  const std::lock_guard lock(pool.mutex);
+  return !std::exchange(pool.has_prober, true);
+}
+
+bool Backend::follow_prober(Pool& pool, TimePoint until, std::stop_token stop) {
+  std::unique_lock lock(pool.mutex);
+  return pool.prober_is_done.wait_until(lock, std::move(stop), until,
+                                        [&pool] { return !pool.has_prober; });
+}
+
+Result<std::shared_ptr<BlockingConnection>> Backend::probe(const Patience& patience,
+                                                           const std::stop_token& stop) {
+  ThreadServerWait wait(*this);
+  if (next_attempt() > clock_.now() && !wait.sleep(patience.until, stop)) {
+    return Failure{last_failure(pool())};
+  }
+  for (;;) {
+    Result<std::shared_ptr<BlockingConnection>> made =
+        connect(patience.attempt, stop, /*hears_word=*/true);
+    if (made || !may_pass(made.error())) return made;
+    if (!wait.sleep(patience.until, stop)) return made;
+  }
 }
 
 // ---- loops --------------------------------------------------------------------------------------

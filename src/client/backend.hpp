@@ -9,6 +9,7 @@
 #include "client/blocking_connection.hpp"
 #include "client/bound_method.hpp"
 #include "client/connectivity.hpp"
+#include "client/server_wait.hpp"
 
 #include <nearcall/channel.hpp>
 
@@ -76,7 +77,7 @@ struct alignas(64) PooledConnection {
 /// A forked child leaves them to its parent and makes connections of its own.
 ///
 /// Thread safety: any thread.
-class Backend : public std::enable_shared_from_this<Backend> {
+class Backend final : public AwaitedServer, public std::enable_shared_from_this<Backend> {
  public:
   Backend(std::string target, ChannelOptions options, Clock clock = Clock());
   Backend(const Backend&) = delete;
@@ -114,19 +115,26 @@ class Backend : public std::enable_shared_from_this<Backend> {
   Result<std::shared_ptr<BlockingConnection>> connect(TimePoint deadline,
                                                       const std::stop_token& stop,
                                                       bool hears_word = false);
+  /// Who waits for the server: how long an attempt may take, and when to stop trying.
+  struct Patience {
+    TimePoint attempt;
+    TimePoint until;
+    /// The first attempt does not heed the pauses.
+    bool begins_at_once = false;
+  };
+  /// The same, and where the server cannot be reached, but may be later, again and again: by one
+  /// thread, for all that wait. Null: take() may find one. The last failure if none of it helps.
+  Result<std::shared_ptr<BlockingConnection>> connect_when_ready(const Patience& patience,
+                                                                 const std::stop_token& stop);
   /// `state` is that of the connection.
   void put_back(std::shared_ptr<BlockingConnection> connection,
                 http2::Session::OpenState state,
                 TimePoint now);
 
   /// Whether there is a connection for a blocking call, on which the server has said something;
-  /// makes one, on this thread, if not.
-  Status ensure_connection();
-  /// When whoever waits for the server tries again.
-  TimePoint next_attempt();
-  /// Waits until next_attempt(), or until a connection was made meanwhile; false if that is not
-  /// before `until`.
-  bool pause_before_attempt(TimePoint until);
+  /// makes one, on this thread, if not, and waits for the server until then.
+  Status ensure_connection(TimePoint until);
+  TimePoint next_attempt() override;
   /// What an attempt of a loop came to.
   void note(Connectivity::Event event);
   /// Closes what carries no call, on loops in their next turn.
@@ -161,6 +169,10 @@ class Backend : public std::enable_shared_from_this<Backend> {
     /// An attempt has ended, well or not.
     std::condition_variable_any has_connected;
     Connectivity connectivity;
+    /// Whether a thread tries for all that wait for the server.
+    bool has_prober = false;
+    /// It does not any more, or has connected.
+    std::condition_variable_any prober_is_done;
     IntrusiveList<LoopPlace> loops;
     std::atomic<TimePoint> next_sweep{TimePoint{}};
     std::array<LastUsed, last_used_count> last_used;
@@ -191,6 +203,14 @@ class Backend : public std::enable_shared_from_this<Backend> {
                                                    const std::stop_token& stop,
                                                    bool hears_word);
   void note(Pool& pool, Connectivity::Event event);
+  /// Waits while another thread tries for all; false at `until`, or on `stop`.
+  static bool follow_prober(Pool& pool, TimePoint until, std::stop_token stop);
+  static bool has_connection(Pool& pool);
+  Status last_failure(Pool& pool) const;
+  /// Becomes the one that tries for all, unless there is one.
+  static bool become_prober(Pool& pool);
+  Result<std::shared_ptr<BlockingConnection>> probe(const Patience& patience,
+                                                    const std::stop_token& stop);
   static PooledConnection& vacancy(Pool& pool);
   /// Its user gives it back, and it takes no calls any more.
   void release_closed(Pool& pool, PooledConnection& place);

@@ -3,17 +3,15 @@
 #include "client/blocking_call.hpp"
 
 #include "async/cancel_event.hpp"
+#include "client/server_wait.hpp"
 
 #include <nearcall/event_loop.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
-
-Status late() {
-  return Status(StatusCode::deadline_exceeded, "the deadline passed");
-}
 
 Status cancelled() {
   return Status(StatusCode::cancelled, "the call was cancelled");
@@ -75,13 +73,15 @@ bool BlockingCall::prepare(const CallOptions& options) {
 
 void BlockingCall::begin(Turn& turn) {
   std::shared_ptr<BlockingConnection> none;
-  if (open(turn, none)) begin_once_more(turn);
+  bool wants_another = open(turn, none);
+  while (wants_another)
+    wants_another = begin_once_more(turn);
 }
 
 /// The connection that did not take the call, if there is one and it is not closed, is put back
 /// only after another one was looked for: take() would find it first. It is used again if there is
 /// no other.
-void BlockingCall::begin_once_more(Turn& turn) {
+bool BlockingCall::begin_once_more(Turn& turn) {
   wants_repeat_ = false;
   std::shared_ptr<BlockingConnection> first;
   http2::Session::OpenState state = http2::Session::OpenState::closed;
@@ -92,8 +92,16 @@ void BlockingCall::begin_once_more(Turn& turn) {
       backend_->put_back(std::move(first), state, call_.now());
     }
   }
-  open(turn, first);
+  pause_before_repeat();
+  const bool wants_another = open(turn, first);
   if (first != nullptr) backend_->put_back(std::move(first), state, call_.now());
+  return wants_another;
+}
+
+void BlockingCall::pause_before_repeat() {
+  const Duration pause = call_.repeat_pause();
+  if (pause == Duration::zero()) return;
+  nap(std::min(pause, call_.deadline() - call_.now()), begin_stoppable().get_token());
 }
 
 bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {
@@ -121,7 +129,8 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
   if (!turn) turn = connection_->begin_turn();
   if (is_cancelled) call_.cancel();
   const auto is_over = [this] { return call_.is_over(); };
-  const bool hears_word = !call_.has_one_request();  // else it is known only later that it goes
+  // Else it is known only later that it goes, or is not there.
+  const bool hears_word = !call_.has_one_request() || call_.waits_for_ready();
   if (!connection_->wait_for_room(turn, reader_, call_.deadline(), hears_word, is_over)) {
     call_.fail_late();
   }
@@ -144,27 +153,37 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
   using Want = Backend::Want;
   Want want = call_.has_one_request() ? Want::any : Want::fit;
   if (call_.has_repeated()) want = Want::fresh;
-  if (std::shared_ptr<BlockingConnection> taken = backend_->take(turn, want)) return taken;
-  Result<std::shared_ptr<BlockingConnection>> made = connect();
-  if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
-    return made;
+  for (;;) {
+    if (std::shared_ptr<BlockingConnection> taken = backend_->take(turn, want)) return taken;
+    Result<std::shared_ptr<BlockingConnection>> made = connect();
+    if (made && *made == nullptr) continue;
+    if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
+      return made;
+    }
+    return std::move(last_resort);
   }
-  return std::move(last_resort);
 }
 
 Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
-  std::stop_source attempt;
-  {
-    const auto guard = lock_place();
-    attempt_ = attempt;
-    if (is_cancelled_) attempt.request_stop();
-  }
+  const std::stop_token stop = begin_stoppable().get_token();
+  const TimePoint deadline = call_.deadline();
   Result<std::shared_ptr<BlockingConnection>> made =
-      backend_->connect(call_.deadline(), attempt.get_token());
+      call_.waits_for_ready()
+          ? backend_->connect_when_ready({.attempt = deadline, .until = deadline}, stop)
+          : backend_->connect(deadline, stop);
   if (made) return made;
   if (was_cancelled()) return Failure{cancelled()};
-  if (call_.now() >= call_.deadline()) return Failure{late()};
-  return made;
+  if (call_.now() < call_.deadline()) return made;
+  if (call_.waits_for_ready()) call_.note_obstacle(made.error());
+  return Failure{call_.late()};
+}
+
+std::stop_source BlockingCall::begin_stoppable() {
+  std::stop_source stoppable;
+  const auto guard = lock_place();
+  attempt_ = stoppable;
+  if (is_cancelled_) stoppable.request_stop();
+  return stoppable;
 }
 
 void BlockingCall::on_repeat() {
@@ -201,7 +220,8 @@ void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) 
     });
     if (!in_time) call_.fail_late();
     if (call_.is_over() || !wants_repeat_) return;
-    begin_once_more(turn);
+    while (begin_once_more(turn)) {
+    }
     if (connection_ == nullptr) return;  // it is over
   }
 }

@@ -76,16 +76,21 @@ class BlockingCall final : private CallWaiter {
   void on_repeat() override;
   /// False if it is over before it began.
   bool prepare(const CallOptions& options);
-  /// Opens it, and once more if that is wanted at once.
+  /// Opens it, and once more, or more often, if that is wanted at once.
   /// `turn` is that of the connection, if there is one afterwards.
   void begin(Turn& turn);
-  void begin_once_more(Turn& turn);
+  /// Whether there has to be another attempt.
+  bool begin_once_more(Turn& turn);
   /// One attempt on one connection; whether there has to be another one. Moves `last_resort`, which
   /// may be null, if it is on that one.
   bool open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> find_connection(
       Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
+  /// Null: another call's attempt has made one.
   Result<std::shared_ptr<BlockingConnection>> connect();
+  void pause_before_repeat();
+  /// What stops when the call is cancelled.
+  std::stop_source begin_stoppable();
   void send();
   void wait_for_end(Turn& turn);
   void fill(CallInfo& info);

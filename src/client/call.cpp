@@ -32,6 +32,8 @@ Call::Call(CallWaiter& waiter,
     : waiter_(&waiter),
       method_(&method),
       clock_(clock),
+      waits_for_ready_(options.waits_for_ready()),
+      policy_(waits_for_ready_),
       timeout_(options.timeout()),
       deadline_(options.deadline()),
       metadata_(options.metadata()),
@@ -161,6 +163,13 @@ void Call::on_bad_message(Status why) {
   } else {
     fail(std::move(why));
   }
+}
+
+Status Call::late() const {
+  std::string message = "the deadline passed";
+  if (!obstacle_.ok())
+    message.append("; the server could not be reached: ").append(obstacle_.message());
+  return Status(StatusCode::deadline_exceeded, std::move(message));
 }
 
 void Call::fail(Status status) {

@@ -67,12 +67,18 @@ class Call final : private AttemptObserver {
   void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
   /// It ends because it cannot be connected.
   void on_failed(Status why) { finish(std::move(why)); }
+  /// It waits for its server, which could not be reached.
+  void note_obstacle(const Status& why) { obstacle_ = why; }
   /// Requests cannot be sent a second time from now on, other than one message.
   void requests_are_gone() noexcept { has_written_ = true; }
   bool has_one_request() const noexcept {
     return borrowed_request_ != nullptr || kept_request_.is_kept();
   }
   bool has_repeated() const noexcept { return policy_.has_repeated(); }
+  /// How long the repeat that is wanted has to wait.
+  Duration repeat_pause() const noexcept { return policy_.pause(); }
+  /// Whether it waits until its server can be reached.
+  bool waits_for_ready() const noexcept { return waits_for_ready_; }
   /// Copies what `connection` has not sent yet of a borrowed request.
   void stop_borrowing(ClientConnection& connection);
   /// Ends the requests, now or as soon as it is open. False if the call is over.
@@ -89,8 +95,13 @@ class Call final : private AttemptObserver {
     if (deadline_ <= now()) return fail_late();
     fail_with(StatusCode::cancelled, "the call was cancelled");
   }
-  void fail_late() { fail_with(StatusCode::deadline_exceeded, "the deadline passed"); }
+  void fail_late() {
+    if (!is_over_) fail(late());
+  }
   void drop() { fail_with(StatusCode::cancelled, "the call was dropped"); }
+
+  /// DEADLINE_EXCEEDED, and what it waited for.
+  Status late() const;
 
   bool is_open() const noexcept { return attempt_.is_open(); }
   bool is_over() const noexcept { return is_over_; }
@@ -136,6 +147,7 @@ class Call final : private AttemptObserver {
   CallWaiter* waiter_;
   const BoundMethod* method_;
   Clock clock_;
+  const bool waits_for_ready_;
   RetryPolicy policy_;
   bool is_over_ = false;
   bool has_written_ = false;
@@ -143,6 +155,8 @@ class Call final : private AttemptObserver {
   std::optional<Duration> timeout_;
   TimePoint deadline_;
   Metadata metadata_;
+  /// Why it waits for its server, or did.
+  Status obstacle_;
   const google::protobuf::MessageLite* borrowed_request_ = nullptr;
   BorrowedBytes borrowed_bytes_;
   grpc::KeptMessage kept_request_;

@@ -5,6 +5,7 @@
 #include "async/busy_meter.hpp"
 #include "async/resume_later.hpp"
 #include "client/loop_backend.hpp"
+#include "client/transient_failure.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/wait.hpp>
@@ -18,12 +19,6 @@ namespace {
 
 Status misuse(const char* what) {
   return Status(StatusCode::failed_precondition, what).with_reason(StatusReason::misuse);
-}
-
-/// Whether a server may be there the next time.
-bool may_pass(const Status& status) {
-  return status.code() == StatusCode::unavailable && status.reason() != StatusReason::bad_target &&
-         status.reason() != StatusReason::not_grpc;
 }
 
 }  // namespace
@@ -81,9 +76,8 @@ Status connect_eagerly(Backend& backend, Duration patience) {
   if (!backend.misuse().ok()) return backend.misuse();
   const TimePoint until = deadline_after(backend.clock().now(), patience);
   for (;;) {
-    Status status = backend.ensure_connection();
-    if (status.ok() || !may_pass(status)) return status;
-    if (!backend.pause_before_attempt(until)) return status;
+    Status status = backend.ensure_connection(until);
+    if (status.ok() || !may_pass(status) || backend.clock().now() >= until) return status;
   }
 }
 

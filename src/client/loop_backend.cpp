@@ -2,6 +2,8 @@
 // A loop's connections of a backend: made, replaced, closed.
 #include "client/loop_backend.hpp"
 
+#include "client/transient_failure.hpp"
+
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -29,6 +31,8 @@ LoopBackend::~LoopBackend() {
     connection->close(gone);
   while (WaitingCall* const call = repeated_.pop_front())
     call->on_failed(gone);
+  while (WaitingCall* const call = awaiting_.pop_front())
+    call->on_failed(gone);
 }
 
 void LoopBackend::begin(WaitingCall& call) {
@@ -49,6 +53,52 @@ void LoopBackend::repeat(WaitingCall& call) {
   ask_to_go_on();
 }
 
+// ---- waiting for the server ---------------------------------------------------------------------
+
+void LoopBackend::begin_when_ready(WaitingCall& call) {
+  const bool has_one =
+      current_ != nullptr && (current_->is_connected() || current_->is_connecting());
+  if (has_one || (awaiting_.empty() && backend_->next_attempt() <= core_->clock().now())) {
+    return begin(call);
+  }
+  ++calls_;
+  wait(call, Duration::zero());
+}
+
+void LoopBackend::wait(WaitingCall& call, Duration at_least) {
+  const bool is_first = awaiting_.empty();
+  awaiting_.push_back(call);
+  if (is_first) server_wait_.begin(at_least);
+}
+
+void LoopBackend::on_attempt_due(void* self) noexcept {
+  auto& here = *static_cast<LoopBackend*>(self);
+  if (!here.awaiting_.empty() && !here.probe_.is_linked()) here.submit(here.probe_);
+}
+
+/// Nothing of a connection may be on the stack where they are opened.
+void LoopBackend::on_server_reached() {
+  while (WaitingCall* const call = awaiting_.pop_front())
+    repeated_.push_back(*call);
+  ask_to_go_on();
+}
+
+void LoopBackend::on_probe_failed(const Status& why) {
+  if (awaiting_.empty()) return;
+  if (may_pass(why)) return server_wait_.begin();
+  IntrusiveList<WaitingCall> failed;
+  while (WaitingCall* const call = awaiting_.pop_front())
+    failed.push_back(*call);
+  while (WaitingCall* const call = failed.pop_front())
+    call->on_failed(why);
+}
+
+void LoopBackend::stop_waiting_if_nobody_does() noexcept {
+  if (!awaiting_.empty()) return;
+  server_wait_.end();
+  probe_.unlink();
+}
+
 void LoopBackend::on_call_over() {
   --calls_;
   const bool is_last = calls_ == 0 && is_draining_;
@@ -62,6 +112,7 @@ void LoopBackend::ask_to_go_on() {
 }
 
 void LoopBackend::go_on() {
+  stop_waiting_if_nobody_does();
   while (WaitingCall* const call = repeated_.pop_front())
     submit(*call);
   if (current_ != nullptr) current_->go_on();

@@ -8,6 +8,7 @@
 #include "async/runnable.hpp"
 #include "client/backend.hpp"
 #include "client/loop_connection.hpp"
+#include "client/server_wait.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -36,6 +37,12 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
 
   /// Opens `call` now, or when there is a connection and room.
   void begin(WaitingCall& call);
+  /// The same for a call that waits for the server: it makes no attempt of its own while there is a
+  /// pause between them.
+  void begin_when_ready(WaitingCall& call);
+  /// Opens `call` when the server was reached, and not sooner than in `at_least`. One that was
+  /// begun.
+  void wait(WaitingCall& call, Duration at_least);
   /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
   /// came, has returned.
   void repeat(WaitingCall& call);
@@ -57,6 +64,18 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
     std::atomic<unsigned> requests_{0};
   };
 
+  /// Tries to connect for all calls that wait for the server.
+  class Probe final : public WaitingCall {
+   public:
+    explicit Probe(LoopBackend& backend) noexcept : WaitingCall(For::word), backend_(&backend) {}
+    void open_on(ClientConnection& /*connection*/) override { backend_->on_server_reached(); }
+    void on_failed(const Status& why) override { backend_->on_probe_failed(why); }
+    void on_unsent(const Status& why) override { backend_->on_probe_failed(why); }
+
+   private:
+    LoopBackend* backend_;
+  };
+
   LoopBackend(Backend& backend, LoopCore& loop);
   static LoopBackend& make(Backend& backend, LoopCore& loop);
 
@@ -65,6 +84,10 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void ask_to_go_on() override;
 
   void submit(WaitingCall& call);
+  static void on_attempt_due(void* self) noexcept;
+  void on_server_reached();
+  void on_probe_failed(const Status& why);
+  void stop_waiting_if_nobody_does() noexcept;
   /// What has to wait until nothing of a connection is on the stack.
   void go_on();
   void carry_out(unsigned requests);
@@ -75,6 +98,10 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   std::size_t calls_ = 0;
   bool is_draining_ = false;
   IntrusiveList<WaitingCall> repeated_;
+  /// For the server to be reached.
+  IntrusiveList<WaitingCall> awaiting_;
+  Probe probe_{*this};
+  ServerWait server_wait_{*backend_, *core_, &LoopBackend::on_attempt_due, this};
   std::unique_ptr<LoopConnection> current_;
   std::vector<std::unique_ptr<LoopConnection>> closing_;
   RunMember<&LoopBackend::go_on> go_on_{*this};

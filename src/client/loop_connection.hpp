@@ -74,6 +74,8 @@ class LoopConnection final : public ClientDriver {
   bool is_connected() const noexcept {
     return phase_ == Phase::connected || phase_ == Phase::ready;
   }
+  /// Calls are opened on it, or wait for it.
+  bool is_connecting() const noexcept { return phase_ == Phase::connecting; }
   /// Takes no calls any more.
   bool is_closing() const noexcept { return phase_ == Phase::closing; }
   /// No call is on it, or waits for it.

@@ -2,8 +2,13 @@
 // RetryPolicy: what a call does when an attempt has ended.
 #pragma once
 
+#include "base/clock.hpp"
+#include "client/transient_failure.hpp"
+
 #include <nearcall/status.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 namespace nearcall::inline v0::detail {
@@ -32,7 +37,9 @@ enum class RequestLeft : std::uint8_t {
 /// What a call does when an attempt has ended: ends, or is attempted once more. A call that the
 /// server provably did not process is repeated once
 /// (docs/decisions/009-where-a-call-is-repeated.md), unless the server serves this user never, or
-/// has said nothing for as long as one waits for it.
+/// has said nothing for as long as one waits for it. One that waits for its server (gRPC's
+/// wait-for-ready.md) is repeated as often as it takes, after pauses of 1, 2, 4 … 100 ms from the
+/// second time on.
 ///
 /// No I/O, and no clock: what decides comes in as an argument. Thread safety: none.
 class RetryPolicy {
@@ -43,20 +50,33 @@ class RetryPolicy {
     repeat,                  // now
   };
 
+  explicit RetryPolicy(bool waits_for_ready) noexcept : waits_for_ready_(waits_for_ready) {}
+
   Action resume(const Outcome& outcome, RequestLeft left) noexcept {
     const bool is_unprocessed = outcome.seen == Seen::nothing || outcome.seen == Seen::refused;
     const StatusReason reason = outcome.status.reason();
     const bool is_hopeless = reason == StatusReason::refused || reason == StatusReason::no_answer;
-    if (!is_unprocessed || is_hopeless || has_repeated_) return Action::finish;
+    const bool is_over =
+        waits_for_ready_ ? !may_pass(outcome.status) : is_hopeless || has_repeated();
+    if (!is_unprocessed || is_over) return Action::finish;
     if (left == RequestLeft::gone) return Action::finish_without_request;
-    has_repeated_ = true;
+    if (repeats_ < most_counted) ++repeats_;
     return Action::repeat;
   }
   /// Whether the attempt to come is not the first one.
-  bool has_repeated() const noexcept { return has_repeated_; }
+  bool has_repeated() const noexcept { return repeats_ > 0; }
+  /// How long the repeat that is wanted has to wait.
+  Duration pause() const noexcept {
+    if (repeats_ < 2) return Duration::zero();
+    return std::min<Duration>(std::chrono::milliseconds(1 << (repeats_ - 2)), longest_pause);
+  }
 
  private:
-  bool has_repeated_ = false;
+  static constexpr std::uint8_t most_counted = 10;
+  static constexpr Duration longest_pause = std::chrono::milliseconds(100);
+
+  bool waits_for_ready_;
+  std::uint8_t repeats_ = 0;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -19,7 +19,8 @@ MAX_LINES = 600
 # AsyncQueue::push_evicting(), 22 of ForwardingListener, 3 of BlockingReader::read() with a token.
 # For #11: 18 of CallOptions of a call that is made for another one.
 # 49 and a header of Health.
-MAX_API_LINES = 3484
+# 7 of CallOptions::wait_for_ready().
+MAX_API_LINES = 3491
 MAX_API_HEADERS = 44
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -48,7 +49,7 @@ TEST(RetryPolicy, RepeatsOnlyWhatTheServerProvablyDidNotProcessAndWhatIsAtHand) 
       {Seen::answered, RequestLeft::gone, finish},
   };
   for (const auto& row : table) {
-    RetryPolicy policy;
+    RetryPolicy policy(/*waits_for_ready=*/false);
 
     const RetryPolicy::Action action = policy.resume(outcome(row.seen), row.left);
 
@@ -58,14 +59,14 @@ TEST(RetryPolicy, RepeatsOnlyWhatTheServerProvablyDidNotProcessAndWhatIsAtHand) 
 }
 
 TEST(RetryPolicy, DoesNotAskAServerAgainThatServesOthersOnly) {
-  RetryPolicy policy;
+  RetryPolicy policy(/*waits_for_ready=*/false);
   const Status refused = Status::permission_denied("root only").with_reason(StatusReason::refused);
 
   EXPECT_EQ(policy.resume({Seen::refused, refused}, RequestLeft::whole), finish);
 }
 
 TEST(RetryPolicy, DoesNotAskAServerAgainThatSaysNothing) {
-  RetryPolicy policy;
+  RetryPolicy policy(/*waits_for_ready=*/false);
   const Status silent = Status::unavailable("silent").with_reason(StatusReason::no_answer);
 
   EXPECT_EQ(policy.resume({Seen::nothing, silent}, RequestLeft::unwritten), finish);
@@ -74,12 +75,41 @@ TEST(RetryPolicy, DoesNotAskAServerAgainThatSaysNothing) {
 TEST(RetryPolicy, RepeatsOnceAndThenEndsWhateverIsLeft) {
   for (const Seen second : {Seen::nothing, Seen::refused, Seen::perhaps, Seen::answered}) {
     for (const RequestLeft left : {RequestLeft::whole, RequestLeft::unwritten, RequestLeft::gone}) {
-      RetryPolicy policy;
+      RetryPolicy policy(/*waits_for_ready=*/false);
       ASSERT_EQ(policy.resume(outcome(Seen::refused), RequestLeft::whole), repeat);
 
       EXPECT_EQ(policy.resume(outcome(second), left), finish);
     }
   }
+}
+
+TEST(RetryPolicy, OfACallThatWaitsForItsServerRepeatsAsOftenAsItTakesWithPauses) {
+  RetryPolicy policy(/*waits_for_ready=*/true);
+  std::vector<Duration> pauses;
+
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_EQ(policy.resume(outcome(Seen::nothing), RequestLeft::whole), repeat);
+    pauses.push_back(policy.pause());
+  }
+
+  using namespace std::chrono_literals;
+  const std::vector<Duration> first(pauses.begin(), pauses.begin() + 10);
+  EXPECT_EQ(first,
+            (std::vector<Duration>{0ms, 1ms, 2ms, 4ms, 8ms, 16ms, 32ms, 64ms, 100ms, 100ms}));
+  EXPECT_EQ(pauses.back(), 100ms);
+}
+
+TEST(RetryPolicy, OfACallThatWaitsForItsServerEndsWhereWaitingDoesNotHelp) {
+  for (const StatusReason reason : {StatusReason::refused, StatusReason::not_grpc}) {
+    RetryPolicy policy(/*waits_for_ready=*/true);
+    const Status hopeless = Status::unavailable("no").with_reason(reason);
+    EXPECT_EQ(policy.resume({Seen::nothing, hopeless}, RequestLeft::whole), finish);
+  }
+  RetryPolicy policy(/*waits_for_ready=*/true);
+  EXPECT_EQ(policy.resume(outcome(Seen::perhaps), RequestLeft::whole), finish);
+  EXPECT_EQ(policy.resume(outcome(Seen::refused), RequestLeft::gone), finish_without_request);
+  const Status silent = Status::unavailable("silent").with_reason(StatusReason::no_answer);
+  EXPECT_EQ(policy.resume({Seen::nothing, silent}, RequestLeft::whole), repeat);
 }
 
 }  // namespace

@@ -197,7 +197,7 @@ TEST_F(OneConnectionThatIsBeingMade, WhoWaitsForItWaitsForTheServersWordAsLongAg
   connector_->first_words = test::frames::settings();
   connector_->meanwhile = [&] {
     const int looks = clock_.looks();
-    other = std::jthread([&] { heard = core_->ensure_connection(); });
+    other = std::jthread([&] { heard = core_->ensure_connection(SteadyClock::now()); });
     clock_.wait_for_looks(looks + 2);  // its time runs
     clock_.advance(ChannelOptions().connect_timeout());
   };
