@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client that makes a call of each kind, lets a deadline pass, and cancels a call.
+// A client that makes a call of each kind, lets a deadline pass, cancels a call, and asks for
+// health and for the services that there are.
 #include "greet.nearcall.hpp"
 #include "program.hpp"
 
 #include <nearcall/channel.hpp>
+#include <nearcall/health.hpp>
+#include <nearcall/reflection.hpp>
 
 #include <cstdio>
 #include <string>
@@ -104,6 +107,21 @@ Task<void> awaited(greet::Greeter::Client& greeter) {
   if (one && two) show("awaited", one->message() + "; " + two->message());
 }
 
+void health(const nearcall::Channel& channel) {
+  const Result<nearcall::ServingStatus> status =
+      nearcall::check_health(channel, greet::Greeter::full_name, CallOptions().timeout(1s));
+  expect(status.ok(), "health", status.status());
+  if (status) show("health", std::string(to_string(*status)));
+}
+
+void reflection(const nearcall::Channel& channel) {
+  const auto names = nearcall::list_services(channel, CallOptions().timeout(1s));
+  expect(names.ok(), "reflection", names.status());
+  if (!names) return;
+  for (const std::string& name : *names)
+    show("reflection", name);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -118,5 +136,7 @@ int main(int argc, char** argv) {
   deadline(greeter);
   cancelled(greeter);
   nearcall::sync_wait(awaited(greeter));
+  health(channel);
+  reflection(channel);
   return failures == 0 ? 0 : 1;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server with one method of each kind, on a Unix domain socket.
+// A server with one method of each kind, health and reflection, on a Unix domain socket.
 #include "greet.nearcall.hpp"
 #include "program.hpp"
 
+#include <nearcall/health.hpp>
+#include <nearcall/reflection.hpp>
 #include <nearcall/server.hpp>
 
 #include <cstdio>
@@ -67,8 +69,11 @@ class GreeterService final : public greet::Greeter::Service {
 int main(int argc, char** argv) {
   if (argc != 2) return usage(argv[0]);
   GreeterService greeter;
+  nearcall::Health health;
+  health.set(greet::Greeter::full_name, nearcall::ServingStatus::serving);
   nearcall::Server server;
-  server.add_service(greeter);
+  server.add_service(greeter).add_service(health);
+  nearcall::add_reflection(server);
   // 0600, same user only; a stale socket file is replaced
   const auto listening = server.try_listen(argv[1]);
   if (!listening) return report(listening.error());

@@ -28,7 +28,8 @@ namespace detail {
 class HealthBook;
 }
 
-/// Whether a service can serve.
+/// Whether a service can serve. `unknown`: nobody has said so yet; at a client also what a later
+/// version of the contract may have.
 enum class ServingStatus : std::uint8_t { unknown = 0, serving = 1, not_serving = 2 };
 
 /// The name of a status as gRPC spells it: "NOT_SERVING".

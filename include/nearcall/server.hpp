@@ -163,8 +163,8 @@ class ServerOptions {
 /// timeout, then they are cancelled; connections close when their calls are over. In run() a first
 /// SIGINT or SIGTERM stops the server, a second one cancels the calls, a third ends the program.
 ///
-/// Thread safety: stop() from any thread; the rest from one thread, that of the loop where there is
-/// one.
+/// Thread safety: stop() from any thread; the rest, where it says nothing else, from one thread,
+/// that of the loop where there is one.
 class Server {
  public:
   explicit Server(ServerOptions options = ServerOptions());
@@ -181,7 +181,8 @@ class Server {
   Server& add_service(Service& service);
   /// The same, and the server keeps it: `server.add_service(std::make_unique<Greeter>())`.
   Server& add_service(std::shared_ptr<Service> service);
-  /// The full names of the services that were added, in the order of the alphabet.
+  /// The full names of the services that were added, in the order of the alphabet. From any thread
+  /// once it was started.
   std::vector<std::string> services() const;
 
   /// Listens on a target (make_listener()); clients can connect from now on, and are served once

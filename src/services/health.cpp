@@ -17,8 +17,6 @@ constexpr Method check_method = {"/grpc.health.v1.Health/Check", MethodKind::una
 constexpr Method list_method = {"/grpc.health.v1.Health/List", MethodKind::unary};
 constexpr Method watch_method = {"/grpc.health.v1.Health/Watch", MethodKind::server_streaming};
 
-/// Of services that are not known: each that is watched is kept, with its name.
-constexpr std::size_t max_unknown_name = 1024;
 /// What List gives at most; health-checking.md has it say RESOURCE_EXHAUSTED beyond that.
 constexpr std::size_t max_list = 1000;
 
@@ -112,12 +110,8 @@ auto Health::list(ServerContext& call, ListRequest /*request*/) -> Task<Result<L
 Task<Status> Health::watch(ServerContext& call,
                            CheckRequest request,
                            ServerWriter<CheckResponse>& replies) {
-  if (request.service().size() > max_unknown_name && !book_->status(request.service())) {
-    co_return Status::invalid_argument("health: the name of an unknown service has " +
-                                       std::to_string(request.service().size()) +
-                                       " bytes, more than " + std::to_string(max_unknown_name));
-  }
   detail::HealthWatcher watcher(*book_, request.service());
+  if (watcher.refusal()) co_return Status::resource_exhausted(*watcher.refusal());
   const std::stop_token stopping = call.server_stopping();
   const std::stop_callback on_stop(stopping, Wake{&watcher});
   const std::stop_callback on_cancel(call.cancellation(), Wake{&watcher});

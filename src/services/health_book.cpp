@@ -51,15 +51,29 @@ void HealthBook::drop_if_empty(Entries::iterator entry) {
   if (!entry->second.status && entry->second.watchers.empty()) entries_.erase(entry);
 }
 
+std::optional<std::string> HealthBook::refuse_unknown(std::string_view service) const {
+  if (service.size() > max_unknown_name) {
+    return "health: the name of an unknown service has " + std::to_string(service.size()) +
+           " bytes, more than " + std::to_string(max_unknown_name);
+  }
+  if (entries_.size() - known_ < max_unknown) return std::nullopt;
+  return "health: more than " + std::to_string(max_unknown) + " unknown services are watched";
+}
+
 HealthWatcher::HealthWatcher(HealthBook& book, std::string_view service) : book_(&book) {
   const std::lock_guard lock(book.mutex_);
   entry_ = book.entries_.find(service);
-  if (entry_ == book.entries_.end()) entry_ = book.entries_.try_emplace(std::string(service)).first;
+  if (entry_ == book.entries_.end()) {
+    refusal_ = book.refuse_unknown(service);
+    if (refusal_) return;
+    entry_ = book.entries_.try_emplace(std::string(service)).first;
+  }
   place_ = entry_->second.watchers.size();
   entry_->second.watchers.push_back(this);
 }
 
 HealthWatcher::~HealthWatcher() {
+  if (refusal_) return;
   const std::lock_guard lock(book_->mutex_);
   std::vector<HealthWatcher*>& watchers = entry_->second.watchers;
   watchers[place_] = watchers.back();

@@ -26,6 +26,10 @@ class HealthBook {
  public:
   using Statuses = std::vector<std::pair<std::string, ServingStatus>>;
 
+  /// Of services that have no status, and are watched: a peer makes us keep their names.
+  static constexpr std::size_t max_unknown = 10'000;
+  static constexpr std::size_t max_unknown_name = 1024;
+
   HealthBook() = default;
   HealthBook(const HealthBook&) = delete;
   HealthBook& operator=(const HealthBook&) = delete;
@@ -49,6 +53,8 @@ class HealthBook {
 
   /// REQUIRES: mutex_ is held.
   static void wake_watchers(const Entry& entry) noexcept;
+  /// Why there can be no entry without a status of that name; nothing if there can.
+  std::optional<std::string> refuse_unknown(std::string_view service) const;
   void drop_if_empty(Entries::iterator entry);
 
   mutable std::mutex mutex_;
@@ -57,7 +63,8 @@ class HealthBook {
   std::size_t known_ = 0;
 };
 
-/// One who waits for news of a service, known or not.
+/// One who waits for news of a service, known or not. Nobody is one for an unknown service beyond
+/// the limits of the book.
 ///
 /// Thread safety: wake() from any thread, the rest on the loop of who waits.
 class HealthWatcher {
@@ -67,6 +74,8 @@ class HealthWatcher {
   HealthWatcher& operator=(const HealthWatcher&) = delete;
   ~HealthWatcher();
 
+  /// Which limit there is, if it cannot watch; it does nothing then, and the rest is not called.
+  const std::optional<std::string>& refusal() const noexcept { return refusal_; }
   /// What it is now; nothing if the service is not known.
   std::optional<ServingStatus> status() const;
   /// `co_await watcher.wait();` until it may have changed since the last hear(), or wake().
@@ -79,6 +88,7 @@ class HealthWatcher {
   friend HealthBook;
 
   HealthBook* book_;
+  std::optional<std::string> refusal_;
   HealthBook::Entries::iterator entry_;
   /// Where it stands among the entry's watchers. Guarded by the book's mutex.
   std::size_t place_ = 0;

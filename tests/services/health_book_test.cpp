@@ -93,6 +93,22 @@ TEST(HealthBookTest, TellsWhoWatchesAnUnknownServiceWhenItComesAndGoes) {
   EXPECT_EQ(watcher.status(), std::nullopt);
 }
 
+TEST(HealthBookTest, LetsNoMoreUnknownServicesBeWatchedThanItKeeps) {
+  HealthBook book;
+  book.set("known", ServingStatus::serving);
+  std::vector<std::unique_ptr<HealthWatcher>> watchers;
+  for (std::size_t i = 0; i < HealthBook::max_unknown; ++i)
+    watchers.push_back(std::make_unique<HealthWatcher>(book, std::to_string(i)));
+  EXPECT_EQ(watchers.back()->refusal(), std::nullopt);
+
+  EXPECT_THAT(HealthWatcher(book, "more").refusal(),
+              Optional(std::string("health: more than 10000 unknown services are watched")));
+  EXPECT_EQ(HealthWatcher(book, "0").refusal(), std::nullopt);
+  EXPECT_EQ(HealthWatcher(book, "known").refusal(), std::nullopt);
+  watchers.pop_back();
+  EXPECT_EQ(HealthWatcher(book, "more").refusal(), std::nullopt);
+}
+
 TEST(HealthBookTest, WatchersMayLeaveInAnyOrder) {
   HealthBook book;
   auto one = std::make_unique<HealthWatcher>(book, "a");

@@ -123,9 +123,10 @@ TEST_F(HealthTest, OnlyAKnownServiceMayBeWatchedByALongName) {
 
   EXPECT_EQ(HealthStub::next(first), "SERVING");
   EXPECT_EQ(HealthStub::next(second), "SERVICE_UNKNOWN");
-  EXPECT_EQ(HealthStub::next(third),
-            "INVALID_ARGUMENT: health: the name of an unknown service has 1000000 bytes, more than "
-            "1024");
+  EXPECT_EQ(
+      HealthStub::next(third),
+      "RESOURCE_EXHAUSTED: health: the name of an unknown service has 1000000 bytes, more than "
+      "1024");
 }
 
 TEST_F(HealthTest, WatchEndsInGoodOrderWhenTheServerDrains) {
