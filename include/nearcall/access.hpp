@@ -48,6 +48,12 @@ struct Access {
   static void append(auto& metadata, std::string key, std::string value) {
     metadata.entries_.emplace_back(std::move(key), std::move(value));
   }
+  /// What ChannelOptions keep for the channel: its service config, or null, and the receive limit,
+  /// if one was said.
+  static const auto& service_config(const auto& options) noexcept {
+    return options.service_config_;
+  }
+  static const auto& max_receive(const auto& options) noexcept { return options.max_receive_; }
   /// The coroutine of a Task. REQUIRES: there is one.
   static auto& handle(auto& task) noexcept { return task.require(); }
 };

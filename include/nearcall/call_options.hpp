@@ -81,10 +81,11 @@ class CallOptions {
     return std::move(max_receive_message_size(bytes));
   }
   /// Whether the call waits for the server where it cannot be reached, instead of failing with
-  /// UNAVAILABLE (gRPC's wait-for-ready.md); false by default. It waits until its deadline, or
-  /// until it is cancelled, so give it one of them. It fails at once where waiting does not help:
-  /// the target is wrong, the server does not serve this user or is not the expected one, or speaks
-  /// something else. What the server may have begun fails as always: that is no waiting any more.
+  /// UNAVAILABLE (gRPC's wait-for-ready.md); by default what the channel's service config says of
+  /// the method, else false. It waits until its deadline, or until it is cancelled, so give it one
+  /// of them. It fails at once where waiting does not help: the target is wrong, the server does
+  /// not serve this user or is not the expected one, or speaks something else. What the server may
+  /// have begun fails as always: that is no waiting any more.
   CallOptions& wait_for_ready(bool waits = true) & {
     waits_for_ready_ = waits;
     return *this;
@@ -103,7 +104,8 @@ class CallOptions {
   /// That of the call that it is made for: the first one that stops ends it.
   const std::stop_token& cancellation_of_caller() const noexcept { return cancellation_of_caller_; }
   std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
-  bool waits_for_ready() const noexcept { return waits_for_ready_; }
+  /// Nothing if it was not said.
+  std::optional<bool> waits_for_ready() const noexcept { return waits_for_ready_; }
   /// What metadata() refused first, or OK: the call fails with it before anything is sent.
   const Status& misuse() const noexcept { return misuse_; }
 
@@ -122,7 +124,7 @@ class CallOptions {
   std::stop_token cancellation_;
   std::stop_token cancellation_of_caller_;
   std::optional<std::size_t> max_receive_;
-  bool waits_for_ready_ = false;
+  std::optional<bool> waits_for_ready_;
   Status misuse_;
 };
 

@@ -30,6 +30,7 @@ namespace nearcall::inline v0 {
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 namespace detail {
+class ServiceConfig;
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
 }  // namespace detail
 
@@ -131,6 +132,14 @@ class ChannelOptions {
     return std::move(this->limits(limits));
   }
 
+  /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
+  /// message limits, retries. Fields that are not known are ignored. What is wrong with it stands,
+  /// with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
+  ChannelOptions& service_config(const std::string& json) &;
+  ChannelOptions service_config(const std::string& json) && {
+    return std::move(service_config(json));
+  }
+
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
   bool allows_fd() const noexcept { return allows_fd_; }
@@ -139,10 +148,16 @@ class ChannelOptions {
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
   SpinPolicy spin() const noexcept { return spin_; }
-  std::size_t max_receive_message_size() const noexcept { return max_receive_; }
+  std::size_t max_receive_message_size() const noexcept {
+    return max_receive_.value_or(std::size_t{4} * 1024 * 1024);
+  }
   const ConnectionLimits& limits() const noexcept { return limits_; }
+  /// What is wrong with service_config(), or OK: FAILED_PRECONDITION, and each call fails with it.
+  const Status& misuse() const noexcept { return misuse_; }
 
  private:
+  friend detail::Access;
+
   std::shared_ptr<Connector> connector_;
   std::optional<PeerPolicy> expected_server_;
   bool allows_fd_ = false;
@@ -151,8 +166,10 @@ class ChannelOptions {
   std::size_t max_connections_ = 32;
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);
   SpinPolicy spin_ = SpinPolicy::adaptive();
-  std::size_t max_receive_ = std::size_t{4} * 1024 * 1024;
+  std::optional<std::size_t> max_receive_;
   ConnectionLimits limits_;
+  std::shared_ptr<const detail::ServiceConfig> service_config_;
+  Status misuse_;
 };
 
 /// A client's way to one server. Makes no connection before the first call, or connect(); replaces
@@ -168,7 +185,8 @@ class ChannelOptions {
 class Channel {
  public:
   /// `target`: see make_connector(). One that is wrong (an unknown scheme, a path
-  /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it.
+  /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it. So does
+  /// a wrong one of `options`, with FAILED_PRECONDITION: ChannelOptions::misuse().
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
   /// Starts a child and speaks to it over a socket that the child has as its descriptor 3:
   /// `server.listen("inherited:")` serves there. `command` is the program, looked for as by

@@ -34,8 +34,8 @@ AsyncCall::AsyncCall(Backend& backend,
                      const google::protobuf::MessageLite* request,
                      const CallOptions& options,
                      EventLoop* loop)
-    : WaitingCall(request != nullptr && !options.waits_for_ready() ? For::room
-                                                                   : For::word_and_room),
+    : WaitingCall(request != nullptr && !waits_for_ready(method, options) ? For::room
+                                                                          : For::word_and_room),
       loop_(loop),
       call_(*this,
             method,

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -28,8 +29,10 @@ class AttemptObserver {
   virtual void on_outcome(Outcome outcome) = 0;
   /// A message that came cannot be read, or one is too large to be sent.
   virtual void on_bad_message(Status why) = 0;
-  /// A message is about to be written.
-  virtual void on_write() = 0;
+  /// `message` is about to be written. It is not, if the attempt is cancelled.
+  virtual void on_write(const grpc::OutgoingMessage& message) = 0;
+  /// Which options limit the messages that come: for people.
+  virtual std::string_view receive_limit() const noexcept = 0;
 
  protected:
   ~AttemptObserver() = default;
@@ -87,7 +90,10 @@ class Attempt final : private StreamHandler, private MessageOwner {
   // MessageOwner
 
   void on_bad_message(Status why) override;
-  void before_message() override { observer_->on_write(); }
+  void before_message(const grpc::OutgoingMessage& message) override {
+    observer_->on_write(message);
+  }
+  std::string_view receive_limit() const noexcept override { return observer_->receive_limit(); }
   void on_output() override;
   TurnQueue* turn_queue() noexcept override {
     return connection_ != nullptr ? connection_->turn_queue() : nullptr;

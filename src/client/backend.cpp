@@ -79,6 +79,7 @@ Backend::Backend(std::string target, ChannelOptions options, Clock clock)
     }
     connector_ = make_checking_connector(std::move(connector_), *expected);
   }
+  if (misuse_.ok()) misuse_ = options_.misuse();
 }
 
 Backend::~Backend() {

@@ -6,6 +6,7 @@
 
 #include <nearcall/version.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,18 @@ std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) 
   Bound& made = bound_.emplace_back(Bound{methods, {}});
   made.here.reserve(methods.size());
   for (const Method& method : methods)
-    made.here.push_back(bind_method(method, authority_, observer_));
+    made.here.push_back(bind_one(method));
   return made.here;
+}
+
+BoundMethod MethodTable::bind_one(const Method& method) const {
+  BoundMethod bound = bind_method(method, authority_, observer_);
+  if (config_ != nullptr) bound.config = config_->find(method.path);
+  if (bound.config != nullptr && bound.config->max_response_size) {
+    const std::size_t most = *bound.config->max_response_size;
+    bound.max_response_size = std::min(max_response_size_.value_or(most), most);
+  }
+  return bound;
 }
 
 }  // namespace nearcall::inline v0::detail

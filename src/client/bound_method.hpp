@@ -2,13 +2,17 @@
 // BoundMethod: one method on one channel, with the headers that its calls share.
 #pragma once
 
+#include "client/service_config.hpp"
 #include "connection/observer.hpp"
 #include "http2/header_template.hpp"
 
 #include <nearcall/method.hpp>
 
+#include <cstddef>
 #include <list>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +27,10 @@ struct BoundMethod {
   http2::HeaderTemplate head;
   /// Of its calls; null: nobody.
   Observer* observer = nullptr;
+  /// What the channel's service config says of it; null: nothing.
+  const MethodConfig* config = nullptr;
+  /// Where that limits responses: in bytes, or what the channel's own options say if it is less.
+  std::size_t max_response_size = 0;
 };
 
 /// `authority`: what is sent as that.
@@ -38,6 +46,13 @@ class MethodTable {
   /// `authority`: as for bind_method().
   explicit MethodTable(std::string authority) : authority_(std::move(authority)) {}
 
+  /// What calls are ruled by; `max_response_size` is what the channel's own options say.
+  /// REQUIRES: nothing is bound yet.
+  void set_config(std::shared_ptr<const ServiceConfig> config,
+                  std::optional<std::size_t> max_response_size) noexcept {
+    config_ = std::move(config);
+    max_response_size_ = max_response_size;
+  }
   /// Whom calls tell what happens to them. REQUIRES: nothing is bound yet.
   void set_observer(Observer* observer) noexcept { observer_ = observer; }
   /// Clients of one service share its methods, however many there are. REQUIRES: constants that
@@ -50,7 +65,11 @@ class MethodTable {
     std::vector<BoundMethod> here;
   };
 
+  BoundMethod bind_one(const Method& method) const;
+
   const std::string authority_;
+  std::shared_ptr<const ServiceConfig> config_;
+  std::optional<std::size_t> max_response_size_;
   Observer* observer_ = nullptr;
   std::mutex mutex_;
   std::list<Bound> bound_;

@@ -22,7 +22,30 @@ Status too_large(std::size_t list_size, std::size_t most) {
                     " that the server takes (SETTINGS_MAX_HEADER_LIST_SIZE)");
 }
 
+/// The earlier one of the call's and the service config's.
+std::optional<Duration> timeout_of(const BoundMethod& method, const CallOptions& options) {
+  if (method.config == nullptr || !method.config->timeout) [[likely]]
+    return options.timeout();
+  return std::min(options.timeout().value_or(Duration::max()), *method.config->timeout);
+}
+
+/// The smaller one of the call's, else the channel's, and the service config's.
+std::size_t receive_limit_of(const BoundMethod& method,
+                             const CallOptions& options,
+                             std::size_t of_channel) {
+  if (method.config == nullptr || !method.config->max_response_size) [[likely]]
+    return options.max_receive_message_size().value_or(of_channel);
+  const std::optional<std::size_t> of_call = options.max_receive_message_size();
+  return of_call ? std::min(*of_call, *method.config->max_response_size) : method.max_response_size;
+}
+
 }  // namespace
+
+bool waits_for_ready(const BoundMethod& method, const CallOptions& options) noexcept {
+  if (method.config == nullptr) [[likely]]
+    return options.waits_for_ready().value_or(false);
+  return options.waits_for_ready().value_or(method.config->wait_for_ready.value_or(false));
+}
 
 Call::Call(CallWaiter& waiter,
            const BoundMethod& method,
@@ -32,12 +55,12 @@ Call::Call(CallWaiter& waiter,
     : waiter_(&waiter),
       method_(&method),
       clock_(clock),
-      waits_for_ready_(options.waits_for_ready()),
+      waits_for_ready_(detail::waits_for_ready(method, options)),
       policy_(waits_for_ready_),
-      timeout_(options.timeout()),
+      timeout_(timeout_of(method, options)),
       deadline_(options.deadline()),
       metadata_(options.metadata()),
-      attempt_(*this, options.max_receive_message_size().value_or(max_message_size)) {
+      attempt_(*this, receive_limit_of(method, options, max_message_size)) {
   if (timeout_) {
     const TimePoint by_timeout = deadline_after(now(), *timeout_);
     if (by_timeout > deadline_) timeout_.reset();
@@ -62,7 +85,34 @@ bool Call::check(const CallOptions& options, Status obstacle) {
 void Call::keep_request(const google::protobuf::MessageLite& message) {
   const grpc::OutgoingMessage outgoing(message);
   if (Status refused = outgoing.check(); !refused.ok()) return fail(std::move(refused));
+  if (method_->config != nullptr) [[unlikely]]
+    check_size(outgoing);
+  if (is_over_) return;
   kept_request_.keep(outgoing);
+}
+
+void Call::on_write(const grpc::OutgoingMessage& message) {
+  has_written_ = true;
+  if (method_->config != nullptr) [[unlikely]]
+    check_size(message);
+}
+
+void Call::check_size(const grpc::OutgoingMessage& message) {
+  const std::optional<std::size_t> most = method_->config->max_request_size;
+  if (!most || message.size() - grpc::message_prefix_size <= *most) return;
+  fail(Status(StatusCode::resource_exhausted,
+              "a request of " + std::to_string(message.size() - grpc::message_prefix_size) +
+                  " bytes is over the send limit of " + std::to_string(*most) +
+                  " bytes (maxRequestMessageBytes of the channel's service config)")
+           .with_reason(StatusReason::limit));
+}
+
+std::string_view Call::receive_limit() const noexcept {
+  if (method_->config != nullptr && method_->config->max_response_size) {
+    return "the client's max_receive_message_size, of ChannelOptions or CallOptions, or "
+           "maxResponseMessageBytes of its service config";
+  }
+  return "the client's max_receive_message_size, of ChannelOptions or CallOptions";
 }
 
 void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {

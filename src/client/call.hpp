@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
@@ -29,6 +30,10 @@ class CallWaiter {
  protected:
   ~CallWaiter() = default;
 };
+
+/// Whether a call waits until its server can be reached: as it says itself, or else the channel's
+/// service config.
+bool waits_for_ready(const BoundMethod& method, const CallOptions& options) noexcept;
 
 /// One call at the client: its deadline, its request, its options, and the attempt that carries it.
 /// Says nothing of who waits for it, and where it is opened.
@@ -51,8 +56,10 @@ class Call final : private AttemptObserver {
   /// Its one message, serialised; is over if that is too large.
   void keep_request(const google::protobuf::MessageLite& message);
   /// Its one message, which stays where it is until the call is over, or stop_borrowing().
-  void borrow_request(const google::protobuf::MessageLite& message) noexcept {
+  void borrow_request(const google::protobuf::MessageLite& message) {
     borrowed_request_ = &message;
+    if (method_->config != nullptr) [[unlikely]]
+      check_size(grpc::OutgoingMessage(message));
   }
   /// Where its one reply is parsed as soon as it comes.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
@@ -132,9 +139,12 @@ class Call final : private AttemptObserver {
   void on_headers() override;
   void on_outcome(Outcome outcome) override;
   void on_bad_message(Status why) override;
-  void on_write() override { has_written_ = true; }
+  void on_write(const grpc::OutgoingMessage& message) override;
+  std::string_view receive_limit() const noexcept override;
 
   Observer* observer() const noexcept { return method_->observer; }
+  /// Is over if the service config does not allow that many bytes.
+  void check_size(const grpc::OutgoingMessage& message);
   RequestLeft request_left() const noexcept;
   std::optional<Duration> timeout_to_send(TimePoint last_look) const noexcept;
   void send_request(bool may_share);

@@ -33,7 +33,7 @@ class Picker {
 class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
  public:
   ChannelCore(std::string target, ChannelOptions options)
-      : methods_(std::make_shared<MethodTable>(options.authority())),
+      : methods_(make_methods(options)),
         backend_(std::make_shared<Backend>(std::move(target), std::move(options))) {
     backend_->keep(methods_);
   }
@@ -61,6 +61,12 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   void set_picker(std::unique_ptr<Picker> picker) noexcept { picker_ = std::move(picker); }
 
  private:
+  static std::shared_ptr<MethodTable> make_methods(const ChannelOptions& options) {
+    auto methods = std::make_shared<MethodTable>(options.authority());
+    methods->set_config(Access::service_config(options), Access::max_receive(options));
+    return methods;
+  }
+
   [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const std::shared_ptr<MethodTable> methods_;
   const std::shared_ptr<Backend> backend_;

@@ -50,7 +50,7 @@ MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
     binding_->owner->on_bad_message(std::move(refused));
     return Write::over;
   }
-  binding_->owner->before_message();
+  binding_->owner->before_message(message);
   if (is_over()) return Write::over;  // that could not be sent
   binding_->spend_on_serialising(message.size());
   const SessionCommands session = binding_->commands();

@@ -4,6 +4,7 @@
 
 #include "async/loop_core.hpp"
 #include "connection/session_commands.hpp"
+#include "grpc/outgoing_message.hpp"
 #include "http2/session.hpp"
 
 #include <nearcall/status.hpp>
@@ -21,8 +22,8 @@ class MessageOwner {
   /// A message that came is of no use (too large, cut off, or none of its type), or one is too
   /// large to be sent. No more are read.
   virtual void on_bad_message(Status why) = 0;
-  /// A message is about to be written: what has to stand before the first one goes out now.
-  virtual void before_message() {}
+  /// `message` is about to be written: what has to stand before the first one goes out now.
+  virtual void before_message(const grpc::OutgoingMessage& /*message*/) {}
   /// The reader's messages take `after` bytes of memory now, and took `before`
   /// (MessageInbox::count_held()).
   virtual void on_held(std::size_t /*before*/, std::size_t /*after*/) {}

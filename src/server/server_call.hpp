@@ -107,7 +107,7 @@ class ServerCall final : public HandlerCall,
   // MessageOwner
 
   void on_bad_message(Status why) override { fail(why); }
-  void before_message() override {
+  void before_message(const grpc::OutgoingMessage& /*message*/) override {
     send_headers();
     if (!has_one_reply()) host_->note_load();
   }

@@ -20,7 +20,8 @@ MAX_LINES = 600
 # For #11: 18 of CallOptions of a call that is made for another one.
 # 49 and a header of Health, 17 and a header of reflection,
 # 7 of CallOptions::wait_for_ready().
-MAX_API_LINES = 3508
+# 18 of ChannelOptions::service_config(), and what a channel keeps of it.
+MAX_API_LINES = 3526
 MAX_API_HEADERS = 45
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16

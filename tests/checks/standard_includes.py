@@ -10,7 +10,7 @@ import tree
 
 # Header: the names that it declares, as far as they are used.
 DECLARES = {
-    "algorithm": "max min ranges::all_of ranges::find",
+    "algorithm": "clamp max min ranges::all_of ranges::find",
     "array": "array",
     "atomic": "atomic memory_order_acq_rel memory_order_acquire memory_order_relaxed "
               "memory_order_release",

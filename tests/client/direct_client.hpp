@@ -9,6 +9,7 @@
 #include "transport/socket_transport.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace nearcall::test {
 
@@ -99,7 +100,8 @@ class DirectAttempt final : private detail::AttemptObserver {
   void on_headers() override { ++headers; }
   void on_outcome(detail::Outcome outcome) override { outcomes.push_back(std::move(outcome)); }
   void on_bad_message(Status why) override { bad_messages.push_back(std::move(why)); }
-  void on_write() override {}
+  void on_write(const detail::grpc::OutgoingMessage& /*message*/) override {}
+  std::string_view receive_limit() const noexcept override { return "the test's limit"; }
 };
 
 /// A call that nobody waits for, and how often it said something.

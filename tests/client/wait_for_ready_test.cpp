@@ -144,7 +144,7 @@ TEST_P(WaitForReady, WithoutItTheFirstFailureEndsACall) {
   EXPECT_EQ(status.reason(), StatusReason::no_server);
   EXPECT_EQ(attempts_, 1);
   EXPECT_FALSE(CallOptions().waits_for_ready());
-  EXPECT_FALSE(CallOptions().wait_for_ready().wait_for_ready(false).waits_for_ready());
+  EXPECT_EQ(CallOptions().wait_for_ready().wait_for_ready(false).waits_for_ready(), false);
 }
 
 TEST_P(WaitForReady, TheDeadlineEndsItAndSaysWhatWasWaitedFor) {
