@@ -93,7 +93,7 @@ void ServerLoop::destroy_stuck() {
       log(LogLevel::warning,
           "handlers that did not return after they were cancelled are destroyed");
     }
-    delete connection;
+    destroy(connection);
   }
   while (ServerConnection* const connection = kept.pop_front())
     connections_.push_back(*connection);
@@ -120,11 +120,15 @@ void ServerLoop::reap(ServerConnection& connection) {
   if (!reaper_.is_linked()) core().schedule(reaper_);
 }
 
+void ServerLoop::destroy(ServerConnection* connection) {
+  delete connection;
+  load_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 /// As many as the turn has room for, and one at least.
 void ServerLoop::reap_now() {
   while (ServerConnection* const connection = done_.pop_front()) {
-    delete connection;
-    load_.fetch_sub(1, std::memory_order_relaxed);
+    destroy(connection);
     core().budget().spend(work_of_reaping);
     if (core().budget().is_spent() && !done_.empty()) {
       if (!reaper_.is_linked()) core().schedule_next_turn(reaper_);

@@ -56,6 +56,7 @@ class ServerLoop final : public ServerConnection::Owner {
   /// threads: for these it waits, and says so in the log.
   void destroy_stuck();
   void wait_for(std::string_view method);
+  void destroy(ServerConnection* connection);
   void reap_now();
   void report_if_drained();
 

@@ -3,6 +3,7 @@
 #include "server/server_loop.hpp"
 
 #include "server/wrapper_service.hpp"
+#include "support/manual_loop.hpp"
 #include "support/session_peer.hpp"
 #include "transport/socket_transport.hpp"
 
@@ -108,6 +109,38 @@ TEST_F(ServerLoopTest, CountsTheConnectionsThatBegunAndHowTheyEnded) {
 
   EXPECT_EQ(shared.counters().ended(detail::EndReason::peer_closed), 1U);
   EXPECT_EQ(shared.counters().ended(detail::EndReason::cancelled), 0U);
+}
+
+/// A drain on a loop whose time the test moves.
+class ServerLoopTimeTest : public LogCheckedTest, protected ManualLoop {
+ protected:
+  WrapperService service_;
+};
+
+TEST_F(ServerLoopTimeTest, AConnectionWithAStuckHandlerIsNoLoadAnyMoreOnceItIsDestroyed) {
+  detail::ServerShared shared{ServerOptions().drain_timeout(1s)};
+  shared.registry().add(service_);
+  int drained = 0;
+  detail::ServerLoop server_loop(shared, loop_, [&] { ++drained; });
+  Result<detail::SocketPair> pair = detail::make_socketpair();
+  ASSERT_TRUE(pair);
+  server_loop.expect_one();
+  server_loop.add(std::move(pair->first), detail::ConnectionQuota::Place());
+  SessionPeer client(http2::Role::client, std::move(pair->second));
+  client.send(client.open(SessionPeer::request_to("/test.Wrapper/Stuck")), framed(text_of("x")),
+              /*end_stream=*/true);
+  settle();
+  ASSERT_EQ(service_.started.count(), 1);
+  ASSERT_EQ(server_loop.load(), 1U);
+
+  server_loop.begin_drain();
+  advance(1s);
+  advance(1s);
+
+  EXPECT_EQ(service_.destroyed.count(), 1);
+  EXPECT_TRUE(log_capture().take("handlers that did not return after they were cancelled"));
+  EXPECT_EQ(drained, 1);
+  EXPECT_EQ(server_loop.load(), 0U);
 }
 
 }  // namespace
