@@ -230,7 +230,7 @@ ParseResult parse_target(std::string_view target) {
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
       "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited:, "
-      "stdio:, exec:command, fifo:directory and http://authority");
+      "stdio:, exec:command, fifo:directory, http://authority and https://authority");
 }
 
 }  // namespace
