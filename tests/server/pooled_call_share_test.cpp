@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions on a pool, and several clients: what one of them has for good leaves a part to others.
 #include "server/blocking_server.hpp"
+#include "support/child_process.hpp"
 #include "support/queue_listener.hpp"
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +112,28 @@ TEST_F(PooledCallShareTest, BeyondItsShareOfTheQueueAClientIsRefusedAndAnotherOn
   auto second = connect(our_process(second_pid));
   EXPECT_EQ(call_once(*second), "0");
   server_.reset();
+}
+
+/// In a user namespace without a map whoever is outside of it looks like this process's own user,
+/// and each of their processes would have a share of its own.
+TEST_F(PooledCallShareTest, ProcessesOfWhoMayBeAnybodyShareOne) {
+  ChildProcess server([this] {
+    if (::unshare(CLONE_NEWUSER) != 0) return 77;
+    ThreadPool pool(4, 0);
+    start(pool);
+    auto first = connect(our_process(first_pid));
+    open_silent_streams(*first, 3);
+    if (!arrived_.wait_for(3)) return 1;
+    auto second = connect(our_process(second_pid));
+    const bool share_one = call_once(*second) == "8";
+    server_.reset();
+    return share_one ? 0 : 2;
+  });
+
+  const int verdict = server.wait();
+
+  if (verdict == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(verdict, 0);
 }
 
 /// Two clients, and whether the second is served although the first has its share.
