@@ -33,7 +33,7 @@ class BlockingStream {
   virtual bool read(google::protobuf::MessageLite& into) = 0;
   /// The same; false, too, if `stop` stops first.
   virtual bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) = 0;
-  virtual bool write(const google::protobuf::MessageLite& message) = 0;
+  virtual bool write(const google::protobuf::MessageLite& message, bool may_compress) = 0;
 
  protected:
   ~BlockingStream() = default;
@@ -104,7 +104,13 @@ class BlockingWriter {
 
   /// `if (!replies.write(reply))` the call was cancelled. Waits while the client is too slow to
   /// take more.
-  [[nodiscard]] bool write(const Reply& reply) { return stream_->write(reply); }
+  [[nodiscard]] bool write(const Reply& reply) {
+    return stream_->write(reply, /*may_compress=*/true);
+  }
+  /// The same, not compressed.
+  [[nodiscard]] bool write(const Reply& reply, NoCompression /*how*/) {
+    return stream_->write(reply, /*may_compress=*/false);
+  }
 
  private:
   friend detail::Access;

@@ -2,6 +2,7 @@
 // CallOptions: what a client says about one call: its deadline, metadata, limits, cancellation.
 #pragma once
 
+#include <nearcall/codec.hpp>
 #include <nearcall/metadata.hpp>
 #include <nearcall/task.hpp>
 
@@ -91,6 +92,24 @@ class CallOptions {
     return *this;
   }
   CallOptions wait_for_ready(bool waits = true) && { return std::move(wait_for_ready(waits)); }
+  /// The largest message that is sent, in bytes before compression; a larger one ends the call with
+  /// RESOURCE_EXHAUSTED, and none of it is sent. Default: the channel's, which is protobuf's 2 GiB.
+  CallOptions& max_send_message_size(std::size_t bytes) & {
+    max_send_ = bytes;
+    return *this;
+  }
+  CallOptions max_send_message_size(std::size_t bytes) && {
+    return std::move(max_send_message_size(bytes));
+  }
+  /// What requests are compressed with, where that makes them smaller: Codec::gzip(), for example;
+  /// Codec::identity(): they are not. Default: as the channel's, which has to
+  /// know it (ChannelOptions::codec()); the threshold is the channel's. A server that does not know
+  /// it ends the call with UNIMPLEMENTED.
+  CallOptions& compression(const Codec& codec) & {
+    compression_ = &codec;
+    return *this;
+  }
+  CallOptions compression(const Codec& codec) && { return std::move(compression(codec)); }
 
   // What was said.
 
@@ -106,6 +125,9 @@ class CallOptions {
   std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
   /// Nothing if it was not said.
   std::optional<bool> waits_for_ready() const noexcept { return waits_for_ready_; }
+  std::optional<std::size_t> max_send_message_size() const noexcept { return max_send_; }
+  /// Null: the channel's.
+  const Codec* compression() const noexcept { return compression_; }
   /// What metadata() refused first, or OK: the call fails with it before anything is sent.
   const Status& misuse() const noexcept { return misuse_; }
 
@@ -125,6 +147,8 @@ class CallOptions {
   std::stop_token cancellation_of_caller_;
   std::optional<std::size_t> max_receive_;
   std::optional<bool> waits_for_ready_;
+  std::optional<std::size_t> max_send_;
+  const Codec* compression_ = nullptr;
   Status misuse_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nearcall/access.hpp>
+#include <nearcall/codec.hpp>
 #include <nearcall/connection_limits.hpp>
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
@@ -13,6 +14,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -123,6 +125,39 @@ class ChannelOptions {
   ChannelOptions max_receive_message_size(std::size_t bytes) && {
     return std::move(max_receive_message_size(bytes));
   }
+  /// The largest message that is sent, in bytes before compression; protobuf's 2 GiB by
+  /// default. A larger one ends its call with RESOURCE_EXHAUSTED.
+  ChannelOptions& max_send_message_size(std::size_t bytes) & {
+    max_send_ = bytes;
+    return *this;
+  }
+  ChannelOptions max_send_message_size(std::size_t bytes) && {
+    return std::move(max_send_message_size(bytes));
+  }
+  /// One more codec that messages from the server may have, and that requests may be compressed
+  /// with. gzip and deflate are there without; 30 more, and the rest is not used. Outlives whatever
+  /// is made with these options.
+  ChannelOptions& codec(const Codec& codec) & {
+    codecs_.push_back(&codec);
+    return *this;
+  }
+  ChannelOptions codec(const Codec& codec) && { return std::move(this->codec(codec)); }
+  /// What requests are compressed with, where that makes them smaller; Codec::identity(), the
+  /// default: they are not. A codec() of these options too.
+  ChannelOptions& compression(const Codec& codec) & {
+    compression_ = &codec == &Codec::identity() ? nullptr : &codec;
+    return this->codec(codec);
+  }
+  ChannelOptions compression(const Codec& codec) && { return std::move(compression(codec)); }
+  /// Messages of fewer bytes are not compressed, 1,024 by default: docs/guides/compression.md has
+  /// what that is measured by.
+  ChannelOptions& compression_threshold(std::size_t bytes) & {
+    compression_threshold_ = bytes;
+    return *this;
+  }
+  ChannelOptions compression_threshold(std::size_t bytes) && {
+    return std::move(compression_threshold(bytes));
+  }
   /// What the server may cost on each connection; each number is moved into its range.
   ChannelOptions& limits(const ConnectionLimits& limits) & {
     limits_ = limits.within_range();
@@ -151,6 +186,12 @@ class ChannelOptions {
   std::size_t max_receive_message_size() const noexcept {
     return max_receive_.value_or(std::size_t{4} * 1024 * 1024);
   }
+  std::size_t max_send_message_size() const noexcept { return max_send_; }
+  /// Those that were added.
+  const std::vector<const Codec*>& codecs() const noexcept { return codecs_; }
+  /// Null: nothing is compressed.
+  const Codec* compression() const noexcept { return compression_; }
+  std::size_t compression_threshold() const noexcept { return compression_threshold_; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   /// What is wrong with service_config(), or OK: FAILED_PRECONDITION, and each call fails with it.
   const Status& misuse() const noexcept { return misuse_; }
@@ -167,6 +208,10 @@ class ChannelOptions {
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);
   SpinPolicy spin_ = SpinPolicy::adaptive();
   std::optional<std::size_t> max_receive_;
+  std::size_t max_send_ = std::numeric_limits<std::size_t>::max();
+  std::vector<const Codec*> codecs_;
+  const Codec* compression_ = nullptr;
+  std::size_t compression_threshold_ = 1024;
   ConnectionLimits limits_;
   std::shared_ptr<const detail::ServiceConfig> service_config_;
   Status misuse_;

@@ -72,7 +72,7 @@ class BlockingCallBase {
     if (!read_message(*reply)) reply.reset();
     return reply;
   }
-  bool write_message(const google::protobuf::MessageLite& message);
+  bool write_message(const google::protobuf::MessageLite& message, bool may_compress = true);
   bool half_close();
   Status finish_call();
 
@@ -292,6 +292,10 @@ class [[nodiscard]] AsyncClientStreamingCall final : public detail::AsyncCallBas
   detail::WriteAwaiter write(const Request& request) noexcept {
     return detail::WriteAwaiter(stream(), request);
   }
+  /// The same, not compressed: `co_await call.write(request, no_compression)`.
+  detail::WriteAwaiter write(const Request& request, NoCompression /*how*/) noexcept {
+    return detail::WriteAwaiter(stream(), request, /*may_compress=*/false);
+  }
   /// Ends the requests and waits for the reply, once: `Result<Reply> reply = co_await
   /// call.finish();`
   detail::ReplyAwaiter<Reply> finish() noexcept {
@@ -320,6 +324,9 @@ class [[nodiscard]] AsyncBidiStreamingCall final : public detail::AsyncCallBase 
   detail::ReadAwaiter read(Reply& into) noexcept { return detail::ReadAwaiter(stream(), into); }
   detail::WriteAwaiter write(const Request& request) noexcept {
     return detail::WriteAwaiter(stream(), request);
+  }
+  detail::WriteAwaiter write(const Request& request, NoCompression /*how*/) noexcept {
+    return detail::WriteAwaiter(stream(), request, /*may_compress=*/false);
   }
   /// Ends the requests; false if the call is over already.
   bool writes_done() noexcept { return half_close(); }
@@ -354,6 +361,10 @@ class [[nodiscard]] ClientStreamingCall final : public detail::BlockingCallBase 
   /// Hands one request over, and waits while too much is under way; false if the call is over:
   /// finish() says how.
   bool write(const Request& request) { return write_message(request); }
+  /// The same, not compressed.
+  bool write(const Request& request, NoCompression /*how*/) {
+    return write_message(request, /*may_compress=*/false);
+  }
   /// Ends the requests and waits for the reply, once.
   Result<Reply> finish() {
     half_close();
@@ -376,6 +387,9 @@ class [[nodiscard]] BidiStreamingCall final : public detail::BlockingCallBase {
   std::optional<Reply> read() { return read_new_message<Reply>(); }
   bool read(Reply& into) { return read_message(into); }
   bool write(const Request& request) { return write_message(request); }
+  bool write(const Request& request, NoCompression /*how*/) {
+    return write_message(request, /*may_compress=*/false);
+  }
   /// Ends the requests; false if the call is over already.
   bool writes_done() { return half_close(); }
   /// Ends the requests if that was not done, and waits for the end; unread replies are dropped.

@@ -2,6 +2,7 @@
 // Server: listens, runs the handlers of its services, and stops in good order.
 #pragma once
 
+#include <nearcall/codec.hpp>
 #include <nearcall/connection_limits.hpp>
 #include <nearcall/event_loop.hpp>
 #include <nearcall/listen_options.hpp>
@@ -12,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,6 +45,40 @@ class ServerOptions {
   }
   ServerOptions max_receive_message_size(std::size_t bytes) && {
     return std::move(max_receive_message_size(bytes));
+  }
+  /// The largest message that is sent, in bytes before compression; protobuf's 2 GiB by
+  /// default. A larger one ends its call with RESOURCE_EXHAUSTED.
+  ServerOptions& max_send_message_size(std::size_t bytes) & {
+    max_send_ = bytes;
+    return *this;
+  }
+  ServerOptions max_send_message_size(std::size_t bytes) && {
+    return std::move(max_send_message_size(bytes));
+  }
+  /// One more codec that messages from the client may have, and that replies may be compressed
+  /// with. gzip and deflate are there without; 30 more, and the rest is not used. Outlives whatever
+  /// is made with these options.
+  ServerOptions& codec(const Codec& codec) & {
+    codecs_.push_back(&codec);
+    return *this;
+  }
+  ServerOptions codec(const Codec& codec) && { return std::move(this->codec(codec)); }
+  /// What replies are compressed with, where that makes them smaller, to clients that say that they
+  /// take it; Codec::identity(), the default: they are not. A codec() of these options too. A
+  /// handler may choose another one: ServerContext::set_compression().
+  ServerOptions& compression(const Codec& codec) & {
+    compression_ = &codec == &Codec::identity() ? nullptr : &codec;
+    return this->codec(codec);
+  }
+  ServerOptions compression(const Codec& codec) && { return std::move(compression(codec)); }
+  /// Messages of fewer bytes are not compressed, 1,024 by default: docs/guides/compression.md has
+  /// what that is measured by.
+  ServerOptions& compression_threshold(std::size_t bytes) & {
+    compression_threshold_ = bytes;
+    return *this;
+  }
+  ServerOptions compression_threshold(std::size_t bytes) && {
+    return std::move(compression_threshold(bytes));
   }
   /// How long running calls may go on once the server stops; 30 s by default.
   ServerOptions& drain_timeout(std::chrono::nanoseconds duration) & {
@@ -123,6 +159,12 @@ class ServerOptions {
 
   std::size_t threads() const noexcept { return threads_; }
   std::size_t max_receive_message_size() const noexcept { return max_receive_; }
+  std::size_t max_send_message_size() const noexcept { return max_send_; }
+  /// Those that were added.
+  const std::vector<const Codec*>& codecs() const noexcept { return codecs_; }
+  /// Null: nothing is compressed.
+  const Codec* compression() const noexcept { return compression_; }
+  std::size_t compression_threshold() const noexcept { return compression_threshold_; }
   std::chrono::nanoseconds drain_timeout() const noexcept { return drain_timeout_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
@@ -137,6 +179,10 @@ class ServerOptions {
  private:
   std::size_t threads_ = 1;
   std::size_t max_receive_ = std::size_t{4} * 1024 * 1024;
+  std::size_t max_send_ = std::numeric_limits<std::size_t>::max();
+  std::vector<const Codec*> codecs_;
+  const Codec* compression_ = nullptr;
+  std::size_t compression_threshold_ = 1024;
   std::chrono::nanoseconds drain_timeout_ = std::chrono::seconds(30);
   std::size_t max_connections_ = 1024;
   std::size_t max_connections_per_uid_ = 256;

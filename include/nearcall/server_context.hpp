@@ -2,6 +2,7 @@
 // ServerContext: what a handler sees of its call, and its message streams.
 #pragma once
 
+#include <nearcall/codec.hpp>
 #include <nearcall/metadata.hpp>
 #include <nearcall/peer.hpp>
 #include <nearcall/result.hpp>
@@ -42,6 +43,7 @@ class ServerCallView {
   virtual void add_header(std::string_view key, std::string_view value) = 0;
   virtual void add_trailer(std::string_view key, std::string_view value) = 0;
   virtual void send_headers() = 0;
+  virtual void set_compression(const Codec& codec) = 0;
 
  protected:
   ~ServerCallView() = default;
@@ -107,6 +109,11 @@ class ServerContext {
   ServerContext& add_trailer(std::string_view key, std::string_view value);
   /// Sends the response headers now, instead of with the first message; nothing if they were sent.
   ServerContext& send_headers();
+  /// What this call's replies are compressed with from now on, instead of
+  /// ServerOptions::compression(): not at all with Codec::identity(), nor if the client does not
+  /// take it, or the server has no such codec. The headers name it: once they were sent
+  /// it can be switched off, and on again; another one is a mistake as above.
+  ServerContext& set_compression(const Codec& codec);
 
  private:
   friend detail::Access;
@@ -150,6 +157,10 @@ class ServerWriter {
   /// slow to take more.
   detail::WriteAwaiter write(const Reply& reply) noexcept {
     return detail::WriteAwaiter(*stream_, reply);
+  }
+  /// The same, not compressed: `co_await replies.write(reply, no_compression)`.
+  detail::WriteAwaiter write(const Reply& reply, NoCompression /*how*/) noexcept {
+    return detail::WriteAwaiter(*stream_, reply, /*may_compress=*/false);
   }
 
  private:

@@ -74,8 +74,10 @@ class [[nodiscard]] ReadNewAwaiter {
 /// serialised before the awaiting coroutine suspends, or when it goes on.
 class [[nodiscard]] WriteAwaiter {
  public:
-  WriteAwaiter(MessageStream& stream, const google::protobuf::MessageLite& message) noexcept
-      : stream_(&stream), message_(&message) {}
+  WriteAwaiter(MessageStream& stream,
+               const google::protobuf::MessageLite& message,
+               bool may_compress = true) noexcept
+      : stream_(&stream), message_(&message), may_compress_(may_compress) {}
   WriteAwaiter(const WriteAwaiter&) = delete;
   WriteAwaiter& operator=(const WriteAwaiter&) = delete;
   ~WriteAwaiter() {
@@ -95,6 +97,7 @@ class [[nodiscard]] WriteAwaiter {
 
   MessageStream* stream_;
   const google::protobuf::MessageLite* message_;
+  bool may_compress_;
   bool is_taken_ = false;
   bool is_waiting_ = false;
 };

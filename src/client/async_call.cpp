@@ -40,7 +40,7 @@ AsyncCall::AsyncCall(Backend& backend,
       call_(*this,
             method,
             options,
-            backend.options().max_receive_message_size(),
+            backend.options(),
             loop != nullptr ? Access::core(*loop).clock() : backend.clock()) {
   if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
   if (request != nullptr) call_.keep_request(*request);

@@ -60,10 +60,19 @@ void Attempt::take_headers(const http2::HeadersEvent& event) {
   if (!headers_.empty()) {
     connection_->commands()->keeps_of_headers(messages_.stream(), grpc::list_size(headers_));
   }
-  const bool is_readable = grpc::is_accepted_encoding(head.encoding);
-  if (!is_readable) messages_.in().refuse_compressed(grpc::unknown_reply_encoding(head.encoding));
-  if (is_readable && headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
+  const bool is_plain = grpc::is_plain_encoding(head.encoding);
+  if (!is_plain) take_encoding(head.encoding);
+  if (is_plain && headers_.empty()) connection_->note_plain_block(list, PlainBlock::headers);
   on_response();
+}
+
+void Attempt::take_encoding(std::string_view encoding) {
+  if (const Codec* const codec = observer_->codecs().find(encoding)) {
+    messages_.in().inflate_with(*codec);
+  } else {
+    messages_.in().refuse_compressed(
+        grpc::unknown_reply_encoding(encoding, observer_->codecs().accepted()));
+  }
 }
 
 void Attempt::on_response() {

@@ -6,6 +6,7 @@
 #include "client/retry_policy.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
+#include "grpc/codec_set.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "http2/header_template.hpp"
 
@@ -33,6 +34,8 @@ class AttemptObserver {
   virtual void on_write(const grpc::OutgoingMessage& message) = 0;
   /// Which options limit the messages that come: for people.
   virtual std::string_view receive_limit() const noexcept = 0;
+  /// What messages that come may be compressed with.
+  virtual const grpc::CodecSet& codecs() const noexcept { return grpc::CodecSet::usual(); }
 
  protected:
   ~AttemptObserver() = default;
@@ -103,6 +106,7 @@ class Attempt final : private StreamHandler, private MessageOwner {
   void on_end_stream();
   bool is_unsent() const noexcept;
   void take_headers(const http2::HeadersEvent& event);
+  void take_encoding(std::string_view encoding);
   void on_response();
   void on_trailers(Status status, const http2::HeaderList& list);
   grpc::MetadataLimits limits() const noexcept;

@@ -30,8 +30,7 @@ Status check_thread(const BoundMethod& method) {
 }  // namespace
 
 BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const CallOptions& options)
-    : backend_(&backend),
-      call_(*this, method, options, backend.options().max_receive_message_size(), backend.clock()) {
+    : backend_(&backend), call_(*this, method, options, backend.options(), backend.clock()) {
 }
 
 BlockingCall::~BlockingCall() {
@@ -259,15 +258,15 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
   return in.take_outcome();
 }
 
-bool BlockingCall::write(const google::protobuf::MessageLite& message) {
+bool BlockingCall::write(const google::protobuf::MessageLite& message, bool may_compress) {
   if (!has_connection()) return false;
   Turn turn = connection_->begin_turn();
   MessageOutbox& out = call_.messages().out();
   using Write = MessageOutbox::Write;
-  const Write written = out.try_write(message);
+  const Write written = out.try_write(message, may_compress);
   bool is_taken = written == Write::taken;
   if (written == Write::full) {
-    out.wait(message, writer_);
+    out.wait(message, writer_, may_compress);
     wait(turn, writer_, [&out] { return !out.is_waited_for(); });
     out.leave();
     is_taken = out.take_outcome();

@@ -44,7 +44,7 @@ class BlockingCall final : private CallWaiter {
                    CallInfo* info);
 
   bool read(google::protobuf::MessageLite& into);
-  bool write(const google::protobuf::MessageLite& message);
+  bool write(const google::protobuf::MessageLite& message, bool may_compress);
   bool half_close();
   Status finish();
   const Metadata& headers();

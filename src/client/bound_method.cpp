@@ -12,15 +12,20 @@
 
 namespace nearcall::inline v0::detail {
 
-BoundMethod bind_method(const Method& method, std::string_view authority, Observer* observer) {
+BoundMethod bind_method(const Method& method,
+                        std::string_view authority,
+                        const grpc::CodecSet& codecs,
+                        Observer* observer) {
   static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
   grpc::HeaderBlock block;
-  grpc::append_request_head(
-      block, {.path = method.path, .authority = authority, .user_agent = user_agent});
+  grpc::append_request_head(block, {.path = method.path,
+                                    .authority = authority,
+                                    .user_agent = user_agent,
+                                    .accept_encoding = codecs.accepted()});
   std::vector<http2::HeaderField> fields;
   for (const HeaderView& field : block.fields())
     fields.push_back({field.name, field.value});
-  return {method, http2::HeaderTemplate(fields), observer};
+  return {method, http2::HeaderTemplate(fields), &codecs, observer};
 }
 
 std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) {
@@ -38,7 +43,7 @@ std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) 
 }
 
 BoundMethod MethodTable::bind_one(const Method& method) const {
-  BoundMethod bound = bind_method(method, authority_, observer_);
+  BoundMethod bound = bind_method(method, authority_, codecs_, observer_);
   if (config_ != nullptr) bound.config = config_->find(method.path);
   if (bound.config != nullptr && bound.config->max_response_size) {
     const std::size_t most = *bound.config->max_response_size;

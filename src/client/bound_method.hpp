@@ -4,6 +4,7 @@
 
 #include "client/service_config.hpp"
 #include "connection/observer.hpp"
+#include "grpc/codec_set.hpp"
 #include "http2/header_template.hpp"
 
 #include <nearcall/method.hpp>
@@ -25,6 +26,8 @@ namespace nearcall::inline v0::detail {
 struct BoundMethod {
   Method method;
   http2::HeaderTemplate head;
+  /// What replies may be compressed with.
+  const grpc::CodecSet* codecs = &grpc::CodecSet::usual();
   /// Of its calls; null: nobody.
   Observer* observer = nullptr;
   /// What the channel's service config says of it; null: nothing.
@@ -33,9 +36,10 @@ struct BoundMethod {
   std::size_t max_response_size = 0;
 };
 
-/// `authority`: what is sent as that.
+/// `authority`: what is sent as that. The codecs outlive it.
 BoundMethod bind_method(const Method& method,
                         std::string_view authority,
+                        const grpc::CodecSet& codecs = grpc::CodecSet::usual(),
                         Observer* observer = nullptr);
 
 /// The methods that the clients of one channel call. What it gives stays as long as it lives.
@@ -44,7 +48,8 @@ BoundMethod bind_method(const Method& method,
 class MethodTable {
  public:
   /// `authority`: as for bind_method().
-  explicit MethodTable(std::string authority) : authority_(std::move(authority)) {}
+  explicit MethodTable(std::string authority, std::span<const Codec* const> codecs = {})
+      : authority_(std::move(authority)), codecs_(codecs) {}
 
   /// What calls are ruled by; `max_response_size` is what the channel's own options say.
   /// REQUIRES: nothing is bound yet.
@@ -70,6 +75,7 @@ class MethodTable {
   const std::string authority_;
   std::shared_ptr<const ServiceConfig> config_;
   std::optional<std::size_t> max_response_size_;
+  const grpc::CodecSet codecs_;
   Observer* observer_ = nullptr;
   std::mutex mutex_;
   std::list<Bound> bound_;

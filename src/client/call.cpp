@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "connection/outgoing_fields.hpp"
+#include "grpc/compressed_message.hpp"
 #include "grpc/request_head.hpp"
 
 #include <nearcall/client.hpp>
@@ -50,7 +51,7 @@ bool waits_for_ready(const BoundMethod& method, const CallOptions& options) noex
 Call::Call(CallWaiter& waiter,
            const BoundMethod& method,
            const CallOptions& options,
-           std::size_t max_message_size,
+           const ChannelOptions& channel,
            Clock clock)
     : waiter_(&waiter),
       method_(&method),
@@ -60,7 +61,13 @@ Call::Call(CallWaiter& waiter,
       timeout_(timeout_of(method, options)),
       deadline_(options.deadline()),
       metadata_(options.metadata()),
-      attempt_(*this, receive_limit_of(method, options, max_message_size)) {
+      attempt_(*this, receive_limit_of(method, options, channel.max_receive_message_size())) {
+  messages().out().set_max_message_size(
+      options.max_send_message_size().value_or(channel.max_send_message_size()));
+  const Codec* const codec =
+      options.compression() != nullptr ? options.compression() : channel.compression();
+  if (codec != nullptr && method.codecs->has(*codec)) [[unlikely]]
+    messages().out().compress_with(codec, channel.compression_threshold());
   if (timeout_) {
     const TimePoint by_timeout = deadline_after(now(), *timeout_);
     if (by_timeout > deadline_) timeout_.reset();
@@ -84,11 +91,16 @@ bool Call::check(const CallOptions& options, Status obstacle) {
 
 void Call::keep_request(const google::protobuf::MessageLite& message) {
   const grpc::OutgoingMessage outgoing(message);
-  if (Status refused = outgoing.check(); !refused.ok()) return fail(std::move(refused));
+  const MessageOutbox& out = messages().out();
+  if (Status refused = out.check(outgoing); !refused.ok()) return fail(std::move(refused));
   if (method_->config != nullptr) [[unlikely]]
     check_size(outgoing);
   if (is_over_) return;
-  kept_request_.keep(outgoing);
+  if (out.compresses(outgoing)) [[unlikely]] {
+    kept_request_.keep(grpc::CompressedMessage(outgoing, *out.codec()).bytes());
+  } else {
+    kept_request_.keep(outgoing);
+  }
 }
 
 void Call::on_write(const grpc::OutgoingMessage& message) {
@@ -138,8 +150,10 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
   const std::optional<Duration> timeout = timeout_to_send(last_look);
   std::size_t list_size = method_->head.list_size();
   std::span<const http2::HeaderField> fields;
-  if (timeout || !metadata_.empty()) {
+  const Codec* const codec = messages().out().codec();
+  if (timeout || !metadata_.empty() || codec != nullptr) {
     OutgoingFields& outgoing = OutgoingFields::fresh();
+    if (codec != nullptr) outgoing.block().add("grpc-encoding", codec->name());
     grpc::append_request_call(outgoing.block(), timeout, metadata_);
     list_size += outgoing.list_size();
     fields = outgoing.fields();

@@ -10,6 +10,7 @@
 #include "grpc/kept_message.hpp"
 
 #include <nearcall/call_options.hpp>
+#include <nearcall/channel.hpp>
 
 #include <google/protobuf/message_lite.h>
 
@@ -44,7 +45,7 @@ class Call final : private AttemptObserver {
   Call(CallWaiter& waiter,
        const BoundMethod& method,
        const CallOptions& options,
-       std::size_t max_message_size,
+       const ChannelOptions& channel,
        Clock clock);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -141,6 +142,7 @@ class Call final : private AttemptObserver {
   void on_bad_message(Status why) override;
   void on_write(const grpc::OutgoingMessage& message) override;
   std::string_view receive_limit() const noexcept override;
+  const grpc::CodecSet& codecs() const noexcept override { return *method_->codecs; }
 
   Observer* observer() const noexcept { return method_->observer; }
   /// Is over if the service config does not allow that many bytes.

@@ -62,7 +62,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
 
  private:
   static std::shared_ptr<MethodTable> make_methods(const ChannelOptions& options) {
-    auto methods = std::make_shared<MethodTable>(options.authority());
+    auto methods = std::make_shared<MethodTable>(options.authority(), options.codecs());
     methods->set_config(Access::service_config(options), Access::max_receive(options));
     return methods;
   }

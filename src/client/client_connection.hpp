@@ -39,7 +39,7 @@ class ClientDriver {
 /// A header block that says nothing but what most calls hear.
 enum class PlainBlock : std::uint8_t {
   none,
-  headers,      // of a response that goes on, without metadata, in an encoding that is accepted
+  headers,      // of a response that goes on, without metadata, which compresses nothing
   ok_trailers,  // without metadata
 };
 

@@ -31,8 +31,9 @@ void BlockingCallBase::cancel() noexcept {
 bool BlockingCallBase::read_message(google::protobuf::MessageLite& into) {
   return call().read(into);
 }
-bool BlockingCallBase::write_message(const google::protobuf::MessageLite& message) {
-  return call().write(message);
+bool BlockingCallBase::write_message(const google::protobuf::MessageLite& message,
+                                     bool may_compress) {
+  return call().write(message, may_compress);
 }
 bool BlockingCallBase::half_close() {
   return call().half_close();

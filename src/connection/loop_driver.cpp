@@ -4,6 +4,7 @@
 
 #include "base/heap_block.hpp"
 #include "base/log.hpp"
+#include "grpc/zlib_codec.hpp"
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -182,6 +183,7 @@ void LoopDriver::note_use() noexcept {
 void LoopDriver::look_for_idleness() {
   if (core_->now() < idle_at_) return;
   HeapBlock::trim_unused();
+  grpc::trim_unused_zlib();
   if (use_ == Use::active) {
     use_ = Use::quiet;
     idle_at_ = core_->now() + idle_time;

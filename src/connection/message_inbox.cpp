@@ -2,6 +2,8 @@
 // Messages in: parsed where they lie, or kept until somebody reads.
 #include "connection/message_inbox.hpp"
 
+#include "grpc/inflated_message.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -58,8 +60,9 @@ void MessageInbox::store_fragment() {
     const bool lies_in_fragment = assembler_.buffered() == 0;  // if it is a message
     const Step step = assembler_.next(fragment_);
     if (step.kind == Kind::failed) return fail_input();
-    if (step.kind == Kind::message) {
+    if (step.kind != Kind::need_more) {
       has_parked_ = true;
+      is_parked_compressed_ = step.kind == Kind::compressed;
       if (lies_in_fragment) {
         kept_.assign(step.message.begin(), step.message.end());
         walked_ = 0;
@@ -103,7 +106,7 @@ void MessageInbox::shrink_kept() {
 Step MessageInbox::next_message() {
   if (has_parked_) {
     has_parked_ = false;
-    return {Kind::message, parked_};
+    return {is_parked_compressed_ ? Kind::compressed : Kind::message, parked_};
   }
   if (kept_begin_ != kept_.size()) {
     ByteSpan rest = ByteSpan(kept_).subspan(kept_begin_);
@@ -121,16 +124,14 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
   if (input_ == Input::dropped) return Read::ended;
   const Step step = next_message();
   switch (step.kind) {
-    case Kind::message: {
+    case Kind::message:
       if (!parse(step.message, into)) return Read::ended;
-      assembler_.release();
-      if (kept_.capacity() > idle_capacity) shrink_kept();
-      binding_->consumed(step.arrived_size());
-      if (counts_held_) {
-        note_held(into, step.arrived_size());
-      } else {
-        held_ = step.arrived_size() * most_memory_of_byte;
-      }
+      note_read(step.arrived_size(), step.arrived_size(), into);
+      return Read::message;
+    case Kind::compressed: {
+      const std::size_t size = parse_compressed(step.message, into);
+      if (size == 0) return Read::ended;
+      note_read(step.arrived_size(), size, into);
       return Read::message;
     }
     case Kind::failed:
@@ -148,12 +149,28 @@ MessageInbox::Read MessageInbox::try_read(google::protobuf::MessageLite& into) {
   return Read::ended;
 }
 
+/// A message has been parsed, which came in as many bytes, and was made of `size`.
+inline void MessageInbox::note_read(std::size_t arrived,
+                                    std::size_t size,
+                                    const google::protobuf::MessageLite& into) {
+  assembler_.release();
+  if (kept_.capacity() > idle_capacity) shrink_kept();
+  binding_->consumed(arrived);
+  if (counts_held_) {
+    note_held(into, size);
+  } else {
+    held_ = size * most_memory_of_byte;
+  }
+}
+
 bool MessageInbox::has_unread() const noexcept {
   return has_parked_ || kept_begin_ != kept_.size() || !fragment_.empty() ||
          assembler_.is_mid_message();
 }
 
 std::size_t MessageInbox::unread_size() const noexcept {
+  if (codec_ != nullptr) [[unlikely]]
+    return has_unread() ? assembler_.max_message_size() : 0;
   const std::size_t parked = has_parked_ ? parked_.size() : 0;
   return parked + kept_.size() - kept_begin_ + fragment_.size() + assembler_.buffered();
 }
@@ -166,14 +183,37 @@ bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) 
       into.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return true;
   }
-  fail(Status(StatusCode::internal, "a message of " + std::to_string(message.size()) +
-                                        " bytes cannot be parsed as " + into.GetTypeName()));
+  fail_to_parse(message.size(), into);
   return false;
 }
 
-/// What the assembler refused; of a limit people want to know whose it is.
-void MessageInbox::fail_input() {
-  const Status& why = assembler_.error();
+/// What its message was made of, with a prefix; 0: it was none, which ended the call. Not inlined:
+/// few calls have any.
+[[gnu::noinline]] std::size_t MessageInbox::parse_compressed(ByteSpan message,
+                                                             google::protobuf::MessageLite& into) {
+  binding_->spend_on_inflating(message.size());
+  grpc::InflatedMessage inflated(assembler_.max_message_size());
+  const Status refused = inflated.inflate(*codec_, message);
+  binding_->spend_on_parsing(inflated.size());
+  if (!refused.ok()) {
+    fail_by_limit(refused);
+    return 0;
+  }
+  if (held_ >= large_message) let_last_go(into, inflated.size());
+  if (!inflated.parse(into)) {
+    fail_to_parse(inflated.size(), into);
+    return 0;
+  }
+  return grpc::message_prefix_size + inflated.size();
+}
+
+void MessageInbox::fail_to_parse(std::size_t size, const google::protobuf::MessageLite& into) {
+  fail(Status(StatusCode::internal, "a message of " + std::to_string(size) +
+                                        " bytes cannot be parsed as " + into.GetTypeName()));
+}
+
+/// What was refused before it was parsed; of a limit people want to know whose it is.
+void MessageInbox::fail_by_limit(const Status& why) {
   if (why.code() != StatusCode::resource_exhausted) return fail(why);
   fail(Status::resource_exhausted(std::string(why.message()) + " (" +
                                   std::string(binding_->owner->receive_limit()) + ")")

@@ -8,6 +8,7 @@
 #include "connection/stream_binding.hpp"
 #include "grpc/message_assembler.hpp"
 
+#include <nearcall/codec.hpp>
 #include <nearcall/status.hpp>
 
 #include <google/protobuf/message_lite.h>
@@ -82,6 +83,11 @@ class MessageInbox {
   }
   /// Whether count_last() would count something.
   bool has_costly_last() const noexcept { return !counts_held_ && is_costly(held_); }
+  /// Compressed messages are inflated with `codec`, which the peer has named.
+  void inflate_with(const Codec& codec) noexcept {
+    codec_ = &codec;
+    assembler_.accept_compressed();
+  }
   /// What a compressed message fails with (MessageAssembler).
   void refuse_compressed(Status why) noexcept { assembler_.refuse_compressed(std::move(why)); }
   /// There comes no more: readers get what is there, then nothing. They are no longer waited for.
@@ -91,7 +97,8 @@ class MessageInbox {
   /// Whether the peer has ended its messages (there may be unread ones).
   bool has_ended() const noexcept { return input_ == Input::ended; }
   bool has_unread() const noexcept;
-  /// How many bytes are there that nobody has read; some may count twice.
+  /// How many bytes are there that nobody has read; some may count twice. Where they may be
+  /// compressed it is what they may become.
   std::size_t unread_size() const noexcept;
   /// How much memory is held for what nobody has read.
   std::size_t capacity() const noexcept { return kept_.capacity() + assembler_.capacity(); }
@@ -158,15 +165,22 @@ class MessageInbox {
   void count_as_freed();
   void let_last_go(google::protobuf::MessageLite& into, std::size_t next_size);
   bool parse(ByteSpan message, google::protobuf::MessageLite& into);
+  std::size_t parse_compressed(ByteSpan message, google::protobuf::MessageLite& into);
+  void note_read(std::size_t arrived, std::size_t size, const google::protobuf::MessageLite& into);
+  void fail_to_parse(std::size_t size, const google::protobuf::MessageLite& into);
   grpc::MessageAssembler::Step next_message();
   void fail(Status why);
-  void fail_input();
+  void fail_input() { fail_by_limit(assembler_.error()); }
+  void fail_by_limit(const Status& why);
 
   const StreamBinding* binding_;
+  /// Null: the peer has named none that is known.
+  const Codec* codec_ = nullptr;
   grpc::MessageAssembler assembler_;
   /// A complete message in the assembler's buffer or in kept_, not read yet.
   ByteSpan parked_;
   bool has_parked_ = false;
+  bool is_parked_compressed_ = false;
   /// Bytes that came while nobody read: from kept_begin_ on.
   std::vector<std::byte> kept_;
   std::size_t kept_begin_ = 0;

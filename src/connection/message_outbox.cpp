@@ -2,9 +2,11 @@
 // Messages out: into the session's output, where it has room for them.
 #include "connection/message_outbox.hpp"
 
+#include "grpc/compressed_message.hpp"
 #include "grpc/message_pieces.hpp"
 
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -28,7 +30,8 @@ void MessageOutbox::close() noexcept {
 
 // ---- writing ------------------------------------------------------------------------------------
 
-MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLite& message) {
+MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLite& message,
+                                              bool may_compress) {
   if (is_over()) return Write::over;
   if (binding_->stream == nullptr) {  // not open yet
     return binding_->owner->take_without_stream(message) ? Write::taken : Write::full;
@@ -38,21 +41,26 @@ MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLit
     binding_->spend_on_serialising(outgoing.size());  // to measure it takes half as long
     return Write::full;
   }
-  return write(outgoing, /*keeper=*/nullptr, /*end_stream=*/false);
+  return write(outgoing, /*keeper=*/nullptr, /*end_stream=*/false, may_compress);
 }
 
 MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
                                           BytesOwner* keeper,
-                                          bool end_stream) {
+                                          bool end_stream,
+                                          bool may_compress) {
   if (is_over()) return Write::over;
   if (binding_->stream == nullptr) return Write::full;
-  if (Status refused = message.check(); !refused.ok()) {
+  if (Status refused = check(message); !refused.ok()) {
     binding_->owner->on_bad_message(std::move(refused));
     return Write::over;
   }
   binding_->owner->before_message(message);
   if (is_over()) return Write::over;  // that could not be sent
   binding_->spend_on_serialising(message.size());
+  if (codec_ != nullptr && may_compress && compresses(message)) [[unlikely]] {
+    send_compressed(message, end_stream);
+    return Write::taken;
+  }
   const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
   if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
@@ -83,6 +91,21 @@ MessageOutbox::Write MessageOutbox::write(const grpc::KeptMessage& message,
   return Write::taken;
 }
 
+Status MessageOutbox::check(const grpc::OutgoingMessage& message) const {
+  Status checked = message.check(max_size_);
+  if (checked.ok() || max_size_ >= grpc::OutgoingMessage::max_size) return checked;
+  return Status(checked.code(), std::string(checked.message()) + " (" +
+                                    std::string(binding_->owner->send_limit()) + ")")
+      .with_reason(checked.reason());
+}
+
+[[gnu::noinline]] void MessageOutbox::send_compressed(const grpc::OutgoingMessage& message,
+                                                      bool end_stream) {
+  binding_->spend_on_compressing(message.size());
+  const grpc::CompressedMessage compressed(message, *codec_);
+  send_copy(compressed.bytes(), end_stream);
+}
+
 void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {
   const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
@@ -95,7 +118,8 @@ void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {
 // ---- who waits ----------------------------------------------------------------------------------
 
 void MessageOutbox::wait(const google::protobuf::MessageLite& message,
-                         MessageWaiter& waiter) noexcept {
+                         MessageWaiter& waiter,
+                         bool may_compress) noexcept {
   if (message_ != nullptr) {
     fail_precondition(
         "a stream is written by two coroutines or threads at a time; one writes what others give "
@@ -104,12 +128,14 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
   message_ = &message;
   waiter_ = &waiter;
   is_taken_ = false;
+  may_compress_ = may_compress;
   binding_->owner->on_message_kept();
 }
 
 void MessageOutbox::wait(const google::protobuf::MessageLite& message,
-                         std::coroutine_handle<> writer) {
-  wait(message, writer_);
+                         std::coroutine_handle<> writer,
+                         bool may_compress) {
+  wait(message, writer_, may_compress);
   writer_.set(*binding_->loop, writer);
   if (is_held_back()) writer_.wait_for_turn(binding_->turn_queue());
 }
@@ -138,7 +164,7 @@ bool MessageOutbox::serve_coroutine() {
 
 void MessageOutbox::serve() {
   if (message_ == nullptr) return;
-  const Write written = try_write(*message_);
+  const Write written = try_write(*message_, may_compress_);
   if (message_ == nullptr) return;  // the message ended the call
   if (written == Write::full) return binding_->owner->on_message_kept();
   message_ = nullptr;

@@ -8,6 +8,9 @@
 #include "grpc/kept_message.hpp"
 #include "grpc/outgoing_message.hpp"
 
+#include <nearcall/codec.hpp>
+#include <nearcall/status.hpp>
+
 #include <google/protobuf/message_lite.h>
 
 #include <coroutine>
@@ -46,21 +49,44 @@ class MessageOutbox {
   /// Nobody may write any more. What ends the stream is not sent from here.
   void close() noexcept;
 
-  // To its writer.
+  /// The largest message that is taken.
+  void set_max_message_size(std::size_t bytes) noexcept { max_size_ = bytes; }
+  /// Messages of `threshold` bytes or more are compressed with `codec`, which the peer is told of;
+  /// null: none are.
+  void compress_with(const Codec* codec, std::size_t threshold) noexcept {
+    codec_ = codec;
+    threshold_ = threshold;
+  }
+  const Codec* codec() const noexcept { return codec_; }
+  /// Whether the codec is for messages of that size.
+  bool compresses(const grpc::OutgoingMessage& message) const noexcept {
+    return codec_ != nullptr && message.size() >= grpc::message_prefix_size + threshold_;
+  }
+  /// OK, or why a message may not be sent.
+  Status check(const grpc::OutgoingMessage& message) const;
+
+  // To its writer. `may_compress`: as compress_with() says; else it goes as it is.
 
   /// Serialises a message into the session's output, if there is room.
-  Write try_write(const google::protobuf::MessageLite& message);
+  Write try_write(const google::protobuf::MessageLite& message, bool may_compress = true);
   /// The same whether there is room or not, for the one message of a call. If there is a `keeper`,
   /// who keeps the message as it is, what is large in it is sent from where it lies.
-  Write write(const grpc::OutgoingMessage& message, BytesOwner* keeper, bool end_stream);
+  Write write(const grpc::OutgoingMessage& message,
+              BytesOwner* keeper,
+              bool end_stream,
+              bool may_compress = true);
   /// The same of one that was serialised before. `may_share`: the session may refer to its bytes
   /// until they are sent.
   Write write(const grpc::KeptMessage& message, bool may_share, bool end_stream);
   /// `message` is written when there is room, and stays until then; `waiter` is told of that, or of
   /// the end. REQUIRES: nobody waits.
-  void wait(const google::protobuf::MessageLite& message, MessageWaiter& waiter) noexcept;
+  void wait(const google::protobuf::MessageLite& message,
+            MessageWaiter& waiter,
+            bool may_compress = true) noexcept;
   /// The same for a coroutine.
-  void wait(const google::protobuf::MessageLite& message, std::coroutine_handle<> writer);
+  void wait(const google::protobuf::MessageLite& message,
+            std::coroutine_handle<> writer,
+            bool may_compress = true);
   bool is_waited_for() const noexcept { return message_ != nullptr; }
   /// Whether a coroutine has to wait for the next turn of its loop.
   bool is_held_back() const noexcept { return binding_->is_turn_over() && !is_over(); }
@@ -89,10 +115,15 @@ class MessageOutbox {
   /// The same when its coroutine is about to go on; whether it goes on.
   bool serve_coroutine();
   void send_copy(ByteSpan framed, bool end_stream);
+  void send_compressed(const grpc::OutgoingMessage& message, bool end_stream);
 
   const StreamBinding* binding_;
   State state_ = State::open;
   bool is_taken_ = false;
+  bool may_compress_ = true;  // of the message that waits
+  const Codec* codec_ = nullptr;
+  std::size_t threshold_ = 0;
+  std::size_t max_size_ = grpc::OutgoingMessage::max_size;
   /// Null: nobody waits.
   const google::protobuf::MessageLite* message_ = nullptr;
   MessageWaiter* waiter_ = nullptr;

@@ -40,7 +40,7 @@ void ReadAwaiter::leave() noexcept {
 bool WriteAwaiter::await_ready() {
   stream_->require_home();
   if (stream_->out().is_held_back()) return false;
-  const MessageOutbox::Write written = stream_->out().try_write(*message_);
+  const MessageOutbox::Write written = stream_->out().try_write(*message_, may_compress_);
   is_taken_ = written == MessageOutbox::Write::taken;
   if (is_taken_) stream_->note_message();
   return written != MessageOutbox::Write::full;
@@ -48,7 +48,7 @@ bool WriteAwaiter::await_ready() {
 
 void WriteAwaiter::await_suspend(std::coroutine_handle<> writer) {
   is_waiting_ = true;
-  stream_->out().wait(*message_, writer);
+  stream_->out().wait(*message_, writer, may_compress_);
 }
 
 void WriteAwaiter::take_outcome() noexcept {

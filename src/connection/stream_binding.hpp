@@ -37,6 +37,10 @@ class MessageOwner {
   virtual std::string_view receive_limit() const noexcept {
     return "the client's max_receive_message_size, of ChannelOptions or CallOptions";
   }
+  /// The same of one that was to be sent.
+  virtual std::string_view send_limit() const noexcept {
+    return "the client's max_send_message_size, of ChannelOptions or CallOptions";
+  }
   /// Where its coroutines wait for later turns of their loop, with all others of its connection;
   /// null where there is none.
   virtual TurnQueue* turn_queue() noexcept { return nullptr; }
@@ -83,6 +87,12 @@ struct StreamBinding {
   void spend_on_serialising(std::size_t size) const noexcept {
     spend(size * work_of_serialised_byte);
   }
+  /// A message of `size` bytes is inflated; what comes out is for spend_on_parsing().
+  void spend_on_inflating(std::size_t size) const noexcept { spend(size * work_of_inflated_byte); }
+  /// A message of `size` bytes is compressed.
+  void spend_on_compressing(std::size_t size) const noexcept {
+    spend(size * work_of_compressed_byte);
+  }
   /// `memory` bytes of a message are measured, or were freed.
   void spend_on_memory(std::size_t memory) const noexcept { spend(memory / memory_of_work); }
   /// As many were looked at for what they have.
@@ -106,6 +116,9 @@ struct StreamBinding {
   // Of messages of the smallest fields: nobody knows before what one consists of.
   static constexpr std::size_t work_of_parsed_byte = 16;
   static constexpr std::size_t work_of_serialised_byte = 1;
+  // Of blocks that have a Huffman table each, and nothing else.
+  static constexpr std::size_t work_of_inflated_byte = 16;
+  static constexpr std::size_t work_of_compressed_byte = 8;
   // For a unit:
   static constexpr std::size_t memory_of_work = 2;
   static constexpr std::size_t memory_of_look = 16;

@@ -7,7 +7,7 @@
 
 #include <array>
 #include <cstddef>
-#include <utility>
+#include <cstring>
 
 namespace nearcall::inline v0::detail::grpc {
 
@@ -19,15 +19,10 @@ namespace nearcall::inline v0::detail::grpc {
 class KeptMessage {
  public:
   /// REQUIRES: message.check() is OK.
-  void keep(const OutgoingMessage& message) {
-    size_ = message.size();
-    std::byte* to = small_.data();
-    if (size_ > small_.size()) {
-      OwnedBytes bytes(size_);
-      to = bytes.writable();
-      large_ = std::move(bytes);
-    }
-    message.write(to);
+  void keep(const OutgoingMessage& message) { message.write(make_room(message.size())); }
+  /// What was written already, with its prefix.
+  void keep(ByteSpan framed) {
+    std::memcpy(make_room(framed.size()), framed.data(), framed.size());
   }
   void drop() noexcept {
     size_ = 0;
@@ -43,6 +38,13 @@ class KeptMessage {
   const OwnedBytes& shared() const noexcept { return large_; }
 
  private:
+  std::byte* make_room(std::size_t size) {
+    size_ = size;
+    if (size <= small_.size()) return small_.data();
+    large_ = OwnedBytes(size);
+    return large_.writable();
+  }
+
   std::array<std::byte, 192> small_;
   OwnedBytes large_;
   std::size_t size_ = 0;

@@ -60,11 +60,11 @@ bool MessageAssembler::take_prefix(ByteSpan& input) noexcept {
 bool MessageAssembler::begin_body() {
   const std::byte flag = prefix_[0];
   const std::size_t length = load_be32(prefix_.data() + 1);
-  if (flag == compressed_flag) {
+  if (flag == compressed_flag && !accepts_compressed_) {
     fail(refusal_.ok()
              ? Status::internal("message has the compressed flag, but the call has no encoding")
              : std::move(refusal_));
-  } else if (flag != uncompressed_flag) {
+  } else if (flag != uncompressed_flag && flag != compressed_flag) {
     fail(Status::internal("message has the undefined flag byte " +
                           std::to_string(std::to_integer<int>(flag))));
   } else if (length > max_) {
@@ -83,12 +83,12 @@ MessageAssembler::Step MessageAssembler::take_body(ByteSpan& input) {
     const ByteSpan message = input.first(buffer_.length());
     input = input.subspan(buffer_.length());
     state_ = State::boundary;
-    return {Kind::message, message};
+    return {body_kind(), message};
   }
   input = input.subspan(buffer_.append(input));
   if (buffer_.missing() != 0) return {Kind::need_more, {}};
   state_ = State::delivered;
-  return {Kind::message, buffer_.bytes()};
+  return {body_kind(), buffer_.bytes()};
 }
 
 void MessageAssembler::fail(Status why) {

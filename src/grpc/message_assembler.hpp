@@ -29,9 +29,10 @@ namespace nearcall::inline v0::detail::grpc {
 class MessageAssembler {
  public:
   enum class Kind : std::uint8_t {
-    need_more,  ///< the fragment is used up
-    message,    ///< `message` is the next one; there may be more in the fragment
-    failed,     ///< error() says why; the fragment is left as it was
+    need_more,   ///< the fragment is used up
+    message,     ///< `message` is the next one; there may be more in the fragment
+    compressed,  ///< the same, of one that has to be inflated
+    failed,      ///< error() says why; the fragment is left as it was
   };
   struct Step {
     Kind kind = Kind::need_more;
@@ -43,6 +44,8 @@ class MessageAssembler {
   /// `max_message_size` is the largest message that is taken.
   explicit MessageAssembler(std::size_t max_message_size) noexcept : max_(max_message_size) {}
 
+  /// Compressed messages are handed out: the peer has named an encoding that somebody knows.
+  void accept_compressed() noexcept { accepts_compressed_ = true; }
   /// What the first compressed message fails with: the peer has named an encoding that nobody
   /// knows. Until then it is INTERNAL, since none was named.
   void refuse_compressed(Status why) noexcept { refusal_ = std::move(why); }
@@ -100,6 +103,7 @@ class MessageAssembler {
   std::size_t buffered() const noexcept { return state_ == State::body ? buffer_.size() : 0; }
   /// How many bytes of the message under way are still to come; 0 while its length is not known.
   std::size_t missing() const noexcept { return state_ == State::body ? buffer_.missing() : 0; }
+  std::size_t max_message_size() const noexcept { return max_; }
   /// How much memory is held for messages.
   std::size_t capacity() const noexcept { return buffer_.capacity(); }
 
@@ -118,6 +122,9 @@ class MessageAssembler {
   /// Judges a complete prefix; on success a body of its length is awaited.
   bool begin_body();
   Step take_body(ByteSpan& input);
+  Kind body_kind() const noexcept {
+    return prefix_[0] == compressed_flag ? Kind::compressed : Kind::message;
+  }
   void fail(Status why);
 
   std::size_t max_;
@@ -126,6 +133,7 @@ class MessageAssembler {
   Status refusal_;  // of what is compressed; OK: no encoding was named
   std::array<std::byte, message_prefix_size> prefix_{};
   std::uint8_t prefix_size_ = 0;
+  bool accepts_compressed_ = false;
   State state_ = State::boundary;
 };
 

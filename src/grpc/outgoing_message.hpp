@@ -9,17 +9,20 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace nearcall::inline v0::detail::grpc {
 
 /// One message on its way out, prefix and all: the only place that decides what its flag is and
-/// what stands behind it. Its bytes go to one of three places: write() copies them into memory that
-/// the caller has (a session's output), KeptMessage keeps them to be sent more than once, and
-/// MessagePieces leaves what is large in them where it lies.
+/// what stands behind it, unless it is compressed (CompressedMessage). Its bytes go to one of three
+/// places: write() copies them into memory that the caller has (a session's output), KeptMessage
+/// keeps them to be sent more than once, and MessagePieces leaves what is large in them where it
+/// lies.
 ///
 /// A value that refers to the message, which must not change, nor be measured anew
 /// (ByteSizeLong()), before its bytes are written.
@@ -28,12 +31,16 @@ class OutgoingMessage {
   explicit OutgoingMessage(const google::protobuf::MessageLite& message)
       : message_(&message), message_size_(message.ByteSizeLong()) {}
 
-  /// OK, or RESOURCE_EXHAUSTED: no protobuf message may be larger than 2 GiB.
-  Status check() const {
-    if (message_size_ <= std::size_t{std::numeric_limits<std::int32_t>::max()}) return Status();
-    return Status(StatusCode::resource_exhausted, "a message of " + std::to_string(message_size_) +
-                                                      " bytes is over protobuf's 2 GiB")
-        .with_reason(StatusReason::limit);
+  /// No protobuf message may be larger than 2 GiB.
+  static constexpr std::size_t max_size{std::numeric_limits<std::int32_t>::max()};
+
+  /// OK, or RESOURCE_EXHAUSTED: it is larger than `most`, or than protobuf's 2 GiB.
+  Status check(std::size_t most = max_size) const {
+    if (message_size_ <= std::min(most, max_size)) return Status();
+    std::string why = "a message of " + std::to_string(message_size_) + " bytes is over ";
+    why += most < max_size ? "the send limit of " + std::to_string(most) + " bytes"
+                           : std::string("protobuf's 2 GiB");
+    return Status(StatusCode::resource_exhausted, std::move(why)).with_reason(StatusReason::limit);
   }
   /// What is written in the end, with the prefix.
   std::size_t size() const noexcept { return message_prefix_size + message_size_; }

@@ -6,7 +6,6 @@
 #include "base/header_view.hpp"
 #include "grpc/content_type.hpp"
 #include "grpc/header_block.hpp"
-#include "grpc/message_encoding.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/result.hpp>
@@ -55,6 +54,7 @@ class RequestHeadParser {
   /// exactly /service/method (UNIMPLEMENTED), a timeout that is none (INTERNAL) or zero
   /// (DEADLINE_EXCEEDED). A missing `te` is tolerated.
   Result<RequestHead, Rejection> finish() const;
+  std::string_view accept_encoding() const noexcept { return head_.accept_encoding; }
 
  private:
   RequestHead head_;
@@ -78,7 +78,7 @@ struct RequestTarget {
   std::string_view authority = "localhost";
   std::string_view scheme = "http";
   std::string_view user_agent = {};
-  std::string_view accept_encoding = accepted_encodings;
+  std::string_view accept_encoding = "identity";
 };
 
 /// Appends the headers that all requests for `target` share, always in the same order: the part of

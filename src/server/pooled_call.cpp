@@ -96,13 +96,15 @@ class PooledCall::Leaving final : public Errand {
 
 class PooledCall::Writing final : public Errand, public MessageWaiter {
  public:
-  Writing(PooledCall& call, const google::protobuf::MessageLite& message) noexcept
-      : Errand(call), message_(&message) {}
+  Writing(PooledCall& call,
+          const google::protobuf::MessageLite& message,
+          bool may_compress) noexcept
+      : Errand(call), message_(&message), may_compress_(may_compress) {}
 
   void begin() override {
     MessageOutbox& out = call().stream().out();
-    const MessageOutbox::Write written = out.try_write(*message_);
-    if (written == MessageOutbox::Write::full) return out.wait(*message_, *this);
+    const MessageOutbox::Write written = out.try_write(*message_, may_compress_);
+    if (written == MessageOutbox::Write::full) return out.wait(*message_, *this, may_compress_);
     call().stream().note_message();
     finish(written == MessageOutbox::Write::taken);
   }
@@ -113,6 +115,7 @@ class PooledCall::Writing final : public Errand, public MessageWaiter {
 
  private:
   const google::protobuf::MessageLite* message_;
+  bool may_compress_;
 };
 
 /// Something that is said to the call.
@@ -263,8 +266,8 @@ bool PooledCall::read(google::protobuf::MessageLite& into, const std::stop_token
   return reading.outcome() || fail_once_told();
 }
 
-bool PooledCall::write(const google::protobuf::MessageLite& message) {
-  Writing writing(*this, message);
+bool PooledCall::write(const google::protobuf::MessageLite& message, bool may_compress) {
+  Writing writing(*this, message, may_compress);
   return perform(writing);
 }
 
@@ -284,6 +287,10 @@ void PooledCall::add_trailer(std::string_view key, std::string_view value) {
 
 void PooledCall::send_headers() {
   say([](ServerCall& call) { call.send_headers(); });
+}
+
+void PooledCall::set_compression(const Codec& codec) {
+  say([&](ServerCall& call) { call.set_compression(codec); });
 }
 
 std::stop_token PooledCall::ending() {

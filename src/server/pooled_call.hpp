@@ -47,7 +47,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   ServerContext& context() noexcept { return context_; }
   bool read(google::protobuf::MessageLite& into) override;
   bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) override;
-  bool write(const google::protobuf::MessageLite& message) override;
+  bool write(const google::protobuf::MessageLite& message, bool may_compress) override;
 
  private:
   /// Something that the loop does for the function, which waits. Lives on the waiting thread's
@@ -105,6 +105,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   void add_header(std::string_view key, std::string_view value) override;
   void add_trailer(std::string_view key, std::string_view value) override;
   void send_headers() override;
+  void set_compression(const Codec& codec) override;
 
   /// Has the loop do it, and waits; false if the call is over.
   bool perform(Errand& errand);

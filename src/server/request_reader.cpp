@@ -30,7 +30,11 @@ Result<ServedRequest*, grpc::Rejection> RequestReader::read(const http2::HeaderL
     rejection.status = std::move(metadata).error();
     return Failure{std::move(rejection)};
   }
-  current_ = {*head, *method, *std::move(metadata)};
+  // The same view: what is behind the known fields says nothing else.
+  const std::string_view accept = head->accept_encoding;
+  const bool is_known = known != nullptr && accept.data() == known->accept_encoding.data();
+  const grpc::CodecSet::Mask accepted = is_known ? known->accepted : codecs_->read_accepted(accept);
+  current_ = {*head, *method, *std::move(metadata), accepted};
   if (is_head_alone && !known->has_metadata) {
     known->whole = current_;
     known->is_whole = true;
@@ -47,6 +51,8 @@ RequestReader::Known* RequestReader::remember(const http2::HeaderList& list) {
   for (const HeaderView& field : head) {
     known.parser.add(field);
   }
+  known.accept_encoding = known.parser.accept_encoding();
+  known.accepted = codecs_->read_accepted(known.accept_encoding);
   known.has_metadata = grpc::has_metadata(head);
   return &known_.keep(list, std::move(known));
 }

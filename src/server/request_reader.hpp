@@ -3,6 +3,7 @@
 #pragma once
 
 #include "connection/head_memory.hpp"
+#include "grpc/codec_set.hpp"
 #include "grpc/metadata_codec.hpp"
 #include "grpc/request_head.hpp"
 #include "server/service_registry.hpp"
@@ -11,6 +12,7 @@
 #include <nearcall/result.hpp>
 
 #include <cstddef>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
 
@@ -19,6 +21,8 @@ struct ServedRequest {
   grpc::RequestHead head;
   ServedMethod method;
   Metadata metadata;
+  /// What replies may be compressed with.
+  grpc::CodecSet::Mask accepted = 0;
 };
 
 /// Reads the requests of one connection. Requests for one method begin with the same fields, so
@@ -27,8 +31,10 @@ struct ServedRequest {
 /// Thread safety: none; its connection's driver's.
 class RequestReader {
  public:
-  RequestReader(const ServiceRegistry& registry, const grpc::MetadataLimits& limits) noexcept
-      : registry_(&registry), limits_(limits) {}
+  RequestReader(const ServiceRegistry& registry,
+                const grpc::MetadataLimits& limits,
+                const grpc::CodecSet& codecs = grpc::CodecSet::usual()) noexcept
+      : registry_(&registry), codecs_(&codecs), limits_(limits) {}
 
   /// Good until the next read(); the metadata may be moved out of it.
   Result<ServedRequest*, grpc::Rejection> read(const http2::HeaderList& list);
@@ -41,6 +47,9 @@ class RequestReader {
  private:
   struct Known {
     grpc::RequestHeadParser parser;
+    /// What the fields say of grpc-accept-encoding, and what that comes to.
+    std::string_view accept_encoding;
+    grpc::CodecSet::Mask accepted = 0;
     bool has_metadata = false;
     /// Whether a list of these fields alone was read: it comes to `whole`.
     bool is_whole = false;
@@ -51,6 +60,7 @@ class RequestReader {
   Result<ServedMethod, grpc::Rejection> find_method(const grpc::RequestHead& head) const;
 
   const ServiceRegistry* registry_;
+  const grpc::CodecSet* codecs_;
   const grpc::MetadataLimits limits_;
   HeadMemory<Known> known_;
   ServedRequest current_;

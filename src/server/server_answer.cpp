@@ -20,12 +20,6 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-const http2::HeaderTemplate& response_head() {
-  static const http2::HeaderTemplate fields{{":status", "200"},
-                                            {"content-type", "application/grpc"}};
-  return fields;
-}
-
 const http2::HeaderTemplate& ok_trailers() {
   static const http2::HeaderTemplate fields{{"grpc-status", "0"}};
   return fields;
@@ -94,20 +88,33 @@ void ServerCall::send_headers() {
 
 /// False, and they are left out from now on, if they are too large.
 bool ServerCall::try_send_headers() {
+  const http2::HeaderTemplate& head = host_->shared().response_head();
+  const Codec* const codec = messages_.out().codec();
   std::span<const http2::HeaderField> fields;
-  if (!headers_.empty()) {
+  if (!headers_.empty() || codec != nullptr) {
     OutgoingFields& outgoing = OutgoingFields::fresh();
+    if (codec != nullptr) outgoing.block().add("grpc-encoding", codec->name());
     grpc::append_metadata(outgoing.block(), headers_);
-    if (response_head().list_size() + outgoing.block().list_size() > most_metadata()) {
+    if (head.list_size() + outgoing.block().list_size() > most_metadata()) {
       headers_ = Metadata();
       return false;
     }
     fields = outgoing.fields();
   }
   answer_ = Answer::begun;
-  host_->commands()->send_headers(messages_.stream(), response_head(), fields,
-                                  /*end_stream=*/false);
+  sent_codec_ = codec;
+  host_->commands()->send_headers(messages_.stream(), head, fields, /*end_stream=*/false);
   return true;
+}
+
+void ServerCall::set_compression(const Codec& codec) {
+  require_loop();
+  if (answer_ == Answer::over) return;  // cancelled: nobody sees it
+  const bool may_name_it = answer_ == Answer::open || &codec == sent_codec_;
+  if (may_name_it || &codec == &Codec::identity()) return compress_replies(codec);
+  if (!host_->shared().codecs().is_in(accepted_, codec)) return compress_replies(codec);
+  note_mistake("set_compression", codec.name(),
+               Status::internal("the headers were sent already, without it"));
 }
 
 std::size_t ServerCall::most_metadata() const noexcept {
@@ -156,7 +163,8 @@ void ServerCall::finish_thrown() noexcept {
 void ServerCall::answer(const Status& status) {
   if (answer_ == Answer::over) return;
   // An OK answer without messages still has headers: a Trailers-Only answer cannot carry them.
-  if (answer_ == Answer::open && (status.ok() || !headers_.empty()) && !try_send_headers()) {
+  const bool has_headers = status.ok() || !headers_.empty() || is_encoding_unknown_;
+  if (answer_ == Answer::open && has_headers && !try_send_headers()) {
     if (status.ok()) return answer(headers_too_large());
     host_->log_left_out(method(), "headers were");  // the handler's own code matters more
   }

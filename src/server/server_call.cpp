@@ -28,6 +28,7 @@ ServerCall::ServerCall(CallHost& host)
       host_(&host),
       messages_(*this, host.shared().options().max_receive_message_size()),
       timer_(host.loop_core(), &ServerCall::on_deadline, this) {
+  messages_.out().set_max_message_size(host.shared().options().max_send_message_size());
 }
 
 ServerCall::~ServerCall() {
@@ -49,7 +50,11 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   metadata_ = std::move(request.metadata);
   stream.set_context(as_context());
   host_->attach(messages_, stream);
-  if (!grpc::is_accepted_encoding(request.head.encoding)) refuse_compressed(request.head.encoding);
+  accepted_ = request.accepted;
+  if (!grpc::is_plain_encoding(request.head.encoding)) take_encoding(request.head.encoding);
+  if (const Codec* const codec = host_->shared().options().compression(); codec != nullptr)
+      [[unlikely]]
+    compress_replies(*codec);
   if (request.head.timeout) {
     deadline_ = deadline_after(host_->loop_core().now(), *request.head.timeout);
     timer_.set(deadline_);
@@ -71,10 +76,21 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   if (!has_one_request()) begin_handler();
 }
 
-/// The answer says what it could have been, whether it fails or not: the client may heed it.
-void ServerCall::refuse_compressed(std::string_view encoding) {
-  messages_.in().refuse_compressed(grpc::unknown_request_encoding(encoding));
-  Access::append(headers_, "grpc-accept-encoding", std::string(grpc::accepted_encodings));
+/// Where it is not known, the headers of the answer say what it could have been, whether the call
+/// fails or not: the client may heed it.
+void ServerCall::take_encoding(std::string_view encoding) {
+  const grpc::CodecSet& codecs = host_->shared().codecs();
+  if (const Codec* const codec = codecs.find(encoding)) return messages_.in().inflate_with(*codec);
+  messages_.in().refuse_compressed(grpc::unknown_request_encoding(encoding, codecs.accepted()));
+  is_encoding_unknown_ = true;
+}
+
+/// As long as the client takes it.
+void ServerCall::compress_replies(const Codec& codec) {
+  const ServerShared& shared = host_->shared();
+  const bool is_taken = shared.codecs().is_in(accepted_, codec);
+  messages_.out().compress_with(is_taken ? &codec : nullptr,
+                                shared.options().compression_threshold());
 }
 
 // ---- the stage before the handler ---------------------------------------------------------------

@@ -75,6 +75,7 @@ class ServerCall final : public HandlerCall,
   void add_header(std::string_view key, std::string_view value) override;
   void add_trailer(std::string_view key, std::string_view value) override;
   void send_headers() override;
+  void set_compression(const Codec& codec) override;
 
   // HandlerCall
 
@@ -116,11 +117,15 @@ class ServerCall final : public HandlerCall,
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
   }
+  std::string_view send_limit() const noexcept override {
+    return "the server's ServerOptions::max_send_message_size";
+  }
   void on_output() override;
   TurnQueue* turn_queue() noexcept override { return &host_->turn_queue(); }
 
   void on_input();
-  void refuse_compressed(std::string_view encoding);
+  void take_encoding(std::string_view encoding);
+  void compress_replies(const Codec& codec);
   /// Stops when the call is cancelled or the server stops.
   class Ending {
    public:
@@ -183,6 +188,12 @@ class ServerCall final : public HandlerCall,
   Handler handler_ = Handler::waiting;
   Answer answer_ = Answer::open;
   bool is_cancelled_ = false;
+  /// The client has named an encoding that is not known.
+  bool is_encoding_unknown_ = false;
+  /// What the client takes.
+  grpc::CodecSet::Mask accepted_ = 0;
+  /// What the headers have named.
+  const Codec* sent_codec_ = nullptr;
   /// Inside a function that still needs the call: it goes when that returns.
   bool is_held_ = false;
   TimePoint deadline_ = no_deadline;

@@ -39,6 +39,10 @@ ServerContext& ServerContext::add_trailer(std::string_view key, std::string_view
   call_->add_trailer(key, value);
   return *this;
 }
+ServerContext& ServerContext::set_compression(const Codec& codec) {
+  call_->set_compression(codec);
+  return *this;
+}
 ServerContext& ServerContext::send_headers() {
   call_->send_headers();
   return *this;

@@ -5,6 +5,8 @@
 #include "base/log.hpp"
 #include "connection/observer.hpp"
 #include "connection/quiet_protobuf.hpp"
+#include "grpc/codec_set.hpp"
+#include "http2/header_template.hpp"
 #include "server/connection_quota.hpp"
 #include "server/service_registry.hpp"
 
@@ -26,12 +28,17 @@ class ServerShared {
   explicit ServerShared(const ServerOptions& options)
       : options_(options),
         limits_(std::make_shared<ConnectionLimits>(options.limits())),
+        codecs_(options.codecs()),
         quota_({options.max_connections(), options.max_connections_per_uid(),
                 options.max_total_buffered_input(), options.max_total_buffered_output()}) {}
 
   const ServerOptions& options() const noexcept { return options_; }
   /// Its connections' limits, of which they keep no copies.
   const std::shared_ptr<ConnectionLimits>& limits() const noexcept { return limits_; }
+  /// What messages may be compressed with.
+  const grpc::CodecSet& codecs() const noexcept { return codecs_; }
+  /// What all answers begin with that have headers.
+  const http2::HeaderTemplate& response_head() const noexcept { return response_head_; }
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
@@ -67,6 +74,10 @@ class ServerShared {
   [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const ServerOptions options_;
   const std::shared_ptr<ConnectionLimits> limits_;
+  const grpc::CodecSet codecs_;
+  const http2::HeaderTemplate response_head_{{":status", "200"},
+                                             {"content-type", "application/grpc"},
+                                             {"grpc-accept-encoding", codecs_.accepted()}};
   ServiceRegistry registry_;
   ConnectionQuota quota_;
   ConnectionCounters counters_;

@@ -86,12 +86,13 @@ class TestCall::Core final : public detail::TestCallCore,
     const std::lock_guard lock(mutex_);
     were_headers_sent = true;
   }
+  void set_compression(const Codec& /*codec*/) override {}
 
   // BlockingStream
 
   bool read(google::protobuf::MessageLite& into) override { return read(into, std::stop_token()); }
   bool read(google::protobuf::MessageLite& into, const std::stop_token& stop) override;
-  bool write(const google::protobuf::MessageLite& message) override;
+  bool write(const google::protobuf::MessageLite& message, bool may_compress) override;
 
   void take(const google::protobuf::MessageLite& message);
 
@@ -191,7 +192,7 @@ bool TestCall::Core::read(google::protobuf::MessageLite& into, const std::stop_t
   return is_parsed;
 }
 
-bool TestCall::Core::write(const google::protobuf::MessageLite& message) {
+bool TestCall::Core::write(const google::protobuf::MessageLite& message, bool /*may_compress*/) {
   if (is_over_) return false;
   take(message);
   return true;

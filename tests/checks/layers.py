@@ -30,7 +30,7 @@ PUBLIC = {
     "spawn_options": "transport",
     "transport": "transport",
     "connection_limits": "http2",
-    "method": "grpc",
+    "codec": "grpc", "method": "grpc",
     "stream_awaiters": "connection",
     "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",

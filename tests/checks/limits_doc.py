@@ -16,7 +16,8 @@ BOLD_ROW = re.compile(r"^\| \*\*`(\w+)`\*\* \|", re.MULTILINE)
 FROZEN = "struct ConnectionLimits"
 SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
 # Options that are no budget.
-NOT_BUDGETS = {"allow_exec", "allow_fd", "connector", "expect_server", "authority", "limits", "spin", "threads"}
+NOT_BUDGETS = {"allow_exec", "allow_fd", "authority", "codec", "compression", "compression_threshold", "connector",
+               "expect_server", "limits", "spin", "threads"}
 
 
 def check(root):

@@ -110,7 +110,7 @@ class DirectCall final : private detail::CallWaiter {
   explicit DirectCall(const DirectClient& direct,
                       const CallOptions& options = patient(),
                       detail::Clock clock = detail::Clock())
-      : call(*this, direct.method(), options, std::size_t{4} * 1024 * 1024, clock) {}
+      : call(*this, direct.method(), options, ChannelOptions(), clock) {}
 
   int changes = 0;
   int repeats = 0;

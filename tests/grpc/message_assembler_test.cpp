@@ -299,6 +299,42 @@ TEST(MessageAssembler, ACompressedMessageFailsWithWhatWasSaidOfItsEncoding) {
   EXPECT_EQ(assembler.error(), Status::unimplemented("gzip"));
 }
 
+/// Marks the second of three messages, of 40 bytes, as compressed.
+Bytes mixed() {
+  Bytes bytes = framed({"plain", std::string(40, 'z'), "plain"});
+  bytes[message_prefix_size + 5] = compressed_flag;
+  return bytes;
+}
+
+TEST(MessageAssembler, CompressedMessagesAreToldFromOthersWhereverTheBytesAreCut) {
+  const Bytes bytes = mixed();
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    MessageAssembler assembler(limit);
+    assembler.accept_compressed();
+    std::vector<Kind> kinds;
+    for (ByteSpan input : {ByteSpan(bytes).first(cut), ByteSpan(bytes).subspan(cut)}) {
+      for (auto step = assembler.next(input); step.kind != Kind::need_more;
+           step = assembler.next(input)) {
+        ASSERT_NE(step.kind, Kind::failed);
+        EXPECT_EQ(step.message.size(), step.kind == Kind::compressed ? 40U : 5U);
+        kinds.push_back(step.kind);
+      }
+    }
+    EXPECT_EQ(kinds, (std::vector{Kind::message, Kind::compressed, Kind::message})) << cut;
+  }
+}
+
+TEST(MessageAssembler, ACompressedMessageOverTheLimitIsRefusedOnItsPrefix) {
+  MessageAssembler assembler(39);
+  assembler.accept_compressed();
+  Outcome outcome;
+
+  feed(assembler, mixed(), outcome);
+
+  EXPECT_TRUE(outcome.failed);
+  EXPECT_EQ(assembler.error().code(), StatusCode::resource_exhausted);
+}
+
 TEST(MessageAssembler, AFlagThatNobodyDefinedFailsWhateverTheEncoding) {
   MessageAssembler assembler(limit);
   assembler.refuse_compressed(Status::unimplemented("gzip"));

@@ -50,10 +50,10 @@ Status of_metadata_key(std::string_view /*name*/, std::string_view key) {
 }
 
 Status of_encoding_of_request(std::string_view /*name*/, std::string_view encoding) {
-  return unknown_request_encoding(encoding);
+  return unknown_request_encoding(encoding, "identity");
 }
 Status of_encoding_of_reply(std::string_view /*name*/, std::string_view encoding) {
-  return unknown_reply_encoding(encoding);
+  return unknown_reply_encoding(encoding, "identity");
 }
 
 struct Quoted {

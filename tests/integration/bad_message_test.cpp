@@ -2,6 +2,7 @@
 // Messages that gRPC does not allow: the right status, which names the cause, for that call alone.
 #include "integration/echo_frames.hpp"
 #include "integration/server_process.hpp"
+#include "support/compressed_bytes.hpp"
 
 #include <gmock/gmock.h>
 
@@ -129,10 +130,43 @@ TEST_F(BadMessage, OfAnUnknownCompressionIsUnimplementedAndTellsWhatIsKnown) {
 
 TEST_F(BadMessage, IsNoneThatIsNotCompressedWhateverTheEncoding) {
   const HeardStream answer =
-      answer_to(with_encoding("gzip") + frames::data(next_, framed(""), flag::end_stream));
+      answer_to(with_encoding("snappy") + frames::data(next_, framed(""), flag::end_stream));
 
   EXPECT_EQ(answer.field("grpc-status"), "0");
-  EXPECT_EQ(answer.field("grpc-accept-encoding"), "identity") << "the client can know";
+  EXPECT_EQ(answer.field("grpc-accept-encoding"), "identity,deflate,gzip") << "the client can know";
+}
+
+TEST_F(BadMessage, ThatIsNoGzipIsInternalAndSaysWhatIsWrong) {
+  const std::string whole = compressed(Codec::gzip(), request_of("text").SerializeAsString());
+  const auto answer_of = [&](std::string_view body) {
+    return answer_to(with_encoding("gzip") +
+                     frames::data(next_, framed(body, 1), flag::end_stream));
+  };
+  const std::pair<std::string, const char*> bad[] = {
+      {"no gzip", "incorrect header"},
+      {whole.substr(0, whole.size() - 1), "cut off"},
+      {whole + "x", "1 bytes stand behind its end"},
+      {"", "cut off"},
+  };
+
+  for (const auto& [body, what] : bad) {
+    const HeardStream answer = answer_of(body);
+    EXPECT_EQ(answer.field("grpc-status"), internal) << body;
+    EXPECT_THAT(answer.field("grpc-message"), HasSubstr(what)) << body;
+  }
+  EXPECT_EQ(answer_of(whole).field("grpc-status"), "0");
+}
+
+TEST_F(BadMessage, ThatInflatesToMoreThanTheLimitIsResourceExhaustedAndNamesTheLimit) {
+  const std::string bomb = compressed(Codec::gzip(), std::string(10'000'000, '\0'));
+  ASSERT_LT(bomb.size(), 16'000U);
+
+  const HeardStream answer =
+      answer_to(with_encoding("gzip") + frames::data(next_, framed(bomb, 1), flag::end_stream));
+
+  EXPECT_EQ(answer.field("grpc-status"), resource_exhausted);
+  EXPECT_THAT(answer.field("grpc-message"), HasSubstr("limit of 4194304"));
+  EXPECT_THAT(answer.field("grpc-message"), HasSubstr("ServerOptions::max_receive_message_size"));
 }
 
 TEST_F(BadMessage, WithTheCompressedFlagAndNoEncodingIsInternalAndSaysSo) {

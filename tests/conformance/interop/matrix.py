@@ -29,21 +29,10 @@ CASES = (
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong",
     "empty_stream", "custom_metadata", "status_code_and_message", "special_status_message",
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
-    "cancel_after_begin", "cancel_after_first_response", "compressed_request",
+    "cancel_after_begin", "cancel_after_first_response",
 )
 PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcgo", "grpcjs", "dotnet", "dotnet_npipe",
          "grpcpp_gzip")
-# What one side sends in these is so little that gzip makes it no smaller. The peer that compresses
-# then only names gzip, in each call; messages of the other cases would have it for real.
-LITTLE_SENT = {
-    "client": ("empty_unary", "server_streaming", "empty_stream", "status_code_and_message",
-               "special_status_message", "unimplemented_method", "unimplemented_service",
-               "cancel_after_begin"),
-    "server": ("empty_unary", "client_streaming", "empty_stream", "status_code_and_message",
-               "special_status_message", "unimplemented_method", "unimplemented_service",
-               "timeout_on_sleeping_server", "cancel_after_begin"),
-}
-COMPRESSES = "grpcpp_gzip"
 PROXIES = ("nginx", "haproxy")
 PIPED = "dotnet_npipe"  # is met at a named pipe
 STOPS = "stops"  # the name of the last column
@@ -60,14 +49,6 @@ KNOWN = {}
 def has_pair(client, server):
     """Whether the two can meet at all: few know named pipes."""
     return PIPED not in (client, server) or {client, server} <= {PIPED, "nearcall"}
-
-
-def has_case(client, server, case):
-    """Whether the pair runs the case at all."""
-    if case == "compressed_request":  # of which nearcall knows what to say
-        return (client, server) == (COMPRESSES, "nearcall")
-    return ((client != COMPRESSES or case in LITTLE_SENT["client"])
-            and (server != COMPRESSES or case in LITTLE_SENT["server"]))
 
 
 class Unavailable(Exception):
@@ -266,9 +247,6 @@ def run_pair(programs, client, server, options):
                 entrance(proxy_command, address, folder, errors) as met_at:
             broken = running.wait_until_ready()
             for case in options.cases:
-                if not has_case(client, server, case):
-                    yield case, ABSENT
-                    continue
                 failure = broken or run_client(client_command, met_at, case, folder, options.timeout)
                 if failure and not broken:
                     broken = running.death()

@@ -314,17 +314,6 @@ Difference cancel_after_first_response(Stubs& stubs) {
   return check_status(stream->Finish(), StatusCode::CANCELLED);
 }
 
-/// A server that knows no gzip, and what compression.md says that it answers. Beyond the contract,
-/// which has nothing of that kind.
-Difference compressed_request(Stubs& stubs) {
-  ClientContext context;
-  limit(context);
-  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
-  pb::SimpleResponse response;
-  return check_status(stubs.test->UnaryCall(&context, large_request(), &response),
-                      StatusCode::UNIMPLEMENTED, "unsupported grpc-encoding \"gzip\"");
-}
-
 const std::map<std::string_view, Difference (*)(Stubs&)>& cases() {
   static const std::map<std::string_view, Difference (*)(Stubs&)> all = {
       {"empty_unary", empty_unary},
@@ -341,7 +330,6 @@ const std::map<std::string_view, Difference (*)(Stubs&)>& cases() {
       {"timeout_on_sleeping_server", timeout_on_sleeping_server},
       {"cancel_after_begin", cancel_after_begin},
       {"cancel_after_first_response", cancel_after_first_response},
-      {"compressed_request", compressed_request},
   };
   return all;
 }
