@@ -15,6 +15,8 @@ endif()
 install(TARGETS ${installed} EXPORT nearcallTargets)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.hpp" PATTERN "testing" EXCLUDE)
+install(FILES "${PROJECT_BINARY_DIR}/src/services/error_details/google/rpc/error_details.pb.h"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/nearcall_protos/google/rpc")
 # find_package(nearcall COMPONENTS testing transport_contract): the latter alone needs GoogleTest.
 if(TARGET nearcall_testing)
   install(TARGETS nearcall_testing EXPORT nearcallTestingTargets)

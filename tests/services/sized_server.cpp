@@ -7,6 +7,9 @@
 #ifdef WITH_REFLECTION
 #include <nearcall/reflection.hpp>
 #endif
+#ifdef WITH_RICH_ERRORS
+#include <nearcall/rich_status.hpp>
+#endif
 #include <nearcall/server.hpp>
 #include <nearcall/service.hpp>
 
@@ -26,6 +29,13 @@ class EchoService final : public nearcall::Service {
  private:
   Task<Result<google::protobuf::StringValue>> echo(ServerContext& /*call*/,
                                                    google::protobuf::StringValue request) {
+#ifdef WITH_RICH_ERRORS
+    if (request.value().empty()) {
+      co_return nearcall::RichStatus(StatusCode::invalid_argument, "empty")
+          .add(request)
+          .to_status();
+    }
+#endif
     co_return request;
   }
 };

@@ -7,7 +7,10 @@
 #include <nearcall/channel.hpp>
 #include <nearcall/health.hpp>
 #include <nearcall/reflection.hpp>
+#include <nearcall/rich_status.hpp>
 #include <nearcall/server.hpp>
+
+#include <google/rpc/error_details.pb.h>
 
 #include <cstdio>
 #include <string>
@@ -22,6 +25,14 @@ bool is_well_by_own_code([[maybe_unused]] const nearcall::Channel& channel) {
 #else
   return true;
 #endif
+}
+
+bool keeps_details() {
+  google::rpc::ErrorInfo info;
+  info.set_reason("WHY");
+  const nearcall::RichStatus rich(nearcall::StatusCode::aborted, "");
+  const auto read = nearcall::RichStatus::from(nearcall::RichStatus(rich).add(info).to_status());
+  return read && read->find<google::rpc::ErrorInfo>()->reason() == "WHY";
 }
 
 }  // namespace
@@ -40,7 +51,8 @@ int main() {
   const auto status = nearcall::check_health(channel);
   const auto names = nearcall::list_services(channel);
   const bool is_well = status && *status == nearcall::ServingStatus::serving && names &&
-                       names->front() == "grpc.health.v1.Health" && is_well_by_own_code(channel);
+                       names->front() == "grpc.health.v1.Health" && is_well_by_own_code(channel) &&
+                       keeps_details();
   std::puts(is_well ? "the services answer" : "the services do not answer");
   return is_well ? 0 : 1;
 }
