@@ -5,6 +5,7 @@
 #include <nearcall/access.hpp>
 #include <nearcall/codec.hpp>
 #include <nearcall/connection_limits.hpp>
+#include <nearcall/connectivity_state.hpp>
 #include <nearcall/peer_policy.hpp>
 #include <nearcall/result.hpp>
 #include <nearcall/spawn_options.hpp>
@@ -253,9 +254,10 @@ class Channel {
   ~Channel();
 
   /// Makes a connection now, if there is none, so that the first blocking call need not. Where the
-  /// server cannot be reached it is tried again, after pauses of 10 ms to about 1 s, as long as
-  /// `patience` lasts; the last attempt's status if that was not enough, or if trying again would
-  /// not help: PERMISSION_DENIED with StatusReason::refused, or StatusReason::not_grpc. OK says
+  /// server cannot be reached it is tried again, as for a call that waits for it
+  /// (CallOptions::wait_for_ready()), as long as `patience` lasts; the last attempt's status if
+  /// that was not enough, or if trying again would not help: PERMISSION_DENIED with
+  /// StatusReason::refused, or StatusReason::wrong_server or not_grpc. OK says
   /// that the server was heard and takes calls of this user. connect_timeout() bounds each attempt,
   /// and then the server's first word. Blocks: FAILED_PRECONDITION on a thread that runs an
   /// EventLoop.
@@ -264,6 +266,26 @@ class Channel {
   /// EventLoop::current().
   Task<Status> connect_async(
       std::chrono::nanoseconds patience = std::chrono::nanoseconds::zero()) const;
+  /// Whether the server can be reached, as the channel's connections and attempts of this process
+  /// tell, those of blocking calls and of all EventLoops together: ready if it was heard on one of
+  /// them that takes calls, else connecting if one is being made, else transient_failure if the
+  /// last attempt failed, else idle. Makes no attempt itself, as nobody does but calls and
+  /// connect(): a state other than connecting may last. shutdown: the target is wrong.
+  ///
+  /// A connection of blocking calls that carries none has nobody who hears of its end: it is looked
+  /// at here, and where one waits for a change ten times a second. That of a loop is heard of when
+  /// the loop turns.
+  ConnectivityState state() const;
+  /// Waits until state() is another one than `from`: false if it is not at `deadline`. It may have
+  /// changed again since. Blocks: not on a thread that runs an EventLoop.
+  bool wait_for_state_change(ConnectivityState from,
+                             std::chrono::steady_clock::time_point deadline =
+                                 std::chrono::steady_clock::time_point::max()) const;
+  /// `bool changed = co_await channel.wait_for_state_change_async(from);` the same, on
+  /// EventLoop::current().
+  Task<bool> wait_for_state_change_async(ConnectivityState from,
+                                         std::chrono::steady_clock::time_point deadline =
+                                             std::chrono::steady_clock::time_point::max()) const;
   /// Closes the connections that carry no call; the next call makes new ones. Those of an EventLoop
   /// go in its next turn. Without it a channel that makes no calls keeps what it has, until the
   /// server closes that.

@@ -5,6 +5,7 @@
 #include "async/cancel_event.hpp"
 #include "client/transient_failure.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -73,19 +74,30 @@ AsyncCall::~AsyncCall() {
 }
 
 void AsyncCall::on_deadline(void* self) noexcept {
-  static_cast<AsyncCall*>(self)->call_.fail_late();
+  auto& call = *static_cast<AsyncCall*>(self);
+  if (call.is_pausing_) [[unlikely]]
+    return call.end_pause();
+  call.call_.fail_late();
 }
 
 void AsyncCall::on_repeat() {
   const Duration pause = call_.repeat_pause();
   if (pause == Duration::zero()) return backend_->repeat(*this);
-  backend_->wait(*this, pause);
+  is_pausing_ = true;
+  timer_->set(std::min(call_.deadline(), call_.now() + pause));
+}
+
+void AsyncCall::end_pause() {
+  is_pausing_ = false;
+  if (call_.now() >= call_.deadline()) return call_.fail_late();
+  timer_->set(call_.deadline());
+  backend_->repeat(*this);
 }
 
 void AsyncCall::on_failed(const Status& why) {
   if (!call_.waits_for_ready() || !may_pass(why)) return call_.on_failed(why);
   call_.note_obstacle(why);
-  backend_->wait(*this, Duration::zero());
+  backend_->wait(*this);
 }
 
 void AsyncCall::cancel() noexcept {

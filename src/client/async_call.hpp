@@ -73,6 +73,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
     void operator()() const noexcept { call->cancel(); }
   };
   static void on_deadline(void* self) noexcept;
+  void end_pause();
   void on_change() override;
   void on_repeat() override;
 
@@ -98,7 +99,9 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   LoopBackend* backend_ = nullptr;
   Call call_;
   SharedPeer peer_;
+  /// Of the deadline, or of the end of a pause before a repeat.
   std::optional<Timer> timer_;
+  bool is_pausing_ = false;
   Waiting waiting_[2];
   /// cancel() on another thread moves it from no to posting and on to posted; the end of the call
   /// from no to over, and waits while it is posting.

@@ -2,12 +2,12 @@
 // A channel's pool: taking, sharing, putting back.
 #include "client/backend.hpp"
 
+#include "async/cancel_event.hpp"
 #include "async/kept_loop.hpp"
+#include "client/channel_target.hpp"
 #include "client/checking_connector.hpp"
 #include "client/connect_attempt.hpp"
 #include "client/transient_failure.hpp"
-#include "transport/child_connector.hpp"
-#include "transport/make_transport.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t most_idle = 4;
 constexpr Duration longest_idle = std::chrono::seconds(30);
 constexpr Duration sweep_interval = std::chrono::seconds(1);
+constexpr Duration look_for_cancellers = std::chrono::milliseconds(50);
+constexpr Duration look_at_idle = std::chrono::milliseconds(100);
 
 /// Small, and another one for each thread.
 std::size_t thread_number() {
@@ -26,38 +28,14 @@ std::size_t thread_number() {
   return mine;
 }
 
-Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
-                                                const ChannelOptions& options) {
-  if (endpoint.kind() == Endpoint::Kind::descriptor && options.allows_fd()) {
-    Result<std::unique_ptr<Connector>> made = make_descriptor_connector(endpoint);
-    if (!made) return std::move(made).error();
-    return std::shared_ptr<Connector>(*std::move(made));
-  }
-  if (endpoint.kind() == Endpoint::Kind::command && options.allows_exec()) {
-    return std::shared_ptr<Connector>(make_command_connector(endpoint));
-  }
-  std::shared_ptr<Connector> connector = make_connector(endpoint);
-  const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
-                       endpoint.kind() == Endpoint::Kind::unix_abstract;
-  if (is_unix && !options.expect_server()) {
-    connector = make_name_checking_connector(std::move(connector), endpoint);
-  }
-  return connector;
-}
-
-/// Each connection of a command is a process, and two FIFOs have one client at a time.
-ChannelOptions options_for(std::string_view target, ChannelOptions options) {
-  const bool has_one = target.starts_with("exec:") || target.starts_with("fifo:");
-  if (options.connector() == nullptr && has_one) options.max_connections(1);
-  return options;
-}
-
 }  // namespace
 
 Backend::Backend(std::string target, ChannelOptions options, Clock clock)
     : target_(std::move(target)),
       options_(options_for(target_, std::move(options))),
-      clock_(clock) {
+      clock_(clock),
+      path_(path_of(target_, options_)),
+      backoff_(backoff_to(target_, options_)) {
   if (options_.connector() != nullptr) {
     connector_ = options_.connector();
   } else if (Result<Endpoint> endpoint = Endpoint::parse(target_)) {
@@ -127,16 +105,20 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   if (!made && !is_cancelled) counters_.on_connect_failed(made.error());
   const std::lock_guard lock(here.mutex);
   using Event = Connectivity::Event;
-  note(here, made ? Event::connected : is_cancelled ? Event::cancelled : Event::failed);
   --here.connecting;
   here.has_connected.notify_all();
   if (made) {
     PooledConnection& place = vacancy(here);
-    (*made)->set_place(place);
+    (*made)->set_place(place, *this);
     place.connection = *made;
     place.is_draining = false;
+    place.known = PooledConnection::Known::as_made;
+    if ((*made)->client().has_settings()) on_heard(here, place);
     place.users.store(1, std::memory_order_release);
-  } else if (!is_cancelled) {
+    return made;
+  }
+  note(here, is_cancelled ? Event::cancelled : Event::failed);
+  if (!is_cancelled) {
     ++here.failures;
     here.failure = made.error();
     const Pool::Live live = here.live();
@@ -257,8 +239,8 @@ void Backend::release_closed(Pool& pool, PooledConnection& place) {
   place.is_draining = true;
   place.users.fetch_sub(1, std::memory_order_acq_rel);
   if (!place.try_vacate()) return;
+  note_end(pool, place, Connectivity::Event::failed);
   gone = std::move(place.connection);
-  note(pool, Connectivity::Event::lost);
 }
 
 void Backend::put_back(std::shared_ptr<BlockingConnection> connection,
@@ -294,8 +276,8 @@ void Backend::close_idle(Pool& pool, std::size_t kept, TimePoint since) {
   for (const auto& place : pool.places) {
     if (idle <= kept) return;
     if (place->idle_since.load() > since || !place->try_vacate()) continue;
+    note_end(pool, *place, Connectivity::Event::cancelled);
     closed.push_back(std::move(place->connection));
-    note(pool, Connectivity::Event::lost);
     --idle;
   }
 }
@@ -307,7 +289,112 @@ void Backend::note(Pool& pool, Connectivity::Event event) {
   const TimePoint now = clock_.now();
   constexpr auto parts = 1'000'003;
   const double chance = static_cast<double>(now.time_since_epoch().count() % parts) / parts;
+  const ConnectivityState before = pool.connectivity.state();
   pool.connectivity.resume(event, now, chance);
+  const ConnectivityState state = pool.connectivity.state();
+  if (state == before) return;
+  pool.state_has_changed.notify_all();
+  IntrusiveList<StateWatcher> told;
+  while (StateWatcher* const watcher = pool.state_watchers.pop_front()) {
+    watcher->on_state(state);
+    told.push_back(*watcher);
+  }
+  while (StateWatcher* const watcher = told.pop_front())
+    pool.state_watchers.push_back(*watcher);
+}
+
+/// Another one may have the place by now.
+void Backend::on_heard(BlockingConnection& connection) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  PooledConnection& place = *connection.place();
+  if (place.connection.get() == &connection) on_heard(here, place);
+}
+
+void Backend::on_heard(Pool& pool, PooledConnection& place) {
+  if (place.known != PooledConnection::Known::as_made) return;
+  place.known = PooledConnection::Known::as_ready;
+  note(pool, Connectivity::Event::connected);
+}
+
+void Backend::on_closing(BlockingConnection& connection) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  PooledConnection& place = *connection.place();
+  if (place.connection.get() != &connection) return;
+  note_end(here, place, Connectivity::Event::failed);
+}
+
+void Backend::note_end(Pool& pool, PooledConnection& place, Connectivity::Event unheard) {
+  using Known = PooledConnection::Known;
+  const Known known = std::exchange(place.known, Known::nothing);
+  if (known == Known::as_made) note(pool, unheard);
+  if (known == Known::as_ready) note(pool, Connectivity::Event::lost);
+}
+
+/// A forked child does not know who waited in its parent.
+void Backend::watch(StateWatcher& watcher) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  here.state_watchers.push_back(watcher);
+}
+
+void Backend::unwatch(StateWatcher& watcher) {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  watcher.unlink();
+}
+
+/// They stay where they are: calls take them meanwhile.
+void Backend::look(Pool& pool) {
+  std::vector<std::pair<PooledConnection*, std::shared_ptr<BlockingConnection>>> idle;
+  {
+    const std::lock_guard lock(pool.mutex);
+    for (const auto& place : pool.places) {
+      if (place->users.load(std::memory_order_acquire) == 0) {
+        idle.emplace_back(place.get(), place->connection);
+      }
+    }
+  }
+  for (const auto& [place, connection] : idle) {
+    BlockingConnection::Turn turn = connection->begin_turn();
+    const bool is_fit = connection->is_fit(turn);
+    turn.finish();
+    if (is_fit || !place->try_take()) continue;
+    if (place->connection == connection) {
+      release_closed(pool, *place);
+    } else {  // another one has the place since
+      place->users.fetch_sub(1, std::memory_order_acq_rel);
+    }
+  }
+}
+
+ConnectivityState Backend::state() {
+  if (!misuse_.ok()) return ConnectivityState::shutdown;
+  Pool& here = pool();
+  look(here);
+  const std::lock_guard lock(here.mutex);
+  return here.connectivity.state();
+}
+
+Duration Backend::look_interval() {
+  Pool& here = pool();
+  const std::lock_guard lock(here.mutex);
+  return here.live().count > 0 ? look_at_idle : Duration::max();
+}
+
+bool Backend::wait_for_state_change(ConnectivityState from, TimePoint until) {
+  Pool& here = pool();
+  for (;;) {
+    if (state() != from) return true;
+    const TimePoint now = clock_.now();
+    if (now >= until) return false;
+    const TimePoint look_at = deadline_after(now, look_interval());
+    std::unique_lock lock(here.mutex);
+    if (!misuse_.ok() || here.connectivity.state() == from) {
+      here.state_has_changed.wait_until(lock, std::min(until, look_at));
+    }
+  }
 }
 
 void Backend::note(Connectivity::Event event) {
@@ -380,10 +467,20 @@ bool Backend::become_prober(Pool& pool) {
   return !std::exchange(pool.has_prober, true);
 }
 
-bool Backend::follow_prober(Pool& pool, TimePoint until, std::stop_token stop) {
-  std::unique_lock lock(pool.mutex);
-  return pool.prober_is_done.wait_until(lock, std::move(stop), until,
-                                        [&pool] { return !pool.has_prober; });
+/// Where there are Cancellers, somebody has to hear them although the prober leaves.
+bool Backend::follow_prober(Pool& pool, TimePoint until, const std::stop_token& stop) {
+  while (!stop.stop_requested() && clock_.now() < until) {
+    const bool has_cancellers = CancelEvent::descriptor() >= 0;
+    const TimePoint look = has_cancellers ? clock_.now() + look_for_cancellers : until;
+    {
+      std::unique_lock lock(pool.mutex);
+      const bool is_done = pool.prober_is_done.wait_until(lock, stop, std::min(until, look),
+                                                          [&pool] { return !pool.has_prober; });
+      if (is_done) return true;
+    }
+    CancelEvent::catch_up();
+  }
+  return false;
 }
 
 Result<std::shared_ptr<BlockingConnection>> Backend::probe(const Patience& patience,
@@ -437,7 +534,7 @@ void Backend::tell_loops(LoopPlace::Request request) {
 // ---- fork ---------------------------------------------------------------------------------------
 
 Backend::Pool& Backend::pool_after_fork(Pool* of_parent) {
-  auto fresh = std::make_unique<Pool>();
+  auto fresh = std::make_unique<Pool>(backoff_);
   if (!pool_.compare_exchange_strong(of_parent, fresh.get()))
     return *of_parent;  // another thread's
   leave_to_parent(of_parent);

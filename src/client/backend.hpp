@@ -22,6 +22,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nearcall::inline v0::detail {
@@ -51,6 +52,8 @@ struct alignas(64) PooledConnection {
   std::shared_ptr<BlockingConnection> connection;
   /// Takes no more calls, and goes with its last user. For who has the mutex.
   bool is_draining = false;
+  /// What Connectivity was told of it. For who has the mutex.
+  enum class Known : std::uint8_t { nothing, as_made, as_ready } known = Known::nothing;
 
   bool is_vacant() const noexcept { return users.load(std::memory_order_relaxed) == vacant; }
   /// Whether it was idle, and is the caller's now.
@@ -77,7 +80,9 @@ struct alignas(64) PooledConnection {
 /// A forked child leaves them to its parent and makes connections of its own.
 ///
 /// Thread safety: any thread.
-class Backend final : public AwaitedServer, public std::enable_shared_from_this<Backend> {
+class Backend final : public AwaitedServer,
+                      private ConnectionKeeper,
+                      public std::enable_shared_from_this<Backend> {
  public:
   Backend(std::string target, ChannelOptions options, Clock clock = Clock());
   Backend(const Backend&) = delete;
@@ -135,6 +140,17 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
   /// makes one, on this thread, if not, and waits for the server until then.
   Status ensure_connection(TimePoint until);
   TimePoint next_attempt() override;
+  std::string_view path() const noexcept override { return path_; }
+  void note_change_at_path() override { note(Connectivity::Event::appeared); }
+  void watch(StateWatcher& watcher) override;
+  void unwatch(StateWatcher& watcher) override;
+  /// The state now, after a look at the pool's connections that nobody drives.
+  ConnectivityState state();
+  /// Waits until the state is another one than `from`; false at `until`.
+  bool wait_for_state_change(ConnectivityState from, TimePoint until);
+  /// How often connections of the pool that nobody drives are looked at while somebody waits for
+  /// another state; no_deadline where there are none.
+  Duration look_interval();
   /// What an attempt of a loop came to.
   void note(Connectivity::Event event);
   /// Closes what carries no call, on loops in their next turn.
@@ -157,6 +173,8 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
 
   /// The connections of one process.
   struct Pool {
+    explicit Pool(const Connectivity::Backoff& backoff) : connectivity(backoff) {}
+
     const ForkMark made_in;
     /// May be taken while a connection's is held, never the other way round.
     std::mutex mutex;
@@ -169,6 +187,8 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
     /// An attempt has ended, well or not.
     std::condition_variable_any has_connected;
     Connectivity connectivity;
+    IntrusiveList<StateWatcher> state_watchers;
+    std::condition_variable state_has_changed;
     /// Whether a thread tries for all that wait for the server.
     bool has_prober = false;
     /// It does not any more, or has connected.
@@ -202,9 +222,19 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
                                                    TimePoint deadline,
                                                    const std::stop_token& stop,
                                                    bool hears_word);
+  // ConnectionKeeper
+
+  void on_heard(BlockingConnection& connection) override;
+  void on_closing(BlockingConnection& connection) override;
+
   void note(Pool& pool, Connectivity::Event event);
+  void on_heard(Pool& pool, PooledConnection& place);
+  /// Its connection takes no more calls; `unheard` is what that is where the server said nothing.
+  void note_end(Pool& pool, PooledConnection& place, Connectivity::Event unheard);
+  /// Hears what came on connections that nobody drives.
+  void look(Pool& pool);
   /// Waits while another thread tries for all; false at `until`, or on `stop`.
-  static bool follow_prober(Pool& pool, TimePoint until, std::stop_token stop);
+  bool follow_prober(Pool& pool, TimePoint until, const std::stop_token& stop);
   static bool has_connection(Pool& pool);
   Status last_failure(Pool& pool) const;
   /// Becomes the one that tries for all, unless there is one.
@@ -222,6 +252,9 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
   const std::string target_;
   const ChannelOptions options_;
   const Clock clock_;
+  /// Where the server's socket file is, if it is known by one.
+  const std::string path_;
+  const Connectivity::Backoff backoff_;
   Status misuse_;
   std::shared_ptr<Connector> connector_;
   const LoopSlot slot_;
@@ -230,7 +263,7 @@ class Backend final : public AwaitedServer, public std::enable_shared_from_this<
   std::shared_ptr<const MethodTable> methods_;
 
   /// Owned; replaced, once, by the first who asks in a forked child.
-  std::atomic<Pool*> pool_{new Pool};
+  std::atomic<Pool*> pool_{new Pool(backoff_)};
 };
 
 }  // namespace nearcall::inline v0::detail

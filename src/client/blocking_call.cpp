@@ -100,7 +100,7 @@ bool BlockingCall::begin_once_more(Turn& turn) {
 void BlockingCall::pause_before_repeat() {
   const Duration pause = call_.repeat_pause();
   if (pause == Duration::zero()) return;
-  nap(std::min(pause, call_.deadline() - call_.now()), begin_stoppable().get_token());
+  sleep_until(std::min(call_.deadline(), call_.now() + pause), begin_stoppable().get_token());
 }
 
 bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {

@@ -40,6 +40,8 @@ BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
 }
 
 BlockingConnection::~BlockingConnection() {
+  keeper_ = nullptr;
+  is_heard_ = true;
   if (client_.pump().has_ended() || !is_in_maker()) return;
   client_.commands()->send_goaway(http2::ErrorCode::no_error, {});
   flush();
@@ -100,10 +102,15 @@ bool BlockingConnection::is_fit(Turn& turn, bool that_can_be_repeated) {
 }
 
 void BlockingConnection::on_room() {
+  if (!is_heard_ && client_.has_settings()) [[unlikely]] {
+    is_heard_ = true;
+    keeper_->on_heard(*this);
+  }
   if (waiting_for_room_ > 0) wake_all();
 }
 
 void BlockingConnection::on_closing() {
+  if (keeper_ != nullptr) keeper_->on_closing(*this);
   wake_all();
 }
 

@@ -23,6 +23,20 @@
 namespace nearcall::inline v0::detail {
 
 struct PooledConnection;
+class BlockingConnection;
+
+/// The pool of a BlockingConnection. Is told from the thread that drives, with the mutex of the
+/// connection.
+class ConnectionKeeper {
+ public:
+  /// The server has said its first word.
+  virtual void on_heard(BlockingConnection& connection) = 0;
+  /// It takes no more calls.
+  virtual void on_closing(BlockingConnection& connection) = 0;
+
+ protected:
+  ~ConnectionKeeper() = default;
+};
 
 /// A thread that waits for its call on a BlockingConnection, which alone looks into it.
 class BlockedThread : public ListHook {
@@ -78,7 +92,11 @@ class BlockingConnection final : public ClientDriver {
 
   /// Where it is in its channel's pool; set once, before others know it.
   PooledConnection* place() const noexcept { return place_; }
-  void set_place(PooledConnection& place) noexcept { place_ = &place; }
+  void set_place(PooledConnection& place, ConnectionKeeper& keeper) noexcept {
+    place_ = &place;
+    keeper_ = &keeper;
+    is_heard_ = client_.has_settings();
+  }
 
   /// Takes the mutex; a thread that spins with it makes room.
   Turn begin_turn() { return Turn(*this); }
@@ -146,6 +164,10 @@ class BlockingConnection final : public ClientDriver {
 
   const ForkMark made_in_;
   PooledConnection* place_ = nullptr;
+  /// Null before it has a place, and when it goes.
+  ConnectionKeeper* keeper_ = nullptr;
+  /// Whether the keeper knows that the server was heard.
+  bool is_heard_ = true;
   std::mutex mutex_;
   /// Threads that want the mutex; the spinning one waits until they had it.
   std::atomic<int> contenders_{0};

@@ -3,6 +3,7 @@
 #include "client/blocking_call.hpp"
 #include "client/channel_core.hpp"
 #include "client/eager_connect.hpp"
+#include "client/state_change.hpp"
 #include "transport/child_connector.hpp"
 
 #include <nearcall/client_stub.hpp>
@@ -71,6 +72,20 @@ Status Channel::connect(std::chrono::nanoseconds patience) const {
 
 Task<Status> Channel::connect_async(std::chrono::nanoseconds patience) const {
   return detail::connect_eagerly_on_loop(core_, patience);
+}
+
+ConnectivityState Channel::state() const {
+  return core_->pick().state();
+}
+
+bool Channel::wait_for_state_change(ConnectivityState from,
+                                    std::chrono::steady_clock::time_point deadline) const {
+  return detail::wait_for_state_change(core_->pick(), from, deadline);
+}
+
+Task<bool> Channel::wait_for_state_change_async(
+    ConnectivityState from, std::chrono::steady_clock::time_point deadline) const {
+  return detail::wait_for_state_change_on_loop(core_, from, deadline);
 }
 
 void Channel::close_idle() const {

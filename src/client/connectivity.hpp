@@ -4,6 +4,8 @@
 
 #include "base/clock.hpp"
 
+#include <nearcall/connectivity_state.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,23 +16,24 @@ namespace nearcall::inline v0::detail {
 /// for it tries again: the pause grows from failure to failure (gRPC's connection-backoff.md).
 ///
 ///     idle ──attempt──► connecting ──connected──► ready ──lost, the last one──► idle
-///                        ▲      └──failed──► failing
+///                        ▲      └──failed──► transient_failure
 ///                        └─────────attempt─────┘
 ///
 /// Attempts and connections may be several at a time: one connection that lives makes it ready.
 /// A call tries whenever it comes, whatever this says
-/// (docs/decisions/012-when-a-client-connects.md).
+/// (docs/decisions/012-when-a-client-connects.md); what fails before its time changes nothing.
 ///
 /// No I/O, and no clock: what decides comes in as an argument. Thread safety: none.
 class Connectivity {
  public:
-  enum class State : std::uint8_t { idle, connecting, ready, failing };
+  using State = ConnectivityState;
   enum class Event : std::uint8_t {
     attempt,    // to connect has begun
     connected,  // it ended with a connection
     failed,     // it ended without
     cancelled,  // nobody wanted it any more
     lost,       // a connection was closed, by whomever
+    appeared,   // where the server listens, something has changed
   };
   struct Backoff {
     Duration first = std::chrono::milliseconds(10);
@@ -57,8 +60,10 @@ class Connectivity {
   std::size_t connections_ = 0;
   TimePoint attempt_at_{};
   TimePoint next_attempt_{};
-  /// Before jitter; zero where the last attempt that ended did so well.
+  /// Before jitter; zero where there is none.
   Duration pause_{};
+  /// The last attempt that ended did so badly.
+  bool has_failed_ = false;
 };
 
 }  // namespace nearcall::inline v0::detail

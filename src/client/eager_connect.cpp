@@ -67,6 +67,44 @@ class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
   Status status_;
 };
 
+/// Waits until the next attempt is due; may be awaited again.
+class [[nodiscard]] LoopDueAwaiter final {
+ public:
+  LoopDueAwaiter(Backend& backend, LoopCore& loop, TimePoint until) noexcept
+      : loop_(&loop),
+        until_(until),
+        wait_(backend, loop, &LoopDueAwaiter::on_due, this),
+        timer_(loop, &LoopDueAwaiter::on_late, this) {}
+  LoopDueAwaiter(const LoopDueAwaiter&) = delete;
+  LoopDueAwaiter& operator=(const LoopDueAwaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    resume_.set(waiting);
+    timer_.set(until_);
+    wait_.begin();
+  }
+  /// False if its time has passed.
+  bool await_resume() const noexcept { return is_due_; }
+
+ private:
+  static void on_due(void* self) noexcept { static_cast<LoopDueAwaiter*>(self)->finish(true); }
+  static void on_late(void* self) noexcept { static_cast<LoopDueAwaiter*>(self)->finish(false); }
+  void finish(bool is_due) {
+    if (resume_.is_linked()) return;
+    is_due_ = is_due;
+    timer_.clear();
+    loop_->schedule(resume_);
+  }
+
+  LoopCore* loop_;
+  TimePoint until_;
+  bool is_due_ = false;
+  ResumeLater resume_;
+  ServerWait wait_;
+  Timer timer_;
+};
+
 Status connect_eagerly(Backend& backend, Duration patience) {
   if (EventLoop::running() != nullptr) {
     return misuse(
@@ -92,14 +130,13 @@ Task<Status> connect_eagerly_on_loop(std::shared_ptr<ChannelCore> channel, Durat
   if (!backend.misuse().ok()) co_return backend.misuse();
   const Clock clock = Access::core(*loop).clock();
   const TimePoint until = deadline_after(clock.now(), patience);
+  LoopDueAwaiter due(backend, Access::core(*loop), until);
   for (;;) {
     LoopConnectAwaiter attempt(backend, Access::core(*loop));
     Status status = co_await attempt;
-    if (status.ok() || !may_pass(status)) co_return status;
-    const TimePoint now = clock.now();
-    const TimePoint next = std::max(backend.next_attempt(), now);
-    if (next >= until) co_return status;
-    co_await sleep_for(next - now);
+    if (status.ok() || !may_pass(status) || clock.now() >= until) co_return status;
+    const bool is_in_time = co_await due;
+    if (!is_in_time) co_return status;
   }
 }
 

@@ -62,13 +62,13 @@ void LoopBackend::begin_when_ready(WaitingCall& call) {
     return begin(call);
   }
   ++calls_;
-  wait(call, Duration::zero());
+  wait(call);
 }
 
-void LoopBackend::wait(WaitingCall& call, Duration at_least) {
+void LoopBackend::wait(WaitingCall& call) {
   const bool is_first = awaiting_.empty();
   awaiting_.push_back(call);
-  if (is_first) server_wait_.begin(at_least);
+  if (is_first) server_wait_.begin();
 }
 
 void LoopBackend::on_attempt_due(void* self) noexcept {

@@ -40,9 +40,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   /// The same for a call that waits for the server: it makes no attempt of its own while there is a
   /// pause between them.
   void begin_when_ready(WaitingCall& call);
-  /// Opens `call` when the server was reached, and not sooner than in `at_least`. One that was
-  /// begun.
-  void wait(WaitingCall& call, Duration at_least);
+  /// Opens `call`, which was begun, when the server was reached.
+  void wait(WaitingCall& call);
   /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
   /// came, has returned.
   void repeat(WaitingCall& call);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 
@@ -37,9 +38,12 @@ enum class RequestLeft : std::uint8_t {
 /// What a call does when an attempt has ended: ends, or is attempted once more. A call that the
 /// server provably did not process is repeated once
 /// (docs/decisions/009-where-a-call-is-repeated.md), unless the server serves this user never, or
-/// has said nothing for as long as one waits for it. One that waits for its server (gRPC's
-/// wait-for-ready.md) is repeated as often as it takes, after pauses of 1, 2, 4 … 100 ms from the
-/// second time on.
+/// has said nothing for as long as one waits for it (A6, transparent retries).
+///
+/// One that waits for its server (gRPC's wait-for-ready.md) is repeated as often as connections go
+/// that did not take it, after pauses of 1, 2, 4 … 100 ms from the second time on. Where it was
+/// sent before GOAWAY that is more than the one time of A6: servers that follow each other lose no
+/// call. A connection that lives and refuses it twice is no server that is not there.
 ///
 /// No I/O, and no clock: what decides comes in as an argument. Thread safety: none.
 class RetryPolicy {
@@ -56,8 +60,8 @@ class RetryPolicy {
     const bool is_unprocessed = outcome.seen == Seen::nothing || outcome.seen == Seen::refused;
     const StatusReason reason = outcome.status.reason();
     const bool is_hopeless = reason == StatusReason::refused || reason == StatusReason::no_answer;
-    const bool is_over =
-        waits_for_ready_ ? !may_pass(outcome.status) : is_hopeless || has_repeated();
+    const bool is_over = waits_for_ready_ ? !may_pass(outcome.status) || is_refused_again(outcome)
+                                          : is_hopeless || has_repeated();
     if (!is_unprocessed || is_over) return Action::finish;
     if (left == RequestLeft::gone) return Action::finish_without_request;
     if (repeats_ < most_counted) ++repeats_;
@@ -75,7 +79,14 @@ class RetryPolicy {
   static constexpr std::uint8_t most_counted = 10;
   static constexpr Duration longest_pause = std::chrono::milliseconds(100);
 
+  bool is_refused_again(const Outcome& outcome) noexcept {
+    const bool lives =
+        outcome.seen == Seen::refused && outcome.status.reason() == StatusReason::none;
+    return lives && std::exchange(was_refused_, true);
+  }
+
   bool waits_for_ready_;
+  bool was_refused_ = false;
   std::uint8_t repeats_ = 0;
 };
 

@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
+
+/// How often a path is looked at that does not exist, and whose coming would be told.
+constexpr Duration look_at_missing_path = std::chrono::seconds(1);
 
 /// How often it is tried where there are no descriptors to wait with.
 constexpr Duration pause_without_descriptors = std::chrono::milliseconds(100);
@@ -23,10 +27,80 @@ void end_sleep(void* loop) noexcept {
   static_cast<EventLoop*>(loop)->stop();
 }
 
+/// Runs a loop that nobody else has until then, or until it was stopped with `is_done`.
+void run_until(EventLoop& loop, TimePoint until, const std::stop_token& stop, const bool& is_done) {
+  LoopCore& core = Access::core(loop);
+  Timer timer(core, &end_sleep, &loop);
+  timer.set(until);
+  const std::stop_callback<EndSleep> on_stop(stop, EndSleep{&loop});
+  while (!is_done && core.clock().now() < until && !stop.stop_requested())
+    loop.run();
+}
+
+/// Where there are no descriptors.
+void nap(TimePoint until, Clock clock, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake_up;
+  std::unique_lock lock(mutex);
+  wake_up.wait_for(lock, stop, until - clock.now(), [] { return false; });
+  CancelEvent::catch_up();
+}
+
 }  // namespace
 
-void ServerWait::begin(Duration at_least) {
-  timer_.set(std::max(server_->next_attempt(), loop_->clock().now() + at_least));
+ServerWait::ServerWait(AwaitedServer& server,
+                       LoopCore& loop,
+                       TimerNode::Callback due,
+                       void* argument) noexcept
+    : server_(&server), loop_(&loop), timer_(loop, due, argument) {
+}
+
+void ServerWait::begin() {
+  if (!std::exchange(is_begun_, true)) {
+    server_->watch(*this);
+    if (!server_->path().empty()) {
+      path_watch_.emplace(*loop_, server_->path(), &ServerWait::on_change_at_path, this);
+    }
+  }
+  timer_.set(next_attempt(loop_->clock().now()));
+}
+
+TimePoint ServerWait::next_attempt(TimePoint now) {
+  const TimePoint usual = server_->next_attempt();
+  if (!path_watch_) return usual;
+  switch (path_watch_->arm()) {
+    case PathWatch::Armed::now:
+      return now;
+    case PathWatch::Armed::before:
+      return path_watch_->is_there() ? usual : std::max(usual, now + look_at_missing_path);
+    case PathWatch::Armed::impossible:
+      break;
+  }
+  return usual;
+}
+
+void ServerWait::end() noexcept {
+  timer_.clear();
+  if (!std::exchange(is_begun_, false)) return;
+  path_watch_.reset();
+  server_->unwatch(*this);
+  loop_->cancel_posted(tell_);
+  is_told_ = false;
+}
+
+void ServerWait::on_change_at_path(void* self) noexcept {
+  auto& here = *static_cast<ServerWait*>(self);
+  here.server_->note_change_at_path();
+  if (here.timer_.is_set()) here.timer_.set(here.server_->next_attempt());
+}
+
+void ServerWait::on_state(ConnectivityState state) noexcept {
+  if (state == ConnectivityState::ready && !is_told_.exchange(true)) loop_->post(tell_);
+}
+
+void ServerWait::on_reached() {
+  is_told_ = false;
+  if (timer_.is_set()) timer_.set(loop_->clock().now());
 }
 
 ThreadServerWait::ThreadServerWait(AwaitedServer& server)
@@ -40,28 +114,21 @@ void ThreadServerWait::on_due(void* self) noexcept {
 }
 
 bool ThreadServerWait::sleep(TimePoint until, const std::stop_token& stop) {
-  LoopCore& core = Access::core(loop_);
-  const Clock clock = core.clock();
-  if (core.open()) {
-    nap(std::min(pause_without_descriptors, until - clock.now()), stop);
+  const Clock clock = Access::core(loop_).clock();
+  if (Access::core(loop_).open()) {
+    nap(std::min(until, clock.now() + pause_without_descriptors), clock, stop);
     return clock.now() < until && !stop.stop_requested();
   }
   is_due_ = false;
   wait_.begin();
-  Timer timer(core, &end_sleep, &loop_);
-  timer.set(until);
-  const std::stop_callback<EndSleep> on_stop(stop, EndSleep{&loop_});
-  while (!is_due_ && clock.now() < until && !stop.stop_requested())
-    loop_.run();
+  run_until(loop_, until, stop, is_due_);
   return is_due_ && clock.now() < until;
 }
 
-void nap(Duration pause, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake_up;
-  std::unique_lock lock(mutex);
-  wake_up.wait_for(lock, stop, pause, [] { return false; });
-  CancelEvent::catch_up();
+void sleep_until(TimePoint until, const std::stop_token& stop) {
+  EventLoop loop(SpinPolicy::off());
+  if (Access::core(loop).open()) return nap(until, Access::core(loop).clock(), stop);
+  run_until(loop, until, stop, /*is_done=*/false);
 }
 
 }  // namespace nearcall::inline v0::detail

@@ -2,14 +2,31 @@
 // ServerWait: when to try again to connect, for whoever waits for a server.
 #pragma once
 
+#include "async/intrusive_list.hpp"
 #include "async/loop_core.hpp"
+#include "async/path_watch.hpp"
+#include "async/run_member.hpp"
 #include "base/clock.hpp"
 
+#include <nearcall/connectivity_state.hpp>
 #include <nearcall/event_loop.hpp>
 
+#include <atomic>
+#include <optional>
 #include <stop_token>
+#include <string_view>
 
 namespace nearcall::inline v0::detail {
+
+/// Is told whether a server can be reached, whenever that changes.
+class StateWatcher : public ListHook {
+ public:
+  /// From any thread, under the server's lock: may not call it.
+  virtual void on_state(ConnectivityState state) noexcept = 0;
+
+ protected:
+  ~StateWatcher() = default;
+};
 
 /// A server that is waited for, as the attempts to connect to it tell.
 ///
@@ -18,33 +35,53 @@ class AwaitedServer {
  public:
   /// When whoever waits for it tries again.
   virtual TimePoint next_attempt() = 0;
+  /// Where its socket file will be; empty where it is not known by one.
+  virtual std::string_view path() const noexcept = 0;
+  /// Something has changed there.
+  virtual void note_change_at_path() = 0;
+  /// `watcher` is told of each state from now on, until unwatch().
+  virtual void watch(StateWatcher& watcher) = 0;
+  virtual void unwatch(StateWatcher& watcher) = 0;
 
  protected:
   ~AwaitedServer() = default;
 };
 
-/// Says on a loop when the next attempt to connect to a server is due.
+/// Says on a loop when the next attempt to connect to a server is due: after the pause that the
+/// attempts before have made, or as soon as somebody else has reached it. Where it will have a
+/// socket file that is watched (PathWatch), and once more when that begins, so that nothing is
+/// missed. As long as there is no file at all there is nothing to try either, but for one look a
+/// second, since not all that changes a path can be seen. Where it cannot be watched, the pauses
+/// count.
 ///
 /// Thread safety: the loop's thread.
-class ServerWait {
+class ServerWait final : private StateWatcher {
  public:
   ServerWait(AwaitedServer& server,
              LoopCore& loop,
              TimerNode::Callback due,
-             void* argument) noexcept
-      : server_(&server), loop_(&loop), timer_(loop, due, argument) {}
+             void* argument) noexcept;
   ServerWait(const ServerWait&) = delete;
   ServerWait& operator=(const ServerWait&) = delete;
+  ~ServerWait() { end(); }
 
-  /// Has `due` called when there is to be another attempt, `at_least` that much later than now.
-  /// REQUIRES: this thread runs the loop, or will.
-  void begin(Duration at_least = Duration::zero());
-  void end() noexcept { timer_.clear(); }
+  /// Has `due` called when there is to be another attempt.
+  void begin();
+  void end() noexcept;
 
  private:
+  static void on_change_at_path(void* self) noexcept;
+  void on_state(ConnectivityState state) noexcept override;
+  void on_reached();
+  TimePoint next_attempt(TimePoint now);
+
   AwaitedServer* server_;
   LoopCore* loop_;
+  bool is_begun_ = false;
   Timer timer_;
+  std::optional<PathWatch> path_watch_;
+  std::atomic<bool> is_told_{false};
+  RunMember<&ServerWait::on_reached> tell_{*this};
 };
 
 /// The same for a thread, which sleeps.
@@ -67,7 +104,7 @@ class ThreadServerWait {
   ServerWait wait_;
 };
 
-/// Sleeps for `pause`, or until `stop` is requested.
-void nap(Duration pause, const std::stop_token& stop);
+/// Sleeps until then, or until `stop` is requested. Hears Cancellers meanwhile.
+void sleep_until(TimePoint until, const std::stop_token& stop);
 
 }  // namespace nearcall::inline v0::detail

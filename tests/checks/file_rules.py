@@ -19,11 +19,11 @@ MAX_LINES = 600
 # AsyncQueue::push_evicting(), 22 of ForwardingListener, 3 of BlockingReader::read() with a token.
 # For #11: 18 of CallOptions of a call that is made for another one.
 # 49 and a header of Health, 17 and a header of reflection, 50 and a header of RichStatus,
-# 7 of CallOptions::wait_for_ready().
+# 7 of CallOptions::wait_for_ready(), 24 and a header of Channel::state() and waiting for it.
 # 18 of ChannelOptions::service_config(), and what a channel keeps of it.
 # 147 and a header of Codec, compression and send limits on channels, calls, servers and messages.
-MAX_API_LINES = 3715
-MAX_API_HEADERS = 47
+MAX_API_LINES = 3739
+MAX_API_HEADERS = 48
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -33,6 +33,7 @@ PUBLIC = {
     "codec": "grpc", "method": "grpc",
     "stream_awaiters": "connection",
     "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
+    "connectivity_state": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
     "health": "services", "reflection": "services", "rich_status": "services",
     "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",

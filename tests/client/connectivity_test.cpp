@@ -31,11 +31,11 @@ TEST(Connectivity, FollowsTheStatesOfGrpc) {
       {{}, State::idle},
       {{Event::attempt}, State::connecting},
       {{Event::attempt, Event::connected}, State::ready},
-      {{Event::attempt, Event::failed}, State::failing},
+      {{Event::attempt, Event::failed}, State::transient_failure},
       {{Event::attempt, Event::cancelled}, State::idle},
       {{Event::attempt, Event::connected, Event::lost}, State::idle},
       {{Event::attempt, Event::failed, Event::attempt}, State::connecting},
-      {{Event::attempt, Event::failed, Event::attempt, Event::cancelled}, State::failing},
+      {{Event::attempt, Event::failed, Event::attempt, Event::cancelled}, State::transient_failure},
       {{Event::attempt, Event::failed, Event::attempt, Event::connected}, State::ready},
   };
   for (const Row& row : rows)
@@ -112,6 +112,41 @@ TEST(Connectivity, ASuccessEndsThePauses) {
   connectivity.resume(Event::attempt, start, no_jitter);
   connectivity.resume(Event::failed, start, no_jitter);
   EXPECT_EQ(connectivity.next_attempt(), start + 100ms);
+}
+
+TEST(Connectivity, WhatFailsBeforeItsTimeMakesNoPauseLonger) {
+  Connectivity connectivity({.first = 100ms});
+  const TimePoint start{1h};
+  for (const Duration later : {0ms, 10ms, 20ms, 99ms}) {
+    connectivity.resume(Event::attempt, start + later, no_jitter);
+    connectivity.resume(Event::failed, start + later, no_jitter);
+
+    EXPECT_EQ(connectivity.next_attempt(), start + 100ms);
+  }
+}
+
+TEST(Connectivity, WhereSomethingAppearsThePausesBeginAgainButNotTwiceAtOnce) {
+  Connectivity connectivity({.first = 1ms, .factor = 2, .longest = 100ms});
+  TimePoint now{1h};
+  for (int i = 0; i < 10; ++i) {
+    connectivity.resume(Event::attempt, now, no_jitter);
+    connectivity.resume(Event::failed, now, no_jitter);
+    now = connectivity.next_attempt();
+  }
+  connectivity.resume(Event::attempt, now, no_jitter);
+  connectivity.resume(Event::failed, now, no_jitter);
+  ASSERT_EQ(connectivity.next_attempt(), now + 100ms);
+
+  connectivity.resume(Event::appeared, now, no_jitter);
+  EXPECT_EQ(connectivity.next_attempt(), now + 1ms);
+  EXPECT_EQ(connectivity.state(), State::transient_failure);
+
+  now += 50ms;
+  connectivity.resume(Event::appeared, now, no_jitter);
+  EXPECT_EQ(connectivity.next_attempt(), now);
+  connectivity.resume(Event::attempt, now, no_jitter);
+  connectivity.resume(Event::failed, now, no_jitter);
+  EXPECT_EQ(connectivity.next_attempt(), now + 1ms);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <stop_token>
 #include <string>
@@ -143,7 +144,7 @@ TEST_P(WaitForReady, WithoutItTheFirstFailureEndsACall) {
 
   EXPECT_EQ(status.reason(), StatusReason::no_server);
   EXPECT_EQ(attempts_, 1);
-  EXPECT_FALSE(CallOptions().waits_for_ready());
+  EXPECT_EQ(CallOptions().waits_for_ready(), std::nullopt);
   EXPECT_EQ(CallOptions().wait_for_ready().wait_for_ready(false).waits_for_ready(), false);
 }
 
@@ -219,6 +220,18 @@ TEST_P(WaitForReady, ACallOutlastsServersThatTakeNone) {
 
   EXPECT_TRUE(status.ok()) << status.to_string();
   EXPECT_EQ(server.connection_count(), 7U);
+}
+
+TEST_P(WaitForReady, AServerThatIsThereAndRefusesTwiceIsNotWaitedFor) {
+  ScriptedServer server({[](SessionPeer& peer) {
+    while (http2::Stream* const stream = peer.next_call())
+      peer.reset(*stream, http2::ErrorCode::refused_stream);
+  }});
+
+  const Status status = unary(Channel("mine", server.options().max_connections(1)));
+
+  EXPECT_EQ(status.code(), StatusCode::unavailable);
+  EXPECT_EQ(status.message(), "the server did not take the call");
 }
 
 TEST_P(WaitForReady, WhatTheServerMayHaveBegunIsNotWaitedFor) {

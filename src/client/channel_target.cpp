@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connectors, pauses and paths by the kind of endpoint.
+#include "client/channel_target.hpp"
+
+#include "client/checking_connector.hpp"
+#include "transport/child_connector.hpp"
+#include "transport/make_transport.hpp"
+
+#include <string_view>
+#include <utility>
+
+namespace nearcall::inline v0::detail {
+
+Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
+                                                const ChannelOptions& options) {
+  if (endpoint.kind() == Endpoint::Kind::descriptor && options.allows_fd()) {
+    Result<std::unique_ptr<Connector>> made = make_descriptor_connector(endpoint);
+    if (!made) return std::move(made).error();
+    return std::shared_ptr<Connector>(*std::move(made));
+  }
+  if (endpoint.kind() == Endpoint::Kind::command && options.allows_exec()) {
+    return std::shared_ptr<Connector>(make_command_connector(endpoint));
+  }
+  std::shared_ptr<Connector> connector = make_connector(endpoint);
+  const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_path ||
+                       endpoint.kind() == Endpoint::Kind::unix_abstract;
+  if (is_unix && !options.expect_server()) {
+    connector = make_name_checking_connector(std::move(connector), endpoint);
+  }
+  return connector;
+}
+
+Connectivity::Backoff backoff_to(const std::string& target, const ChannelOptions& options) {
+  using namespace std::chrono_literals;
+  const Result<Endpoint> endpoint = Endpoint::parse(target);
+  if (options.connector() != nullptr || !endpoint) return {};
+  switch (endpoint->kind()) {
+    case Endpoint::Kind::unix_path:
+    case Endpoint::Kind::unix_abstract:
+    case Endpoint::Kind::inproc:
+      return {.first = 1ms, .factor = 2, .longest = 100ms};
+    case Endpoint::Kind::ipv4:
+    case Endpoint::Kind::ipv6:
+    case Endpoint::Kind::vsock:
+      return {.first = 1s, .longest = 120s};
+    default:
+      return {};
+  }
+}
+
+std::string path_of(const std::string& target, const ChannelOptions& options) {
+  const Result<Endpoint> endpoint = Endpoint::parse(target);
+  const bool is_path =
+      options.connector() == nullptr && endpoint && endpoint->kind() == Endpoint::Kind::unix_path;
+  return is_path ? endpoint->name() : std::string();
+}
+
+/// Each connection of a command is a process, and two FIFOs have one client at a time.
+ChannelOptions options_for(std::string_view target, ChannelOptions options) {
+  const bool has_one = target.starts_with("exec:") || target.starts_with("fifo:");
+  if (options.connector() == nullptr && has_one) options.max_connections(1);
+  return options;
+}
+
+}  // namespace nearcall::inline v0::detail

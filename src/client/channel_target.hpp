@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the target of a channel means to it: how it connects, and how it waits.
+#pragma once
+
+#include "client/connectivity.hpp"
+#include "transport/endpoint.hpp"
+
+#include <nearcall/channel.hpp>
+
+#include <memory>
+#include <string>
+
+namespace nearcall::inline v0::detail {
+
+/// What connects there, as the options allow.
+Result<std::shared_ptr<Connector>> connector_to(const Endpoint& endpoint,
+                                                const ChannelOptions& options);
+
+/// The options as such a target needs them.
+ChannelOptions options_for(std::string_view target, ChannelOptions options);
+
+/// How it is tried where a program waits for the server. On the same machine an attempt costs next
+/// to nothing; over a network the numbers are those of gRPC's connection-backoff.md.
+Connectivity::Backoff backoff_to(const std::string& target, const ChannelOptions& options);
+
+/// Where the server's socket file will be, if that is how it is found; else empty.
+std::string path_of(const std::string& target, const ChannelOptions& options);
+
+}  // namespace nearcall::inline v0::detail
