@@ -23,6 +23,21 @@ void Attempt::open(ClientConnection& connection,
   messages_.attach(*session, stream, loop);
 }
 
+bool Attempt::open_whole(ClientConnection& connection,
+                         const http2::HeaderTemplate& head,
+                         ByteSpan message,
+                         LoopCore* loop) {
+  const SessionCommands session = connection.commands();
+  const std::uint64_t position = session->output_position();
+  http2::Stream* const stream = session->open_whole(head, message, as_context());
+  if (stream == nullptr) return false;
+  connection_ = &connection;
+  state_ = State::open;
+  output_position_ = position;
+  messages_.attach(*session, *stream, loop);
+  return true;
+}
+
 void Attempt::on_output() {
   if (connection_ != nullptr) connection_->on_output();
 }
@@ -32,7 +47,11 @@ void Attempt::on_output() {
 void Attempt::on_headers(const http2::HeadersEvent& event) {
   if (state_ != State::open) return;
   take_headers(event);
-  if (event.end_stream && is_open()) on_data({}, /*end_stream=*/true);
+  if (!is_open()) return;
+  if (event.end_stream) return on_data({}, /*end_stream=*/true);
+  if (event.part != http2::HeadersEvent::Part::head) return;
+  const http2::DataEvent data = connection_->data_behind(messages_.stream());
+  if (data.stream != nullptr) on_data(data.bytes, data.end_stream);
 }
 
 void Attempt::take_headers(const http2::HeadersEvent& event) {

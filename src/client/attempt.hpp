@@ -70,6 +70,12 @@ class Attempt final : private StreamHandler, private MessageOwner {
             const http2::HeaderTemplate& head,
             std::span<const http2::HeaderField> fields,
             LoopCore* loop);
+  /// The same with all of the request, which is `message`, in one step, if it may all go now.
+  /// False, and nothing is done: open(), and write it.
+  bool open_whole(ClientConnection& connection,
+                  const http2::HeaderTemplate& head,
+                  ByteSpan message,
+                  LoopCore* loop);
   /// Ends the requests, now or as soon as it is open.
   void half_close() { messages_.out().finish(); }
   /// The stream is reset, and there is no outcome.

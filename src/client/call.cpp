@@ -160,6 +160,10 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
   }
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return fail(too_large(list_size, most));
+  // Last of all: fields say whatever is not plain about the request.
+  const bool is_whole = fields.empty() && kept_request_.is_kept() && kept_request_.is_small();
+  if (is_whole && attempt_.open_whole(connection, method_->head, kept_request_.bytes(), loop))
+    return;
   attempt_.open(connection, method_->head, fields, loop);
   if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }

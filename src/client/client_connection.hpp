@@ -110,6 +110,9 @@ class ClientConnection final : public PumpHandler {
   }
   TurnQueue* turn_queue() noexcept { return driver_->turn_queue(); }
   void release(http2::Stream& stream);
+  http2::DataEvent data_behind(http2::Stream& stream) {
+    return pump_.session().data_behind(stream);
+  }
   /// What was noted of a block that is all head (HeadMemory): it need not be read again.
   PlainBlock plain_block(const http2::HeaderList& list) noexcept {
     const PlainBlock* const known = plain_blocks_.find(list);

@@ -53,6 +53,8 @@ class MessageStream {
   /// A coroutine has read or written one without waiting: after some of them others have their
   /// turn.
   void note_message() const noexcept { binding_.spend_on_message(); }
+  /// A message of `size` bytes is serialised by its owner, and not by out().
+  void note_written(std::size_t size) const noexcept { binding_.spend_on_serialising(size); }
   /// The session takes what it did not take before.
   void on_writable() {
     out_.on_writable();

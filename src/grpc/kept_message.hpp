@@ -30,6 +30,8 @@ class KeptMessage {
   }
   bool is_kept() const noexcept { return size_ != 0; }
 
+  /// It lies in here.
+  bool is_small() const noexcept { return large_.empty(); }
   /// All of it, with its prefix.
   ByteSpan bytes() const noexcept {
     return large_.empty() ? ByteSpan(small_).first(size_) : large_.span();

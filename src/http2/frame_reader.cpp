@@ -25,6 +25,18 @@ bool FrameReader::take_whole() noexcept {
   return true;
 }
 
+bool FrameReader::take_data(StreamId stream, std::uint32_t most) noexcept {
+  if (state_ != State::header || !order_.is_between() || !held_.empty()) return false;
+  if (input_.size() < frame_header_size) return false;
+  const FrameHeader header = load_frame_header(input_.data());
+  if (header.type != FrameType::data || header.has(frame_flag::padded)) return false;
+  if (header.stream != stream || header.length > std::min(most, max_frame_size_)) return false;
+  if (header.length > input_.size() - frame_header_size) return false;
+  frame_ = {header, input_.subspan(frame_header_size, header.length)};
+  input_ = input_.subspan(frame_header_size + header.length);
+  return true;
+}
+
 FrameReader::Step FrameReader::next_piece() {
   for (;;) {
     switch (state_) {

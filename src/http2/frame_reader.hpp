@@ -52,7 +52,10 @@ class FrameReader {
   }
   /// Goes on to the next frame or piece. After a violation it must not be called again.
   Step next() { return take_whole() ? Step::frame : next_piece(); }
-  /// REQUIRES: next() answered `frame`; valid until it is called again.
+  /// Goes on to a DATA frame without padding of that stream, with at most so many bytes, if it is
+  /// the next frame and lies whole in the input; else leaves all as it is. REQUIRES: as next().
+  bool take_data(StreamId stream, std::uint32_t most) noexcept;
+  /// REQUIRES: the last step answered `frame`; valid until the next one.
   const Frame& frame() const noexcept { return frame_; }
   /// REQUIRES: next() answered `violation`.
   const Violation& violation() const noexcept { return violation_; }

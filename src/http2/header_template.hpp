@@ -58,6 +58,12 @@ class TemplateCache {
       take_in(stable.id());
     return slot_of(stable.id()).block;
   }
+  /// Null: it is not there. Good until the next use of the other one.
+  const EncodedBlock* find(const HeaderTemplate& stable) const noexcept {
+    if (slots_.empty()) return nullptr;
+    const Slot& slot = slots_[stable.id() & (slots_.size() - 1)];
+    return slot.id == stable.id() ? &slot.block : nullptr;
+  }
   void trim() noexcept { slots_ = std::vector<Slot>(); }
 
  private:

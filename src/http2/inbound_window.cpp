@@ -191,13 +191,9 @@ void InboundWindow::refresh(Stream& stream) noexcept {
   }
 }
 
-std::uint32_t InboundWindow::connection_credit() const noexcept {
-  if (mode_ == Mode::rationing) {
-    const std::int64_t missing = promised_ + reserve - window_.size();
-    return missing >= reserve / 2 ? static_cast<std::uint32_t>(missing) : 0;
-  }
-  const std::int64_t missing = std::int64_t{normal_budget_} - buffered_ - window_.size();
-  return missing >= normal_budget_ / 4 ? static_cast<std::uint32_t>(missing) : 0;
+std::uint32_t InboundWindow::rationed_credit() const noexcept {
+  const std::int64_t missing = promised_ + reserve - window_.size();
+  return missing >= reserve / 2 ? static_cast<std::uint32_t>(missing) : 0;
 }
 
 std::uint32_t InboundWindow::take_connection_credit() noexcept {

@@ -6,6 +6,7 @@
 
 #include <nearcall/connection_limits.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -51,6 +52,10 @@ class InboundWindow {
   bool covers(std::uint32_t size) const noexcept { return window_.covers(size); }
   static bool covers(const Stream& stream, std::uint32_t size) noexcept {
     return stream.receive_.window.covers(size);
+  }
+  /// How large a DATA frame may be that fits both.
+  std::uint32_t room(const Stream& stream) const noexcept {
+    return std::min(window_.available(), stream.receive_.window.available());
   }
   /// Bytes came for the stream's owner, who has them until consumed().
   void receive(Stream& stream, std::uint32_t count) noexcept;
@@ -108,7 +113,13 @@ class InboundWindow {
   void set_needed(Stream& stream, std::uint64_t needed) noexcept;
   void serve() noexcept;
   void stop_serving() noexcept;
-  std::uint32_t connection_credit() const noexcept;
+  std::uint32_t connection_credit() const noexcept {
+    if (mode_ == Mode::rationing) [[unlikely]]
+      return rationed_credit();
+    const std::int64_t missing = std::int64_t{normal_budget_} - buffered_ - window_.size();
+    return missing >= normal_budget_ / 4 ? static_cast<std::uint32_t>(missing) : 0;
+  }
+  std::uint32_t rationed_credit() const noexcept;
 
   StreamTable& streams_;
   std::uint32_t initial_;

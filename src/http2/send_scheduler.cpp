@@ -12,10 +12,7 @@ namespace nearcall::inline v0::detail::http2 {
 
 MutableByteSpan SendScheduler::reserve(Stream& stream, std::size_t size) {
   reserved_ = 0;
-  if (stream.send_.queued > 0 || !ready_.empty()) return {};
-  if (!stream.send_.window.covers(size) || !window_.covers(size)) return {};
-  if (size > max_reserved || size > max_frame_size_ || output_.size() + size > high_water)
-    return {};
+  if (stream.send_.queued > 0 || !may_go_now(stream.send_.window, size)) return {};
   std::byte* const room = output_.reserve(frame_header_size + size);  // may close the tail's block
   reserved_in_tail_ = tail_stream_ == stream.id_ && output_.is_unsent(tail_mark_) &&
                       tail_mark_ + frame_header_size + tail_payload_ == output_.end_mark() &&

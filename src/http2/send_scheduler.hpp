@@ -53,6 +53,20 @@ class SendScheduler {
   Window& window() noexcept { return window_; }
   void set_max_frame_size(std::uint32_t size) noexcept { max_frame_size_ = size; }
 
+  /// Whether `size` bytes of a stream with that window may go now, in one frame.
+  /// REQUIRES: it has none queued.
+  bool may_go_now(const Window& window, std::size_t size) const noexcept {
+    return ready_.empty() && window.covers(size) && window_.covers(size) && size <= max_reserved &&
+           size <= max_frame_size_ && output_.size() + size <= high_water;
+  }
+  /// A DATA frame with as many was put out, with what ends the stream behind it.
+  /// REQUIRES: may_go_now().
+  void count_whole(Stream& stream, std::size_t size) noexcept {
+    stream.send_.window.take(static_cast<std::uint32_t>(size));
+    window_.take(static_cast<std::uint32_t>(size));
+    reserved_ = 0;
+    seal();
+  }
   /// Room for `size` bytes in a DATA frame of the stream, or an empty span when they cannot all go
   /// now. Good until anything else is put out.
   MutableByteSpan reserve(Stream& stream, std::size_t size);

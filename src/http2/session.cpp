@@ -63,6 +63,12 @@ Stream& Session::open_stream(const HeaderTemplate& stable,
                              std::span<const HeaderField> variable,
                              bool end_stream,
                              void* context) {
+  Stream& stream = add_stream(end_stream, context);
+  write_headers(stream.id_, &stable, variable, end_stream);
+  return stream;
+}
+
+Stream& Session::add_stream(bool end_stream, void* context) {
   CHECK(role_ == Role::client && open_state() == OpenState::ready);
   if (streams_.size() == 0) settings_.restart_clock(now_);
   Stream& stream = streams_.add(ids_.take_next());
@@ -73,7 +79,6 @@ Stream& Session::open_stream(const HeaderTemplate& stable,
   stream.send_.window = Window(settings_.theirs().initial_window_size);
   inbound_.open(stream);
   ++counted_.streams_opened;
-  write_headers(stream.id_, &stable, variable, end_stream);
   return stream;
 }
 
@@ -333,7 +338,7 @@ TimePoint Session::next_deadline() const noexcept {
   const ConnectionLimits& limits = this->limits();
   TimePoint next = orphans_until_;
   const auto consider = [&next](TimePoint since, Duration timeout) {
-    next = std::min(next, deadline_after(since, timeout));
+    if (since != no_deadline) next = std::min(next, deadline_after(since, timeout));
   };
   if (reader_.awaits_settings()) consider(greeting_awaited_since_, limits.handshake_timeout);
   consider(block_.waits_since(), limits.header_block_timeout);

@@ -57,6 +57,10 @@ struct SessionStats {
 /// handling an event. On a stream that is closed and on a broken session they do nothing: the peer
 /// may always have been faster. Each stream is the owner's until release().
 ///
+/// A request or an answer that is one small message goes the short way, several frames at a time:
+/// open_whole(), reserve_whole(), data_behind(). They say no, and the frames go one by one,
+/// wherever anything is unusual; who adds something to either way looks whether it belongs to both.
+///
 /// Thread safety: none; one driver at a time.
 class Session {
  public:
@@ -78,6 +82,11 @@ class Session {
   /// be asked after output_sent() (WritableEvent) and on_time(). When the turn is over it takes no
   /// further frame: then there may be unread() bytes behind a NoEvent.
   Event next_event();
+  /// While a HeadersEvent of the stream is handled: the DATA frame behind its block, if all of it
+  /// is here and nothing is unusual about it, just as next_event() would give it. Who asks saves
+  /// the way there: a call that came whole is one event. Else `stream` is null, and it comes as it
+  /// does to those who do not ask.
+  DataEvent data_behind(Stream& stream);
   /// Whether next_event() has anything to look at; if not, it answers NoEvent and does nothing.
   bool may_have_event() const noexcept {
     return !reader_.unread().empty() || reader_.is_in_block() || room_is_awaited_ ||
@@ -118,6 +127,18 @@ class Session {
                       std::span<const HeaderField> variable,
                       bool end_stream,
                       void* context);
+  /// Client. The same with the one message of the stream and END_STREAM, if all of it may go now
+  /// (windows, a block that is in the cache); null and nothing done: open_stream().
+  Stream* open_whole(const HeaderTemplate& stable, ByteSpan message, void* context);
+  /// Server. Space for the one message of the stream, of `size` bytes, between its headers and
+  /// trailers; empty and nothing done when all of it cannot go now: send_headers(). Valid until the
+  /// next call; commit_whole() makes it real, and may be left out.
+  MutableByteSpan reserve_whole(Stream& stream,
+                                const HeaderTemplate& head,
+                                std::size_t size,
+                                const HeaderTemplate& trailers);
+  /// REQUIRES: the last call was reserve_whole() of that stream, which gave space.
+  void commit_whole(Stream& stream);
   /// Server: response headers; both: trailers (end_stream = true), which wait behind queued data.
   void send_headers(Stream& stream,
                     const HeaderTemplate& stable,
@@ -234,7 +255,9 @@ class Session {
   bool is_drained() const noexcept;
 
   // ---- bytes out -------------------------------------------------------------------------------
-  bool has_output() const noexcept;
+  bool has_output() const noexcept {
+    return !output_.empty() || (phase_ == Phase::open && has_more_output());
+  }
   /// Fills at most into.size() pieces; returns how many. Valid until the next non-const call.
   std::size_t output(std::span<iovec> into);
   void output_sent(std::size_t count, TimePoint now);
@@ -270,6 +293,7 @@ class Session {
   Event on_data(const Frame& frame, std::size_t size);
   void drop_data(const Frame& frame, std::uint32_t count);
   Event end_data(Stream& stream, const Frame& frame, std::uint32_t count);
+  void count_size(Stream& stream, std::uint32_t payload);
   Event on_headers(const Frame& frame, HeaderBlockInput::Step step);
   Event on_rst_stream(const Frame& frame);
   Event on_settings(const Frame& frame);
@@ -306,9 +330,13 @@ class Session {
   void refuse(StreamId id, bool end_stream, ErrorCode code);
   Verdict check_absent(StreamId id);
 
-  // session_output.cpp: frames out.
+  // session_output.cpp: frames out; session_whole.cpp: those of a whole request or answer.
   bool has_new_initial() const noexcept {
     return inbound_.wants_new_initial() && settings_.may_send();
+  }
+  /// Whether flush() would put something out.
+  bool has_more_output() const noexcept {
+    return scheduler_.can_fill() || inbound_.has_updates() || has_new_initial();
   }
   void write_opening();
   void write_settings(std::span<const Setting> settings);
@@ -320,6 +348,11 @@ class Session {
                      std::span<const HeaderField> variable,
                      bool end_stream);
   bool write_known_block(StreamId id, const EncodedBlock& block, bool end_stream);
+  std::size_t known_size(const EncodedBlock* block) const noexcept {
+    return block != nullptr ? encoder_.known_size(*block) : 0;
+  }
+  /// A stream of a client is there. REQUIRES: open_state() == ready.
+  Stream& add_stream(bool end_stream, void* context);
   void write_block(StreamId id, ByteSpan rest, bool end_stream);
   void count_induced();
   void flush();
@@ -380,7 +413,9 @@ class Session {
   WorkMeter work_;
   StreamList<&Stream::lost_link_> lost_;  // GOAWAY says that they were never begun
 
-  std::vector<std::byte> block_out_;  // the header block that is being written
+  std::size_t whole_size_ = 0;          // what reserve_whole() reserved
+  std::size_t whole_message_size_ = 0;  // the part of it that is the message
+  std::vector<std::byte> block_out_;    // the header block that is being written
   std::vector<HeaderField> fields_out_;
   Stream* data_stream_ = nullptr;   // whose DATA frame is coming; null: nobody's
   std::uint32_t data_size_ = 0;     // of that frame, without padding

@@ -208,17 +208,22 @@ Event Session::begin_data(const Frame& frame) {
   return {};
 }
 
+/// A whole DATA frame with that much payload has come, and more may follow.
+void Session::count_size(Stream& stream, std::uint32_t payload) {
+  stream.receive_.was_tiny = budget_.is_tiny(payload);
+  if (stream.receive_.was_tiny) {
+    note(budget_.tiny_data(payload));
+  } else {
+    budget_.large_data();
+  }
+}
+
 /// The last piece of a frame.
 Event Session::end_data(Stream& stream, const Frame& frame, std::uint32_t count) {
   data_stream_ = nullptr;
   Stream::ReceiveSide& receive = stream.receive_;
   if (!frame.header.has(frame_flag::end_stream)) {
-    receive.was_tiny = budget_.is_tiny(data_size_);
-    if (receive.was_tiny) {
-      note(budget_.tiny_data(data_size_));
-    } else {
-      budget_.large_data();
-    }
+    count_size(stream, data_size_);
     if (count == 0) return {};
     return DataEvent{&stream, frame.payload};
   }

@@ -9,14 +9,8 @@
 
 namespace nearcall::inline v0::detail::http2 {
 
-bool Session::has_output() const noexcept {
-  if (!output_.empty()) return true;
-  if (phase_ != Phase::open) return false;
-  return scheduler_.can_fill() || inbound_.has_updates() || has_new_initial();
-}
-
 std::size_t Session::output(std::span<iovec> into) {
-  if (phase_ == Phase::open) flush();
+  if (phase_ == Phase::open && has_more_output()) flush();
   return output_.gather(into);
 }
 

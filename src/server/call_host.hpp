@@ -45,6 +45,9 @@ class CallHost {
   }
   // What else changes the session, and puts nothing out.
 
+  http2::DataEvent data_behind(http2::Stream& stream) {
+    return pump_->session().data_behind(stream);
+  }
   void end_turn() noexcept { pump_->session().end_turn(); }
   bool has_room_for_calls() noexcept { return pump_->session().has_room_for_calls(); }
   bool may_make_message(http2::Stream& stream) noexcept {

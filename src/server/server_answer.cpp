@@ -130,14 +130,38 @@ Status ServerCall::headers_too_large() const {
 
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over || answer_mistake()) return;
-  send_headers();
   const grpc::OutgoingMessage message(reply);
+  if (answer_whole(message)) return;
+  send_headers();
   // A reply of any size goes: nothing else waits on this stream.
   const MessageOutbox::Write written =
       grpc::MessagePieces::suit(message)
           ? write_large(messages_.out(), move(reply))
           : messages_.out().write(message, /*keeper=*/nullptr, /*end_stream=*/false);
   if (written == MessageOutbox::Write::taken) answer(Status());
+}
+
+/// Whether the answer is the usual headers, that reply as it is, and OK: nobody has sent or added
+/// anything, and nothing stands between the reply and its frame.
+bool ServerCall::is_plain_answer(const grpc::OutgoingMessage& reply) {
+  const bool is_plain = answer_ == Answer::open && headers_.empty() && trailers_.empty() &&
+                        messages_.out().codec() == nullptr && !grpc::MessagePieces::suit(reply);
+  return is_plain && messages_.out().check(reply).ok();
+}
+
+/// A plain answer in one step, where all of it may go now; else nothing is done.
+bool ServerCall::answer_whole(const grpc::OutgoingMessage& message) {
+  if (!is_plain_answer(message)) return false;
+  const SessionCommands session = host_->commands();
+  http2::Stream& stream = messages_.stream();
+  const MutableByteSpan room = session->reserve_whole(stream, host_->shared().response_head(),
+                                                      message.size(), ok_trailers());
+  if (room.empty()) return false;
+  messages_.note_written(message.size());
+  message.write(room.data());
+  session->commit_whole(stream);
+  close_answer(Status());
+  return true;
 }
 
 void ServerCall::finish(const Status& status) {

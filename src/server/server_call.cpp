@@ -70,7 +70,12 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   CallStage* const stage = host_->shared().stage();
   if (stage != nullptr) [[unlikely]]
     handler_ = Handler::asking;
-  if (end_stream) on_data({}, /*end_stream=*/true);
+  if (end_stream) {
+    on_data({}, /*end_stream=*/true);
+  } else if (has_one_request()) {
+    const http2::DataEvent data = host_->data_behind(stream);
+    if (data.stream != nullptr) on_data(data.bytes, data.end_stream);
+  }
   if (stage != nullptr) [[unlikely]]
     return ask_stage(*stage);
   if (!has_one_request()) begin_handler();

@@ -6,6 +6,7 @@
 #include "async/run_member.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/stream_handler.hpp"
+#include "grpc/outgoing_message.hpp"
 #include "server/call_host.hpp"
 #include "server/request_reader.hpp"
 
@@ -170,6 +171,8 @@ class ServerCall final : public HandlerCall,
   void run_handler();
   void answer(const Status& status);
   bool try_send_headers();
+  bool is_plain_answer(const grpc::OutgoingMessage& reply);
+  bool answer_whole(const grpc::OutgoingMessage& message);
   void send_trailers(const Status& status);
   /// How large a header list may be.
   std::size_t most_metadata() const noexcept;

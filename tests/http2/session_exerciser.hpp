@@ -143,11 +143,18 @@ class SessionExerciser {
     for (std::size_t i = 0; headers != nullptr && i < headers->list->size(); ++i) {
       seen_ += (*headers->list)[i].name.size() + (*headers->list)[i].value.size();
     }
+    if (headers != nullptr && chance(2)) look_behind(*stream);
     const auto* const data = std::get_if<http2::DataEvent>(&event);
     for (const std::byte byte : data != nullptr ? data->bytes : detail::ByteSpan()) {
       seen_ += std::to_integer<std::size_t>(byte);
     }
     if (std::holds_alternative<http2::ResetEvent>(event) && chance(2)) release(at);
+  }
+  void look_behind(http2::Stream& stream) {
+    const http2::DataEvent data = session_.data_behind(stream);
+    if (data.stream == nullptr) return;
+    CHECK(data.stream == &stream);
+    on_event(data);
   }
   std::size_t find(const http2::Stream& stream) const {
     const auto found = std::ranges::find(streams_, &stream, &Owned::stream);
@@ -156,6 +163,12 @@ class SessionExerciser {
 
   void open() {
     if (session_.open_state() != http2::Session::OpenState::ready) return;
+    if (chance(3)) {
+      const std::string message(pick(0, 4000), 'x');
+      http2::Stream* const whole =
+          session_.open_whole(request_head(), detail::as_bytes(message), this);
+      if (whole != nullptr) return streams_.push_back({whole, true, true});
+    }
     const bool end_stream = chance(2);
     http2::Stream& stream = session_.open_stream(request_head(), {}, end_stream, this);
     streams_.push_back({&stream, true, end_stream});
@@ -186,6 +199,7 @@ class SessionExerciser {
         break;
       case 4:
         if (owned.has_head) break;
+        if (chance(2) && answer_whole(owned)) break;
         owned.has_head = true;
         session_.send_headers(stream, response_head(), {}, /*end_stream=*/false);
         break;
@@ -204,6 +218,15 @@ class SessionExerciser {
       default:
         if (chance(2)) release(at);
     }
+  }
+  bool answer_whole(Owned& owned) {
+    const detail::MutableByteSpan room =
+        session_.reserve_whole(*owned.stream, response_head(), pick(0, 4000), ok_trailers());
+    std::ranges::fill(room, std::byte{'x'});
+    if (room.empty() || chance(3)) return false;
+    session_.commit_whole(*owned.stream);
+    owned.has_head = owned.has_ended = true;
+    return true;
   }
   void send_body(Owned& owned) {
     if (!owned.has_head || owned.has_ended || !session_.is_writable(*owned.stream, 1)) return;

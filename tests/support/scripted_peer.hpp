@@ -142,13 +142,11 @@ class ScriptedPeer {
   void take_events() {
     for (http2::Event event = session_.next_event(); !is_none(event);
          event = session_.next_event()) {
-      note(event);
-      if (Stream* const stream = stream_of(event)) streams_[stream->id()] = stream;
-      if (on_event) {
-        on_event(event);
-      } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
-        session_.consumed(*data->stream, data->bytes.size());
-      }
+      take_event(event);
+      const auto* const headers = std::get_if<http2::HeadersEvent>(&event);
+      if (headers == nullptr || !looks_behind) continue;
+      const http2::DataEvent data = session_.data_behind(*headers->stream);
+      if (data.stream != nullptr) take_event(data);
     }
   }
 
@@ -180,6 +178,8 @@ class ScriptedPeer {
 
   /// Called instead of consuming, if set.
   std::function<void(const http2::Event&)> on_event;
+  /// Whether it asks for DATA behind headers, as calls do: nothing else may be different then.
+  bool looks_behind = false;
 
   static std::vector<HeardFrame> parse(std::string_view bytes) {
     std::vector<HeardFrame> heard;
@@ -190,6 +190,15 @@ class ScriptedPeer {
   }
 
  private:
+  void take_event(const http2::Event& event) {
+    note(event);
+    if (Stream* const stream = stream_of(event)) streams_[stream->id()] = stream;
+    if (on_event) {
+      on_event(event);
+    } else if (const auto* const data = std::get_if<http2::DataEvent>(&event)) {
+      session_.consumed(*data->stream, data->bytes.size());
+    }
+  }
   void note(const http2::Event& event) {
     std::string text = describe(event);
     const auto* const data = std::get_if<http2::DataEvent>(&event);
