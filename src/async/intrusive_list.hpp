@@ -52,6 +52,17 @@ class IntrusiveList {
     hook.previous_->next_ = &hook;
     end_.previous_ = &hook;
   }
+  /// Takes all members of `others`, behind its own.
+  void append(IntrusiveList& others) noexcept {
+    if (others.empty()) return;
+    ListHook* const first = others.end_.next_;
+    ListHook* const last = others.end_.previous_;
+    others.end_.previous_ = others.end_.next_ = &others.end_;
+    first->previous_ = end_.previous_;
+    first->previous_->next_ = first;
+    last->next_ = &end_;
+    end_.previous_ = last;
+  }
   /// The oldest, or null.
   T* front() const noexcept { return empty() ? nullptr : static_cast<T*>(end_.next_); }
   T* pop_front() noexcept {

@@ -291,8 +291,7 @@ void LoopCore::turn(bool may_block) {
   budget_.begin_turn();
   report_busy(busy_meter_.look(now_));
   const bool others_are_due = !next_turn_.empty() || !waiting_.empty();
-  while (Runnable* const work = next_turn_.pop_front())
-    waiting_.push_back(*work);
+  waiting_.append(next_turn_);
   bool is_busy = run_posted();
   is_busy |= run_timers();
   is_busy |= has_ready_work() || !waiting_.empty() || poller_.has_told();
@@ -459,10 +458,10 @@ void LoopCore::run_one(Runnable& work, TimePoint& before) {
 }
 
 void LoopCore::run_hooks() {
+  if (hooks_.empty()) return;
   // Those that are asked for meanwhile have their turn in the next round.
   IntrusiveList<TurnEndHook> due;
-  while (TurnEndHook* hook = hooks_.pop_front())
-    due.push_back(*hook);
+  due.append(hooks_);
   while (TurnEndHook* hook = due.pop_front())
     hook->on_turn_end();
 }

@@ -97,6 +97,9 @@ void LoopConnection::drop_attempt(Connectivity::Event how) {
 // ---- calls --------------------------------------------------------------------------------------
 
 void LoopConnection::submit(WaitingCall& call) {
+  const bool is_open = phase_ == Phase::ready && !is_awaited() &&
+                       client_->open_state() == http2::Session::OpenState::ready;
+  if (is_open) return call.open_on(*client_);
   const bool needs_word = call.waits_for() != WaitingCall::For::room && phase_ != Phase::ready;
   (needs_word ? listening_ : waiting_).push_back(call);
   if (phase_ == Phase::idle) return connect();

@@ -142,7 +142,7 @@ bool LoopDriver::flush(std::size_t most) {
   if (progress == Pump::Progress::ended) return false;
   if (progress == Pump::Progress::none) {
     wait_for_write();
-  } else if (pump_->has_output()) {
+  } else if (pump_->has_rest()) {
     read_on();
   }
   if (was_paused && !pump_->session().should_pause_reading()) read_on();
@@ -164,11 +164,12 @@ void LoopDriver::watch(int fd, short events) {
   if ((events & POLLIN) != 0) wanted |= EPOLLIN | EPOLLRDHUP;
   if ((events & POLLOUT) != 0) wanted |= EPOLLOUT;
   const auto known = std::ranges::find(watches_, fd, &Watch::fd);
+  if (known != watches_.end() && (known->events & wanted) == wanted) return;
   std::error_code error;
   if (known == watches_.end()) {
     error = core_->add(fd, wanted, *this);
     if (!error) watches_.push_back({fd, wanted});
-  } else if ((known->events & wanted) != wanted) {
+  } else {
     known->events |= wanted;
     error = core_->modify(fd, known->events, *this);
   }

@@ -208,13 +208,15 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   if (has_ended() || state_ == State::unwritable) return Progress::ended;
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
-  while (!is_write_blocked_ && most > 0 && session_.has_output()) {
+  has_rest_ = session_.has_output();
+  while (!is_write_blocked_ && most > 0 && has_rest_) {
     const Portion portion = take_first(std::span(pieces).first(session_.output(pieces)), most);
     if (portion.pieces == 0) break;
     const IoResult result = transport_->try_write(std::span(pieces.data(), portion.pieces));
     if (result.kind() == IoResult::Kind::bytes) {
       const std::size_t count = moved_out(result, portion.bytes);
       session_.output_sent(count, now);
+      has_rest_ = session_.has_output();
       most -= count;
       work_ += count / work_of::direct_bytes;
     } else if (result.kind() == IoResult::Kind::would_block) {
@@ -225,11 +227,14 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
       return Progress::ended;
     }
   }
-  dispatch_events(now);  // streams that became writable
+  if (session_.may_have_event()) {  // streams that became writable
+    dispatch_events(now);
+    has_rest_ = session_.has_output();
+  }
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
   const bool may_drain = state_ == State::open && !session_.is_broken();
-  if (may_drain && session_.is_drained() && !session_.has_output()) {
+  if (may_drain && !has_rest_ && session_.is_drained()) {
     close(EndReason::drained, "all calls are over");
     return Progress::ended;
   }

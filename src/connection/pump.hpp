@@ -87,6 +87,8 @@ class Pump {
   void trim() noexcept;
 
   bool is_write_blocked() const noexcept { return is_write_blocked_; }
+  /// Whether the last flush() left something of what there was to write.
+  bool has_rest() const noexcept { return has_rest_; }
   bool has_output() const noexcept { return !has_ended() && session_.has_output(); }
   TimePoint next_deadline() const noexcept { return session_.next_deadline(); }
 
@@ -132,6 +134,7 @@ class Pump {
   EndReason end_reason_ = EndReason::none;
   bool has_read_all_ = false;
   bool is_write_blocked_ = false;
+  bool has_rest_ = false;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
   http2::ConnectionErrorEvent violation_{};
 };

@@ -6,7 +6,7 @@
 
 namespace nearcall::inline v0::detail::http2 {
 
-HeaderBlockInput::Step HeaderBlockInput::begin(const Frame& frame) {
+HeaderBlockInput::Step HeaderBlockInput::begin_slowly(const Frame& frame) {
   constexpr std::uint8_t besides_block = frame_flag::padded | frame_flag::priority;
   block_ = frame.payload;
   continuations_ = 0;

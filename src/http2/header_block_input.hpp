@@ -27,7 +27,18 @@ class HeaderBlockInput {
   explicit HeaderBlockInput(const ConnectionLimits& limits) noexcept : limits_(limits) {}
 
   /// HEADERS (6.2).
-  Step begin(const Frame& frame);
+  Step begin(const Frame& frame) {
+    constexpr std::uint8_t besides =
+        frame_flag::padded | frame_flag::priority | frame_flag::end_headers;
+    const bool is_block_alone = (frame.header.flags & besides) == frame_flag::end_headers;
+    if (!is_block_alone || frame.payload.size() > limits_.max_header_block_size)
+      return begin_slowly(frame);
+    block_ = frame.payload;
+    ends_stream_ = frame.header.has(frame_flag::end_stream);
+    depends_on_itself_ = false;
+    waits_since_ = no_deadline;
+    return Step::block;
+  }
   /// CONTINUATION (6.10).
   Step go_on(const Frame& frame);
   /// REQUIRES: the last step answered `block`. Valid until the next step, and as long as its frame.
@@ -49,6 +60,7 @@ class HeaderBlockInput {
   void trim() noexcept { pieces_ = std::vector<std::byte>(); }
 
  private:
+  Step begin_slowly(const Frame& frame);
   bool strip(const FrameHeader& header) noexcept;
   Step fail(ErrorCode code, std::string_view what) noexcept;
   Step fail_too_large() noexcept;
