@@ -29,10 +29,18 @@ CASES = (
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong",
     "empty_stream", "custom_metadata", "status_code_and_message", "special_status_message",
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
-    "cancel_after_begin", "cancel_after_first_response",
+    "cancel_after_begin", "cancel_after_first_response", "health", "reflection", "rich_error",
 )
 PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcgo", "grpcjs", "dotnet", "dotnet_npipe",
-         "grpcpp_gzip")
+         "grpcpp_gzip", "buf")
+# Of what is no part of TestService: who asks for it, and who has it.
+SERVICES = {
+    "health": (("nearcall", "python", "grpcjs", "buf"),
+               ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs")),
+    "reflection": (("nearcall", "python", "buf"), ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs")),
+    "rich_error": (("nearcall", "python"), ("nearcall",)),
+}
+BUF = "buf"  # asks for services alone, and meets nearcall: the others have tests of their own
 PROXIES = ("nginx", "haproxy")
 PIPED = "dotnet_npipe"  # is met at a named pipe
 STOPS = "stops"  # the name of the last column
@@ -48,7 +56,17 @@ KNOWN = {}
 
 def has_pair(client, server):
     """Whether the two can meet at all: few know named pipes."""
+    if BUF in (client, server):
+        return (client, server) == (BUF, "nearcall")
     return PIPED not in (client, server) or {client, server} <= {PIPED, "nearcall"}
+
+
+def has_case(client, server, case):
+    """Whether the pair runs the case at all."""
+    if case in SERVICES:
+        askers, havers = SERVICES[case]
+        return client in askers and server in havers
+    return client != BUF
 
 
 class Unavailable(Exception):
@@ -113,6 +131,9 @@ class Programs:
                 installed("node"), str(HERE / "grpcjs" / f"{side}.js")],
             "dotnet": lambda: self._dotnet(side),
             "dotnet_npipe": lambda: self._dotnet(side),
+            "buf": lambda: [
+                sys.executable, str(HERE / "buf" / f"{side}.py"),
+                "--buf=" + existing(self._tools / "grpcjs/node_modules/.bin/buf", "run setup.sh")],
         }
         return makers[peer]()
 
@@ -247,6 +268,9 @@ def run_pair(programs, client, server, options):
                 entrance(proxy_command, address, folder, errors) as met_at:
             broken = running.wait_until_ready()
             for case in options.cases:
+                if not has_case(client, server, case):
+                    yield case, ABSENT
+                    continue
                 failure = broken or run_client(client_command, met_at, case, folder, options.timeout)
                 if failure and not broken:
                     broken = running.death()

@@ -4,6 +4,7 @@
 
 const { isDeepStrictEqual, promisify } = require('util');
 const grpc = require('@grpc/grpc-js');
+const { service: healthService } = require('grpc-health-check');
 const contract = require('./contract');
 
 /** Thrown when the server does something else than the contract says. */
@@ -214,6 +215,21 @@ const cases = {
     const { responses, status } = await finishStream(call, () => call.cancel());
     checkResponses(responses, [contract.responseSizes[0]]);
     checkStatus(status, grpc.status.CANCELLED);
+  },
+
+  async health(client) {
+    const Health = grpc.makeGenericClientConstructor(healthService, 'Health');
+    const health = new Health('', grpc.credentials.createInsecure(),
+      { channelOverride: client.getChannel() });
+    const { response } = await finishSingle((done) =>
+      health.check({ service: '' }, noMetadata(), options(), done));
+    check('health', response.status, 'SERVING');
+    const { status } = await finishSingle((done) =>
+      health.check({ service: 'none.None' }, noMetadata(), options(), done));
+    checkStatus(status, grpc.status.NOT_FOUND);
+    const watching = health.watch({ service: '' }, noMetadata(), options());
+    const { responses } = await finishStream(watching, () => watching.cancel());
+    check('watched', responses.map((each) => each.status), ['SERVING']);
   },
 };
 

@@ -24,6 +24,7 @@ function flags(...names) {
 }
 
 module.exports = {
+  definition,
   ...grpc.loadPackageDefinition(definition).grpc.testing,
   flags,
   zeros: (size) => ({ body: Buffer.alloc(size) }),

@@ -4,6 +4,8 @@
 
 const { setTimeout: sleep } = require('timers/promises');
 const grpc = require('@grpc/grpc-js');
+const { ReflectionService } = require('@grpc/reflection');
+const { HealthImplementation } = require('grpc-health-check');
 const contract = require('./contract');
 
 /** Sends the initial metadata that the call asks for, and returns the trailing metadata. */
@@ -87,6 +89,8 @@ function main() {
     StreamingOutputCall: streamingOutputCall,
     FullDuplexCall: fullDuplexCall,
   });
+  new HealthImplementation({ '': 'SERVING' }).addToServer(server);
+  new ReflectionService(contract.definition).addToServer(server);
   server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) => {
     if (error) throw error;
     console.log('READY');

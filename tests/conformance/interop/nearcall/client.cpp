@@ -5,6 +5,11 @@
 #include "grpc/testing/test.nearcall.hpp"
 
 #include <nearcall/channel.hpp>
+#include <nearcall/health.hpp>
+#include <nearcall/reflection.hpp>
+#include <nearcall/rich_status.hpp>
+
+#include <google/rpc/error_details.pb.h>
 
 #include <algorithm>
 #include <array>
@@ -237,6 +242,33 @@ Difference unimplemented_service(nearcall::Channel& channel) {
                      StatusCode::unimplemented);
 }
 
+Difference health(nearcall::Channel& channel) {
+  const auto server = nearcall::check_health(channel, "", in_time());
+  if (!server) return expect_ok(server.status());
+  if (*server != nearcall::ServingStatus::serving) return "it does not serve";
+  return expect_code(nearcall::check_health(channel, "none.None", in_time()).status(),
+                     StatusCode::not_found);
+}
+
+Difference reflection(nearcall::Channel& channel) {
+  const auto names = nearcall::list_services(channel, in_time());
+  if (!names) return expect_ok(names.status());
+  const bool is_there = std::ranges::find(*names, "grpc.testing.TestService") != names->end();
+  return is_there ? "" : "TestService is not listed";
+}
+
+Difference rich_error(Client& client) {
+  pb::SimpleRequest request;
+  request.mutable_response_status()->set_code(3);
+  request.mutable_response_status()->set_message(interop::rich_message);
+  const Status status = client.UnaryCall(request, in_time()).status();
+  const auto rich = nearcall::RichStatus::from(status);
+  if (!rich) return rich.error().to_string();
+  const auto info = rich->find<google::rpc::ErrorInfo>();
+  if (!info) return "no ErrorInfo came";
+  return info->reason() == interop::rich_reason ? "" : "its reason is " + info->reason();
+}
+
 template <Difference (*test)(Client&)>
 Difference on_test_service(nearcall::Channel& channel) {
   Client client(channel);
@@ -248,7 +280,7 @@ struct Case {
   Difference (*run)(nearcall::Channel&);
 };
 
-constexpr std::array<Case, 14> cases = {{
+constexpr std::array<Case, 17> cases = {{
     {"empty_unary", on_test_service<empty_unary>},
     {"large_unary", on_test_service<large_unary>},
     {"client_streaming", on_test_service<client_streaming>},
@@ -263,6 +295,9 @@ constexpr std::array<Case, 14> cases = {{
     {"timeout_on_sleeping_server", on_test_service<timeout_on_sleeping_server>},
     {"cancel_after_begin", on_test_service<cancel_after_begin>},
     {"cancel_after_first_response", on_test_service<cancel_after_first_response>},
+    {"health", health},
+    {"reflection", reflection},
+    {"rich_error", on_test_service<rich_error>},
 }};
 
 constexpr const char* usage =

@@ -58,5 +58,8 @@ inline std::string tcp_target(const std::string& host, const std::string& port) 
 
 inline constexpr const char* initial_key = "x-grpc-test-echo-initial";
 inline constexpr const char* trailing_key = "x-grpc-test-echo-trailing-bin";
+/// A failure with that message has a google.rpc.ErrorInfo of that reason.
+inline constexpr const char* rich_message = "rich";
+inline constexpr const char* rich_reason = "INTEROP";
 
 }  // namespace interop

@@ -3,7 +3,12 @@
 #include "flags.hpp"
 #include "grpc/testing/test.nearcall.hpp"
 
+#include <nearcall/health.hpp>
+#include <nearcall/reflection.hpp>
+#include <nearcall/rich_status.hpp>
 #include <nearcall/server.hpp>
+
+#include <google/rpc/error_details.pb.h>
 
 #include <cstdio>
 #include <string>
@@ -27,7 +32,13 @@ void echo_metadata(nearcall::ServerContext& call) {
 
 nearcall::Status status_of(const pb::EchoStatus& wanted) {
   if (wanted.code() == 0) return nearcall::Status();
-  return nearcall::Status(static_cast<nearcall::StatusCode>(wanted.code()), wanted.message());
+  const auto code = static_cast<nearcall::StatusCode>(wanted.code());
+  if (wanted.message() == interop::rich_message) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(interop::rich_reason);
+    return nearcall::RichStatus(code, wanted.message()).add(info).to_status();
+  }
+  return nearcall::Status(code, wanted.message());
 }
 
 class TestService final : public pb::TestService::Service {
@@ -93,7 +104,8 @@ class TestService final : public pb::TestService::Service {
 constexpr const char* usage =
     "usage: nearcall_interop_server --address=TARGET | --port=PORT [--use_tls=false]\n"
     "\n"
-    "Serves grpc.testing.TestService as gRPC's interop tests want it, until SIGINT or SIGTERM.\n"
+    "Serves grpc.testing.TestService as gRPC's interop tests want it, with health and reflection,\n"
+    "until SIGINT or SIGTERM.\n"
     "Prints READY on a line of its own once it listens.\n"
     "\n"
     "  --address=TARGET  unix:PATH, npipe:NAME, unix-abstract:NAME, ipv4:ADDRESS:PORT or\n"
@@ -118,8 +130,10 @@ int main(int argc, char** argv) {
   if (!address) return fail("--address or --port is missing");
 
   TestService service;
+  nearcall::Health health;
   nearcall::Server server(nearcall::ServerOptions().drain_timeout(std::chrono::seconds(1)));
-  server.add_service(service);
+  server.add_service(service).add_service(health);
+  nearcall::add_reflection(server);
   nearcall::ListenOptions options;
   if (!address->starts_with("unix:") && !address->starts_with("npipe:"))
     options.policy(nearcall::untrusted::anyone());

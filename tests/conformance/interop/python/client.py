@@ -167,7 +167,41 @@ class Cases:
         requests.half_close()
         check_status(call, grpc.StatusCode.CANCELLED)
 
+    def health(self):
+        check_health = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        check("the server's health", check_health(b"", timeout=TIMEOUT), contract.SERVING)
+        error = failure(lambda: check_health(contract.NO_SERVICE, timeout=TIMEOUT))
+        check_status(error, grpc.StatusCode.NOT_FOUND)
+        watch = self._channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=TIMEOUT)
+        check("the watched health", next(watch), contract.SERVING)
+        watch.cancel()
+
+    def reflection(self):
+        """In v1, or in v1alpha: some know that alone."""
+        try:
+            names, file = self._talk("v1")
+        except grpc.RpcError as error:
+            check_status(error, grpc.StatusCode.UNIMPLEMENTED)
+            names, file = self._talk("v1alpha")
+        check("the service is listed", contract.SERVICE.encode() in names, True)
+        check("its file is given", b"TestService" in file.replace(contract.FILE_OF_SERVICE, b""),
+              True)
+
+    def rich_error(self):
+        request = self._messages.SimpleRequest(
+            response_status={"code": 3, "message": contract.RICH_MESSAGE})
+        error = failure(lambda: self._unary_call(request, timeout=TIMEOUT))
+        check_status(error, grpc.StatusCode.INVALID_ARGUMENT, contract.RICH_MESSAGE)
+        check("its details", dict(error.trailing_metadata()).get("grpc-status-details-bin"),
+              contract.RICH_DETAILS)
+
     # What the cases share.
+
+    def _talk(self, version):
+        method = self._channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+        requests = contract.LIST_SERVICES, contract.FILE_OF_SERVICE
+        return tuple(method(iter(requests), timeout=TIMEOUT))
 
     @property
     def _unary_call(self):

@@ -22,6 +22,15 @@ TRAILING_VALUE = b"\xab\xab\xab"
 STATUS_MESSAGE = "test status message"
 SPECIAL_MESSAGE = "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n"
 
+# What the services beside it say, in bytes: grpcio has no code of theirs.
+NO_SERVICE = b"\x0a\x09none.None"
+SERVING = b"\x08\x01"
+LIST_SERVICES = b"\x3a\x01*"
+FILE_OF_SERVICE = b"\x22\x18" + SERVICE.encode()
+RICH_MESSAGE = "rich"
+RICH_DETAILS = (b"\x08\x03\x12\x04rich\x1a\x35\x0a\x28type.googleapis.com/google.rpc.ErrorInfo"
+                b"\x12\x09\x0a\x07INTEROP")
+
 
 class Messages:
     """The contract's message classes, by their short names: messages.SimpleRequest."""
