@@ -89,6 +89,10 @@ struct AdvancedLimits {
   std::chrono::nanoseconds header_block_timeout = std::chrono::seconds(5);
   /// From our SETTINGS to their ACK, while there are calls: SETTINGS_TIMEOUT.
   std::chrono::nanoseconds settings_timeout = std::chrono::seconds(30);
+  /// A server's: what a client has, after the last answer of a connection that drains, to read it
+  /// and to close; what it still sends, up to `max_buffered_input`, is thrown away. Whoever closes
+  /// at once takes unread answers away from it: TCP drops them (RST), and some proxies do.
+  std::chrono::nanoseconds linger_timeout = std::chrono::seconds(1);
 
   friend bool operator==(const AdvancedLimits&, const AdvancedLimits&) = default;
 };

@@ -22,6 +22,8 @@ constexpr std::size_t freed_bytes = 64;    // of what was not read or sent, for 
 constexpr std::size_t direct_bytes = 16;   // as many are copied once, and not looked at, for a unit
 }  // namespace work_of
 
+constexpr std::string_view all_is_over = "all calls are over";
+
 /// What is written at once.
 struct Portion {
   std::size_t pieces = 0;
@@ -84,7 +86,7 @@ bool Pump::reads_into_message() {
 }
 
 Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
-  if (has_ended()) return Progress::ended;
+  if (state_ >= State::lingering) return read_away(scratch);
   if (session_.should_pause_reading()) return Progress::none;
   if (is_turn_over()) return Progress::some;
   work_ += work_of::read;
@@ -108,6 +110,25 @@ Pump::Progress Pump::read(MutableByteSpan scratch, TimePoint now) {
   const Progress progress = feed(result, scratch.first(count), now);
   work_ += count - std::min(count, session_.unread().size());
   return progress;
+}
+
+/// What the peer still says is for nobody.
+Pump::Progress Pump::read_away(MutableByteSpan scratch) {
+  if (has_ended()) return Progress::ended;
+  work_ += work_of::read;
+  const IoResult result = transport_->try_read(scratch);
+  has_read_all_ = result.is_all();
+  if (result.kind() == IoResult::Kind::would_block) return Progress::none;
+  if (result.kind() == IoResult::Kind::bytes) {
+    const std::size_t count = moved_in(result, scratch.size());
+    work_ += count / work_of::direct_bytes;
+    if (count <= linger_bytes_left_) {
+      linger_bytes_left_ -= count;
+      return Progress::some;
+    }
+  }
+  close(EndReason::drained, all_is_over);
+  return Progress::ended;
 }
 
 Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now) {
@@ -205,7 +226,7 @@ Pump::Progress Pump::after_input(TimePoint now) {
 }
 
 Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
-  if (has_ended() || state_ == State::unwritable) return Progress::ended;
+  if (state_ >= State::unwritable) return is_lingering() ? Progress::some : Progress::ended;
   std::array<iovec, 64> pieces;
   is_write_blocked_ = false;
   has_rest_ = session_.has_output();
@@ -234,10 +255,21 @@ Pump::Progress Pump::flush(TimePoint now, std::size_t most) {
   if (is_write_blocked_) return has_ended() ? Progress::ended : Progress::none;
   // A session that the peer broke is no drained one: after_input() ends it, with what was wrong.
   const bool may_drain = state_ == State::open && !session_.is_broken();
-  if (may_drain && !has_rest_ && session_.is_drained()) {
-    close(EndReason::drained, "all calls are over");
+  if (may_drain && !has_rest_ && session_.is_drained()) return finish(now);
+  return Progress::some;
+}
+
+/// Both sides are through, and all that we had to say is with the transport.
+Pump::Progress Pump::finish(TimePoint now) {
+  if (!lingers_at_end_) {
+    close(EndReason::drained, all_is_over);
     return Progress::ended;
   }
+  const ConnectionLimits& limits = session_.limits();
+  state_ = State::lingering;
+  linger_until_ = deadline_after(now, limits.linger_timeout);
+  linger_bytes_left_ = limits.max_buffered_input;
+  transport_->shutdown_write();
   return Progress::some;
 }
 
@@ -254,6 +286,10 @@ void Pump::close_after_write_failure(std::error_code error, TimePoint now) {
 
 void Pump::on_time(TimePoint now) {
   if (has_ended()) return;
+  if (is_lingering()) {
+    if (now >= linger_until_) close(EndReason::drained, all_is_over);
+    return;
+  }
   session_.on_time(now);
   dispatch_events(now);
   after_input(now);
@@ -267,20 +303,20 @@ void Pump::trim() noexcept {
 
 void Pump::close(EndReason reason, std::string_view what) {
   if (has_ended()) return;
+  end_reason_ = is_lingering() ? EndReason::drained : reason;
   state_ = State::ended;
-  end_reason_ = reason;
   work_ += session_.stream_count() * work_of::ended_stream;
   work_ += (session_.buffered_input() + session_.buffered_output()) / work_of::freed_bytes;
   transport_->abort(std::make_error_code(std::errc::connection_aborted));
   const std::string text(what);
-  handler_->on_end(reason, text);
+  handler_->on_end(end_reason_, text);
 }
 
 void Pump::close_with_goaway(EndReason reason,
                              http2::ErrorCode code,
                              std::string_view what,
                              TimePoint now) {
-  if (has_ended()) return;
+  if (state_ >= State::lingering) return close(reason, what);
   session_.send_goaway(code, what);
   if (state_ == State::open) state_ = State::ending;
   flush(now);

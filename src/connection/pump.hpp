@@ -74,7 +74,9 @@ class Pump {
   /// nothing to read before the transport's descriptor tells of more, or of the end of the stream.
   bool has_read_all() const noexcept { return has_read_all_ && !has_unread(); }
   /// Whether read() has something to do without a read from the transport.
-  bool has_unread() const noexcept { return !session_.unread().empty(); }
+  bool has_unread() const noexcept {
+    return state_ != State::lingering && !session_.unread().empty();
+  }
   /// The events of bytes that the driver read itself. REQUIRES: nothing is unread.
   Progress feed(const IoResult& result, ByteSpan bytes, TimePoint now);
   /// Writes what there is to write, up to `most` bytes; some: all is out, or as much as may be
@@ -89,8 +91,16 @@ class Pump {
   bool is_write_blocked() const noexcept { return is_write_blocked_; }
   /// Whether the last flush() left something of what there was to write.
   bool has_rest() const noexcept { return has_rest_; }
-  bool has_output() const noexcept { return !has_ended() && session_.has_output(); }
-  TimePoint next_deadline() const noexcept { return session_.next_deadline(); }
+  bool has_output() const noexcept { return state_ < State::lingering && session_.has_output(); }
+  TimePoint next_deadline() const noexcept {
+    return state_ == State::lingering ? linger_until_ : session_.next_deadline();
+  }
+
+  /// When all is over it does not end at once, but says so (Transport::shutdown_write()), and drops
+  /// what the peer still sends until it closes, too (ConnectionLimits::linger_timeout): a peer that
+  /// has not read all of it would be told of a failure instead, by TCP or by its own write.
+  void linger_at_end() noexcept { lingers_at_end_ = true; }
+  bool is_lingering() const noexcept { return state_ == State::lingering; }
 
   /// Ends the connection, the first time that it is called.
   void close(EndReason reason, std::string_view what);
@@ -111,9 +121,12 @@ class Pump {
 
  private:
   /// open ──(our GOAWAY, which is no drain's)──► ending ──► ended
-  ///   └──(a write failed: the peer's last words are read)──► unwritable ──► ended
-  enum class State : std::uint8_t { open, ending, unwritable, ended };
+  ///   ├──(a write failed: the peer's last words are read)──► unwritable ──► ended
+  ///   └──(all is over: the peer may read it)──► lingering ──► ended
+  enum class State : std::uint8_t { open, ending, unwritable, lingering, ended };
 
+  Progress read_away(MutableByteSpan scratch);
+  Progress finish(TimePoint now);
   Progress read_direct(MutableByteSpan tail, StreamHandler& handler, TimePoint now);
   void dispatch_events(TimePoint now);
   void keep_unread(TimePoint now);
@@ -135,6 +148,10 @@ class Pump {
   bool has_read_all_ = false;
   bool is_write_blocked_ = false;
   bool has_rest_ = false;
+  bool lingers_at_end_ = false;
+  /// Of the lingering: when it is over, and how many bytes it may still drop.
+  TimePoint linger_until_ = no_deadline;
+  std::size_t linger_bytes_left_ = 0;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
   http2::ConnectionErrorEvent violation_{};
 };

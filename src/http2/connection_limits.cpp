@@ -58,8 +58,9 @@ ConnectionLimits ConnectionLimits::within_range() const noexcept {
   keep(all.max_held_requests, std::size_t{kibi}, std::size_t{gibi});
   keep(all.max_sent_header_list_size, kibi, 16 * mebi);
 
-  for (std::chrono::nanoseconds* const timeout : {&all.handshake_timeout, &all.header_block_timeout,
-                                                  &all.settings_timeout, &all.stall_timeout}) {
+  for (std::chrono::nanoseconds* const timeout :
+       {&all.handshake_timeout, &all.header_block_timeout, &all.settings_timeout,
+        &all.linger_timeout, &all.stall_timeout}) {
     *timeout = std::max(*timeout, shortest);
   }
   return all;

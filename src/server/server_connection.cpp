@@ -70,7 +70,7 @@ void ServerConnection::on_event(const http2::Event& event) {
   } else if (const auto* const wait = std::get_if<http2::WritersWaitEvent>(&event)) {
     log_fault(wait->what);
   } else if (const auto* const ack = std::get_if<http2::PingAckEvent>(&event)) {
-    if (ack->opaque == drain_ping) finish_drain();
+    if (ack->opaque == drain_ping) finish_drain(/*is_heard=*/true);
   }
 }
 
@@ -192,6 +192,7 @@ void ServerConnection::give_way() {
 void ServerConnection::begin_drain() {
   if (drain_ != Drain::no || pump_.has_ended()) return;
   drain_ = Drain::announced;
+  if (pump_.session().stream_count() > 0) pump_.linger_at_end();
   const SessionCommands session = commands();
   session->announce_shutdown();
   session->send_ping(drain_ping);
@@ -199,12 +200,16 @@ void ServerConnection::begin_drain() {
 }
 
 void ServerConnection::on_drain_timer(void* self) noexcept {
-  static_cast<ServerConnection*>(self)->finish_drain();
+  static_cast<ServerConnection*>(self)->finish_drain(/*is_heard=*/false);
 }
 
-void ServerConnection::finish_drain() {
+/// A client that is silent and has no call will not read what is left: nobody drives it. It gets no
+/// time to, which the drain would take, where what was written arrives without that.
+void ServerConnection::finish_drain(bool is_heard) {
   if (drain_ != Drain::announced || pump_.has_ended()) return;
   drain_ = Drain::told;
+  const bool may_lose = !pump_.transport().writes_fail_after_close();
+  if (is_heard || may_lose || pump_.session().stream_count() > 0) pump_.linger_at_end();
   drain_timer_.clear();
   commands()->send_goaway(http2::ErrorCode::no_error, "the server stops");
 }

@@ -96,7 +96,7 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   void release_input();
   void on_room_for_requests() noexcept override;
   void reject(http2::Stream& stream, const grpc::Rejection& rejection);
-  void finish_drain();
+  void finish_drain(bool is_heard);
   void sweep() noexcept;
   ConnectionQuota::Place& place() noexcept override { return place_; }
   void give_way();

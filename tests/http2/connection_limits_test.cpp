@@ -50,6 +50,7 @@ ConnectionLimits all_at() {
   limits.handshake_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.header_block_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.settings_timeout = Extreme<std::chrono::nanoseconds>::value;
+  limits.linger_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.stall_timeout = Extreme<std::chrono::nanoseconds>::value;
   return limits;
 }
@@ -103,6 +104,7 @@ ConnectionLimits least() {
   limits.handshake_timeout = 10ms;
   limits.header_block_timeout = 10ms;
   limits.settings_timeout = 10ms;
+  limits.linger_timeout = 10ms;
   limits.stall_timeout = 10ms;
   return limits;
 }
@@ -142,6 +144,7 @@ TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
   most.handshake_timeout = std::chrono::nanoseconds::max();
   most.header_block_timeout = std::chrono::nanoseconds::max();
   most.settings_timeout = std::chrono::nanoseconds::max();
+  most.linger_timeout = std::chrono::nanoseconds::max();
   most.stall_timeout = std::chrono::nanoseconds::max();
 
   EXPECT_EQ(all_at<Greatest>().within_range(), most);

@@ -336,13 +336,17 @@ TEST_P(Proxy, ThatEndsTakesItsCallsWithIt) {
   EXPECT_TRUE(service_.cancelled.reaches(1));
 }
 
-/// What is handed over to the next server is a file's name. HAProxy 2.6 is not among them: it drops
-/// the trailers that it has read if the server has closed before it can send a WINDOW_UPDATE.
+/// What is handed over to the next server is a file's name. HAProxy 2.6 drops the trailers that it
+/// has read if the server has closed before it can send a WINDOW_UPDATE, which ours has not.
 class ProxyOverUnixSocket : public Proxy {};
 
 INSTANTIATE_TEST_SUITE_P(Nginx,
                          ProxyOverUnixSocket,
                          testing::Values(Way{"nginx", "unix"}),
+                         socket_name);
+INSTANTIATE_TEST_SUITE_P(Haproxy,
+                         ProxyOverUnixSocket,
+                         testing::Values(Way{"haproxy", "unix"}),
                          socket_name);
 
 TEST_P(ProxyOverUnixSocket, FailsNoCallWhileServersFollowEachOther) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages that handlers have, and do not give back: they count, and large requests wait.
 #include "server/manual_server.hpp"
+#include "support/limit_set.hpp"
 
 #include <gtest/gtest.h>
 

@@ -362,6 +362,8 @@ TEST_F(ServerConnectionTimeTest, ACallThatWasOnItsWayWhenTheStopBeganIsServed) {
   EXPECT_EQ(peer.heard(http2::FrameType::data).size(), 1U);
   EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
   EXPECT_TRUE(peer.has_ended()) << "no stream is left";
+  peer.close();
+  settle();
   EXPECT_TRUE(has_stopped());
 }
 
@@ -378,6 +380,8 @@ TEST_F(ServerConnectionTimeTest, AConnectionThatNobodyHasAcceptedWhenTheStopBega
   EXPECT_EQ(peer.heard(http2::FrameType::data).size(), 1U);
   EXPECT_THAT(goaways(peer), ElementsAre(http2::max_stream_id, 1U));
   EXPECT_TRUE(peer.has_ended());
+  peer.close();
+  settle();
   EXPECT_TRUE(has_stopped());
 }
 
@@ -408,6 +412,8 @@ TEST_F(ServerConnectionTimeTest, TheNameGoesAtOnceAndTheServerWithTheLastCall) {
   settle();
 
   EXPECT_TRUE(peer.has_ended());
+  peer.close();
+  settle();
   EXPECT_TRUE(has_stopped());
 }
 

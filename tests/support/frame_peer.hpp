@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace nearcall::test {
@@ -61,6 +62,9 @@ class FramePeer {
                  std::string_view path,
                  const Text& request = Text(),
                  std::string_view timeout = {});
+
+  /// Goes.
+  void close() noexcept { transport_->abort(std::make_error_code(std::errc::connection_aborted)); }
 
   // ---- listening ----
 

@@ -11,8 +11,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,6 +38,20 @@ inline std::unique_ptr<Transport> connect_raw(const std::string& path) {
   EXPECT_EQ(::connect(socket.get(), address.get(), address.size()), 0) << path;
   ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) | O_NONBLOCK);
   return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity("unix:" + path));
+}
+
+/// The same over TCP, to `ipv4:127.0.0.1:PORT`, with a receive buffer of about that size.
+inline std::unique_ptr<Transport> connect_tcp(const std::string& address,
+                                              int receive_buffer = 65'536) {
+  detail::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  return std::make_unique<detail::SocketTransport>(std::move(socket), PeerIdentity(address));
 }
 
 }  // namespace nearcall::test

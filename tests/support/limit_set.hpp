@@ -41,6 +41,7 @@ struct LimitSet {
   std::optional<std::chrono::nanoseconds> handshake_timeout = {};
   std::optional<std::chrono::nanoseconds> header_block_timeout = {};
   std::optional<std::chrono::nanoseconds> settings_timeout = {};
+  std::optional<std::chrono::nanoseconds> linger_timeout = {};
   std::optional<std::chrono::nanoseconds> stall_timeout = {};
 
   operator ConnectionLimits() const {
@@ -78,6 +79,7 @@ struct LimitSet {
     limits.handshake_timeout = handshake_timeout.value_or(limits.handshake_timeout);
     limits.header_block_timeout = header_block_timeout.value_or(limits.header_block_timeout);
     limits.settings_timeout = settings_timeout.value_or(limits.settings_timeout);
+    limits.linger_timeout = linger_timeout.value_or(limits.linger_timeout);
     limits.stall_timeout = stall_timeout.value_or(limits.stall_timeout);
     return limits;
   }
