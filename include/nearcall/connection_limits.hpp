@@ -140,6 +140,13 @@ struct ConnectionLimits : AdvancedLimits {
   std::size_t max_buffered_output_stream = std::size_t{1024} * 1024;
   std::size_t max_buffered_output = std::size_t{4} * 1024 * 1024;
 
+  /// A server's: how far apart PINGs of a client have to be, and where it has no calls, from 0; two
+  /// more are let pass (gRFC A8). One that comes after output for a call is free, whatever it
+  /// measures. Keepalive of clients that is set too low, and floods (CVE-2019-9512). The connection
+  /// ends, with "too_many_pings", upon which clients of gRPC take twice the time.
+  std::chrono::nanoseconds min_ping_interval = std::chrono::seconds(300);
+  std::chrono::nanoseconds min_ping_interval_without_calls = std::chrono::seconds(7200);
+
   // From 10 ms; nanoseconds::max() is never.
 
   /// A server's: from the start to the peer's preface and SETTINGS: silent connections. A channel

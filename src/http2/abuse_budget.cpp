@@ -47,6 +47,22 @@ AbuseBudget::Verdict AbuseBudget::overhead_frame() {
   return too_much("too many frames without use (max_overhead_frames)");
 }
 
+AbuseBudget::Verdict AbuseBudget::ping(TimePoint now, bool has_calls) {
+  constexpr std::uint32_t max_early_pings = 2;  // MAX_PING_STRIKES of gRFC A8
+  const Duration interval =
+      has_calls ? limits_.min_ping_interval : limits_.min_ping_interval_without_calls;
+  // A client whose interval is the same, and whose PINGs take a different time each, is in time.
+  const bool is_early = now < deadline_after(last_ping_, interval - interval / 10);
+  if (std::exchange(has_served_, false)) {
+    early_pings_ = 0;
+  } else if (is_early) {
+    if (++early_pings_ <= max_early_pings) return {};
+    return too_much("too_many_pings");  // clients know these bytes
+  }
+  last_ping_ = now;
+  return {};
+}
+
 AbuseBudget::Verdict AbuseBudget::induced_frame(std::uint64_t sent, std::uint64_t appended) {
   if (sent > induced_last_) induced_earlier_ = induced_recent_ = 0;
   induced_last_ = appended;

@@ -80,6 +80,12 @@ class AbuseBudget {
     return sent >= induced_mark_ ? induced_recent_ : induced_earlier_ + induced_recent_;
   }
 
+  /// Output of a call went.
+  void served() noexcept { has_served_ = true; }
+  /// The peer, a client, sent PING: free where a call of its was served since the last one, else
+  /// once an interval; `has_calls` says which (gRFC A8).
+  Verdict ping(TimePoint now, bool has_calls);
+
   std::uint32_t resets_outstanding() const noexcept { return resets_outstanding_; }
   std::uint32_t refusals_left() const noexcept { return refusals_left_; }
   std::uint32_t empty_data() const noexcept { return empty_data_; }
@@ -103,6 +109,10 @@ class AbuseBudget {
   std::uint64_t induced_mark_ = 0;
   /// Where the last one begins.
   std::uint64_t induced_last_ = 0;
+  /// Of PINGs: the last one that came in time, and how many came too early since.
+  TimePoint last_ping_{};
+  std::uint32_t early_pings_ = 0;
+  bool has_served_ = true;
 };
 
 }  // namespace nearcall::inline v0::detail::http2

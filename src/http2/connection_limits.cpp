@@ -58,6 +58,10 @@ ConnectionLimits ConnectionLimits::within_range() const noexcept {
   keep(all.max_held_requests, std::size_t{kibi}, std::size_t{gibi});
   keep(all.max_sent_header_list_size, kibi, 16 * mebi);
 
+  keep(all.min_ping_interval, std::chrono::nanoseconds::zero(), std::chrono::nanoseconds::max());
+  keep(all.min_ping_interval_without_calls, std::chrono::nanoseconds::zero(),
+       std::chrono::nanoseconds::max());
+
   for (std::chrono::nanoseconds* const timeout :
        {&all.handshake_timeout, &all.header_block_timeout, &all.settings_timeout,
         &all.linger_timeout, &all.stall_timeout}) {

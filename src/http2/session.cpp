@@ -108,6 +108,7 @@ void Session::commit_data(Stream& stream, std::size_t size, bool end_stream) {
   if (!can_send(stream)) return;
   CHECK(stream.state_.may_send_data(), stream.id_);
   if (size > 0) {
+    budget_.served();
     scheduler_.commit(stream, size, end_stream);
     if (end_stream) ended_here(stream);
   } else if (end_stream) {
@@ -126,6 +127,7 @@ void Session::send_data(Stream& stream, OwnedBytes bytes, bool end_stream) {
     const MutableByteSpan room = scheduler_.reserve(stream, bytes.size());
     if (!room.empty()) {
       std::ranges::copy(bytes.span(), room.begin());
+      budget_.served();
       scheduler_.commit(stream, bytes.size(), end_stream);
       if (end_stream) ended_here(stream);
       return;

@@ -358,6 +358,7 @@ Event Session::finish_settings() {
 Event Session::on_ping(const Frame& frame) {
   if (!frame.header.has(frame_flag::ack)) {
     count_induced();
+    if (role_ == Role::server) note(budget_.ping(now_, streams_.size() > 0));
     write_frame({0, FrameType::ping, frame_flag::ack, 0}, frame.payload);
     return {};
   }

@@ -34,6 +34,7 @@ void Session::flush() {
     write_settings(settings);
   }
   if (inbound_.has_updates()) {
+    budget_.served();
     const auto write_update = [this](StreamId id, std::uint32_t increment) {
       std::array<std::byte, payload_size::window_update> payload;
       store_be32(payload.data(), increment);
@@ -48,6 +49,7 @@ void Session::flush() {
       write_update(credit.stream, credit.increment);
     }
   }
+  if (scheduler_.can_fill()) budget_.served();
   while (Stream* const stream = scheduler_.fill()) {
     finish_sending(*stream);
   }
@@ -127,6 +129,7 @@ void Session::write_headers(StreamId id,
                             const HeaderTemplate* stable,
                             std::span<const HeaderField> variable,
                             bool end_stream) {
+  budget_.served();
   EncodedBlock* const cache = stable != nullptr ? &templates_[*stable] : nullptr;
   if (cache != nullptr && variable.empty() && write_known_block(id, *cache, end_stream)) return;
   block_out_.clear();

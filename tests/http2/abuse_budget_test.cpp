@@ -24,15 +24,15 @@ ConnectionLimits small() {
   return limits;
 }
 
+void expect_calm_down(const AbuseBudget::Verdict& verdict, std::string_view limit) {
+  ASSERT_FALSE(verdict);
+  EXPECT_TRUE(verdict.error().is_connection_error());
+  EXPECT_EQ(verdict.error().code, ErrorCode::enhance_your_calm);
+  EXPECT_NE(verdict.error().what.find(limit), std::string_view::npos) << verdict.error().what;
+}
+
 class AbuseBudgetTest : public testing::Test {
  protected:
-  static void expect_calm_down(const AbuseBudget::Verdict& verdict, std::string_view limit) {
-    ASSERT_FALSE(verdict);
-    EXPECT_TRUE(verdict.error().is_connection_error());
-    EXPECT_EQ(verdict.error().code, ErrorCode::enhance_your_calm);
-    EXPECT_NE(verdict.error().what.find(limit), std::string_view::npos) << verdict.error().what;
-  }
-
   const ConnectionLimits limits = small();
   AbuseBudget budget{limits, start};
 };
@@ -183,6 +183,71 @@ TEST_F(AbuseBudgetTest, ALargeLateFrameCostsNothingElse) {
     EXPECT_TRUE(budget.late_frame(16)) << "the connection's window is what limits these";
   }
   EXPECT_EQ(budget.overhead_frames(), 0U);
+}
+
+// ---- PINGs --------------------------------------------------------------------------------------
+
+class PingBudgetTest : public testing::Test {
+ protected:
+  static constexpr Duration interval = std::chrono::minutes(5);
+
+  /// PING `after` the one before.
+  AbuseBudget::Verdict ping(Duration after, bool has_calls = true) {
+    now_ += after;
+    return budget_.ping(now_, has_calls);
+  }
+
+  const ConnectionLimits limits_;
+  TimePoint now_{std::chrono::hours(1)};
+  AbuseBudget budget_{limits_, now_};
+};
+
+TEST_F(PingBudgetTest, OneAnIntervalIsFree) {
+  for (int i = 0; i < 100; ++i)
+    EXPECT_TRUE(ping(interval));
+}
+
+TEST_F(PingBudgetTest, ATenthTooEarlyIsInTimeAndMoreIsNot) {
+  EXPECT_TRUE(ping(interval));
+  for (int i = 0; i < 100; ++i)
+    EXPECT_TRUE(ping(interval - interval / 10));
+
+  EXPECT_TRUE(ping(interval - interval / 10 - std::chrono::nanoseconds(1)));
+  EXPECT_TRUE(ping(Duration::zero()));
+  EXPECT_FALSE(ping(Duration::zero()));
+}
+
+TEST_F(PingBudgetTest, TwoTooEarlyAreLetPassAndTheThirdIsAViolation) {
+  EXPECT_TRUE(ping(interval));
+  EXPECT_TRUE(ping(std::chrono::seconds(1)));
+  EXPECT_TRUE(ping(std::chrono::seconds(1)));
+
+  expect_calm_down(ping(std::chrono::seconds(1)), "too_many_pings");
+}
+
+TEST_F(PingBudgetTest, OneInTimeDoesNotForgiveThoseThatWereEarly) {
+  EXPECT_TRUE(ping(interval));
+  EXPECT_TRUE(ping(std::chrono::seconds(1)));
+  EXPECT_TRUE(ping(std::chrono::seconds(1)));
+  EXPECT_TRUE(ping(interval));
+
+  EXPECT_FALSE(ping(std::chrono::seconds(1)));
+}
+
+TEST_F(PingBudgetTest, AfterOutputForACallOneIsFreeAndAllIsForgiven) {
+  for (int i = 0; i < 100; ++i) {
+    budget_.served();
+    EXPECT_TRUE(ping(Duration::zero()));
+    EXPECT_TRUE(ping(Duration::zero()));
+    EXPECT_TRUE(ping(Duration::zero()));
+  }
+}
+
+TEST_F(PingBudgetTest, WithoutCallsTheIntervalIsLonger) {
+  EXPECT_TRUE(ping(interval, /*has_calls=*/false));
+  EXPECT_TRUE(ping(interval, /*has_calls=*/false));
+  EXPECT_TRUE(ping(interval, /*has_calls=*/false));
+  EXPECT_FALSE(ping(interval, /*has_calls=*/false));
 }
 
 }  // namespace

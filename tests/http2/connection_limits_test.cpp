@@ -51,6 +51,8 @@ ConnectionLimits all_at() {
   limits.header_block_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.settings_timeout = Extreme<std::chrono::nanoseconds>::value;
   limits.linger_timeout = Extreme<std::chrono::nanoseconds>::value;
+  limits.min_ping_interval = Extreme<std::chrono::nanoseconds>::value;
+  limits.min_ping_interval_without_calls = Extreme<std::chrono::nanoseconds>::value;
   limits.stall_timeout = Extreme<std::chrono::nanoseconds>::value;
   return limits;
 }
@@ -105,6 +107,8 @@ ConnectionLimits least() {
   limits.header_block_timeout = 10ms;
   limits.settings_timeout = 10ms;
   limits.linger_timeout = 10ms;
+  limits.min_ping_interval = 0ns;
+  limits.min_ping_interval_without_calls = 0ns;
   limits.stall_timeout = 10ms;
   return limits;
 }
@@ -145,6 +149,8 @@ TEST(ConnectionLimits, WhatIsTooLargeBecomesTheMost) {
   most.header_block_timeout = std::chrono::nanoseconds::max();
   most.settings_timeout = std::chrono::nanoseconds::max();
   most.linger_timeout = std::chrono::nanoseconds::max();
+  most.min_ping_interval = std::chrono::nanoseconds::max();
+  most.min_ping_interval_without_calls = std::chrono::nanoseconds::max();
   most.stall_timeout = std::chrono::nanoseconds::max();
 
   EXPECT_EQ(all_at<Greatest>().within_range(), most);

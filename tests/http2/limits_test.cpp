@@ -141,7 +141,7 @@ TEST(Limits, RefusalsPerSecond) {
 TEST(Limits, InducedFramesPauseReading) {
   for (const std::uint32_t count :
        {limits.max_induced_frames - 1, limits.max_induced_frames, limits.max_induced_frames + 1}) {
-    Patient peer(Role::server);
+    Patient peer(Role::client);
     for (std::uint32_t i = 0; i < count; ++i) {
       peer.says(ping("12345678"));
     }
@@ -152,11 +152,12 @@ TEST(Limits, InducedFramesPauseReading) {
 }
 
 TEST(Limits, InducedFramesEver) {
-  for (const std::string& frame : {ping("12345678"), settings()}) {
-    expect_end_above(Role::server, limits.max_induced_frames_ever,
-                     [&](Patient& peer, std::size_t count) {
+  for (const auto& [role, frame] :
+       {std::pair(Role::client, ping("12345678")), std::pair(Role::server, settings())}) {
+    expect_end_above(role, limits.max_induced_frames_ever,
+                     [&said = frame](Patient& peer, std::size_t count) {
                        for (std::size_t i = 0; i < count; ++i) {
-                         peer.says(frame);
+                         peer.says(said);
                        }
                      });
   }

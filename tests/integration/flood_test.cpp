@@ -23,6 +23,7 @@ constexpr std::size_t slack = 4 * mebibyte;
 
 class Flood : public ServerProcessTest {
  protected:
+  explicit Flood(const ServerSetup& setup = ServerSetup()) : ServerProcessTest(setup) {}
   void SetUp() override {
     ServerProcessTest::SetUp();
     ASSERT_TRUE(serves());
@@ -127,14 +128,33 @@ TEST_F(Flood, OfRequestsThatAreRefusedEndsTheConnection) {
   expect_unharmed();
 }
 
-TEST_F(Flood, OfPingsFromAPeerThatReadsIsAnswered) {
+TEST_F(Flood, OfPingsEndsTheConnection) {
+  say_often(frames::ping("flooding"), many);
+
+  expect_end(ErrorCode::enhance_your_calm);
+  EXPECT_EQ(peer_.goaway_text(), "too_many_pings");
+  expect_unharmed();
+}
+
+/// A server that lets clients ping as they like.
+class PingFlood : public Flood {
+ protected:
+  PingFlood() : Flood({.options = ServerOptions().limits(limits())}) {}
+  static ConnectionLimits limits() {
+    ConnectionLimits limits;
+    limits.min_ping_interval_without_calls = std::chrono::nanoseconds::zero();
+    return limits;
+  }
+};
+
+TEST_F(PingFlood, FromAPeerThatReadsIsAnswered) {
   say_often(frames::ping("flooding"), many);
 
   EXPECT_TRUE(peer_.hear_until([this] { return peer_.frames_heard(FrameType::ping) >= many / 2; }));
   expect_unharmed();
 }
 
-TEST_F(Flood, OfPingsFromAPeerThatDoesNotReadStopsTheReading) {
+TEST_F(PingFlood, FromAPeerThatDoesNotReadStopsTheReading) {
   std::string bytes;
   for (int i = 0; i < 1'000'000; ++i)
     bytes += frames::ping("flooding");

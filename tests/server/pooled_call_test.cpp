@@ -261,7 +261,9 @@ TEST_F(PooledCallTest, AReadThatWaitsEndsWithTheCall) {
 }
 
 TEST_F(PooledCallTest, WhoSeesThatTheCallIsOverSeesItsTokenStopped) {
-  start();
+  ConnectionLimits limits;
+  limits.min_ping_interval = std::chrono::nanoseconds::zero();
+  start(ServerOptions().limits(limits));
   std::atomic<int> late = 0;
   functions_.on_unary = [&](ServerContext& call, const Text& request) -> Result<Text> {
     const std::stop_token token = call.cancellation();

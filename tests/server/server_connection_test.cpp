@@ -451,6 +451,7 @@ class ClosedWindowTest : public ServerConnectionTimeTest {
   ClosedWindowTest() {
     ConnectionLimits limits;
     limits.max_concurrent_streams = 1;
+    limits.min_ping_interval = 0s;
     start(ServerOptions().limits(limits));
     peer_.emplace(path(), FramePeer::passive);
     peer_->say_hello({{http2::SettingId::initial_window_size, 0}});

@@ -176,7 +176,8 @@ TEST_F(ServerLimitsTest, RefusalsPerSecond) {
 
 TEST_F(ServerLimitsTest, MaxInducedFrames) {
   constexpr std::uint32_t window = 8 * 1024 * 1024;
-  greet({.max_induced_frames = 10}, {{SettingId::initial_window_size, window}});
+  greet({.max_induced_frames = 10, .min_ping_interval = 0s},
+        {{SettingId::initial_window_size, window}});
   says(frames::window_update(0, window));
   service_.on_echo = [this](ServerContext&, const Text&) -> Result<Text> {
     return text_of(std::string(++echoes_ == 1 ? 3'500'000 : 1, 'x'));
@@ -200,7 +201,9 @@ TEST_F(ServerLimitsTest, MaxInducedFrames) {
 }
 
 TEST_F(ServerLimitsTest, MaxInducedFramesEver) {
-  greet({.max_induced_frames = 10, .max_induced_frames_ever = 20});
+  greet({.max_induced_frames = 10,
+         .max_induced_frames_ever = 20,
+         .min_ping_interval_without_calls = 0s});
 
   expect_end_after(times(20, frames::ping("12345678")), times(21, frames::ping("12345678")),
                    "max_induced_frames_ever");

@@ -42,6 +42,8 @@ struct LimitSet {
   std::optional<std::chrono::nanoseconds> header_block_timeout = {};
   std::optional<std::chrono::nanoseconds> settings_timeout = {};
   std::optional<std::chrono::nanoseconds> linger_timeout = {};
+  std::optional<std::chrono::nanoseconds> min_ping_interval = {};
+  std::optional<std::chrono::nanoseconds> min_ping_interval_without_calls = {};
   std::optional<std::chrono::nanoseconds> stall_timeout = {};
 
   operator ConnectionLimits() const {
@@ -80,6 +82,9 @@ struct LimitSet {
     limits.header_block_timeout = header_block_timeout.value_or(limits.header_block_timeout);
     limits.settings_timeout = settings_timeout.value_or(limits.settings_timeout);
     limits.linger_timeout = linger_timeout.value_or(limits.linger_timeout);
+    limits.min_ping_interval = min_ping_interval.value_or(limits.min_ping_interval);
+    limits.min_ping_interval_without_calls =
+        min_ping_interval_without_calls.value_or(limits.min_ping_interval_without_calls);
     limits.stall_timeout = stall_timeout.value_or(limits.stall_timeout);
     return limits;
   }
