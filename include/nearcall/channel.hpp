@@ -112,6 +112,36 @@ class ChannelOptions {
   ChannelOptions connect_timeout(std::chrono::nanoseconds duration) && {
     return std::move(connect_timeout(duration));
   }
+  /// How long the server may say nothing before it is asked whether it is there (a PING; gRFC A8),
+  /// from 10 s; never by default. A server that is told too often says GOAWAY "too_many_pings", and
+  /// connections that are made then take twice the time: agree with whoever runs it. Over a Unix
+  /// socket the kernel tells of its end at once; this is for networks, and for a server that hangs.
+  /// Connections for blocking calls are looked at only while a call waits.
+  ChannelOptions& keepalive_time(std::chrono::nanoseconds duration) & {
+    keepalive_time_ = duration < min_keepalive_time ? min_keepalive_time : duration;
+    return *this;
+  }
+  ChannelOptions keepalive_time(std::chrono::nanoseconds duration) && {
+    return std::move(keepalive_time(duration));
+  }
+  /// How long it has to say something then, before the connection is lost and its calls are
+  /// UNAVAILABLE, from 10 ms; 20 s by default.
+  ChannelOptions& keepalive_timeout(std::chrono::nanoseconds duration) & {
+    keepalive_timeout_ = duration < min_keepalive_timeout ? min_keepalive_timeout : duration;
+    return *this;
+  }
+  ChannelOptions keepalive_timeout(std::chrono::nanoseconds duration) && {
+    return std::move(keepalive_timeout(duration));
+  }
+  /// Whether it is asked while there are no calls, too; not by default, and servers of gRPC do not
+  /// like it.
+  ChannelOptions& keepalive_without_calls(bool is_wanted) & {
+    keepalive_without_calls_ = is_wanted;
+    return *this;
+  }
+  ChannelOptions keepalive_without_calls(bool is_wanted) && {
+    return std::move(keepalive_without_calls(is_wanted));
+  }
   /// Whether blocking calls spin before they sleep.
   ChannelOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
@@ -183,6 +213,9 @@ class ChannelOptions {
   const std::string& authority() const noexcept { return authority_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::chrono::nanoseconds connect_timeout() const noexcept { return connect_timeout_; }
+  std::chrono::nanoseconds keepalive_time() const noexcept { return keepalive_time_; }
+  std::chrono::nanoseconds keepalive_timeout() const noexcept { return keepalive_timeout_; }
+  bool keepalive_without_calls() const noexcept { return keepalive_without_calls_; }
   SpinPolicy spin() const noexcept { return spin_; }
   std::size_t max_receive_message_size() const noexcept {
     return max_receive_.value_or(std::size_t{4} * 1024 * 1024);
@@ -207,6 +240,11 @@ class ChannelOptions {
   std::string authority_ = "localhost";
   std::size_t max_connections_ = 32;
   std::chrono::nanoseconds connect_timeout_ = std::chrono::seconds(20);
+  static constexpr std::chrono::nanoseconds min_keepalive_time = std::chrono::seconds(10);
+  static constexpr std::chrono::nanoseconds min_keepalive_timeout = std::chrono::milliseconds(10);
+  std::chrono::nanoseconds keepalive_time_ = std::chrono::nanoseconds::max();
+  std::chrono::nanoseconds keepalive_timeout_ = std::chrono::seconds(20);
+  bool keepalive_without_calls_ = false;
   SpinPolicy spin_ = SpinPolicy::adaptive();
   std::optional<std::size_t> max_receive_;
   std::size_t max_send_ = std::numeric_limits<std::size_t>::max();

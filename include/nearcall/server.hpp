@@ -88,6 +88,54 @@ class ServerOptions {
   ServerOptions drain_timeout(std::chrono::nanoseconds duration) && {
     return std::move(drain_timeout(duration));
   }
+  /// How long a client may say nothing before it is asked whether it is there (a PING; gRFC A9),
+  /// from 1 s; nanoseconds::max(): never. By default 2 hours, and never where the kernel tells of
+  /// its end: over Unix sockets and inproc:. A blocking client of this library answers only while a
+  /// call of its waits: one that works on a reply for longer than this and keepalive_timeout()
+  /// loses its connection.
+  ServerOptions& keepalive_time(std::chrono::nanoseconds duration) & {
+    keepalive_time_ = duration < min_keepalive_time ? min_keepalive_time : duration;
+    has_keepalive_time_ = true;
+    return *this;
+  }
+  ServerOptions keepalive_time(std::chrono::nanoseconds duration) && {
+    return std::move(keepalive_time(duration));
+  }
+  /// How long it has to say something then, before it is closed, from 10 ms; 20 s by default.
+  ServerOptions& keepalive_timeout(std::chrono::nanoseconds duration) & {
+    keepalive_timeout_ = duration < min_timeout ? min_timeout : duration;
+    return *this;
+  }
+  ServerOptions keepalive_timeout(std::chrono::nanoseconds duration) && {
+    return std::move(keepalive_timeout(duration));
+  }
+  /// How old a connection may become, a tenth more or less, before its client is told to make
+  /// another one (GOAWAY "max_age"; gRFC A9), from 10 ms; any age by default.
+  ServerOptions& max_connection_age(std::chrono::nanoseconds duration) & {
+    max_connection_age_ = duration < min_timeout ? min_timeout : duration;
+    return *this;
+  }
+  ServerOptions max_connection_age(std::chrono::nanoseconds duration) && {
+    return std::move(max_connection_age(duration));
+  }
+  /// How long the calls of such a connection may go on before they end with UNAVAILABLE, from 10
+  /// ms; for ever by default.
+  ServerOptions& max_connection_age_grace(std::chrono::nanoseconds duration) & {
+    max_connection_age_grace_ = duration < min_timeout ? min_timeout : duration;
+    return *this;
+  }
+  ServerOptions max_connection_age_grace(std::chrono::nanoseconds duration) && {
+    return std::move(max_connection_age_grace(duration));
+  }
+  /// How long a connection may be without a call before it is closed (GOAWAY "max_idle"), from
+  /// 10 ms; for ever by default (gRFC A9).
+  ServerOptions& max_connection_idle(std::chrono::nanoseconds duration) & {
+    max_connection_idle_ = duration < min_timeout ? min_timeout : duration;
+    return *this;
+  }
+  ServerOptions max_connection_idle(std::chrono::nanoseconds duration) && {
+    return std::move(max_connection_idle(duration));
+  }
   /// Open connections in all; 1,024 by default. For one more the connection gives way that has had
   /// no call for longest, of the user with most connections, if that has more than the newcomer;
   /// where none is idle, the newcomer is closed at accept.
@@ -166,6 +214,15 @@ class ServerOptions {
   const Codec* compression() const noexcept { return compression_; }
   std::size_t compression_threshold() const noexcept { return compression_threshold_; }
   std::chrono::nanoseconds drain_timeout() const noexcept { return drain_timeout_; }
+  std::chrono::nanoseconds keepalive_time() const noexcept { return keepalive_time_; }
+  /// Whether it was set, and so counts over all transports.
+  bool has_keepalive_time() const noexcept { return has_keepalive_time_; }
+  std::chrono::nanoseconds keepalive_timeout() const noexcept { return keepalive_timeout_; }
+  std::chrono::nanoseconds max_connection_age() const noexcept { return max_connection_age_; }
+  std::chrono::nanoseconds max_connection_age_grace() const noexcept {
+    return max_connection_age_grace_;
+  }
+  std::chrono::nanoseconds max_connection_idle() const noexcept { return max_connection_idle_; }
   std::size_t max_connections() const noexcept { return max_connections_; }
   std::size_t max_connections_per_uid() const noexcept { return max_connections_per_uid_; }
   std::size_t max_total_buffered_input() const noexcept { return max_total_input_; }
@@ -184,6 +241,14 @@ class ServerOptions {
   const Codec* compression_ = nullptr;
   std::size_t compression_threshold_ = 1024;
   std::chrono::nanoseconds drain_timeout_ = std::chrono::seconds(30);
+  static constexpr std::chrono::nanoseconds min_keepalive_time = std::chrono::seconds(1);
+  static constexpr std::chrono::nanoseconds min_timeout = std::chrono::milliseconds(10);
+  std::chrono::nanoseconds keepalive_time_ = std::chrono::hours(2);
+  bool has_keepalive_time_ = false;
+  std::chrono::nanoseconds keepalive_timeout_ = std::chrono::seconds(20);
+  std::chrono::nanoseconds max_connection_age_ = std::chrono::nanoseconds::max();
+  std::chrono::nanoseconds max_connection_age_grace_ = std::chrono::nanoseconds::max();
+  std::chrono::nanoseconds max_connection_idle_ = std::chrono::nanoseconds::max();
   std::size_t max_connections_ = 1024;
   std::size_t max_connections_per_uid_ = 256;
   static constexpr std::size_t min_total = std::size_t{1024} * 1024;

@@ -142,6 +142,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::make(Pool& pool,
   if (!transport) return Failure{std::move(transport).error()};
   auto made = std::make_shared<BlockingConnection>(*std::move(transport), target_, limits(),
                                                    options_.spin(), counters_, clock_);
+  made->client().keep_alive(keep_alive_pace_, clock_.now());
   if (!hears_word) {
     const std::lock_guard lock(pool.mutex);
     if (pool.live().count == 0 && pool.connecting == 1) return made;

@@ -9,6 +9,7 @@
 #include "client/blocking_connection.hpp"
 #include "client/bound_method.hpp"
 #include "client/connectivity.hpp"
+#include "client/keep_alive_pace.hpp"
 #include "client/server_wait.hpp"
 
 #include <nearcall/channel.hpp>
@@ -105,6 +106,7 @@ class Backend final : public AwaitedServer,
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint now, TimePoint deadline) const;
   Observer& observer() noexcept { return counters_; }
+  KeepAlivePace& keep_alive_pace() noexcept { return keep_alive_pace_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
   /// The methods of its channel: calls on the backend refer to them, and may outlive the channel.
   void keep(std::shared_ptr<const MethodTable> methods) { methods_ = std::move(methods); }
@@ -255,6 +257,7 @@ class Backend final : public AwaitedServer,
   /// Where the server's socket file is, if it is known by one.
   const std::string path_;
   const Connectivity::Backoff backoff_;
+  KeepAlivePace keep_alive_pace_{options_};
   Status misuse_;
   std::shared_ptr<Connector> connector_;
   const LoopSlot slot_;

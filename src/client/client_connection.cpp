@@ -5,6 +5,8 @@
 #include "base/log.hpp"
 #include "base/quote.hpp"
 
+#include <chrono>
+#include <string>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -41,6 +43,7 @@ Status ClientConnection::lost_status() const {
 }
 
 StatusReason ClientConnection::lost_reason() const noexcept {
+  if (pump_.end_reason() == EndReason::silent) return StatusReason::no_answer;
   const bool is_violation = pump_.end_reason() == EndReason::protocol_violation;
   if (is_violation && !has_settings()) {
     const bool is_silent = pump_.violation() == http2::ErrorCode::settings_timeout;
@@ -76,7 +79,18 @@ void ClientConnection::on_goaway(const http2::GoawayEvent& event) {
   end_text_ = "the server said GOAWAY (" + http2::describe(event.code) + ")";
   goaway_ = event.code;
   if (!event.debug.empty()) end_text_.append(": ").append(escaped(as_text(event.debug)));
+  const bool is_calm_asked = event.code == http2::ErrorCode::enhance_your_calm;
+  if (is_calm_asked && as_text(event.debug) == "too_many_pings") ask_less_often();
   driver_->on_closing();
+}
+
+/// gRFC A8.
+void ClientConnection::ask_less_often() {
+  const Duration time = pump_.keep_alive().time();
+  if (pace_ == nullptr || time == Duration::max() || !pace_->slow_down(time)) return;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  log(LogLevel::warning, target_, ": the server said too_many_pings: keepalive_time(), now ",
+      std::to_string(seconds), " s, is doubled for new connections");
 }
 
 /// The newest call first: what their coroutines free lies at the heap's end, as at a server.

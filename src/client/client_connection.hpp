@@ -3,6 +3,7 @@
 #pragma once
 
 #include "async/turn_queue.hpp"
+#include "client/keep_alive_pace.hpp"
 #include "connection/head_memory.hpp"
 #include "connection/observer.hpp"
 #include "connection/pump.hpp"
@@ -90,6 +91,12 @@ class ClientConnection final : public PumpHandler {
                    Observer& observer,
                    TimePoint now);
 
+  /// From now on it is lost if the server is silent for too long. `pace` outlives it.
+  void keep_alive(KeepAlivePace& pace, TimePoint now) noexcept {
+    pace_ = &pace;
+    pump_.keep_alive(pace.options(), now);
+  }
+
   /// Whether a call may be opened now, later, or never.
   http2::Session::OpenState open_state() const noexcept;
   Pump& pump() noexcept { return pump_; }
@@ -135,11 +142,13 @@ class ClientConnection final : public PumpHandler {
 
  private:
   void on_goaway(const http2::GoawayEvent& event);
+  void ask_less_often();
   StatusReason lost_reason() const noexcept;
 
   const std::string target_;
   ClientDriver* driver_;
   Observer* observer_;
+  KeepAlivePace* pace_ = nullptr;
   std::string end_text_;
   std::optional<http2::ErrorCode> goaway_;  // of the last one
   SharedPeer peer_;

@@ -71,6 +71,7 @@ void LoopConnection::finish_connect() {
   phase_ = Phase::connected;
   client_.emplace(*std::move(transport), backend_->target(), backend_->limits(), *this,
                   backend_->observer(), loop_->now());
+  client_->keep_alive(backend_->keep_alive_pace(), loop_->now());
   driver_.emplace(*loop_, client_->pump());
   driver_->start();
   open_waiting();

@@ -18,6 +18,8 @@ std::string_view to_string(EndReason reason) noexcept {
       return "write failed";
     case EndReason::protocol_violation:
       return "protocol violation";
+    case EndReason::silent:
+      return "silent";
     case EndReason::cancelled:
       return "cancelled";
     case EndReason::evicted:

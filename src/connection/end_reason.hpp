@@ -15,6 +15,7 @@ enum class EndReason : std::uint8_t {
   read_failed,         // the transport failed while reading
   write_failed,        // the transport failed while writing, and the peer left nothing to read
   protocol_violation,  // the peer broke HTTP/2 or a budget: GOAWAY was sent
+  silent,              // the peer did not answer a keepalive PING in time
   cancelled,           // our side gave it up: the channel or the server went
   evicted,             // others needed its place at the server, or the memory that it held
 };

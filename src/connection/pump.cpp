@@ -23,6 +23,8 @@ constexpr std::size_t direct_bytes = 16;   // as many are copied once, and not l
 }  // namespace work_of
 
 constexpr std::string_view all_is_over = "all calls are over";
+/// What is in our PING, which nobody looks at: any byte that comes is an answer.
+constexpr std::uint64_t keep_alive_ping = 0x6b65'6570'616c'6976;
 
 /// What is written at once.
 struct Portion {
@@ -78,7 +80,8 @@ Pump::Pump(std::unique_ptr<Transport> transport,
       transport_(std::move(transport)),
       session_(role, options, now),
       max_new_streams_(role == http2::Role::server ? options.limits->max_new_streams_per_turn
-                                                   : std::numeric_limits<std::uint32_t>::max()) {
+                                                   : std::numeric_limits<std::uint32_t>::max()),
+      heard_at_(now) {
 }
 
 bool Pump::reads_into_message() {
@@ -135,6 +138,7 @@ Pump::Progress Pump::read_direct(MutableByteSpan tail, StreamHandler& handler, T
   const IoResult result = transport_->try_read(tail);
   if (result.kind() != IoResult::Kind::bytes) return feed(result, {}, now);
   const std::size_t count = moved_in(result, tail.size());
+  heard_at_ = now;
   has_read_all_ = result.is_all();
   work_ += count / work_of::direct_bytes;
   const http2::Event event = session_.direct_received(count, now);
@@ -154,6 +158,7 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
     case IoResult::Kind::would_block:
       return Progress::none;
     case IoResult::Kind::bytes:
+      heard_at_ = now;
       session_.receive(bytes, now);
       dispatch_events(now);
       return after_input(now);
@@ -292,7 +297,31 @@ void Pump::on_time(TimePoint now) {
   }
   session_.on_time(now);
   dispatch_events(now);
-  after_input(now);
+  if (after_input(now) != Progress::ended) look_whether_alive(now);
+}
+
+void Pump::look_whether_alive(TimePoint now) {
+  // The PING waits behind what the peer takes: whoever takes it is there.
+  if (sent_before_ < ping_end_ && session_.sent_position() != sent_before_) {
+    sent_before_ = session_.sent_position();
+    heard_at_ = now;
+  }
+  switch (keep_alive_.resume(now, heard_at_, session_.stream_count() > 0)) {
+    case KeepAlive::Action::wait:
+      return;
+    case KeepAlive::Action::ping:
+      return ask_whether_alive(now);
+    case KeepAlive::Action::close:
+      return close(EndReason::silent, "it does not answer a keepalive PING (keepalive_timeout)");
+  }
+}
+
+void Pump::ask_whether_alive(TimePoint now) {
+  const bool is_behind = session_.has_output();
+  sent_before_ = session_.sent_position();
+  session_.send_ping(keep_alive_ping);
+  ping_end_ = is_behind ? session_.output_position() : 0;
+  flush(now);
 }
 
 void Pump::trim() noexcept {

@@ -5,11 +5,13 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "connection/end_reason.hpp"
+#include "connection/keep_alive.hpp"
 #include "connection/stream_handler.hpp"
 #include "http2/session.hpp"
 
 #include <nearcall/transport.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -93,8 +95,16 @@ class Pump {
   bool has_rest() const noexcept { return has_rest_; }
   bool has_output() const noexcept { return state_ < State::lingering && session_.has_output(); }
   TimePoint next_deadline() const noexcept {
-    return state_ == State::lingering ? linger_until_ : session_.next_deadline();
+    if (state_ == State::lingering) return linger_until_;
+    return std::min(session_.next_deadline(), keep_alive_.next_look(session_.stream_count() > 0));
   }
+
+  /// From now on a peer that is silent is asked whether it is there, and else lost: when on_time()
+  /// is called, which next_deadline() asks for.
+  void keep_alive(const KeepAlive::Options& options, TimePoint now) noexcept {
+    keep_alive_ = KeepAlive(options, now);
+  }
+  const KeepAlive& keep_alive() const noexcept { return keep_alive_; }
 
   /// When all is over it does not end at once, but says so (Transport::shutdown_write()), and drops
   /// what the peer still sends until it closes, too (ConnectionLimits::linger_timeout): a peer that
@@ -133,6 +143,8 @@ class Pump {
   void dispatch(const http2::Event& event);
   Progress after_input(TimePoint now);
   void close_after_write_failure(std::error_code error, TimePoint now);
+  void look_whether_alive(TimePoint now);
+  void ask_whether_alive(TimePoint now);
 
   PumpHandler* handler_;
   std::unique_ptr<Transport> transport_;
@@ -152,6 +164,13 @@ class Pump {
   /// Of the lingering: when it is over, and how many bytes it may still drop.
   TimePoint linger_until_ = no_deadline;
   std::size_t linger_bytes_left_ = 0;
+  /// When bytes came for the last time.
+  TimePoint heard_at_;
+  KeepAlive keep_alive_;
+  /// Where our PING ends that waits behind other output, and how much was sent when that was looked
+  /// at for the last time; 0: it went at once.
+  std::uint64_t ping_end_ = 0;
+  std::uint64_t sent_before_ = 0;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
   http2::ConnectionErrorEvent violation_{};
 };

@@ -8,6 +8,8 @@
 #include "grpc/metadata_codec.hpp"
 #include "grpc/trailer_limit.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -20,6 +22,14 @@ constexpr std::uint64_t drain_ping = 0x6472'6169'6e21'0001;
 constexpr std::size_t work_of_held_call = 1024;
 constexpr std::size_t calls_between_notes = 8;
 constexpr auto drain_ping_patience = std::chrono::milliseconds(100);
+
+/// From 0 to 1, another one for each connection, also of those that begin in one turn.
+double chance_of(const void* connection, TimePoint now) noexcept {
+  constexpr std::uint64_t golden = 0x9e37'79b9'7f4a'7c15;
+  const auto mixed = golden * (reinterpret_cast<std::uintptr_t>(connection) ^
+                               static_cast<std::uint64_t>(now.time_since_epoch().count()));
+  return static_cast<double>(mixed >> 32U) / 4294967296.0;
+}
 
 }  // namespace
 
@@ -39,6 +49,9 @@ ServerConnection::ServerConnection(Owner& owner,
             core.now()),
       driver_(core, pump_),
       drain_timer_(core, &ServerConnection::on_drain_timer, this) {
+  pump_.keep_alive(shared.keep_alive(pump_.transport().writes_fail_after_close()), core.now());
+  if (const ConnectionAge::Options age = shared.age(); age.are_any())
+    aging_ = std::make_unique<Aging>(*this, age);
   place_.settle(core, give_way_);
   shared.connection_observer().on_connection_begun(peer());
 }
@@ -157,7 +170,10 @@ void ServerConnection::release(ServerCall& call) {
   if (session().is_input_held()) [[unlikely]]
     release_input();
   loop_core().request_turn_end(sweep_);
-  if (!has_calls()) place_.set_idle(loop_core().now());
+  if (!has_calls()) {
+    place_.set_idle(loop_core().now());
+    if (aging_ != nullptr) aging_->idle_since = loop_core().now();
+  }
   leave_if_done();
 }
 
@@ -189,9 +205,10 @@ void ServerConnection::give_way() {
 
 // ---- drain and end ------------------------------------------------------------------------------
 
-void ServerConnection::begin_drain() {
+void ServerConnection::begin_drain(const char* why) {
   if (drain_ != Drain::no || pump_.has_ended()) return;
   drain_ = Drain::announced;
+  drain_reason_ = why;
   if (pump_.session().stream_count() > 0) pump_.linger_at_end();
   const SessionCommands session = commands();
   session->announce_shutdown();
@@ -211,13 +228,43 @@ void ServerConnection::finish_drain(bool is_heard) {
   const bool may_lose = !pump_.transport().writes_fail_after_close();
   if (is_heard || may_lose || pump_.session().stream_count() > 0) pump_.linger_at_end();
   drain_timer_.clear();
-  commands()->send_goaway(http2::ErrorCode::no_error, "the server stops");
+  commands()->send_goaway(http2::ErrorCode::no_error, drain_reason_);
+}
+
+ServerConnection::Aging::Aging(ServerConnection& connection, const ConnectionAge::Options& options)
+    : age(options,
+          chance_of(&connection, connection.loop_core().now()),
+          connection.loop_core().now()),
+      idle_since(connection.loop_core().now()),
+      timer(connection.loop_core(), &ServerConnection::on_age_timer, &connection) {
+  timer.set(age.next_look());
+}
+
+void ServerConnection::on_age_timer(void* self) noexcept {
+  static_cast<ServerConnection*>(self)->look_at_age();
+}
+
+void ServerConnection::look_at_age() {
+  const auto idle_since = has_calls() ? std::nullopt : std::optional(aging_->idle_since);
+  switch (aging_->age.resume(loop_core().now(), idle_since)) {
+    case ConnectionAge::Action::wait:
+      break;
+    case ConnectionAge::Action::drain_old:
+      begin_drain("max_age");
+      break;
+    case ConnectionAge::Action::drain_idle:
+      begin_drain("max_idle");
+      break;
+    case ConnectionAge::Action::close:
+      return close("the connection is too old (max_connection_age, max_connection_age_grace)");
+  }
+  aging_->timer.set(aging_->age.next_look());
 }
 
 /// The newest first, as where the connection ends: what they free lies at the heap's end.
-void ServerConnection::close() {
+void ServerConnection::close(std::string_view reason) {
   if (!pump_.has_ended()) {
-    const Status why(StatusCode::unavailable, "the server stops");
+    const Status why(StatusCode::unavailable, std::string(reason));
     for (IntrusiveList<ServerCall>* const calls : all_calls()) {
       IntrusiveList<ServerCall> told;
       while (ServerCall* const call = calls->pop_back()) {
@@ -228,7 +275,7 @@ void ServerConnection::close() {
         calls->push_back(*call);
     }
     pump_.flush(loop_core().now());
-    pump_.close(EndReason::cancelled, "the server's drain timeout passed");
+    pump_.close(EndReason::cancelled, reason);
   }
   leave_if_done();
 }
@@ -249,6 +296,7 @@ void ServerConnection::on_end(EndReason reason, std::string_view what) {
   shared().connection_observer().on_connection_ended(peer(), reason);
   driver_.stop();
   drain_timer_.clear();
+  if (aging_ != nullptr) aging_->timer.clear();
   if (reason == EndReason::protocol_violation || reason == EndReason::evicted) {
     log_fault(what);
   }

@@ -7,6 +7,7 @@
 #include "connection/loop_driver.hpp"
 #include "connection/pump.hpp"
 #include "server/call_host.hpp"
+#include "server/connection_age.hpp"
 #include "server/connection_quota.hpp"
 #include "server/request_reader.hpp"
 #include "server/server_call.hpp"
@@ -50,10 +51,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   void trim() noexcept {
     if (!has_calls() && over_.empty() && !pump_.has_output()) driver_.trim();
   }
-  /// Tells the client to go elsewhere; ends when the calls are over.
-  void begin_drain();
-  /// Answers every call with UNAVAILABLE, and ends.
-  void close();
+  /// Tells the client to go elsewhere, and why (a literal); ends when the calls are over.
+  void begin_drain(const char* why);
+  /// Answers every call with UNAVAILABLE, for this reason, and ends.
+  void close(std::string_view why);
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
@@ -81,6 +82,15 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
 
   enum class Drain : std::uint8_t { no, announced, told };
 
+  /// What a connection has whose age, or whose idle time, is limited.
+  struct Aging {
+    Aging(ServerConnection& connection, const ConnectionAge::Options& options);
+
+    ConnectionAge age;
+    TimePoint idle_since;
+    Timer timer;
+  };
+
   /// Calls whose requests are here, and whose handlers lack the same room.
   struct HeldCalls {
     IntrusiveList<ServerCall> calls;
@@ -88,6 +98,8 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   };
 
   static void on_drain_timer(void* self) noexcept;
+  static void on_age_timer(void* self) noexcept;
+  void look_at_age();
   void on_request(const http2::HeadersEvent& event);
   /// Of those that are held: the first that may begin now.
   ServerCall* next_to_begin() noexcept;
@@ -124,8 +136,10 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   IntrusiveList<ServerCall> over_;
   Sweep sweep_{*this};
   Drain drain_ = Drain::no;
+  const char* drain_reason_ = "";
   RunMember<&ServerConnection::begin_held> begin_on_{*this};
   Timer drain_timer_;
+  std::unique_ptr<Aging> aging_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -10,6 +10,7 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
+constexpr const char* stops = "the server stops";
 /// What handlers get to notice that they were cancelled, before they are destroyed.
 constexpr auto last_patience = std::chrono::seconds(1);
 /// How often the log says that the server waits for a handler that nothing can destroy.
@@ -61,7 +62,7 @@ void ServerLoop::begin_drain() {
   if (drain_ != Drain::no) return;
   drain_ = Drain::begun;
   drain_timer_.set(deadline_after(core().now(), shared_->options().drain_timeout()));
-  for_each_connection([](ServerConnection& connection) { connection.begin_drain(); });
+  for_each_connection([](ServerConnection& connection) { connection.begin_drain(stops); });
   report_if_drained();
 }
 
@@ -69,7 +70,7 @@ void ServerLoop::cancel_calls() {
   if (drain_ != Drain::begun) return;
   drain_ = Drain::forced;
   drain_timer_.set(core().now() + last_patience);
-  for_each_connection([](ServerConnection& connection) { connection.close(); });
+  for_each_connection([](ServerConnection& connection) { connection.close(stops); });
 }
 
 void ServerLoop::on_drain_timer(void* self) noexcept {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "connection/keep_alive.hpp"
 #include "connection/observer.hpp"
 #include "connection/quiet_protobuf.hpp"
 #include "grpc/codec_set.hpp"
 #include "http2/header_template.hpp"
+#include "server/connection_age.hpp"
 #include "server/connection_quota.hpp"
 #include "server/service_registry.hpp"
 
@@ -39,6 +41,16 @@ class ServerShared {
   const grpc::CodecSet& codecs() const noexcept { return codecs_; }
   /// What all answers begin with that have headers.
   const http2::HeaderTemplate& response_head() const noexcept { return response_head_; }
+  /// `ends_are_told`: by the kernel, so that nobody need be asked unless the program wants it.
+  KeepAlive::Options keep_alive(bool ends_are_told) const noexcept {
+    const bool is_off = ends_are_told && !options_.has_keepalive_time();
+    return {is_off ? Duration::max() : options_.keepalive_time(), options_.keepalive_timeout(),
+            /*without_calls=*/true};
+  }
+  ConnectionAge::Options age() const noexcept {
+    return {options_.max_connection_age(), options_.max_connection_age_grace(),
+            options_.max_connection_idle()};
+  }
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }

@@ -27,9 +27,9 @@ using OpenState = http2::Session::OpenState;
 
 class BlockingConnectionTest : public LogCheckedTest {
  protected:
-  BlockingConnectionTest() {
+  explicit BlockingConnectionTest(const http2::SessionOptions& of_peer = http2::SessionOptions()) {
     Result<detail::SocketPair> pair = detail::make_socketpair();
-    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second));
+    peer_ = std::make_unique<SessionPeer>(http2::Role::server, std::move(pair->second), of_peer);
     connection_ =
         std::make_unique<BlockingConnection>(std::move(pair->first), "mine", ConnectionLimits(),
                                              SpinPolicy::off(), counters_, detail::Clock());
@@ -433,6 +433,45 @@ TEST_F(SharedConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
 
   EXPECT_EQ(replies, 3);
   EXPECT_TRUE(quick.finish().ok());
+}
+
+// ---- keepalive ----------------------------------------------------------------------------------
+
+class BlockingKeepAliveTest : public BlockingConnectionTest {
+ protected:
+  BlockingKeepAliveTest() : BlockingConnectionTest(that_may_be_pinged()) {
+    connection_->client().pump().keep_alive({20ms, 20ms, /*without_calls=*/true},
+                                            detail::SteadyClock::now());
+  }
+  static http2::SessionOptions that_may_be_pinged() {
+    http2::SessionOptions options;
+    options.limits->min_ping_interval_without_calls = 0s;
+    return options;
+  }
+  /// Waits until the connection has ended; false after `patience`.
+  bool wait_for_end(detail::Duration patience) {
+    detail::BlockedThread self;
+    BlockingConnection::Turn turn = connection_->begin_turn();
+    return connection_->wait(turn, self, detail::SteadyClock::now() + patience,
+                             [this] { return connection_->client().pump().has_ended(); });
+  }
+};
+
+TEST_F(BlockingKeepAliveTest, AServerThatIsSilentIsLostWhileSomebodyWaits) {
+  peer_->turn();
+
+  EXPECT_TRUE(wait_for_end(10s));
+
+  EXPECT_EQ(connection_->client().pump().end_reason(), detail::EndReason::silent);
+}
+
+TEST_F(BlockingKeepAliveTest, AServerThatAnswersIsNot) {
+  std::jthread server([this] { peer_->wait_for_end(); });
+
+  EXPECT_FALSE(wait_for_end(200ms));
+
+  EXPECT_EQ(connection_->client().pump().end_reason(), detail::EndReason::none);
+  connection_.reset();
 }
 
 }  // namespace

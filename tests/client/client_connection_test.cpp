@@ -303,5 +303,75 @@ TEST(ClientConnection, WhatTheServerDidWrongIsInTheStatus) {
   EXPECT_TRUE(direct.peer().has_goaway());
 }
 
+// ---- keepalive (gRFC A8) ------------------------------------------------------------------------
+
+/// The server finds that `client` pings too often.
+void ask_for_calm(DirectClient& direct, std::string_view debug) {
+  direct.turn();
+  direct.peer().session().send_goaway(ErrorCode::enhance_your_calm, debug);
+  direct.peer().flush();
+  direct.take_in();
+}
+
+TEST(ClientConnection, ThatPingsTooOftenDoublesTheTimeOfTheNextOnesOnce) {
+  LogCapture log;
+  detail::KeepAlivePace pace(ChannelOptions().keepalive_time(std::chrono::seconds(10)));
+  DirectClient first;
+  DirectClient second;
+  for (DirectClient* const direct : {&first, &second})
+    direct->client().keep_alive(pace, detail::SteadyClock::now());
+
+  ask_for_calm(first, "too_many_pings");
+  ask_for_calm(second, "too_many_pings");
+
+  EXPECT_EQ(pace.options().time, std::chrono::seconds(20));
+  EXPECT_TRUE(log.take("mine: the server said too_many_pings: keepalive_time(), now 10 s"));
+  EXPECT_FALSE(log.take("too_many_pings")) << "once";
+  DirectClient third;
+  third.client().keep_alive(pace, detail::SteadyClock::now());
+  ask_for_calm(third, "too_many_pings");
+  EXPECT_EQ(pace.options().time, std::chrono::seconds(40));
+  EXPECT_TRUE(log.take("now 20 s"));
+}
+
+TEST(ClientConnection, ThatIsToldToCalmDownForAnotherReasonPingsAsBefore) {
+  detail::KeepAlivePace pace(ChannelOptions().keepalive_time(std::chrono::seconds(10)));
+  DirectClient direct;
+  direct.client().keep_alive(pace, detail::SteadyClock::now());
+
+  ask_for_calm(direct, "too many reset streams");
+
+  EXPECT_EQ(pace.options().time, std::chrono::seconds(10));
+}
+
+TEST(ClientConnection, WithoutKeepaliveHasNothingToDouble) {
+  detail::KeepAlivePace pace{ChannelOptions()};
+  DirectClient direct;
+  direct.client().keep_alive(pace, detail::SteadyClock::now());
+
+  ask_for_calm(direct, "too_many_pings");
+
+  EXPECT_EQ(pace.options().time, detail::Duration::max());
+}
+
+TEST(ClientConnection, WhoseServerIsSilentFailsItsCallsWithTheNameOfTheTimeout) {
+  DirectClient direct;
+  DirectAttempt call;
+  direct.open(call.attempt);
+  const detail::TimePoint start = detail::SteadyClock::now();
+  detail::KeepAlivePace pace(ChannelOptions().keepalive_time(std::chrono::seconds(10)));
+  direct.client().keep_alive(pace, start);
+
+  direct.client().pump().on_time(start + std::chrono::seconds(10));
+  EXPECT_FALSE(call.has_ended());
+  direct.client().pump().on_time(start + std::chrono::seconds(30));
+  direct.client().pump().on_time(start + std::chrono::seconds(31));
+
+  EXPECT_EQ(call.status().code(), StatusCode::unavailable);
+  EXPECT_EQ(call.status().reason(), StatusReason::no_answer);
+  EXPECT_NE(call.status().message().find("keepalive_timeout"), std::string::npos)
+      << call.status().to_string();
+}
+
 }  // namespace
 }  // namespace nearcall::test
