@@ -76,7 +76,7 @@ class MessageTest : public testing::Test, public MessageOwner {
   }
 
   void on_bad_message(Status why) override { bad_message_ = std::move(why); }
-  void before_message() override {
+  void before_message(const grpc::OutgoingMessage& /*message*/) override {
     if (ended_by_message_ != nullptr) ended_by_message_->out().close();
   }
   void on_held(std::size_t before, std::size_t after) override {
