@@ -62,6 +62,7 @@ Stream* Session::open_whole(const HeaderTemplate& stable, ByteSpan message, void
   std::memcpy(to + frame_header_size, message.data(), message.size());
   output_.commit(size);
   scheduler_.count_whole(stream, message.size());
+  budget_.served();
   return &stream;
 }
 
@@ -96,6 +97,7 @@ void Session::commit_whole(Stream& stream) {
   output_.commit(whole_size_);
   whole_size_ = 0;
   scheduler_.count_whole(stream, whole_message_size_);
+  budget_.served();
   stream.state_.send_headers(/*end_stream=*/true);
   note_closed(stream);
 }
