@@ -308,5 +308,23 @@ TEST_F(ServerCompression, AReplyOverTheSendLimitIsResourceExhaustedAndNamesTheLi
   EXPECT_EQ(answer.body, "");
 }
 
+TEST_F(ServerCompression, PlainAnswersOfTheConnectionBeforeChangeNothing) {
+  start(ServerOptions().max_send_message_size(6000).compression(Codec::gzip()));
+  SessionPeer client(path());
+  const auto ask = [&client](const std::string& text, std::string_view accept) {
+    SessionPeer::Fields fields = SessionPeer::request_to("/test.Functions/Unary");
+    fields.push_back({"grpc-accept-encoding", accept});
+    return client.call(fields, framed(text_of(text))).value_or(HeardStream());
+  };
+  for (int i = 0; i < 4; ++i) {  // from the third on such an answer is sent in one step
+    EXPECT_EQ(messages_of(ask(small, "identity").body), (std::vector<CameAs>{{small, false}}));
+  }
+
+  EXPECT_EQ(messages_of(ask(large, "identity,gzip").body), (std::vector<CameAs>{{large, true}}));
+  const HeardStream too_large = ask(words(6000), "identity");
+  EXPECT_EQ(too_large.field("grpc-status"), "8");
+  EXPECT_EQ(too_large.body, "");
+}
+
 }  // namespace
 }  // namespace nearcall::test
