@@ -103,8 +103,8 @@ class CallOptions {
   }
   /// What requests are compressed with, where that makes them smaller: Codec::gzip(), for example;
   /// Codec::identity(): they are not. Default: as the channel's, which has to
-  /// know it (ChannelOptions::codec()); the threshold is the channel's. A server that does not know
-  /// it ends the call with UNIMPLEMENTED.
+  /// know it (ChannelOptions::codec(); else FAILED_PRECONDITION); the threshold is the channel's. A
+  /// server that does not know it ends the call with UNIMPLEMENTED.
   CallOptions& compression(const Codec& codec) & {
     compression_ = &codec;
     return *this;

@@ -190,6 +190,31 @@ class ServerOptions {
   ServerOptions busy_handler_warning(std::chrono::nanoseconds duration) && {
     return std::move(busy_handler_warning(duration));
   }
+  /// How many calls are under way at a time, from 1, in the whole server: their handlers have begun
+  /// and have not returned. `queued` more wait for that, whoever came first, and beyond them a call
+  /// is RESOURCE_EXHAUSTED at once. Without limit by default. Requests that are on their way do not
+  /// count, nor do those whose client has gone while they waited. Nobody has a share: one client's
+  /// calls may have all places.
+  ServerOptions& max_concurrent_calls(std::size_t count, std::size_t queued = 0) & {
+    call_bounds_.push_back({{}, count, queued});
+    return *this;
+  }
+  ServerOptions max_concurrent_calls(std::size_t count, std::size_t queued = 0) && {
+    return std::move(max_concurrent_calls(count, queued));
+  }
+  /// The same of one method, "/package.Service/Method"; its calls count among those of the server
+  /// too. start() is FAILED_PRECONDITION where there is no such method.
+  ServerOptions& max_concurrent_calls(std::string method,
+                                      std::size_t count,
+                                      std::size_t queued = 0) & {
+    call_bounds_.push_back({std::move(method), count, queued});
+    return *this;
+  }
+  ServerOptions max_concurrent_calls(std::string method,
+                                     std::size_t count,
+                                     std::size_t queued = 0) && {
+    return std::move(max_concurrent_calls(std::move(method), count, queued));
+  }
   /// Where functions of BlockingServices run; outlives the server, and may be shared. By default
   /// the server has a ThreadPool(32) of its own, whose threads begin with the first calls. A call
   /// for which the pool has neither a thread nor room in its queue is RESOURCE_EXHAUSTED at once.
@@ -229,6 +254,13 @@ class ServerOptions {
   std::size_t max_total_buffered_output() const noexcept { return max_total_output_; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::chrono::nanoseconds busy_handler_warning() const noexcept { return busy_handler_warning_; }
+  /// What max_concurrent_calls() said.
+  struct CallBound {
+    std::string method;  // empty: all
+    std::size_t most;
+    std::size_t most_queued;
+  };
+  const std::vector<CallBound>& call_bounds() const noexcept { return call_bounds_; }
   /// Null: the server's own.
   ThreadPool* handler_pool() const noexcept { return handler_pool_; }
   SpinPolicy spin() const noexcept { return spin_; }
@@ -256,6 +288,7 @@ class ServerOptions {
   std::size_t max_total_output_ = 256 * min_total;
   ConnectionLimits limits_;
   std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
+  std::vector<CallBound> call_bounds_;
   ThreadPool* handler_pool_ = nullptr;
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };

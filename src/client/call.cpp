@@ -3,6 +3,7 @@
 #include "client/call.hpp"
 
 #include "base/check.hpp"
+#include "base/quote.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/compressed_message.hpp"
 #include "grpc/request_head.hpp"
@@ -38,6 +39,15 @@ std::size_t receive_limit_of(const BoundMethod& method,
     return options.max_receive_message_size().value_or(of_channel);
   const std::optional<std::size_t> of_call = options.max_receive_message_size();
   return of_call ? std::min(*of_call, *method.config->max_response_size) : method.max_response_size;
+}
+
+/// Not to be confused with no compression at all: nobody would notice.
+Status check_codec(const BoundMethod& method, const Codec& codec) {
+  if (&codec == &Codec::identity() || method.codecs->has(codec)) return Status();
+  return Status::failed_precondition("CallOptions::compression(): the channel has no codec " +
+                                     quote("named", codec.name()) +
+                                     " (ChannelOptions::codec()), or another one of that name")
+      .with_reason(StatusReason::misuse);
 }
 
 }  // namespace
@@ -81,6 +91,8 @@ Call::Call(CallWaiter& waiter,
 bool Call::check(const CallOptions& options, Status obstacle) {
   if (is_over_) return false;
   if (obstacle.ok()) obstacle = options.misuse();
+  if (obstacle.ok() && options.compression() != nullptr) [[unlikely]]
+    obstacle = check_codec(*method_, *options.compression());
   if (obstacle.ok() && deadline_ != no_deadline && deadline_ <= now()) {
     obstacle = Status(StatusCode::deadline_exceeded, "the deadline passed before the call began");
   }

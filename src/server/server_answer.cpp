@@ -231,6 +231,8 @@ void ServerCall::close_answer(const Status& how) {
   if (observer() != nullptr) [[unlikely]]
     observer()->on_call_ended(Observer::Side::server, method_.handler->method, how);
   timer_.clear();
+  if (ticket_ != nullptr && !is_at_work()) [[unlikely]]
+    ticket_->leave();
   messages_.out().close();
   messages_.in().drop();
 }

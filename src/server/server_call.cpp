@@ -155,7 +155,27 @@ bool ServerCall::has_one_reply() const noexcept {
   return kind == MethodKind::unary || kind == MethodKind::client_streaming;
 }
 
+bool ServerCall::enter_limits(const CallLimits& limits) {
+  if (ticket_ != nullptr) return ticket_->state() == CallTicket::State::admitted;
+  handler_ = Handler::held;
+  ticket_.reset(
+      new CallTicket(*this, host_->loop_core(), limits.of_method(method()), limits.of_server()));
+  const CallTicket::State state = ticket_->enter();
+  if (state == CallTicket::State::refused) on_refused(ticket_->refusal());
+  return state == CallTicket::State::admitted;
+}
+
+void ServerCall::on_refused(const Status& why) {
+  host_->log_fault(why.message());
+  answer(why);
+  go_if_done();
+}
+
 void ServerCall::begin_handler() {
+  const CallLimits* const limits = host_->shared().call_limits();
+  if (limits != nullptr) [[unlikely]] {
+    if (!enter_limits(*limits)) return;
+  }
   handler_ = Handler::held;
   const bool is_unary = has_one_request() && has_one_reply();
   if (is_unary && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
@@ -258,6 +278,8 @@ void ServerCall::on_deadline(void* self) noexcept {
 
 void ServerCall::handler_returned() noexcept {
   handler_ = Handler::returned;
+  if (ticket_ != nullptr) [[unlikely]]
+    ticket_->leave();
   messages_.in().release_held();
   go_if_done();
 }

@@ -8,6 +8,7 @@
 #include "connection/stream_handler.hpp"
 #include "grpc/outgoing_message.hpp"
 #include "server/call_host.hpp"
+#include "server/call_limit.hpp"
 #include "server/request_reader.hpp"
 
 #include <nearcall/metadata.hpp>
@@ -36,6 +37,7 @@ class ServerCall final : public HandlerCall,
                          public ServerCallView,
                          private StreamHandler,
                          private MessageOwner,
+                         private TicketOwner,
                          public ListHook {
  public:
   explicit ServerCall(CallHost& host);
@@ -124,6 +126,11 @@ class ServerCall final : public HandlerCall,
   void on_output() override;
   TurnQueue* turn_queue() noexcept override { return &host_->turn_queue(); }
 
+  // TicketOwner. Each may release the call.
+
+  void on_admitted() override { begin_handler(); }
+  void on_refused(const Status& why) override;
+
   void on_input();
   void take_encoding(std::string_view encoding);
   void compress_replies(const Codec& codec);
@@ -168,6 +175,8 @@ class ServerCall final : public HandlerCall,
   bool has_one_reply() const noexcept;
   /// The request is here: begins now, or when there is room. May release the call.
   void begin_handler();
+  /// Whether the handler may begin; else it waits for its turn, or the call is over.
+  bool enter_limits(const CallLimits& limits);
   void run_handler();
   void answer(const Status& status);
   bool try_send_headers();
@@ -211,6 +220,8 @@ class ServerCall final : public HandlerCall,
   Status mistake_;
   std::stop_source cancellation_{std::nostopstate};
   std::unique_ptr<Ending> ending_;
+  /// Where the server limits calls.
+  std::unique_ptr<CallTicket> ticket_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -131,6 +131,13 @@ Result<void> ServerCore::begin(std::size_t first_with_thread) {
                        "of its sockets: fork, or call daemon(), before listen()")
                        .with_reason(StatusReason::misuse)};
   }
+  for (const ServerOptions::CallBound& bound : shared_.options().call_bounds()) {
+    if (bound.method.empty() || shared_.registry().find(bound.method).handler != nullptr) continue;
+    return Failure{Status::failed_precondition("ServerOptions::max_concurrent_calls(): no service "
+                                               "of the server has a method " +
+                                               bound.method)
+                       .with_reason(StatusReason::misuse)};
+  }
   begun_in_.store(ForkMark());
   shared_.make_pool();
   if (Result<void> opened = open_loops(); !opened) return opened;

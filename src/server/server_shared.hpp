@@ -8,6 +8,7 @@
 #include "connection/quiet_protobuf.hpp"
 #include "grpc/codec_set.hpp"
 #include "http2/header_template.hpp"
+#include "server/call_limit.hpp"
 #include "server/connection_age.hpp"
 #include "server/connection_quota.hpp"
 #include "server/service_registry.hpp"
@@ -30,6 +31,7 @@ class ServerShared {
   explicit ServerShared(const ServerOptions& options)
       : options_(options),
         limits_(std::make_shared<ConnectionLimits>(options.limits())),
+        call_limits_(CallLimits::make(options)),
         codecs_(options.codecs()),
         quota_({options.max_connections(), options.max_connections_per_uid(),
                 options.max_total_buffered_input(), options.max_total_buffered_output()}) {}
@@ -51,6 +53,8 @@ class ServerShared {
     return {options_.max_connection_age(), options_.max_connection_age_grace(),
             options_.max_connection_idle()};
   }
+  /// Null: there are none.
+  const CallLimits* call_limits() const noexcept { return call_limits_.get(); }
   ServiceRegistry& registry() noexcept { return registry_; }
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
@@ -86,6 +90,7 @@ class ServerShared {
   [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const ServerOptions options_;
   const std::shared_ptr<ConnectionLimits> limits_;
+  const std::unique_ptr<CallLimits> call_limits_;
   const grpc::CodecSet codecs_;
   const http2::HeaderTemplate response_head_{{":status", "200"},
                                              {"content-type", "application/grpc"},

@@ -151,6 +151,32 @@ TEST_P(ClientCompression, ACallMaySaySomethingElseThanItsChannel) {
   EXPECT_EQ(own.encoding, "gzip");
 }
 
+/// gzip under a name that no channel knows.
+class OtherCodec final : public Codec {
+ public:
+  std::string_view name() const noexcept override { return "x-other"; }
+  std::size_t compress(std::span<const std::byte> message, std::span<std::byte> to) const override {
+    return gzip().compress(message, to);
+  }
+  Result<void> inflate(std::span<const std::byte> compressed, CodecOutput& to) const override {
+    return gzip().inflate(compressed, to);
+  }
+};
+
+TEST_P(ClientCompression, ACodecThatTheChannelDoesNotKnowIsAMistake) {
+  static const OtherCodec other;
+  ScriptedServer server({[](SessionPeer& peer) { peer.answer_all("reply"); }});
+  const Channel channel("mine", server.options());
+  const Channel knowing("mine", server.options().codec(other));
+  const CallOptions options = patient().compression(other);
+
+  const Status status = call(ClientStub(channel, test_methods), large, options).status();
+
+  EXPECT_EQ(status.code(), StatusCode::failed_precondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("x-other"));
+  EXPECT_TRUE(call(ClientStub(knowing, test_methods), large, options));
+}
+
 TEST_P(ClientCompression, WhatIsBelowTheThresholdGoesAsItIs) {
   const ChannelOptions gzip = ChannelOptions().compression(Codec::gzip());
 
