@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes a few good inputs for each fuzz target into folders of its name: seeds.py CORPUS"""
+import gzip
 import pathlib
 import struct
 import sys
+import zlib
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # Static table, RFC 7541 appendix A: POST, http, path and authority as literals.
@@ -38,7 +40,21 @@ def conversations(first):
     yield frame(1, 4, 1, first) + frame(0, 0, 1, b"x" * 900) + frame(0xEE, 3, 7, b"unknown")
 
 
+def compressed():
+    """Messages in gzip and zlib: small, a bomb, cut off, with something behind, and none."""
+    for text in (b"", b"\x0a\x05hello", b"words and words " * 50, bytes(100_000)):
+        whole = gzip.compress(text, mtime=0)
+        yield b"\x40" + whole
+        yield b"\xfe" + whole
+        yield b"\x40" + whole[:-3]
+        yield b"\x40" + whole + whole
+        yield b"\x41" + zlib.compress(text)
+    yield b"\x40\x1f\x8b\x08\x1c" + bytes(6) + b"\x02\0xyname\0comment\0"
+
+
 def inputs():
+    for message in compressed():
+        yield "inflated_message", message
     blocks = [REQUEST, RESPONSE, TRAILERS, KEPT + b"\xbe", b"\x20" + REQUEST, b"\x00\x01x\x81\x1f"]
     yield "hpack_decoder", b"".join(bytes([len(block)]) + block for block in blocks)
     for block in blocks:
