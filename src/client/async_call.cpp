@@ -83,6 +83,7 @@ void AsyncCall::on_deadline(void* self) noexcept {
 void AsyncCall::on_repeat() {
   const Duration pause = call_.repeat_pause();
   if (pause == Duration::zero()) return backend_->repeat(*this);
+  backend_->hold(*this);
   is_pausing_ = true;
   timer_->set(std::min(call_.deadline(), call_.now() + pause));
 }

@@ -29,10 +29,10 @@ LoopBackend::~LoopBackend() {
   if (current_ != nullptr) current_->close(gone);
   for (const std::unique_ptr<LoopConnection>& connection : closing_)
     connection->close(gone);
-  while (WaitingCall* const call = repeated_.pop_front())
-    call->on_failed(gone);
-  while (WaitingCall* const call = awaiting_.pop_front())
-    call->on_failed(gone);
+  for (IntrusiveList<WaitingCall>* const waiting : {&repeated_, &awaiting_, &held_}) {
+    while (WaitingCall* const call = waiting->pop_front())
+      call->on_failed(gone);
+  }
 }
 
 void LoopBackend::begin(WaitingCall& call) {
@@ -49,6 +49,7 @@ void LoopBackend::submit(WaitingCall& call) {
 }
 
 void LoopBackend::repeat(WaitingCall& call) {
+  call.unlink();
   repeated_.push_back(call);
   ask_to_go_on();
 }

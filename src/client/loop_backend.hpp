@@ -45,6 +45,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
   /// came, has returned.
   void repeat(WaitingCall& call);
+  /// Keeps `call`, which waits before it is repeated, or is cancelled.
+  void hold(WaitingCall& call) { held_.push_back(call); }
   /// A call that was begun here is over.
   void on_call_over();
 
@@ -99,6 +101,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   IntrusiveList<WaitingCall> repeated_;
   /// For the server to be reached.
   IntrusiveList<WaitingCall> awaiting_;
+  IntrusiveList<WaitingCall> held_;
   Probe probe_{*this};
   ServerWait server_wait_{*backend_, *core_, &LoopBackend::on_attempt_due, this};
   std::unique_ptr<LoopConnection> current_;

@@ -297,5 +297,28 @@ TEST_P(WaitForReadyTogether, AHundredCallsOfALoopWaitForOneAttempt) {
   EXPECT_EQ(attempts_, 6);
 }
 
+TEST_P(WaitForReadyTogether, ACallThatPausesEndsWithItsLoop) {
+  ScriptedServer server({[](SessionPeer& peer) {
+    if (peer.next_call() == nullptr) return;
+    peer.take_none("going");
+    peer.flush();
+  }});
+  const Channel channel("mine", server.options());
+  const ClientStub stub(channel, test_methods);
+  auto loop = std::make_unique<EventLoop>();
+  std::optional<AsyncUnaryCall<Text>> call;
+  loop->post(
+      [&] { call.emplace(stub.unary_async<Text>(unary_method, text_of("request"), waiting())); });
+  while (server.connection_count() < 9)  // from now on it pauses most of the time
+    loop->poll();
+  for (int i = 0; i < 10'000; ++i)
+    loop->poll();
+
+  loop.reset();
+
+  EXPECT_TRUE(call->is_done());
+  EXPECT_EQ(call->status().code(), StatusCode::cancelled);
+}
+
 }  // namespace
 }  // namespace nearcall::test
