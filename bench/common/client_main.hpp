@@ -68,6 +68,17 @@ void measure_blocking(const Options& options, Call call) {
   meters.front().print();
 }
 
+/// What `return` cases do: call() is made again each time that a line comes, which is when the
+/// server has gone, and says when it was answered.
+template <class Call>
+void call_when_told(Call call) {
+  do {
+    call();
+    std::printf("ANSWERED %lld\n", static_cast<long long>(Clock::now().time_since_epoch().count()));
+    std::fflush(stdout);
+  } while (std::getchar() != EOF);
+}
+
 /// What `hold` cases do once their connections stand: says so, and waits for the end of the input.
 inline void hold_until_told() {
   std::puts("HELD");

@@ -101,9 +101,10 @@ inline void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// What a server prints once it can be connected to.
+/// What a server prints once it can be connected to, and since when it can: no later than that.
 inline void say_ready() {
-  std::puts("READY");
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  std::printf("READY\nLISTENS %lld\n", static_cast<long long>(now.count()));
   std::fflush(stdout);
 }
 

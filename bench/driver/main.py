@@ -28,11 +28,13 @@ class Effort:
     idle_seconds: float = 10
     idle_connections: int = 1000
     starts: int = 50
+    returns: int = 100
+    returns_of_peers: int = 20
     traces_peers: bool = True  # counts the system calls of others, too
 
 
 QUICK = Effort(rounds=1, seconds=0.1, warmup=0.2, idle_seconds=0.5, idle_connections=200, starts=7,
-               traces_peers=False)
+               returns=10, returns_of_peers=3, traces_peers=False)
 
 
 def arguments():

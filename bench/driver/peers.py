@@ -83,9 +83,9 @@ class Programs:
 class Server:
     """A server process on a socket of its own: `with Server(programs, peer) as server:`."""
 
-    def __init__(self, programs, peer, *options, prefix=()):
+    def __init__(self, programs, peer, *options, prefix=(), address=""):
         self._folder = tempfile.TemporaryDirectory(prefix="nearcall-bench-")
-        self.address = f"unix:{self._folder.name}/s"
+        self.address = address or f"unix:{self._folder.name}/s"
         command = programs.command(peer, "server", "--address", self.address, *options)
         self._process = subprocess.Popen(  # pylint: disable=consider-using-with
             [*prefix, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -115,6 +115,10 @@ class Server:
         self._process.stdout.close()
         self._process.stderr.close()
         self._folder.cleanup()
+
+    def listens_since(self):
+        """Nanoseconds of the monotonic clock."""
+        return int(self._process.stdout.readline().removeprefix("LISTENS "))
 
     def memory_kib(self):
         return self._status("VmRSS")

@@ -7,7 +7,11 @@ import subprocess
 import tempfile
 import time
 
-from peers import CLIENT_TIMEOUT, ClientFailed, Server, run_client
+from peers import CLIENT_TIMEOUT, NO_SUCH_CASE, ClientFailed, Server, run_client
+
+
+# Seconds for which a server is away; some hit a client in the middle of a pause.
+ABSENCES = (0.01, 0.05, 0.12, 0.03, 0.2)
 
 
 def idle_server(programs, peer, effort):
@@ -59,6 +63,41 @@ def _timed(command):
     if done.returncode != 0:
         raise ClientFailed(f"{command[-4:]} failed: {done.stderr.strip()[-300:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def server_return(programs, peer, effort):
+    """How long after a server's return a call is answered that has waited for it: from its listen().
+    Of those who pause for a second few returns are measured."""
+    count = effort.returns if peer.name.startswith("nearcall") else effort.returns_of_peers
+    times = []
+    with tempfile.TemporaryDirectory(prefix="nearcall-bench-") as folder:
+        address = f"unix:{folder}/s"
+        server = Server(programs, peer, address=address)
+        command = programs.command(peer, "client", "--case", "return", "--address", address)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as client:
+            try:
+                for number in range(count + 1):
+                    line = client.stdout.readline()
+                    if not line and client.wait(10) == NO_SUCH_CASE:
+                        return {}
+                    if not line.startswith("ANSWERED "):
+                        raise ClientFailed(f"{peer.name}: no answer after {number} returns")
+                    if number > 0:
+                        times.append(int(line.split()[1]) - server.listens_since())
+                    server.stop()
+                    if number == count:
+                        break
+                    time.sleep(0.05)  # it has noticed
+                    print(file=client.stdin, flush=True)
+                    time.sleep(ABSENCES[number % len(ABSENCES)])
+                    server = Server(programs, peer, address=address)
+            finally:
+                server.stop()
+                client.kill()
+    times.sort()
+    return {"returns": count, "p50_ms": times[len(times) // 2] / 1e6,
+            "p99_ms": times[min(len(times) - 1, len(times) * 99 // 100)] / 1e6}
 
 
 # ---- system calls --------------------------------------------------------------------------------
@@ -121,6 +160,7 @@ STANDING = {
     "idle": idle_server,
     "idle-connection": idle_connection,
     "start": start_and_exit,
+    "return": server_return,
     "system-calls": system_calls(size=64, few=1000, many=3000),
     "system-calls-1MiB": system_calls(size=1 << 20, few=20, many=60),
 }

@@ -74,7 +74,9 @@ def _standing(results):
                ("idle", "cpu_ms_per_s", "CPU ms/s"),
                ("idle-connection", "kib_each", "one more connection, KiB"),
                ("start", "client_ms", "client: start, call, exit, ms"),
-               ("start", "server_ms", "server: start, ready, exit, ms"))
+               ("start", "server_ms", "server: start, ready, exit, ms"),
+               ("return", "p50_ms", "answer after a server's return, ms"),
+               ("return", "p99_ms", "p99"))
     columns = [column for column in columns if column[0] in results]
     peers = list(dict.fromkeys(peer for name, *_ in columns for peer in results[name]))
     if not peers:

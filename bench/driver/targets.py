@@ -143,6 +143,8 @@ def _standing(figures):
     theirs = [value for peer in GRPCPP if (value := standing("start", "client_ms", peer))]
     yield Target("start, call, exit", "÷ grpc++ (its best)",
                  _ratio(start, min(theirs, default=None)), 1 / 4, True)
+    yield Target("a call that waits, from the server's return", "p99, ms",
+                 standing("return", "p99_ms"), 10, True)
 
 
 # The only system calls that may be on the path of one unary call.

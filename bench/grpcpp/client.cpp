@@ -72,6 +72,23 @@ void once(const Options& options) {
   call_once(*stub, message_of(options.size), options.size);
 }
 
+/// The first call finds that the connection is dead, and fails: it is made once more, and waits.
+void call_after_return(const Options& options) {
+  const auto stub = make_stub(options);
+  const bench::Message request = message_of(options.size);
+  bench::call_when_told([&] {
+    bench::Message reply;
+    grpc::Status status(grpc::StatusCode::UNAVAILABLE, "not called");
+    while (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      grpc::ClientContext context;
+      context.set_wait_for_ready(true);
+      status = stub->Unary(&context, request, &reply);
+    }
+    check(status);
+    check_size(reply, options.size);
+  });
+}
+
 void expand(const Options& options) {
   const auto stub = make_stub(options);
   Meter meter(options);
@@ -306,6 +323,7 @@ int main(int argc, char** argv) {
   return bench::client_main(argc, argv,
                             {{"unary", unary},
                              {"once", once},
+                             {"return", call_after_return},
                              {"pipelined", pipelined},
                              {"expand", expand},
                              {"collect", collect},

@@ -141,6 +141,14 @@ void once(const Options& options) {
   check(peer.echo.Unary(message_of(options.size)), options.size);
 }
 
+void call_after_return(const Options& options) {
+  Peer peer(options);
+  bench::call_when_told([&] {
+    check(peer.echo.Unary(message_of(options.size), nearcall::CallOptions().wait_for_ready()),
+          options.size);
+  });
+}
+
 void expand(const Options& options) {
   Peer peer(options);
   Meter meter(options);
@@ -318,6 +326,7 @@ int main(int argc, char** argv) {
   return bench::client_main(argc, argv,
                             {{"unary", unary},
                              {"once", once},
+                             {"return", call_after_return},
                              {"pipelined", pipelined},
                              {"expand", expand},
                              {"collect", collect},
