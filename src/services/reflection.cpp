@@ -6,9 +6,11 @@
 #include <nearcall/service.hpp>
 #include <nearcall/when.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -42,6 +44,23 @@ Task<bool> read_next(ServerReader<Request>& requests, Request& into, std::stop_t
   co_return first.index() == 0 && std::get<0>(first);
 }
 
+/// Of each version. A call whose client does not read keeps a response.
+constexpr int max_calls = 64;
+
+/// One of the calls that are under way.
+class CallPlace {
+ public:
+  explicit CallPlace(std::atomic<int>& taken) noexcept : taken_(&taken) { ++*taken_; }
+  CallPlace(const CallPlace&) = delete;
+  CallPlace& operator=(const CallPlace&) = delete;
+  ~CallPlace() { --*taken_; }
+
+  bool is_beyond_limit() const noexcept { return *taken_ > max_calls; }
+
+ private:
+  std::atomic<int>* taken_;
+};
+
 class ReflectionService final : public Service {
  public:
   ReflectionService(const Server& server, std::string_view name, const Method& method)
@@ -55,6 +74,11 @@ class ReflectionService final : public Service {
   Task<Status> talk(ServerContext& call,
                     ServerReader<Request>& requests,
                     ServerWriter<Response>& replies) {
+    const CallPlace place(calls_);
+    if (place.is_beyond_limit()) {
+      co_return Status::resource_exhausted("reflection: more than " + std::to_string(max_calls) +
+                                           " calls at a time");
+    }
     const std::stop_token stopping = call.server_stopping();
     ReflectionTalk talk(files_);
     for (;;) {
@@ -71,6 +95,7 @@ class ReflectionService final : public Service {
 
  private:
   const Server* server_;
+  std::atomic<int> calls_ = 0;  // those under way
   detail::LinkedFiles files_{*google::protobuf::DescriptorPool::generated_pool()};
 };
 

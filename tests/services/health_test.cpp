@@ -163,6 +163,10 @@ class HealthByHand : public LogCheckedTest, protected ManualLoop {
     return frames::headers(id, frames::request_block("/grpc.health.v1.Health/Watch")) +
            frames::data(id, framed(""), frames::flag::end_stream);
   }
+  static Task<void> note_stop(Server& server, bool& has_stopped) {
+    co_await server.stopped();
+    has_stopped = true;
+  }
   static std::string told(Answer::ServingStatus status) {
     Answer answer;
     answer.set_status(status);
@@ -232,6 +236,26 @@ TEST_F(HealthByHand, WhenTheServerDrainsACheckSaysThatItDoesNotServe) {
   peer.listen();
   EXPECT_EQ(peer.stream(3).body, told(Answer::NOT_SERVING));
   EXPECT_EQ(peer.stream(1).field("grpc-status"), "0");
+}
+
+TEST_F(HealthByHand, WhoDoesNotReadHoldsUpADrainAsLongAsAnyCallMay) {
+  start(ServerOptions().drain_timeout(5s));
+  FramePeer peer(folder_.file("s"), FramePeer::passive);
+  peer.say_hello();
+  peer.say(watching(1));
+  settle();
+  bool has_stopped = false;
+  const auto stopping = spawn(loop_, note_stop(*server_, has_stopped));
+  peer.say(frames::settings({{http2::SettingId::initial_window_size, 0}}));  // and the rest waits
+  settle();
+
+  server_->stop();
+  settle();
+  EXPECT_FALSE(has_stopped);
+  log_capture().allow("");
+  advance(40s);
+
+  EXPECT_TRUE(has_stopped);
 }
 
 TEST_F(HealthByHand, AWatcherThatGoesLeavesNothing) {

@@ -115,6 +115,23 @@ TEST_P(ReflectionTest, KeepsNothingOfNamesThatItDoesNotKnow) {
   EXPECT_LE(live_memory(), before + 1'000'000) << "of five megabytes of names";
 }
 
+TEST_P(ReflectionTest, RefusesMoreCallsThanItAnswersAtATime) {
+  std::vector<ReflectionStub::Talking> calls;
+  for (int i = 0; i < 64; ++i) {
+    calls.push_back(talk());
+    ASSERT_TRUE(calls.back().write(symbol("grpc.health.v1.Health")));
+    ASSERT_TRUE(calls.back().read()) << calls.back().finish().to_string();
+  }
+
+  EXPECT_EQ(talk().finish().to_string(),
+            "RESOURCE_EXHAUSTED: reflection: more than 64 calls at a time");
+  calls.back().writes_done();
+  EXPECT_EQ(calls.back().finish().to_string(), "OK");
+  auto again = talk();
+  again.writes_done();
+  EXPECT_EQ(again.finish().to_string(), "OK");
+}
+
 TEST_P(ReflectionTest, ACallThatStaysOpenDoesNotHoldUpTheDrain) {
   auto call = talk();
   ASSERT_TRUE(call.write(symbol("grpc.health.v1.Health")));
