@@ -35,10 +35,12 @@ PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcgo", "grpcjs", "dotnet", "
          "grpcpp_gzip", "buf")
 # Of what is no part of TestService: who asks for it, and who has it.
 SERVICES = {
-    "health": (("nearcall", "python", "grpcjs", "buf"),
-               ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs")),
-    "reflection": (("nearcall", "python", "buf"), ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs")),
-    "rich_error": (("nearcall", "python"), ("nearcall",)),
+    "health": (("nearcall", "python", "grpcjs", "dotnet", "dotnet_npipe", "buf"),
+               ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs", "dotnet", "dotnet_npipe")),
+    "reflection": (("nearcall", "python", "dotnet", "dotnet_npipe", "buf"),
+                   ("nearcall", "grpcpp", "grpcpp_gzip", "grpcjs", "dotnet", "dotnet_npipe")),
+    "rich_error": (("nearcall", "python", "dotnet", "dotnet_npipe"),
+                   ("nearcall", "dotnet", "dotnet_npipe")),
 }
 BUF = "buf"  # asks for services alone, and meets nearcall: the others have tests of their own
 PROXIES = ("nginx", "haproxy")

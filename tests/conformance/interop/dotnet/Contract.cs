@@ -12,6 +12,8 @@ internal static class Contract
     public const string InitialValue = "test_initial_metadata_value";
     public const string TrailingKey = "x-grpc-test-echo-trailing-bin";
     public static readonly byte[] TrailingValue = [0xab, 0xab, 0xab];
+    public const string RichMessage = "rich";
+    public const string RichReason = "INTEROP";
     public const string StatusMessage = "test status message";
     public const string SpecialMessage =
         "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n";

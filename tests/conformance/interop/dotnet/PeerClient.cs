@@ -4,7 +4,9 @@ using System.IO.Pipes;
 using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Grpc.Net.Client;
+using Grpc.Reflection.V1Alpha;
 using Grpc.Testing;
 
 namespace Nearcall.Interop;
@@ -17,8 +19,13 @@ internal sealed class PeerClient
     private readonly TestService.TestServiceClient _test;
     private readonly UnimplementedService.UnimplementedServiceClient _unimplemented;
 
+    private readonly Health.HealthClient _health;
+    private readonly ServerReflection.ServerReflectionClient _reflection;
+
     private PeerClient(GrpcChannel channel)
     {
+        _health = new(channel);
+        _reflection = new(channel);
         _test = new(channel);
         _unimplemented = new(channel);
     }
@@ -106,6 +113,9 @@ internal sealed class PeerClient
         ["timeout_on_sleeping_server"] = TimeoutOnSleepingServer,
         ["cancel_after_begin"] = CancelAfterBegin,
         ["cancel_after_first_response"] = CancelAfterFirstResponse,
+        ["health"] = HealthOfServer,
+        ["reflection"] = ListServices,
+        ["rich_error"] = RichError,
     };
 
     private async Task EmptyUnary() => await _test.EmptyCallAsync(new Empty(), Options());
@@ -240,6 +250,45 @@ internal sealed class PeerClient
         CheckBody(call.ResponseStream.Current.Payload, Contract.ResponseSizes[0]);
         await cancel.CancelAsync();
         await ExpectStatus(StatusCode.Cancelled, null, () => call.ResponseStream.MoveNext());
+    }
+
+    private async Task HealthOfServer()
+    {
+        var answer = await _health.CheckAsync(new HealthCheckRequest(), Options());
+        Check("health", answer.Status, HealthCheckResponse.Types.ServingStatus.Serving);
+        await ExpectStatus(StatusCode.NotFound, null, async () => await _health.CheckAsync(
+            new HealthCheckRequest { Service = "none.None" }, Options()));
+        using var watching = _health.Watch(new HealthCheckRequest(), Options());
+        Check("a status came", await watching.ResponseStream.MoveNext(), true);
+        Check("watched", watching.ResponseStream.Current.Status,
+            HealthCheckResponse.Types.ServingStatus.Serving);
+    }
+
+    private async Task ListServices()
+    {
+        using var call = _reflection.ServerReflectionInfo(Options());
+        await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "*" });
+        Check("an answer came", await call.ResponseStream.MoveNext(), true);
+        Check("it is listed", call.ResponseStream.Current.ListServicesResponse.Service.Any(
+            service => service.Name == "grpc.testing.TestService"), true);
+        await call.RequestStream.CompleteAsync();
+        Check("a second answer", await call.ResponseStream.MoveNext(), false);
+    }
+
+    private async Task RichError()
+    {
+        var wanted = new EchoStatus { Code = 3, Message = Contract.RichMessage };
+        try
+        {
+            await _test.UnaryCallAsync(new SimpleRequest { ResponseStatus = wanted }, Options());
+        }
+        catch (RpcException e)
+        {
+            var info = e.GetRpcStatus()?.GetDetail<Google.Rpc.ErrorInfo>();
+            Check("its reason", info?.Reason, Contract.RichReason);
+            return;
+        }
+        throw new Differs("the call went on or ended OK, expected a failure");
     }
 
     /// <summary>Every call has a deadline, so that one that hangs says so.</summary>

@@ -4,6 +4,8 @@
 using Grpc.Core;
 using Grpc.Testing;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -31,8 +33,13 @@ internal static class PeerServer
         builder.Services.Configure<HostOptions>(
             host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         builder.Services.AddGrpc();
+        builder.Services.AddGrpcReflection();
+        builder.Services.AddGrpcHealthChecks().AddCheck("self",
+            () => Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckResult.Healthy());
         await using var app = builder.Build();
         app.MapGrpcService<TestServicePeer>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
         await app.StartAsync();
         Console.WriteLine("READY");
         await app.WaitForShutdownAsync();
@@ -41,8 +48,8 @@ internal static class PeerServer
 
 internal sealed class TestServicePeer : TestService.TestServiceBase
 {
-    public override Task<Empty> EmptyCall(Empty request, ServerCallContext context) =>
-        Task.FromResult(new Empty());
+    public override Task<Grpc.Testing.Empty> EmptyCall(Grpc.Testing.Empty request, ServerCallContext context) =>
+        Task.FromResult(new Grpc.Testing.Empty());
 
     public override async Task<SimpleResponse> UnaryCall(
         SimpleRequest request, ServerCallContext context)
@@ -101,9 +108,18 @@ internal sealed class TestServicePeer : TestService.TestServiceBase
 
     private static void EchoStatus(EchoStatus? wanted)
     {
+        if (wanted is { Message: Contract.RichMessage })
+        {
+            throw new Google.Rpc.Status
+            {
+                Code = wanted.Code,
+                Message = wanted.Message,
+                Details = { Any.Pack(new ErrorInfo { Reason = Contract.RichReason }) },
+            }.ToRpcException();
+        }
         if (wanted is { Code: not 0 })
         {
-            throw new RpcException(new Status((StatusCode)wanted.Code, wanted.Message));
+            throw new RpcException(new Grpc.Core.Status((StatusCode)wanted.Code, wanted.Message));
         }
     }
 
