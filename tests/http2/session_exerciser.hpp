@@ -42,6 +42,9 @@ class SessionExerciser {
     limits.max_buffered_input = 70'000;
     limits.max_buffered_output_stream = 3000;
     limits.max_buffered_output = 5000;
+    // A good conversation has many PINGs here, and an owner who may serve nothing in between.
+    limits.min_ping_interval = limits.min_ping_interval_without_calls =
+        std::chrono::nanoseconds::zero();
     return options;
   }
 
