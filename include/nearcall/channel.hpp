@@ -205,6 +205,24 @@ class ChannelOptions {
   ChannelOptions service_config(const std::string& json) && {
     return std::move(service_config(json));
   }
+  /// How many bytes of requests a call with a retryPolicy keeps to send them again: 1 MiB by
+  /// default. One that sends more, or that comes when all calls of the channel keep
+  /// max_retry_buffer(), goes on with the attempt that it has.
+  ChannelOptions& max_call_retry_buffer(std::size_t bytes) & {
+    max_call_retry_buffer_ = bytes;
+    return *this;
+  }
+  ChannelOptions max_call_retry_buffer(std::size_t bytes) && {
+    return std::move(max_call_retry_buffer(bytes));
+  }
+  /// The same of all calls of the channel together: 16 MiB by default.
+  ChannelOptions& max_retry_buffer(std::size_t bytes) & {
+    max_retry_buffer_ = bytes;
+    return *this;
+  }
+  ChannelOptions max_retry_buffer(std::size_t bytes) && {
+    return std::move(max_retry_buffer(bytes));
+  }
 
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
@@ -227,6 +245,8 @@ class ChannelOptions {
   const Codec* compression() const noexcept { return compression_; }
   std::size_t compression_threshold() const noexcept { return compression_threshold_; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
+  std::size_t max_call_retry_buffer() const noexcept { return max_call_retry_buffer_; }
+  std::size_t max_retry_buffer() const noexcept { return max_retry_buffer_; }
   /// What is wrong with service_config(), or OK: FAILED_PRECONDITION, and each call fails with it.
   const Status& misuse() const noexcept { return misuse_; }
 
@@ -253,6 +273,8 @@ class ChannelOptions {
   std::size_t compression_threshold_ = 1024;
   ConnectionLimits limits_;
   std::shared_ptr<const detail::ServiceConfig> service_config_;
+  std::size_t max_call_retry_buffer_ = std::size_t{1024} * 1024;
+  std::size_t max_retry_buffer_ = std::size_t{16} * 1024 * 1024;
   Status misuse_;
 };
 

@@ -57,6 +57,8 @@ class BlockingCallBase {
   const Metadata& headers();
   /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
+  /// How many attempts were made, as CallInfo::attempts(), of a call that is over; 0 before.
+  int attempts() const;
   /// Who serves the call; nobody known where it found no connection. From any thread.
   PeerIdentity peer() const;
   /// Ends the call with CANCELLED, if it is not over. From any thread, as long as the call object
@@ -138,6 +140,8 @@ class AsyncCallBase {
   const Status& status() const;
   /// The trailers of a call that is over; empty before. Valid as long as the call object.
   const Metadata& trailers() const;
+  /// How many attempts were made so far, as CallInfo::attempts().
+  int attempts() const;
   /// Who serves the call, or served it; nobody known before it found a connection.
   PeerIdentity peer() const;
   /// Whether the call is over: its result can be had without a wait. Messages that came before the
@@ -224,15 +228,22 @@ class CallInfo {
   const Metadata& trailers() const noexcept { return trailers_; }
   /// Who served the call; nobody known where it found no connection.
   const PeerIdentity& peer() const noexcept { return peer_; }
+  /// How many attempts were made, by a retryPolicy (ChannelOptions::service_config()). Those do not
+  /// count that the server provably did not begin.
+  int attempts() const noexcept { return attempts_; }
 
  private:
   friend detail::Access;
-  CallInfo(Metadata headers, Metadata trailers, PeerIdentity peer)
-      : headers_(std::move(headers)), trailers_(std::move(trailers)), peer_(std::move(peer)) {}
+  CallInfo(Metadata headers, Metadata trailers, PeerIdentity peer, int attempts)
+      : headers_(std::move(headers)),
+        trailers_(std::move(trailers)),
+        peer_(std::move(peer)),
+        attempts_(attempts) {}
 
   Metadata headers_;
   Metadata trailers_;
   PeerIdentity peer_;
+  int attempts_ = 0;
 };
 
 /// An awaited unary call: await it, once.

@@ -20,7 +20,8 @@ namespace nearcall::inline v0 {
 /// Keys are lower case: `0-9 a-z _ - .`. A key that ends in `-bin` holds arbitrary bytes (base64 on
 /// the wire, never seen here); any other value is printable ASCII, 0x20 to 0x7e. Keys that start
 /// with `grpc-` or `:`, and the HTTP/2 and gRPC headers `te`, `content-type`, `user-agent`, `host`,
-/// `connection` and the like, belong to the protocol and cannot be added. What a peer sends keeps
+/// `connection` and the like, belong to the protocol and cannot be added, but for what gRPC has of
+/// retries: `grpc-retry-pushback-ms` and `grpc-previous-rpc-attempts`. What a peer sends keeps
 /// to the same rules: the protocol's keys are left out, and any other offence ends the one call
 /// (INTERNAL).
 ///

@@ -8,13 +8,19 @@
 
 namespace nearcall::inline v0::detail {
 
+/// What gRFC A6 lets both sides' applications see and say of retries, although its name is gRPC's.
+inline bool is_retry_key(std::string_view key) noexcept {
+  return key == "grpc-retry-pushback-ms" || key == "grpc-previous-rpc-attempts";
+}
+
 /// Whether `key` (in lower case) belongs to the protocol: applications neither set nor see it.
 inline bool is_reserved_key(std::string_view key) noexcept {
   static constexpr std::array<std::string_view, 11> names = {
       "te",         "content-type",   "user-agent",       "host",
       "connection", "keep-alive",     "proxy-connection", "transfer-encoding",
       "upgrade",    "content-length", "http2-settings"};
-  return key.starts_with("grpc-") || std::ranges::find(names, key) != names.end();
+  if (key.starts_with("grpc-")) return !is_retry_key(key);
+  return std::ranges::find(names, key) != names.end();
 }
 
 /// Whether the values of `key` are arbitrary bytes, base64 on the wire.

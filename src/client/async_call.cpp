@@ -47,7 +47,7 @@ AsyncCall::AsyncCall(Backend& backend,
   if (request != nullptr) call_.keep_request(*request);
   if (call_.is_over()) return;
   call_.messages().set_loop(Access::core(*loop));
-  timer_.emplace(Access::core(*loop), &AsyncCall::on_deadline, this);
+  timer_.emplace(Access::core(*loop), &AsyncCall::on_timer, this);
   timer_->set(call_.deadline());
   backend_ = &LoopBackend::of(backend, Access::core(*loop));
   if (call_.waits_for_ready()) [[unlikely]]
@@ -73,19 +73,19 @@ AsyncCall::~AsyncCall() {
   call_.drop();
 }
 
-void AsyncCall::on_deadline(void* self) noexcept {
+void AsyncCall::on_timer(void* self) noexcept {
   auto& call = *static_cast<AsyncCall*>(self);
   if (call.is_pausing_) [[unlikely]]
     return call.end_pause();
   call.call_.fail_late();
 }
 
-void AsyncCall::on_repeat() {
+void AsyncCall::on_repeat(std::optional<TimePoint> at) {
   const Duration pause = call_.repeat_pause();
-  if (pause == Duration::zero()) return backend_->repeat(*this);
+  if (!at && pause == Duration::zero()) return backend_->repeat(*this);
   backend_->hold(*this);
   is_pausing_ = true;
-  timer_->set(std::min(call_.deadline(), call_.now() + pause));
+  timer_->set(std::min(call_.deadline(), at.value_or(call_.now() + pause)));
 }
 
 void AsyncCall::end_pause() {
@@ -207,6 +207,10 @@ const Status& AsyncCallBase::status() const {
 const Metadata& AsyncCallBase::trailers() const {
   call().require_same_thread();
   return call().call().trailers();
+}
+int AsyncCallBase::attempts() const {
+  call().require_same_thread();
+  return call().call().attempts();
 }
 PeerIdentity AsyncCallBase::peer() const {
   call().require_same_thread();

@@ -72,10 +72,10 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
     AsyncCall* call;
     void operator()() const noexcept { call->cancel(); }
   };
-  static void on_deadline(void* self) noexcept;
+  static void on_timer(void* self) noexcept;
   void end_pause();
   void on_change() override;
-  void on_repeat() override;
+  void on_repeat(std::optional<TimePoint> at) override;
 
   // WaitingCall
 

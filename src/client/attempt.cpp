@@ -14,12 +14,15 @@ namespace nearcall::inline v0::detail {
 void Attempt::open(ClientConnection& connection,
                    const http2::HeaderTemplate& head,
                    std::span<const http2::HeaderField> fields,
-                   LoopCore* loop) {
+                   LoopCore* loop,
+                   ByteSpan sent_before) {
   const SessionCommands session = connection.commands();
   connection_ = &connection;
   state_ = State::open;
   output_position_ = session->output_position();
   http2::Stream& stream = session->open_stream(head, fields, /*end_stream=*/false, as_context());
+  if (!sent_before.empty()) [[unlikely]]
+    session->send_data(stream, OwnedBytes::copy_of(sent_before), /*end_stream=*/false);
   messages_.attach(*session, stream, loop);
 }
 
@@ -142,7 +145,7 @@ void Attempt::on_end_stream() {
 void Attempt::on_reset(const http2::ResetEvent& event) {
   using Cause = http2::ResetEvent::Cause;
   if (state_ != State::open) return;
-  if (connection_->is_refused()) return finish(Seen::perhaps, connection_->lost_status());
+  if (connection_->is_refused()) return finish(Seen::ours, connection_->lost_status());
   if (event.cause == Cause::unprocessed && !headers_came_) {
     Status why(StatusCode::unavailable, "the server did not take the call");
     if (connection_->said_goaway()) why = connection_->lost_status();
@@ -162,7 +165,8 @@ void Attempt::on_reset(const http2::ResetEvent& event) {
 }
 
 void Attempt::on_connection_end(const Status& why, bool is_ours) {
-  if (state_ == State::open) finish(!is_ours && is_unsent() ? Seen::nothing : Seen::perhaps, why);
+  if (state_ != State::open) return;
+  finish(is_ours ? Seen::ours : is_unsent() ? Seen::nothing : Seen::perhaps, why);
 }
 
 bool Attempt::is_unsent() const noexcept {
@@ -173,12 +177,13 @@ bool Attempt::is_unsent() const noexcept {
 
 /// What the server says is of no use, and so is what still comes.
 void Attempt::reject(Status why) {
-  messages_.in().drop();
+  if (headers_came_) messages_.in().drop();
   finish(Seen::perhaps, std::move(why));
 }
 
+/// Until headers came nothing of it was seen, so that another attempt may take its place.
 void Attempt::finish(Seen seen, Status status) {
-  if (seen == Seen::nothing || seen == Seen::refused) {
+  if (!status.ok() && !headers_came_ && !messages_.in().has_ended()) {
     state_ = State::idle;
     release_stream();
   } else {

@@ -25,15 +25,16 @@ class AttemptObserver {
  public:
   /// Its headers came.
   virtual void on_headers() = 0;
-  /// It has ended, and its stream is gone. One of which the server has seen nothing, or which it
-  /// refused, may be opened again: not before the caller has returned.
+  /// It has ended, and its stream is gone. One that has failed before headers came may be opened
+  /// again: not before the caller has returned.
   virtual void on_outcome(Outcome outcome) = 0;
   /// A message that came cannot be read, or one is too large to be sent.
   virtual void on_bad_message(Status why) = 0;
   /// `message` is about to be written. It is not, if the attempt is cancelled.
   virtual void on_write(const grpc::OutgoingMessage& message) = 0;
-  /// Which options limit the messages that come: for people.
+  /// Which options limit the messages that come, and that go: for people.
   virtual std::string_view receive_limit() const noexcept = 0;
+  virtual std::string_view send_limit() const noexcept = 0;
   /// What messages that come may be compressed with.
   virtual const grpc::CodecSet& codecs() const noexcept { return grpc::CodecSet::usual(); }
 
@@ -60,16 +61,19 @@ class Attempt final : private StreamHandler, private MessageOwner {
   ~Attempt() { release_stream(); }
 
   bool is_open() const noexcept { return state_ == State::open; }
+  bool may_be_opened() const noexcept { return state_ == State::idle; }
   bool has_headers() const noexcept { return headers_came_; }
   const Metadata& headers() const noexcept { return headers_; }
   const Metadata& trailers() const noexcept { return trailers_; }
   MessageStream& messages() noexcept { return messages_; }
 
-  /// Sends the request's headers. REQUIRES: it is idle, and the connection's open_state() is ready.
+  /// Sends the request's headers, and the messages `sent_before`, with their prefixes. REQUIRES: it
+  /// is idle, and the connection's open_state() is ready.
   void open(ClientConnection& connection,
             const http2::HeaderTemplate& head,
             std::span<const http2::HeaderField> fields,
-            LoopCore* loop);
+            LoopCore* loop,
+            ByteSpan sent_before = {});
   /// The same with all of the request, which is `message`, in one step, if it may all go now.
   /// False, and nothing is done: open(), and write it.
   bool open_whole(ClientConnection& connection,
@@ -103,6 +107,7 @@ class Attempt final : private StreamHandler, private MessageOwner {
     observer_->on_write(message);
   }
   std::string_view receive_limit() const noexcept override { return observer_->receive_limit(); }
+  std::string_view send_limit() const noexcept override { return observer_->send_limit(); }
   void on_output() override;
   TurnQueue* turn_queue() noexcept override {
     return connection_ != nullptr ? connection_->turn_queue() : nullptr;

@@ -51,7 +51,11 @@ void BlockingCall::leave(Turn turn) {
 
 void BlockingCall::start(const google::protobuf::MessageLite* request, const CallOptions& options) {
   kept_backend_ = backend_->shared_from_this();
-  if (request != nullptr) call_.keep_request(*request);
+  if (request != nullptr) {
+    call_.keep_request(*request);
+  } else if (call_.may_be_retried()) {
+    moves_ = std::make_unique<Moves>();
+  }
   Turn turn;
   if (prepare(options)) begin(turn);
 }
@@ -72,38 +76,55 @@ bool BlockingCall::prepare(const CallOptions& options) {
 
 void BlockingCall::begin(Turn& turn) {
   std::shared_ptr<BlockingConnection> none;
-  bool wants_another = open(turn, none);
-  while (wants_another)
-    wants_another = begin_once_more(turn);
+  if (open(turn, reader_, none)) begin_again(turn, reader_);
 }
 
 /// The connection that did not take the call, if there is one and it is not closed, is put back
 /// only after another one was looked for: take() would find it first. It is used again if there is
 /// no other.
-bool BlockingCall::begin_once_more(Turn& turn) {
-  wants_repeat_ = false;
-  std::shared_ptr<BlockingConnection> first;
-  http2::Session::OpenState state = http2::Session::OpenState::closed;
-  if (connection_ != nullptr) {
-    state = connection_->client().open_state();
-    first = release_connection(turn);
-    if (state == http2::Session::OpenState::closed) {
-      backend_->put_back(std::move(first), state, call_.now());
+void BlockingCall::begin_again(Turn& turn, BlockedThread& thread) {
+  bool is_to_be_opened = true;
+  while (is_to_be_opened) {
+    if (connection_ != nullptr) begin_move(turn);
+    if (call_.is_over()) break;
+    wants_repeat_ = false;
+    wants_fresh_ = !repeat_at_;
+    Resort first = leave_for_next(turn);
+    is_to_be_opened = pause_before_repeat() && open(turn, thread, first.connection);
+    if (first.connection != nullptr) {
+      backend_->put_back(std::move(first.connection), first.state, call_.now());
     }
   }
-  pause_before_repeat();
-  const bool wants_another = open(turn, first);
-  if (first != nullptr) backend_->put_back(std::move(first), state, call_.now());
-  return wants_another;
+  end_move(turn);
 }
 
-void BlockingCall::pause_before_repeat() {
-  const Duration pause = call_.repeat_pause();
-  if (pause == Duration::zero()) return;
-  sleep_until(std::min(call_.deadline(), call_.now() + pause), begin_stoppable().get_token());
+BlockingCall::Resort BlockingCall::leave_for_next(Turn& turn) {
+  Resort left;
+  if (connection_ == nullptr) return left;
+  left.state = connection_->client().open_state();
+  left.connection = release_connection(turn);
+  if (left.state == http2::Session::OpenState::closed || repeat_at_) {
+    backend_->put_back(std::move(left.connection), left.state, call_.now());
+  }
+  return left;
 }
 
-bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {
+bool BlockingCall::pause_before_repeat() {
+  const TimePoint now = call_.now();
+  const TimePoint due = repeat_at_ ? *repeat_at_ : now + call_.repeat_pause();
+  if (due <= now) return true;
+  sleep_until(std::min(due, call_.deadline()), begin_stoppable().get_token());
+  if (was_cancelled()) {
+    call_.cancel();
+  } else if (call_.now() >= call_.deadline()) {
+    call_.fail_late();
+  }
+  return !call_.is_over();
+}
+
+bool BlockingCall::open(Turn& turn,
+                        BlockedThread& thread,
+                        std::shared_ptr<BlockingConnection>& last_resort) {
   if (was_cancelled()) {
     call_.cancel();
     return false;
@@ -124,13 +145,15 @@ bool BlockingCall::open(Turn& turn, std::shared_ptr<BlockingConnection>& last_re
     const auto guard = lock_place();
     connection_ = *std::move(taken);
     is_cancelled = is_cancelled_;
+    if (moves_ != nullptr) moves_->is_moving = false;
   }
+  if (moves_ != nullptr) moves_->moved.notify_all();
   if (!turn) turn = connection_->begin_turn();
   if (is_cancelled) call_.cancel();
   const auto is_over = [this] { return call_.is_over(); };
   // Else it is known only later that it goes, or is not there.
   const bool hears_word = !call_.has_one_request() || call_.waits_for_ready();
-  if (!connection_->wait_for_room(turn, reader_, call_.deadline(), hears_word, is_over)) {
+  if (!connection_->wait_for_room(turn, thread, call_.deadline(), hears_word, is_over)) {
     call_.fail_late();
   }
   if (!call_.is_over()) send();
@@ -151,7 +174,7 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
     Turn& turn, std::shared_ptr<BlockingConnection>& last_resort) {
   using Want = Backend::Want;
   Want want = call_.has_one_request() ? Want::any : Want::fit;
-  if (call_.has_repeated()) want = Want::fresh;
+  if (wants_fresh_) want = Want::fresh;
   for (;;) {
     if (std::shared_ptr<BlockingConnection> taken = backend_->take(turn, want)) return taken;
     Result<std::shared_ptr<BlockingConnection>> made = connect();
@@ -185,8 +208,9 @@ std::stop_source BlockingCall::begin_stoppable() {
   return stoppable;
 }
 
-void BlockingCall::on_repeat() {
+void BlockingCall::on_repeat(std::optional<TimePoint> at) {
   wants_repeat_ = true;
+  repeat_at_ = at;
   on_change();
 }
 
@@ -207,6 +231,44 @@ bool BlockingCall::has_connection() {
 
 // ---- waiting ------------------------------------------------------------------------------------
 
+bool BlockingCall::enter(Turn& turn) {
+  if (moves_ == nullptr) {
+    if (!has_connection()) return false;
+    turn = connection_->begin_turn();
+    return true;
+  }
+  std::unique_lock place(place_);
+  for (;;) {
+    moves_->moved.wait(place, [this] { return !moves_->is_moving; });
+    if (!has_connection()) return false;
+    turn = connection_->begin_turn();
+    if (!moves_->is_moving) return true;
+    turn.finish();
+  }
+}
+
+/// Not by driving the connection, which may have ended.
+void BlockingCall::begin_move(Turn& turn) {
+  if (moves_ == nullptr) return;
+  moves_->is_moving = true;
+  on_change();
+  turn.finish();
+  while (const int inside = moves_->inside)
+    moves_->inside.wait(inside);
+  turn = connection_->begin_turn();
+}
+
+void BlockingCall::end_move(Turn& turn) {
+  if (!is_moving()) return;
+  turn.finish();  // place_ comes first
+  {
+    const std::lock_guard guard(place_);
+    moves_->is_moving = false;
+  }
+  moves_->moved.notify_all();
+  if (connection_ != nullptr) turn = connection_->begin_turn();
+}
+
 template <class Done>
 void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) {
   if (is_done()) return;
@@ -214,13 +276,21 @@ void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) 
     return call_.fail(std::move(obstacle));  // the loop runs since the call was made
   }
   for (;;) {
+    if (moves_ != nullptr) ++moves_->inside;
     const bool in_time = connection_->wait(turn, thread, call_.deadline(), [&] {
-      return is_done() || call_.is_over() || wants_repeat_;
+      return is_done() || call_.is_over() || wants_repeat_ || is_moving();
     });
-    if (!in_time) call_.fail_late();
-    if (call_.is_over() || !wants_repeat_) return;
-    while (begin_once_more(turn)) {
+    if (moves_ != nullptr) {
+      --moves_->inside;
+      moves_->inside.notify_all();
     }
+    if (!in_time) call_.fail_late();
+    if (is_moving()) {
+      turn.finish();
+      if (!enter(turn)) return;  // it is over
+    }
+    if (call_.is_over() || (!wants_repeat_ && is_done())) return;
+    if (wants_repeat_) begin_again(turn, thread);
     if (connection_ == nullptr) return;  // it is over
   }
 }
@@ -239,16 +309,15 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
   if (!prepare(options)) return call_.status();
   Turn turn;
   begin(turn);
-  if (connection_ == nullptr) return call_.status();
-  wait_for_end(turn);
+  if (connection_ != nullptr) wait_for_end(turn);
   if (info != nullptr) fill(*info);
   if (connection_ != nullptr && !is_shared()) leave(std::move(turn));
   return call_.reply_status();
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
-  if (!has_connection()) return false;
-  Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return false;
   MessageInbox& in = call_.messages().in();
   using Read = MessageInbox::Read;
   if (const Read read = in.try_read(into); read != Read::pending) return read == Read::message;
@@ -259,8 +328,8 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message, bool may_compress) {
-  if (!has_connection()) return false;
-  Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return false;
   MessageOutbox& out = call_.messages().out();
   using Write = MessageOutbox::Write;
   const Write written = out.try_write(message, may_compress);
@@ -272,19 +341,19 @@ bool BlockingCall::write(const google::protobuf::MessageLite& message, bool may_
     is_taken = out.take_outcome();
   }
   if (!is_taken) return false;
-  connection_->take_in(turn);
+  if (turn) connection_->take_in(turn);  // else it is over
   return true;
 }
 
 bool BlockingCall::half_close() {
-  if (!has_connection()) return false;
-  Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return false;
   return call_.half_close();
 }
 
 Status BlockingCall::finish() {
-  if (!has_connection()) return call_.status();
-  Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return call_.status();
   if (!call_.is_over()) {
     call_.messages().in().drop();
     wait_for_end(turn);
@@ -293,16 +362,21 @@ Status BlockingCall::finish() {
 }
 
 const Metadata& BlockingCall::headers() {
-  if (!has_connection()) return call_.headers();
-  Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return call_.headers();
   wait(turn, reader_, [this] { return call_.has_headers(); });
   return call_.headers();
 }
 
 const Metadata& BlockingCall::trailers() {
-  if (!has_connection()) return call_.trailers();
-  const Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return call_.trailers();
   return call_.trailers();
+}
+
+int BlockingCall::attempts() {
+  Turn turn;
+  return !enter(turn) || call_.is_over() ? call_.attempts() : 0;
 }
 
 PeerIdentity BlockingCall::peer() {
@@ -314,7 +388,8 @@ PeerIdentity BlockingCall::peer() {
 void BlockingCall::fill(CallInfo& info) {
   info = Access::make<CallInfo>(
       call_.headers(), call_.trailers(),
-      connection_ != nullptr ? connection_->client().pump().peer() : PeerIdentity());
+      connection_ != nullptr ? connection_->client().pump().peer() : PeerIdentity(),
+      call_.attempts());
 }
 
 void BlockingCall::cancel() noexcept {

@@ -8,6 +8,8 @@
 
 #include <nearcall/client.hpp>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,13 +20,13 @@ namespace nearcall::inline v0::detail {
 
 /// A Call that threads wait for: one that reads or waits for the end, and one that writes.
 ///
-/// Its connection is of the channel's pool. The thread that waits for its end also begins it once
-/// more if it has to. Where its requests are streamed that is none but start(): later another
-/// thread may write, which must not find itself on another connection.
+/// Its connection is of the channel's pool. The thread that waits for it also begins it once more
+/// if it has to. Where its requests are streamed, and not kept for a retryPolicy, that is none but
+/// start(): later another thread may write, which must not find itself on another connection.
 ///
-/// The repeat goes to a fresh connection. Where the channel may have no more it goes to another
-/// one, and to the same one if that is all there is, or no other can be made
-/// (docs/decisions/009-where-a-call-is-repeated.md).
+/// The repeat of a call that the server did not begin goes to a fresh connection. Where the channel
+/// may have no more it goes to another one, and to the same one if that is all there is, or no
+/// other can be made (docs/decisions/009-where-a-call-is-repeated.md).
 ///
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
 class BlockingCall final : private CallWaiter {
@@ -49,12 +51,29 @@ class BlockingCall final : private CallWaiter {
   Status finish();
   const Metadata& headers();
   const Metadata& trailers();
+  /// 0 before it is over.
+  int attempts();
   /// Nobody known before it is on a connection.
   PeerIdentity peer();
   void cancel() noexcept;
 
  private:
   using Turn = BlockingConnection::Turn;
+  /// A call that streams its requests, and has a retryPolicy, may change its connection while one
+  /// thread reads and another one writes. Whoever finds that it has to waits until the other one
+  /// has left the connection, which then waits until the call has another one, or is over.
+  struct Moves {
+    /// From no to yes with the lock of the connection, back with place_.
+    std::atomic<bool> is_moving{false};
+    /// Threads that wait on the connection. Changes under its lock.
+    std::atomic<int> inside{0};
+    std::condition_variable moved;
+  };
+  /// A connection that is to be put back, in that state.
+  struct Resort {
+    std::shared_ptr<BlockingConnection> connection;
+    http2::Session::OpenState state = http2::Session::OpenState::closed;
+  };
   struct Cancel {
     BlockingCall* call;
     void operator()() const noexcept { call->cancel(); }
@@ -73,22 +92,25 @@ class BlockingCall final : private CallWaiter {
   };
 
   void on_change() override;
-  void on_repeat() override;
+  void on_repeat(std::optional<TimePoint> at) override;
   /// False if it is over before it began.
   bool prepare(const CallOptions& options);
-  /// Opens it, and once more, or more often, if that is wanted at once.
+  /// Opens it, and again if that is wanted at once, or by the retryPolicy.
   /// `turn` is that of the connection, if there is one afterwards.
   void begin(Turn& turn);
-  /// Whether there has to be another attempt.
-  bool begin_once_more(Turn& turn);
+  /// Opens it once more, and again as begin() does. `thread` is the caller's.
+  void begin_again(Turn& turn, BlockedThread& thread);
+  /// Leaves the connection. What it returns may be taken again: as the last resort.
+  Resort leave_for_next(Turn& turn);
   /// One attempt on one connection; whether there has to be another one. Moves `last_resort`, which
   /// may be null, if it is on that one.
-  bool open(Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
+  bool open(Turn& turn, BlockedThread& thread, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> find_connection(
       Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
   /// Null: another call's attempt has made one.
   Result<std::shared_ptr<BlockingConnection>> connect();
-  void pause_before_repeat();
+  /// Until the next attempt is due; false if the call ended meanwhile.
+  bool pause_before_repeat();
   /// What stops when the call is cancelled.
   std::stop_source begin_stoppable();
   void send();
@@ -97,6 +119,12 @@ class BlockingCall final : private CallWaiter {
   /// Whether there is a connection to wait on. Without one the call is over; and so it is in a
   /// forked child, whose parent goes on with it.
   bool has_connection();
+  /// A turn of its connection, or false as above.
+  bool enter(Turn& turn);
+  bool is_moving() const noexcept { return moves_ != nullptr && moves_->is_moving; }
+  /// The other thread leaves the connection, until end_move(), or there is another one.
+  void begin_move(Turn& turn);
+  void end_move(Turn& turn);
   template <class Done>
   void wait(Turn& turn, BlockedThread& thread, const Done& is_done);
   /// Leaves the connection, the call being over.
@@ -115,8 +143,13 @@ class BlockingCall final : private CallWaiter {
   /// Null in a unary call, which its stub waits for.
   std::shared_ptr<Backend> kept_backend_;
   Backend* backend_;
-  /// It has to be opened once more, by the thread that waits for it.
+  /// It has to be opened once more, by the thread that waits for it; at that time, if there is one,
+  /// else elsewhere.
   bool wants_repeat_ = false;
+  std::optional<TimePoint> repeat_at_;
+  bool wants_fresh_ = false;
+  /// Null unless it may change its connection while two threads use it.
+  std::unique_ptr<Moves> moves_;
 
   /// For cancel(): held while the three below change, if is_shared(). Comes before the lock of the
   /// connection.

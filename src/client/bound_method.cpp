@@ -42,9 +42,21 @@ std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) 
   return made.here;
 }
 
-BoundMethod MethodTable::bind_one(const Method& method) const {
+void MethodTable::set_config(std::shared_ptr<const ServiceConfig> config,
+                             std::optional<std::size_t> max_response_size,
+                             std::size_t max_call_buffer,
+                             std::size_t max_buffer) {
+  if (config == nullptr) return;
+  retries_.emplace(*config, max_call_buffer, max_buffer);
+  config_ = std::move(config);
+  max_response_size_ = max_response_size;
+}
+
+BoundMethod MethodTable::bind_one(const Method& method) {
   BoundMethod bound = bind_method(method, authority_, codecs_, observer_);
-  if (config_ != nullptr) bound.config = config_->find(method.path);
+  if (config_ == nullptr) return bound;
+  bound.retries = &*retries_;
+  bound.config = config_->find(method.path);
   if (bound.config != nullptr && bound.config->max_response_size) {
     const std::size_t most = *bound.config->max_response_size;
     bound.max_response_size = std::min(max_response_size_.value_or(most), most);

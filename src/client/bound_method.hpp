@@ -2,6 +2,7 @@
 // BoundMethod: one method on one channel, with the headers that its calls share.
 #pragma once
 
+#include "client/call_retries.hpp"
 #include "client/service_config.hpp"
 #include "connection/observer.hpp"
 #include "grpc/codec_set.hpp"
@@ -34,6 +35,8 @@ struct BoundMethod {
   const MethodConfig* config = nullptr;
   /// Where that limits responses: in bytes, or what the channel's own options say if it is less.
   std::size_t max_response_size = 0;
+  /// What it shares with other methods; null: the channel has no service config.
+  ChannelRetries* retries = nullptr;
 };
 
 /// `authority`: what is sent as that. The codecs outlive it.
@@ -51,13 +54,12 @@ class MethodTable {
   explicit MethodTable(std::string authority, std::span<const Codec* const> codecs = {})
       : authority_(std::move(authority)), codecs_(codecs) {}
 
-  /// What calls are ruled by; `max_response_size` is what the channel's own options say.
-  /// REQUIRES: nothing is bound yet.
+  /// What calls are ruled by, if it is not null. `max_response_size` and the others are what the
+  /// channel's own options say. REQUIRES: nothing is bound yet.
   void set_config(std::shared_ptr<const ServiceConfig> config,
-                  std::optional<std::size_t> max_response_size) noexcept {
-    config_ = std::move(config);
-    max_response_size_ = max_response_size;
-  }
+                  std::optional<std::size_t> max_response_size,
+                  std::size_t max_call_buffer,
+                  std::size_t max_buffer);
   /// Whom calls tell what happens to them. REQUIRES: nothing is bound yet.
   void set_observer(Observer* observer) noexcept { observer_ = observer; }
   /// Clients of one service share its methods, however many there are. REQUIRES: constants that
@@ -70,12 +72,13 @@ class MethodTable {
     std::vector<BoundMethod> here;
   };
 
-  BoundMethod bind_one(const Method& method) const;
+  BoundMethod bind_one(const Method& method);
 
   const std::string authority_;
   std::shared_ptr<const ServiceConfig> config_;
   std::optional<std::size_t> max_response_size_;
   const grpc::CodecSet codecs_;
+  std::optional<ChannelRetries> retries_;
   Observer* observer_ = nullptr;
   std::mutex mutex_;
   std::list<Bound> bound_;

@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/quote.hpp"
+#include "client/transient_failure.hpp"
 #include "connection/outgoing_fields.hpp"
 #include "grpc/compressed_message.hpp"
 #include "grpc/request_head.hpp"
@@ -11,6 +12,8 @@
 #include <nearcall/client.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -24,6 +27,15 @@ Status too_large(std::size_t list_size, std::size_t most) {
                     " that the server takes (SETTINGS_MAX_HEADER_LIST_SIZE)");
 }
 
+/// From 0 to 1: another one for each call, although many fail at the same time.
+double chance_of(const Call* call, TimePoint now) noexcept {
+  constexpr std::uint64_t golden_ratio = 0x9e3779b97f4a7c15;
+  std::uint64_t mixed = std::bit_cast<std::uintptr_t>(call);
+  mixed = (mixed ^ static_cast<std::uint64_t>(now.time_since_epoch().count())) * golden_ratio;
+  mixed = (mixed ^ (mixed >> 32)) * golden_ratio;
+  return static_cast<double>(mixed >> 32) / static_cast<double>(std::uint64_t{1} << 32);
+}
+
 /// The earlier one of the call's and the service config's.
 std::optional<Duration> timeout_of(const BoundMethod& method, const CallOptions& options) {
   if (method.config == nullptr || !method.config->timeout) [[likely]]
@@ -32,6 +44,16 @@ std::optional<Duration> timeout_of(const BoundMethod& method, const CallOptions&
 }
 
 /// The smaller one of the call's, else the channel's, and the service config's.
+std::size_t send_limit_of(const BoundMethod& method,
+                          const CallOptions& options,
+                          const ChannelOptions& channel) {
+  const std::size_t own = options.max_send_message_size().value_or(channel.max_send_message_size());
+  if (method.config == nullptr) [[likely]]
+    return own;
+  return std::min(method.config->max_request_size.value_or(own), own);
+}
+
+/// The same of responses.
 std::size_t receive_limit_of(const BoundMethod& method,
                              const CallOptions& options,
                              std::size_t of_channel) {
@@ -72,8 +94,7 @@ Call::Call(CallWaiter& waiter,
       deadline_(options.deadline()),
       metadata_(options.metadata()),
       attempt_(*this, receive_limit_of(method, options, channel.max_receive_message_size())) {
-  messages().out().set_max_message_size(
-      options.max_send_message_size().value_or(channel.max_send_message_size()));
+  messages().out().set_max_message_size(send_limit_of(method, options, channel));
   const Codec* const codec =
       options.compression() != nullptr ? options.compression() : channel.compression();
   if (codec != nullptr && method.codecs->has(*codec)) [[unlikely]]
@@ -83,6 +104,8 @@ Call::Call(CallWaiter& waiter,
     if (by_timeout > deadline_) timeout_.reset();
     deadline_ = std::min(deadline_, by_timeout);
   }
+  if (method.config != nullptr && method.config->retry) [[unlikely]]
+    retries_ = std::make_unique<CallRetries>(*method.config->retry, *method.retries);
   if (observer() != nullptr) {
     observer()->on_call_begun(Observer::Side::client, method.method);
   }
@@ -105,9 +128,7 @@ void Call::keep_request(const google::protobuf::MessageLite& message) {
   const grpc::OutgoingMessage outgoing(message);
   const MessageOutbox& out = messages().out();
   if (Status refused = out.check(outgoing); !refused.ok()) return fail(std::move(refused));
-  if (method_->config != nullptr) [[unlikely]]
-    check_size(outgoing);
-  if (is_over_) return;
+  if (retries_ != nullptr) retries_->replay.count(outgoing.size());
   if (out.compresses(outgoing)) [[unlikely]] {
     kept_request_.keep(grpc::CompressedMessage(outgoing, *out.codec()).bytes());
   } else {
@@ -117,18 +138,7 @@ void Call::keep_request(const google::protobuf::MessageLite& message) {
 
 void Call::on_write(const grpc::OutgoingMessage& message) {
   has_written_ = true;
-  if (method_->config != nullptr) [[unlikely]]
-    check_size(message);
-}
-
-void Call::check_size(const grpc::OutgoingMessage& message) {
-  const std::optional<std::size_t> most = method_->config->max_request_size;
-  if (!most || message.size() - grpc::message_prefix_size <= *most) return;
-  fail(Status(StatusCode::resource_exhausted,
-              "a request of " + std::to_string(message.size() - grpc::message_prefix_size) +
-                  " bytes is over the send limit of " + std::to_string(*most) +
-                  " bytes (maxRequestMessageBytes of the channel's service config)")
-           .with_reason(StatusReason::limit));
+  if (retries_ != nullptr && !has_one_request()) retries_->replay.keep(message);
 }
 
 std::string_view Call::receive_limit() const noexcept {
@@ -137,6 +147,14 @@ std::string_view Call::receive_limit() const noexcept {
            "maxResponseMessageBytes of its service config";
   }
   return "the client's max_receive_message_size, of ChannelOptions or CallOptions";
+}
+
+std::string_view Call::send_limit() const noexcept {
+  if (method_->config != nullptr && method_->config->max_request_size) {
+    return "the client's max_send_message_size, of ChannelOptions or CallOptions, or "
+           "maxRequestMessageBytes of its service config";
+  }
+  return "the client's max_send_message_size, of ChannelOptions or CallOptions";
 }
 
 void Call::expect_reply(google::protobuf::MessageLite& reply) noexcept {
@@ -163,20 +181,24 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
   std::size_t list_size = method_->head.list_size();
   std::span<const http2::HeaderField> fields;
   const Codec* const codec = messages().out().codec();
-  if (timeout || !metadata_.empty() || codec != nullptr) {
+  const int previous = previous_attempts();
+  if (timeout || !metadata_.empty() || codec != nullptr || previous > 0) {
     OutgoingFields& outgoing = OutgoingFields::fresh();
     if (codec != nullptr) outgoing.block().add("grpc-encoding", codec->name());
     grpc::append_request_call(outgoing.block(), timeout, metadata_);
+    if (previous > 0) grpc::append_previous_attempts(outgoing.block(), previous);
     list_size += outgoing.list_size();
     fields = outgoing.fields();
   }
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return fail(too_large(list_size, most));
+  if (observer() != nullptr) observer()->on_attempt_begun(method_->method, previous);
   // Last of all: fields say whatever is not plain about the request.
   const bool is_whole = fields.empty() && kept_request_.is_kept() && kept_request_.is_small();
   if (is_whole && attempt_.open_whole(connection, method_->head, kept_request_.bytes(), loop))
     return;
-  attempt_.open(connection, method_->head, fields, loop);
+  const ByteSpan sent_before = retries_ == nullptr ? ByteSpan() : retries_->replay.bytes();
+  attempt_.open(connection, method_->head, fields, loop, sent_before);
   if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }
 
@@ -204,28 +226,36 @@ bool Call::half_close() {
 
 RequestLeft Call::request_left() const noexcept {
   if (has_one_request()) return RequestLeft::whole;
+  if (has_written_ && retries_ != nullptr && retries_->replay.is_whole()) return RequestLeft::whole;
   return has_written_ ? RequestLeft::gone : RequestLeft::unwritten;
 }
 
 void Call::on_headers() {
   kept_request_.drop();  // it has begun
+  if (retries_ != nullptr) retries_->replay.drop();
   waiter_->on_change();
+}
+
+void Call::on_failed(Status why) {
+  if (is_over_) return;
+  if (!may_pass(why) || !retry({Seen::nothing, why})) finish(std::move(why));
 }
 
 void Call::on_outcome(Outcome outcome) {
   if (is_over_) return;
   Status& status = outcome.status;
-  switch (policy_.resume(outcome, request_left())) {
-    case RetryPolicy::Action::repeat:
-      if (observer() != nullptr) observer()->on_call_repeated(method_->method);
-      return waiter_->on_repeat();
-    case RetryPolicy::Action::finish_without_request:
-      return finish(Status(status.code(), status.message() +
-                                              "; it cannot be repeated: requests that are streamed "
-                                              "are not kept")
-                        .with_reason(status.reason()));
-    case RetryPolicy::Action::finish:
-      break;
+  const RetryPolicy::Action action = policy_.resume(outcome, request_left());
+  if (action == RetryPolicy::Action::repeat) {
+    note_attempt_end(status, Observer::AttemptEnd::repeated);
+    return waiter_->on_repeat(std::nullopt);
+  }
+  if (method_->retries != nullptr && retry(outcome)) return;
+  note_attempt_end(status, Observer::AttemptEnd::last);
+  if (action == RetryPolicy::Action::finish_without_request) {
+    return finish(Status(status.code(), status.message() +
+                                            "; it cannot be repeated: requests that are streamed "
+                                            "are not kept")
+                      .with_reason(status.reason()));
   }
   // The server's clock may be the faster one.
   if (outcome.seen == Seen::perhaps && status.code() == StatusCode::cancelled &&
@@ -233,6 +263,32 @@ void Call::on_outcome(Outcome outcome) {
     status = Status(StatusCode::deadline_exceeded, "the deadline passed");
   }
   finish(std::move(status));
+}
+
+void Call::note_attempt_end(const Status& status, Observer::AttemptEnd then) const {
+  if (observer() != nullptr) observer()->on_attempt_ended(method_->method, status, then);
+}
+
+/// With a throttle each success counts, also of methods that are not retried.
+bool Call::retry(const Outcome& outcome) {
+  const Status& status = outcome.status;
+  if (status.ok()) {
+    if (method_->retries != nullptr && method_->retries->throttle) {
+      method_->retries->throttle->on_success();
+    }
+    return false;
+  }
+  if (retries_ == nullptr || outcome.seen == Seen::ours) return false;
+  const TimePoint at = now();
+  const bool may_repeat = attempt_.may_be_opened() && request_left() != RequestLeft::gone &&
+                          retries_->replay.is_whole();
+  const std::optional<Duration> pause = retries_->schedule.resume(
+      status, Pushback::parse(status.trailers()), may_repeat, chance_of(this, at));
+  if (!pause) return false;
+  retries_->next_at = deadline_after(at, *pause);
+  note_attempt_end(status, Observer::AttemptEnd::retried);
+  waiter_->on_repeat(retries_->next_at);
+  return true;
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -264,6 +320,7 @@ void Call::finish(Status status) {
   status_ = std::move(status);
   attempt_.close();
   kept_request_.drop();
+  if (retries_ != nullptr) retries_->replay.drop();
   if (observer() != nullptr) {
     observer()->on_call_ended(Observer::Side::client, method_->method, status_);
   }

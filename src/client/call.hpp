@@ -6,6 +6,7 @@
 #include "base/owned_bytes.hpp"
 #include "client/attempt.hpp"
 #include "client/bound_method.hpp"
+#include "client/call_retries.hpp"
 #include "client/retry_policy.hpp"
 #include "grpc/kept_message.hpp"
 
@@ -15,6 +16,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -25,8 +27,9 @@ class CallWaiter {
  public:
   /// Headers came, or it is over.
   virtual void on_change() = 0;
-  /// The server did not process it: it is to be opened once more. Not in here.
-  virtual void on_repeat() = 0;
+  /// It is to be opened once more, not in here: at once, elsewhere, since the server did not
+  /// process it, or `at` that time.
+  virtual void on_repeat(std::optional<TimePoint> at) = 0;
 
  protected:
   ~CallWaiter() = default;
@@ -59,8 +62,7 @@ class Call final : private AttemptObserver {
   /// Its one message, which stays where it is until the call is over, or stop_borrowing().
   void borrow_request(const google::protobuf::MessageLite& message) {
     borrowed_request_ = &message;
-    if (method_->config != nullptr) [[unlikely]]
-      check_size(grpc::OutgoingMessage(message));
+    if (retries_ != nullptr) retries_->replay.count(grpc::OutgoingMessage(message).size());
   }
   /// Where its one reply is parsed as soon as it comes.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
@@ -73,8 +75,8 @@ class Call final : private AttemptObserver {
   void open(ClientConnection& connection, LoopCore* loop, TimePoint last_look);
   /// There is no way to open it: the connection has gone, and has seen nothing of it.
   void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
-  /// It ends because it cannot be connected.
-  void on_failed(Status why) { finish(std::move(why)); }
+  /// It cannot be connected.
+  void on_failed(Status why);
   /// It waits for its server, which could not be reached.
   void note_obstacle(const Status& why) { obstacle_ = why; }
   /// Requests cannot be sent a second time from now on, other than one message.
@@ -82,11 +84,15 @@ class Call final : private AttemptObserver {
   bool has_one_request() const noexcept {
     return borrowed_request_ != nullptr || kept_request_.is_kept();
   }
-  bool has_repeated() const noexcept { return policy_.has_repeated(); }
-  /// How long the repeat that is wanted has to wait.
+  /// How long the repeat that is wanted at once has to wait all the same.
   Duration repeat_pause() const noexcept { return policy_.pause(); }
   /// Whether it waits until its server can be reached.
   bool waits_for_ready() const noexcept { return waits_for_ready_; }
+  /// Whether it has a retryPolicy.
+  bool may_be_retried() const noexcept { return retries_ != nullptr; }
+  /// How many attempts there were, the current one included. Those that the server did not process
+  /// do not count.
+  int attempts() const noexcept { return 1 + previous_attempts(); }
   /// Copies what `connection` has not sent yet of a borrowed request.
   void stop_borrowing(ClientConnection& connection);
   /// Ends the requests, now or as soon as it is open. False if the call is over.
@@ -142,11 +148,16 @@ class Call final : private AttemptObserver {
   void on_bad_message(Status why) override;
   void on_write(const grpc::OutgoingMessage& message) override;
   std::string_view receive_limit() const noexcept override;
+  std::string_view send_limit() const noexcept override;
   const grpc::CodecSet& codecs() const noexcept override { return *method_->codecs; }
 
   Observer* observer() const noexcept { return method_->observer; }
-  /// Is over if the service config does not allow that many bytes.
-  void check_size(const grpc::OutgoingMessage& message);
+  int previous_attempts() const noexcept {
+    return retries_ == nullptr ? 0 : retries_->schedule.previous();
+  }
+  /// Whether there is another attempt, by the retryPolicy.
+  bool retry(const Outcome& outcome);
+  void note_attempt_end(const Status& status, Observer::AttemptEnd then) const;
   RequestLeft request_left() const noexcept;
   std::optional<Duration> timeout_to_send(TimePoint last_look) const noexcept;
   void send_request(bool may_share);
@@ -161,6 +172,8 @@ class Call final : private AttemptObserver {
   Clock clock_;
   const bool waits_for_ready_;
   RetryPolicy policy_;
+  /// Null without a retryPolicy.
+  std::unique_ptr<CallRetries> retries_;
   bool is_over_ = false;
   bool has_written_ = false;
   bool has_given_reply_ = false;

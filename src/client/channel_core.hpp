@@ -63,7 +63,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
  private:
   static std::shared_ptr<MethodTable> make_methods(const ChannelOptions& options) {
     auto methods = std::make_shared<MethodTable>(options.authority(), options.codecs());
-    methods->set_config(Access::service_config(options), Access::max_receive(options));
+    methods->set_config(Access::service_config(options), Access::max_receive(options),
+                        options.max_call_retry_buffer(), options.max_retry_buffer());
     return methods;
   }
 

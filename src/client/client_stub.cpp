@@ -23,6 +23,9 @@ const Metadata& BlockingCallBase::headers() {
 const Metadata& BlockingCallBase::trailers() const {
   return call().trailers();
 }
+int BlockingCallBase::attempts() const {
+  return call().attempts();
+}
 PeerIdentity BlockingCallBase::peer() const {
   return call().peer();
 }

@@ -20,6 +20,7 @@ enum class Seen : std::uint8_t {
   refused,   // it was sent, and provably not processed: REFUSED_STREAM, or GOAWAY
   perhaps,   // it may have been processed, in part or whole
   answered,  // the server said how it ended
+  ours,      // it was ended from this side
 };
 
 /// How an attempt ended. A value.

@@ -30,6 +30,14 @@ class Observer {
     successor,
   };
 
+  enum class AttemptEnd : std::uint8_t {
+    last,
+    /// The server did not process it: there is another one, at once.
+    repeated,
+    /// There is another one, after a pause, by the retryPolicy.
+    retried,
+  };
+
   virtual void on_connection_begun(const PeerIdentity& /*peer*/) noexcept {}
   /// At a server: one that came, and was not served.
   virtual void on_connection_refused(const PeerIdentity& /*peer*/, Refusal /*why*/) noexcept {}
@@ -39,8 +47,12 @@ class Observer {
 
   /// At a server: a request that names one of its methods.
   virtual void on_call_begun(Side /*side*/, const Method& /*method*/) noexcept {}
-  /// At a client: the server did not process it, and it is opened once more.
-  virtual void on_call_repeated(const Method& /*method*/) noexcept {}
+  /// At a client: an attempt of a call is opened; `number` is 0 for the first one.
+  virtual void on_attempt_begun(const Method& /*method*/, int /*number*/) noexcept {}
+  /// At a client: so an attempt has ended, and what becomes of the call.
+  virtual void on_attempt_ended(const Method& /*method*/,
+                                const Status& /*how*/,
+                                AttemptEnd /*then*/) noexcept {}
   /// At a server: it was answered so, or nobody waits for its answer (CANCELLED). The handler may
   /// go on to run.
   virtual void on_call_ended(Side /*side*/,

@@ -131,4 +131,8 @@ void append_request_call(HeaderBlock& to,
   append_metadata(to, metadata);
 }
 
+void append_previous_attempts(HeaderBlock& to, int count) {
+  to.add("grpc-previous-rpc-attempts", to.keep(std::to_string(count)));
+}
+
 }  // namespace nearcall::inline v0::detail::grpc

@@ -72,6 +72,9 @@ Result<RequestHead, Rejection> parse_request_head(std::span<const HeaderView> fi
 /// ends the stream.
 void append_rejection(HeaderBlock& to, const Rejection& rejection);
 
+/// How many attempts of the call came before this one (gRFC A6).
+void append_previous_attempts(HeaderBlock& to, int count);
+
 /// What the requests for one method have in common.
 struct RequestTarget {
   std::string_view path;  ///< "/package.Service/Method"

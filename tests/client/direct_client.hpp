@@ -8,6 +8,7 @@
 #include "client/script_methods.hpp"
 #include "transport/socket_transport.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,11 @@ class DirectClient final : public detail::ClientDriver {
   detail::ClientConnection& client() noexcept { return *client_; }
   SessionPeer& peer() noexcept { return *peer_; }
   const detail::BoundMethod& method() const noexcept { return method_; }
+  /// Before there are calls.
+  void set_config(const detail::MethodConfig& config, detail::ChannelRetries& retries) noexcept {
+    method_.config = &config;
+    method_.retries = &retries;
+  }
   void close_peer() noexcept { peer_.reset(); }
 
   /// What the client has to say goes over, and the answer comes back.
@@ -102,6 +108,7 @@ class DirectAttempt final : private detail::AttemptObserver {
   void on_bad_message(Status why) override { bad_messages.push_back(std::move(why)); }
   void on_write(const detail::grpc::OutgoingMessage& /*message*/) override {}
   std::string_view receive_limit() const noexcept override { return "the test's limit"; }
+  std::string_view send_limit() const noexcept override { return "the test's limit"; }
 };
 
 /// A call that nobody waits for, and how often it said something.
@@ -114,11 +121,15 @@ class DirectCall final : private detail::CallWaiter {
 
   int changes = 0;
   int repeats = 0;
+  std::optional<detail::TimePoint> repeat_at;
   detail::Call call;
 
  private:
   void on_change() override { ++changes; }
-  void on_repeat() override { ++repeats; }
+  void on_repeat(std::optional<detail::TimePoint> at) override {
+    ++repeats;
+    repeat_at = at;
+  }
 };
 
 }  // namespace nearcall::test

@@ -334,8 +334,9 @@ TEST_F(ServiceConfigTest, ARequestOverItsLimitIsNotSent) {
   const auto expect_refusal = [](const Status& status) {
     EXPECT_EQ(status.code(), StatusCode::resource_exhausted);
     EXPECT_EQ(status.message(),
-              "a request of 9 bytes is over the send limit of 8 bytes (maxRequestMessageBytes of "
-              "the channel's service config)");
+              "a message of 9 bytes is over the send limit of 8 bytes (the client's "
+              "max_send_message_size, of ChannelOptions or CallOptions, or maxRequestMessageBytes "
+              "of its service config)");
   };
   const Text fits = text_of("123456");
   const Text large = text_of("1234567");

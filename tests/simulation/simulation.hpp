@@ -81,7 +81,11 @@ class Simulation : private ManualLoop {
   class Repeats final : public detail::Observer {
    public:
     std::size_t count() const noexcept { return count_; }
-    void on_call_repeated(const Method& /*method*/) noexcept override { ++count_; }
+    void on_attempt_ended(const Method& /*method*/,
+                          const Status& /*how*/,
+                          AttemptEnd then) noexcept override {
+      if (then == AttemptEnd::repeated) ++count_;
+    }
 
    private:
     std::size_t count_ = 0;

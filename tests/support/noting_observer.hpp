@@ -19,8 +19,11 @@ class NotingObserver final : public detail::Observer {
   void on_call_begun(Side side, const Method& method) noexcept override {
     note(side, method, "begun");
   }
-  void on_call_repeated(const Method& method) noexcept override {
-    note(Side::client, method, "repeated");
+  void on_attempt_ended(const Method& method,
+                        const Status& /*how*/,
+                        AttemptEnd then) noexcept override {
+    if (then == AttemptEnd::repeated) note(Side::client, method, "repeated");
+    if (then == AttemptEnd::retried) note(Side::client, method, "retried");
   }
   void on_call_ended(Side side, const Method& method, const Status& how) noexcept override {
     note(side, method, std::string(to_string(how.code())));
