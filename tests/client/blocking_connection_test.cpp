@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <semaphore>
 #include <string>
 #include <string_view>
@@ -439,8 +440,9 @@ TEST_F(SharedConnection, TheThreadThatDrivesHandsOtherThreadsTheirReplies) {
 
 class BlockingKeepAliveTest : public BlockingConnectionTest {
  protected:
-  BlockingKeepAliveTest() : BlockingConnectionTest(that_may_be_pinged()) {
-    connection_->client().pump().keep_alive({20ms, 20ms, /*without_calls=*/true},
+  BlockingKeepAliveTest() : BlockingConnectionTest(that_may_be_pinged()) {}
+  void ask_after_20_ms(detail::Duration timeout) {
+    connection_->client().pump().keep_alive({20ms, timeout, /*without_calls=*/true},
                                             detail::SteadyClock::now());
   }
   static http2::SessionOptions that_may_be_pinged() {
@@ -458,6 +460,7 @@ class BlockingKeepAliveTest : public BlockingConnectionTest {
 };
 
 TEST_F(BlockingKeepAliveTest, AServerThatIsSilentIsLostWhileSomebodyWaits) {
+  ask_after_20_ms(/*timeout=*/20ms);
   peer_->turn();
 
   EXPECT_TRUE(wait_for_end(10s));
@@ -466,10 +469,14 @@ TEST_F(BlockingKeepAliveTest, AServerThatIsSilentIsLostWhileSomebodyWaits) {
 }
 
 TEST_F(BlockingKeepAliveTest, AServerThatAnswersIsNot) {
+  ask_after_20_ms(/*timeout=*/10s);
   std::jthread server([this] { peer_->wait_for_end(); });
+  EXPECT_FALSE(wait_for_end(1ms));
+  const std::uint64_t before = connection_->client().session().sent_position();
 
   EXPECT_FALSE(wait_for_end(200ms));
 
+  EXPECT_GT(connection_->client().session().sent_position(), before) << "it was asked";
   EXPECT_EQ(connection_->client().pump().end_reason(), detail::EndReason::none);
   connection_.reset();
 }

@@ -139,11 +139,13 @@ TEST_F(Flood, OfPingsEndsTheConnection) {
 /// A server that lets clients ping as they like.
 class PingFlood : public Flood {
  protected:
-  PingFlood() : Flood({.options = ServerOptions().limits(limits())}) {}
-  static ConnectionLimits limits() {
+  PingFlood() : Flood(setup()) {}
+  static ServerSetup setup() {
     ConnectionLimits limits;
     limits.min_ping_interval_without_calls = std::chrono::nanoseconds::zero();
-    return limits;
+    ServerSetup setup;
+    setup.options.limits(limits);
+    return setup;
   }
 };
 
