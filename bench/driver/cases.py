@@ -104,6 +104,12 @@ def all_cases(quick):
                    f"{loops} thread{'s' * (loops > 1)}", "pipelined",
                    ("--inflight", 64, "--connections", 64), ("--threads", loops), connections=64,
                    peers=("nearcall-park",), group="loops")
+    # There a loop finds all that came when it wakes, however many there are.
+    for loops in (1, 2):
+        yield Case(f"loops-{loops}-together", "unary 64 B, 64 in flight over 64 connections, both sides on "
+                   f"one processor, the server on {loops} thread{'s' * (loops > 1)}", "pipelined",
+                   ("--inflight", 64, "--connections", 64), ("--threads", loops), connections=64,
+                   peers=("nearcall-park",), processors=(0, 0), group="loops-together")
     yield Case("streams-0", "unary 64 B, awaited, no other stream", "open_streams",
                ("--streams", 0), peers=OURS, group="streams")
     yield Case("streams-10000", "unary 64 B, awaited, beside 10,000 open streams", "open_streams",

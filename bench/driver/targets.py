@@ -125,6 +125,9 @@ def _growth(figures):
     one, two = (figures.server_cpu(f"loops-{loops}", "nearcall-park") for loops in (1, 2))
     yield Target("64 connections, spinning off", "the server's CPU on two threads ÷ on one",
                  _ratio(two, one), 1.05, True)
+    one, two = (figures.server_cpu(f"loops-{loops}-together", "nearcall-park") for loops in (1, 2))
+    yield Target("64 connections, spinning off, on one processor",
+                 "the server's CPU on two threads ÷ on one", _ratio(two, one), 1.05, True)
     yield Target("10,000 streams open", "p50 of one more call ÷ without them",
                  _ratio(p50("streams-10000"), p50("streams-0")), 1.1, True)
     yield Target("1,004 methods registered", "p50 ÷ with 4",
