@@ -2,11 +2,13 @@
 // The grpc++ peer's client: each interop case is one function that returns what differed, if
 // anything.
 #include "contract.hpp"
+#include "inspector.hpp"
 
 #include <grpc/testing/test.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -314,6 +316,112 @@ Difference cancel_after_first_response(Stubs& stubs) {
   return check_status(stream->Finish(), StatusCode::CANCELLED);
 }
 
+using Inspector = grpc::testing::InteropClientContextInspector;
+
+Difference check_compressed(const ClientContext& context, bool wanted) {
+  if (Inspector::was_compressed(context) == wanted) return {};
+  return wanted ? "a response was not compressed" : "a response was compressed";
+}
+
+void compress(ClientContext& context, bool does) {
+  context.set_compression_algorithm(does ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE);
+}
+
+/// The first call is the probe: not compressed, and expected to be.
+Difference client_compressed_unary(Stubs& stubs) {
+  struct Round {
+    bool expects;
+    bool compresses;
+    StatusCode code;
+  };
+  for (const Round& round :
+       {Round{true, false, StatusCode::INVALID_ARGUMENT}, Round{true, true, StatusCode::OK},
+        Round{false, false, StatusCode::OK}}) {
+    ClientContext context;
+    limit(context);
+    compress(context, round.compresses);
+    pb::SimpleRequest request = large_request();
+    request.mutable_expect_compressed()->set_value(round.expects);
+    pb::SimpleResponse response;
+    const Status status = stubs.test->UnaryCall(&context, request, &response);
+    if (auto differs = check_status(status, round.code); !differs.empty()) return differs;
+    if (!status.ok()) continue;
+    auto differs = check_body(response.payload(), interop::large_response);
+    if (!differs.empty()) return differs;
+  }
+  return {};
+}
+
+Difference server_compressed_unary(Stubs& stubs) {
+  for (const bool is_compressed : {true, false}) {
+    ClientContext context;
+    limit(context);
+    pb::SimpleRequest request = large_request();
+    request.mutable_response_compressed()->set_value(is_compressed);
+    pb::SimpleResponse response;
+    const Status status = stubs.test->UnaryCall(&context, request, &response);
+    if (auto differs = check_status(status, StatusCode::OK); !differs.empty()) return differs;
+    auto differs = check_compressed(context, is_compressed);
+    if (differs.empty()) differs = check_body(response.payload(), interop::large_response);
+    if (!differs.empty()) return differs;
+  }
+  return {};
+}
+
+Difference client_compressed_streaming(Stubs& stubs) {
+  pb::StreamingInputCallRequest request;
+  request.mutable_expect_compressed()->set_value(true);
+  *request.mutable_payload() = zeros(27182);
+  {
+    ClientContext context;
+    limit(context);
+    compress(context, false);
+    pb::StreamingInputCallResponse response;
+    const auto writer = stubs.test->StreamingInputCall(&context, &response);
+    writer->Write(request);
+    writer->WritesDone();
+    auto differs = check_status(writer->Finish(), StatusCode::INVALID_ARGUMENT);
+    if (!differs.empty()) return "the probe: " + differs;
+  }
+  ClientContext context;
+  limit(context);
+  compress(context, true);
+  pb::StreamingInputCallResponse response;
+  const auto writer = stubs.test->StreamingInputCall(&context, &response);
+  writer->Write(request);
+  request.mutable_expect_compressed()->set_value(false);
+  *request.mutable_payload() = zeros(45904);
+  writer->Write(request, grpc::WriteOptions().set_no_compression());
+  writer->WritesDone();
+  if (auto differs = check_status(writer->Finish(), StatusCode::OK); !differs.empty()) {
+    return differs;
+  }
+  const int total = response.aggregated_payload_size();
+  return total == 73086 ? "" : "aggregated_payload_size: got " + std::to_string(total);
+}
+
+Difference server_compressed_streaming(Stubs& stubs) {
+  constexpr std::array sizes = {31415, 92653};
+  ClientContext context;
+  limit(context);
+  pb::StreamingOutputCallRequest request;
+  for (const int size : sizes) {
+    pb::ResponseParameters& wanted = *request.add_response_parameters();
+    wanted.set_size(size);
+    wanted.mutable_compressed()->set_value(size == sizes.front());
+  }
+  const auto reader = stubs.test->StreamingOutputCall(&context, request);
+  pb::StreamingOutputCallResponse response;
+  for (const int size : sizes) {
+    if (!reader->Read(&response)) return "too few responses";
+    auto differs = check_compressed(context, size == sizes.front());
+    if (differs.empty()) differs = check_body(response.payload(), size);
+    if (!differs.empty()) return differs;
+  }
+  if (reader->Read(&response)) return "too many responses";
+  return check_status(reader->Finish(), StatusCode::OK);
+}
+
 const std::map<std::string_view, Difference (*)(Stubs&)>& cases() {
   static const std::map<std::string_view, Difference (*)(Stubs&)> all = {
       {"empty_unary", empty_unary},
@@ -330,6 +438,10 @@ const std::map<std::string_view, Difference (*)(Stubs&)>& cases() {
       {"timeout_on_sleeping_server", timeout_on_sleeping_server},
       {"cancel_after_begin", cancel_after_begin},
       {"cancel_after_first_response", cancel_after_first_response},
+      {"client_compressed_unary", client_compressed_unary},
+      {"server_compressed_unary", server_compressed_unary},
+      {"client_compressed_streaming", client_compressed_streaming},
+      {"server_compressed_streaming", server_compressed_streaming},
   };
   return all;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The grpc++ peer's server: the interop TestService on a Unix socket.
 #include "contract.hpp"
+#include "inspector.hpp"
 
 #include <grpc/testing/test.grpc.pb.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -42,6 +43,16 @@ Status echo_status(const Request& request) {
   return {static_cast<grpc::StatusCode>(wanted.code()), wanted.message()};
 }
 
+/// What a request says that was not compressed, or was, and should not be.
+template <class Request>
+Status check_compression(const ServerContext& context, const Request& request) {
+  using Inspector = grpc::testing::InteropServerContextInspector;
+  const bool was_compressed = Inspector::was_compressed(context);
+  if (!request.has_expect_compressed() || request.expect_compressed().value() == was_compressed)
+    return Status::OK;
+  return {grpc::StatusCode::INVALID_ARGUMENT, "the request was compressed, or it was not"};
+}
+
 template <class Stream>
 Status answer(const pb::StreamingOutputCallRequest& request, Stream& stream) {
   if (Status status = echo_status(request); !status.ok()) return status;
@@ -49,7 +60,9 @@ Status answer(const pb::StreamingOutputCallRequest& request, Stream& stream) {
     std::this_thread::sleep_for(std::chrono::microseconds(wanted.interval_us()));
     pb::StreamingOutputCallResponse response;
     response.mutable_payload()->mutable_body()->resize(static_cast<std::size_t>(wanted.size()));
-    if (!stream.Write(response)) return Status::CANCELLED;
+    grpc::WriteOptions options;
+    if (wanted.has_compressed() && !wanted.compressed().value()) options.set_no_compression();
+    if (!stream.Write(response, options)) return Status::CANCELLED;
   }
   return Status::OK;
 }
@@ -62,18 +75,25 @@ class TestServicePeer final : public pb::TestService::Service {
                    const pb::SimpleRequest* request,
                    pb::SimpleResponse* response) override {
     echo_metadata(*context);
+    if (Status status = check_compression(*context, *request); !status.ok()) return status;
+    if (request->has_response_compressed()) {
+      context->set_compression_algorithm(
+          request->response_compressed().value() ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE);
+    }
     const auto size = static_cast<std::size_t>(request->response_size());
     response->mutable_payload()->mutable_body()->resize(size);
     return echo_status(*request);
   }
 
-  Status StreamingInputCall(ServerContext*,
+  Status StreamingInputCall(ServerContext* context,
                             grpc::ServerReader<pb::StreamingInputCallRequest>* reader,
                             pb::StreamingInputCallResponse* response) override {
     std::size_t total = 0;
     pb::StreamingInputCallRequest request;
-    while (reader->Read(&request))
+    while (reader->Read(&request)) {
+      if (Status status = check_compression(*context, request); !status.ok()) return status;
       total += request.payload().body().size();
+    }
     response->set_aggregated_payload_size(static_cast<std::int32_t>(total));
     return Status::OK;
   }
@@ -82,6 +102,8 @@ class TestServicePeer final : public pb::TestService::Service {
                              const pb::StreamingOutputCallRequest* request,
                              grpc::ServerWriter<pb::StreamingOutputCallResponse>* writer) override {
     echo_metadata(*context);
+    for (const auto& wanted : request->response_parameters())
+      if (wanted.compressed().value()) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
     return answer(*request, *writer);
   }
 

@@ -3,6 +3,7 @@
 // nearcall_interop_client --address=unix:PATH --test_case=NAME.
 #include "flags.hpp"
 #include "grpc/testing/test.nearcall.hpp"
+#include "watched_gzip.hpp"
 
 #include <nearcall/channel.hpp>
 #include <nearcall/health.hpp>
@@ -236,6 +237,90 @@ Difference cancel_after_first_response(Client& client) {
   return expect_code(call.finish(), StatusCode::cancelled);
 }
 
+CallOptions compressed() {
+  return in_time().compression(interop::watched_gzip);
+}
+
+/// What differs in whether the last reply was compressed.
+Difference expect_compressed(bool wanted) {
+  if (interop::watched_gzip.was_used() == wanted) return "";
+  return wanted ? "a reply was not compressed" : "a reply was compressed";
+}
+
+/// A server that sees no difference is of no use: it is to refuse what it does not expect.
+Difference client_compressed_unary(Client& client) {
+  pb::SimpleRequest request = large();
+  request.mutable_expect_compressed()->set_value(true);
+  const Result<pb::SimpleResponse> probe = client.UnaryCall(request, in_time());
+  Difference difference = expect_code(probe.status(), StatusCode::invalid_argument);
+  if (!difference.empty()) return "the probe: " + difference;
+  for (const bool is_compressed : {true, false}) {
+    request.mutable_expect_compressed()->set_value(is_compressed);
+    const Result<pb::SimpleResponse> reply =
+        client.UnaryCall(request, is_compressed ? compressed() : in_time());
+    if (!reply) return expect_ok(reply.status());
+    difference = expect_body(reply->payload().body(), large_response);
+    if (!difference.empty()) return difference;
+  }
+  return "";
+}
+
+Difference server_compressed_unary(Client& client) {
+  pb::SimpleRequest request = large();
+  for (const bool is_compressed : {true, false}) {
+    request.mutable_response_compressed()->set_value(is_compressed);
+    interop::watched_gzip.was_used();
+    const Result<pb::SimpleResponse> reply = client.UnaryCall(request, in_time());
+    if (!reply) return expect_ok(reply.status());
+    Difference difference = expect_compressed(is_compressed);
+    if (difference.empty()) difference = expect_body(reply->payload().body(), large_response);
+    if (!difference.empty()) return difference;
+  }
+  return "";
+}
+
+Difference client_compressed_streaming(Client& client) {
+  pb::StreamingInputCallRequest request;
+  request.mutable_expect_compressed()->set_value(true);
+  request.mutable_payload()->set_body(zeros(27182));
+  auto probe = client.StreamingInputCall(in_time());
+  probe.write(request);
+  Difference difference = expect_code(probe.finish().status(), StatusCode::invalid_argument);
+  if (!difference.empty()) return "the probe: " + difference;
+
+  auto call = client.StreamingInputCall(compressed());
+  if (!call.write(request)) return "a write was refused: " + call.finish().status().to_string();
+  request.mutable_expect_compressed()->set_value(false);
+  request.mutable_payload()->set_body(zeros(45904));
+  if (!call.write(request, nearcall::no_compression))
+    return "a write was refused: " + call.finish().status().to_string();
+  const Result<pb::StreamingInputCallResponse> reply = call.finish();
+  if (!reply) return expect_ok(reply.status());
+  const int total = reply->aggregated_payload_size();
+  return total == 73086 ? "" : "expected a total of 73086, got " + std::to_string(total);
+}
+
+Difference server_compressed_streaming(Client& client) {
+  constexpr std::array<int, 2> sizes = {31415, 92653};
+  pb::StreamingOutputCallRequest request;
+  for (const int size : sizes) {
+    pb::ResponseParameters& wanted = *request.add_response_parameters();
+    wanted.set_size(size);
+    wanted.mutable_compressed()->set_value(size == sizes.front());
+  }
+  auto call = client.StreamingOutputCall(request, in_time());
+  interop::watched_gzip.was_used();
+  for (const int size : sizes) {
+    const std::optional<pb::StreamingOutputCallResponse> reply = call.read();
+    if (!reply) return "too few replies: " + call.finish().to_string();
+    Difference difference = expect_compressed(size == sizes.front());
+    if (difference.empty()) difference = expect_body(reply->payload().body(), size);
+    if (!difference.empty()) return difference;
+  }
+  if (call.read()) return "too many replies";
+  return expect_ok(call.finish());
+}
+
 Difference unimplemented_service(nearcall::Channel& channel) {
   const pb::UnimplementedService::Client client(channel);
   return expect_code(client.UnimplementedCall(pb::Empty(), in_time()).status(),
@@ -280,7 +365,7 @@ struct Case {
   Difference (*run)(nearcall::Channel&);
 };
 
-constexpr std::array<Case, 17> cases = {{
+constexpr std::array<Case, 21> cases = {{
     {"empty_unary", on_test_service<empty_unary>},
     {"large_unary", on_test_service<large_unary>},
     {"client_streaming", on_test_service<client_streaming>},
@@ -298,6 +383,10 @@ constexpr std::array<Case, 17> cases = {{
     {"health", health},
     {"reflection", reflection},
     {"rich_error", on_test_service<rich_error>},
+    {"client_compressed_unary", on_test_service<client_compressed_unary>},
+    {"server_compressed_unary", on_test_service<server_compressed_unary>},
+    {"client_compressed_streaming", on_test_service<client_compressed_streaming>},
+    {"server_compressed_streaming", on_test_service<server_compressed_streaming>},
 }};
 
 constexpr const char* usage =
@@ -344,7 +433,8 @@ int main(int argc, char** argv) {
   const auto* const found = std::ranges::find(cases, *name, &Case::name);
   if (found == cases.end()) return fail("there is no test case " + *name);
 
-  nearcall::Channel channel(*address);
+  nearcall::Channel channel(
+      *address, nearcall::ChannelOptions().codec(interop::watched_gzip).compression_threshold(0));
   const Difference difference = found->run(channel);
   if (difference.empty()) return 0;
   std::fprintf(stderr, "%s: %s\n", name->c_str(), difference.c_str());

@@ -2,6 +2,7 @@
 // The server of the gRPC interop contract: nearcall_interop_server --address=unix:PATH.
 #include "flags.hpp"
 #include "grpc/testing/test.nearcall.hpp"
+#include "watched_gzip.hpp"
 
 #include <nearcall/health.hpp>
 #include <nearcall/reflection.hpp>
@@ -10,6 +11,7 @@
 
 #include <google/rpc/error_details.pb.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -41,13 +43,25 @@ nearcall::Status status_of(const pb::EchoStatus& wanted) {
   return nearcall::Status(code, wanted.message());
 }
 
+/// What a request says that was not compressed, or was, and should not be.
+template <class Request>
+nearcall::Status check_compression(const Request& request) {
+  const bool was_compressed = interop::watched_gzip.was_used();
+  if (!request.has_expect_compressed() || request.expect_compressed().value() == was_compressed)
+    return nearcall::Status();
+  return nearcall::Status::invalid_argument(was_compressed ? "the request was compressed"
+                                                           : "the request was not compressed");
+}
+
 class TestService final : public pb::TestService::Service {
   Task<Result<pb::Empty>> EmptyCall(ServerContext&, pb::Empty) override { co_return pb::Empty(); }
 
   Task<Result<pb::SimpleResponse>> UnaryCall(ServerContext& call,
                                              pb::SimpleRequest request) override {
     echo_metadata(call);
+    if (Status status = check_compression(request); !status.ok()) co_return status;
     if (Status status = status_of(request.response_status()); !status.ok()) co_return status;
+    if (request.response_compressed().value()) call.set_compression(interop::watched_gzip);
     pb::SimpleResponse response;
     fill(*response.mutable_payload(), request.response_size());
     co_return response;
@@ -57,8 +71,10 @@ class TestService final : public pb::TestService::Service {
       ServerContext&, ServerReader<pb::StreamingInputCallRequest>& requests) override {
     std::size_t total = 0;
     pb::StreamingInputCallRequest request;
-    while (co_await requests.read(request))
+    while (co_await requests.read(request)) {
+      if (Status status = check_compression(request); !status.ok()) co_return status;
       total += request.payload().body().size();
+    }
     pb::StreamingInputCallResponse response;
     response.set_aggregated_payload_size(static_cast<std::int32_t>(total));
     co_return response;
@@ -89,13 +105,23 @@ class TestService final : public pb::TestService::Service {
                              const pb::StreamingOutputCallRequest& request,
                              ServerWriter<pb::StreamingOutputCallResponse>& replies) {
     pb::StreamingOutputCallResponse response;
+    const auto is_compressed = [](const auto& wanted) { return wanted.compressed().value(); };
+    if (std::ranges::any_of(request.response_parameters(), is_compressed))
+      call.set_compression(interop::watched_gzip);
     for (const pb::ResponseParameters& wanted : request.response_parameters()) {
       if (wanted.interval_us() > 0) {
         co_await nearcall::sleep_for(std::chrono::microseconds(wanted.interval_us()),
                                      call.cancellation());
       }
       fill(*response.mutable_payload(), wanted.size());
-      if (!co_await replies.write(response)) break;
+      const bool is_plain = wanted.has_compressed() && !wanted.compressed().value();
+      bool is_taken = false;
+      if (is_plain) {
+        is_taken = co_await replies.write(response, nearcall::no_compression);
+      } else {
+        is_taken = co_await replies.write(response);
+      }
+      if (!is_taken) break;
     }
     co_return status_of(request.response_status());
   }
@@ -131,7 +157,10 @@ int main(int argc, char** argv) {
 
   TestService service;
   nearcall::Health health;
-  nearcall::Server server(nearcall::ServerOptions().drain_timeout(std::chrono::seconds(1)));
+  nearcall::Server server(nearcall::ServerOptions()
+                              .drain_timeout(std::chrono::seconds(1))
+                              .codec(interop::watched_gzip)
+                              .compression_threshold(0));
   server.add_service(service).add_service(health);
   nearcall::add_reflection(server);
   nearcall::ListenOptions options;
