@@ -33,6 +33,26 @@ void MessageOutbox::close() noexcept {
 MessageOutbox::Write MessageOutbox::try_write(const google::protobuf::MessageLite& message,
                                               bool may_compress) {
   if (is_over()) return Write::over;
+  if (tap_ != nullptr) [[unlikely]]
+    return write_tapped(message, may_compress);
+  return write_if_room(message, may_compress);
+}
+
+MessageOutbox::Write MessageOutbox::write_tapped(const google::protobuf::MessageLite& message,
+                                                 bool may_compress) {
+  if (!tap_->is_open()) return Write::full;
+  const google::protobuf::MessageLite* const passed = tap_->pass_copy(message);
+  if (passed == nullptr) {
+    binding_->owner->on_bad_message(tap_->refusal());
+    return Write::over;
+  }
+  const Write written = write_if_room(*passed, may_compress);
+  if (written != Write::full) tap_->end_copy();
+  return written;
+}
+
+MessageOutbox::Write MessageOutbox::write_if_room(const google::protobuf::MessageLite& message,
+                                                  bool may_compress) {
   if (binding_->stream == nullptr) {  // not open yet
     return binding_->owner->take_without_stream(message) ? Write::taken : Write::full;
   }
@@ -141,6 +161,8 @@ void MessageOutbox::wait(const google::protobuf::MessageLite& message,
 }
 
 void MessageOutbox::leave() noexcept {
+  if (tap_ != nullptr) [[unlikely]]
+    tap_->end_copy();
   writer_.unlink();
   waiter_ = nullptr;
   if (std::exchange(message_, nullptr) == nullptr || binding_->stream == nullptr) return;

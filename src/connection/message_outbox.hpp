@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/owned_bytes.hpp"
+#include "connection/message_tap.hpp"
 #include "connection/message_waiter.hpp"
 #include "connection/stream_binding.hpp"
 #include "grpc/kept_message.hpp"
@@ -48,6 +49,10 @@ class MessageOutbox {
   void finish();
   /// Nobody may write any more. What ends the stream is not sent from here.
   void close() noexcept;
+  /// What its writer writes passes `tap`, once that is open, while there is one.
+  void set_tap(MessageTap* tap) noexcept { tap_ = tap; }
+  /// The tap has opened.
+  void on_tap_open() { serve(); }
 
   /// The largest message that is taken.
   void set_max_message_size(std::size_t bytes) noexcept { max_size_ = bytes; }
@@ -112,12 +117,15 @@ class MessageOutbox {
   bool is_over() const noexcept { return state_ != State::open; }
   /// Writes for the one who waits, if there is one.
   void serve();
+  Write write_tapped(const google::protobuf::MessageLite& message, bool may_compress);
+  Write write_if_room(const google::protobuf::MessageLite& message, bool may_compress);
   /// The same when its coroutine is about to go on; whether it goes on.
   bool serve_coroutine();
   void send_copy(ByteSpan framed, bool end_stream);
   void send_compressed(const grpc::OutgoingMessage& message, bool end_stream);
 
   const StreamBinding* binding_;
+  MessageTap* tap_ = nullptr;
   State state_ = State::open;
   bool is_taken_ = false;
   bool may_compress_ = true;  // of the message that waits

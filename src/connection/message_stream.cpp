@@ -11,6 +11,19 @@ void MessageStream::fail_elsewhere() noexcept {
       "read() or write(): this thread does not run the call's loop; resume_on(loop) first");
 }
 
+/// What the hooks refuse ends the call, as what cannot be parsed does.
+bool MessageStream::pass_tap(bool has_message, google::protobuf::MessageLite& into) {
+  if (!has_message) {
+    tap_->on_read_end();
+    return false;
+  }
+  Status passed = tap_->pass_incoming(into);
+  if (passed.ok()) return true;
+  in_.drop();
+  binding_.owner->on_bad_message(std::move(passed));
+  return false;
+}
+
 bool ReadAwaiter::await_ready() {
   stream_->require_home();
   MessageInbox& in = stream_->in();
@@ -19,7 +32,9 @@ bool ReadAwaiter::await_ready() {
   has_message_ = read == MessageInbox::Read::message;
   if (has_message_) stream_->note_message();
   if (read == MessageInbox::Read::ended) in.count_last();
-  return read != MessageInbox::Read::pending;
+  if (read == MessageInbox::Read::pending) return false;
+  has_message_ = stream_->pass_read(has_message_, *into_);
+  return true;
 }
 
 void ReadAwaiter::await_suspend(std::coroutine_handle<> reader) {
@@ -31,6 +46,7 @@ void ReadAwaiter::take_outcome() noexcept {
   is_waiting_ = false;
   has_message_ = stream_->in().take_outcome();
   if (!has_message_) stream_->in().count_last();
+  has_message_ = stream_->pass_read(has_message_, *into_);
 }
 
 void ReadAwaiter::leave() noexcept {

@@ -4,6 +4,7 @@
 
 #include "connection/message_inbox.hpp"
 #include "connection/message_outbox.hpp"
+#include "connection/message_tap.hpp"
 #include "connection/stream_binding.hpp"
 
 #include <nearcall/stream_awaiters.hpp>
@@ -43,6 +44,17 @@ class MessageStream {
   MessageInbox& in() noexcept { return in_; }
   const MessageInbox& in() const noexcept { return in_; }
   MessageOutbox& out() noexcept { return out_; }
+  /// What coroutines read and write passes `tap`, while there is one.
+  void set_tap(MessageTap* tap) noexcept {
+    tap_ = tap;
+    out_.set_tap(tap);
+  }
+  /// A coroutine has read a message into `into`, or found the end; whether it is to have it.
+  bool pass_read(bool has_message, google::protobuf::MessageLite& into) {
+    if (tap_ == nullptr) [[likely]]
+      return has_message;
+    return pass_tap(has_message, into);
+  }
 
   /// REQUIRES: on the thread of the loop where coroutines go on; ends the program elsewhere, with a
   /// message for users.
@@ -63,10 +75,12 @@ class MessageStream {
 
  private:
   [[noreturn]] static void fail_elsewhere() noexcept;
+  bool pass_tap(bool has_message, google::protobuf::MessageLite& into);
 
   StreamBinding binding_;
   MessageInbox in_;
   MessageOutbox out_;
+  MessageTap* tap_ = nullptr;
 };
 
 }  // namespace nearcall::inline v0::detail

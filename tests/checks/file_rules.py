@@ -26,8 +26,9 @@ MAX_LINES = 600
 # 3 of ConnectionLimits: linger_timeout, the intervals of PINGs.
 # 83 of keepalive and age (three options of channels, five of servers).
 # 25 of ServerOptions::max_concurrent_calls().
-MAX_API_LINES = 3873
-MAX_API_HEADERS = 48
+# 183 and three headers of interceptors, which only those include who write one.
+MAX_API_LINES = 4056
+MAX_API_HEADERS = 51
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -32,11 +32,12 @@ PUBLIC = {
     "connection_limits": "http2",
     "codec": "grpc", "method": "grpc",
     "stream_awaiters": "connection",
-    "asio": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
+    "interceptor": "connection",
+    "asio": "client", "client_interceptor": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "connectivity_state": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
     "health": "services", "reflection": "services", "rich_status": "services",
-    "blocking_service": "server", "server": "server", "server_context": "server", "service": "server",
+    "blocking_service": "server", "server": "server", "server_context": "server", "server_interceptor": "server", "service": "server",
 }
 
 # The engines touch no system: what they may not include although it is not ours (sys/uio.h only

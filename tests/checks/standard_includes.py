@@ -41,7 +41,7 @@ DECLARES = {
     "string": "string to_string",
     "string_view": "string_view",
     "system_error": "errc error_code make_error_code system_category system_error",
-    "thread": "jthread thread",
+    "thread": "jthread this_thread thread",
     "tuple": "apply tuple",
     "type_traits": "conditional_t decay_t is_aggregate_v is_const_v is_constructible_v is_convertible_v is_copy_constructible_v "
                    "is_invocable_r_v is_invocable_v is_member_pointer_v "

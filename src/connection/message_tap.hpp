@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// MessageTap: what interceptors do with the messages of one call.
+#pragma once
+
+#include <nearcall/interceptor.hpp>
+#include <nearcall/status.hpp>
+
+#include <google/protobuf/message_lite.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace nearcall::inline v0::detail {
+
+/// The hooks that interceptors have added for the messages of one call. What a hook refuses, or
+/// throws, is remembered: refusal().
+///
+/// Those of requests are called in the order in which they were added, those of replies in the
+/// opposite one: requests go in through the interceptors, replies out.
+///
+/// Thread safety: one thread reads while another one writes; the rest before and after.
+class MessageTap {
+ public:
+  enum class Incoming : std::uint8_t { requests, replies };
+
+  explicit MessageTap(Incoming incoming) noexcept : incoming_is_(incoming) {}
+  MessageTap(const MessageTap&) = delete;
+  MessageTap& operator=(const MessageTap&) = delete;
+
+  void add_incoming(MessageHook hook) { incoming_.push_back(std::move(hook)); }
+  void add_outgoing(MessageHook hook) { outgoing_.push_back(std::move(hook)); }
+  /// All hooks are there that will be: messages may pass.
+  void open() noexcept { is_open_ = true; }
+  bool is_open() const noexcept { return is_open_; }
+  /// Who added them is about to go.
+  void close() noexcept {
+    is_closed_ = true;
+    is_open_ = true;
+  }
+
+  bool has_outgoing() const noexcept { return !outgoing_.empty() && !is_closed_; }
+  /// OK, or why not.
+  Status pass_incoming(google::protobuf::MessageLite& message) {
+    if (incoming_.empty() || is_closed_) return Status();
+    return run(incoming_, incoming_is_ == Incoming::replies, message);
+  }
+  Status pass_outgoing(google::protobuf::MessageLite& message) {
+    if (!has_outgoing()) return Status();
+    return run(outgoing_, incoming_is_ == Incoming::requests, message);
+  }
+  /// What is to be written for `message`: itself, or a copy that the hooks have seen, the same one
+  /// until end_copy(); null if they refuse it.
+  const google::protobuf::MessageLite* pass_copy(const google::protobuf::MessageLite& message);
+  /// It was written, or never will be.
+  void end_copy() noexcept {
+    copied_ = nullptr;
+    copy_.reset();
+  }
+
+  /// What the first hook said that refused a message. From any thread.
+  Status refusal() const {
+    const Status* const first = refusal_.load(std::memory_order_acquire);
+    return first != nullptr ? *first : Status();
+  }
+  /// The reader was told that there are no more.
+  virtual void on_read_end() {}
+
+ protected:
+  ~MessageTap() { delete refusal_.load(); }
+
+ private:
+  void note_refusal(const Status& why);
+  Status run(std::vector<MessageHook>& hooks,
+             bool is_reversed,
+             google::protobuf::MessageLite& message);
+
+  const Incoming incoming_is_;
+  bool is_open_ = false;
+  bool is_closed_ = false;
+  std::vector<MessageHook> incoming_;
+  std::vector<MessageHook> outgoing_;
+  const google::protobuf::MessageLite* copied_ = nullptr;
+  std::unique_ptr<google::protobuf::MessageLite> copy_;
+  /// Null at first; set once, by whoever refuses first.
+  std::atomic<const Status*> refusal_{nullptr};
+};
+
+/// A new message of the same type that says the same.
+std::unique_ptr<google::protobuf::MessageLite> copy_of(
+    const google::protobuf::MessageLite& message);
+
+/// The status of a call of which an interceptor throws what is being handled; logs it.
+Status status_of_thrown(const char* side) noexcept;
+
+}  // namespace nearcall::inline v0::detail
