@@ -35,7 +35,7 @@ class CallOptions {
   /// `context` is the ServerContext, on its thread; it may go before the call does.
   template <std::same_as<ServerContext> Context, std::convertible_to<std::string_view>... Keys>
   explicit CallOptions(Context& context, const Keys&... keys)
-      : deadline_of_caller_(context.deadline()), cancellation_of_caller_(context.cancellation()) {
+      : deadline_of_served_(context.deadline()), cancellation_of_served_(context.cancellation()) {
     (take_over(context.metadata(), keys), ...);
   }
 
@@ -114,14 +114,15 @@ class CallOptions {
   // What was said.
 
   std::optional<std::chrono::nanoseconds> timeout() const noexcept { return timeout_; }
-  /// The earlier one of what was given and the caller's; time_point::max() if there is none.
+  /// The earlier one of what was given and that of the call which is served; time_point::max() if
+  /// there is none.
   std::chrono::steady_clock::time_point deadline() const noexcept {
-    return std::min(deadline_, deadline_of_caller_);
+    return std::min(deadline_, deadline_of_served_);
   }
   const Metadata& metadata() const noexcept { return metadata_; }
   const std::stop_token& cancellation() const noexcept { return cancellation_; }
   /// That of the call that it is made for: the first one that stops ends it.
-  const std::stop_token& cancellation_of_caller() const noexcept { return cancellation_of_caller_; }
+  const std::stop_token& cancellation_of_served() const noexcept { return cancellation_of_served_; }
   std::optional<std::size_t> max_receive_message_size() const noexcept { return max_receive_; }
   /// Nothing if it was not said.
   std::optional<bool> waits_for_ready() const noexcept { return waits_for_ready_; }
@@ -141,10 +142,10 @@ class CallOptions {
 
   std::optional<std::chrono::nanoseconds> timeout_;
   TimePoint deadline_ = TimePoint::max();
-  TimePoint deadline_of_caller_ = TimePoint::max();
+  TimePoint deadline_of_served_ = TimePoint::max();
   Metadata metadata_;
   std::stop_token cancellation_;
-  std::stop_token cancellation_of_caller_;
+  std::stop_token cancellation_of_served_;
   std::optional<std::size_t> max_receive_;
   std::optional<bool> waits_for_ready_;
   std::optional<std::size_t> max_send_;

@@ -32,6 +32,8 @@ namespace nearcall::inline v0 {
 /// Connector::connect().
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
+class ClientInterceptor;
+
 namespace detail {
 class ServiceConfig;
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
@@ -197,6 +199,15 @@ class ChannelOptions {
   ChannelOptions limits(const ConnectionLimits& limits) && {
     return std::move(this->limits(limits));
   }
+  /// Adds code around every call (client_interceptor.hpp). The first one that is added is
+  /// outermost: it sees a call first, and its end last.
+  ChannelOptions& interceptor(std::shared_ptr<ClientInterceptor> interceptor) & {
+    interceptors_.push_back(std::move(interceptor));
+    return *this;
+  }
+  ChannelOptions interceptor(std::shared_ptr<ClientInterceptor> interceptor) && {
+    return std::move(this->interceptor(std::move(interceptor)));
+  }
 
   /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
   /// message limits, retries. Fields that are not known are ignored. What is wrong with it stands,
@@ -249,6 +260,9 @@ class ChannelOptions {
   std::size_t max_retry_buffer() const noexcept { return max_retry_buffer_; }
   /// What is wrong with service_config(), or OK: FAILED_PRECONDITION, and each call fails with it.
   const Status& misuse() const noexcept { return misuse_; }
+  const std::vector<std::shared_ptr<ClientInterceptor>>& interceptors() const noexcept {
+    return interceptors_;
+  }
 
  private:
   friend detail::Access;
@@ -276,6 +290,7 @@ class ChannelOptions {
   std::size_t max_call_retry_buffer_ = std::size_t{1024} * 1024;
   std::size_t max_retry_buffer_ = std::size_t{16} * 1024 * 1024;
   Status misuse_;
+  std::vector<std::shared_ptr<ClientInterceptor>> interceptors_;
 };
 
 /// A client's way to one server. Makes no connection before the first call, or connect(); replaces

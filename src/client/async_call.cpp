@@ -43,30 +43,48 @@ AsyncCall::AsyncCall(Backend& backend,
             options,
             backend.options(),
             loop != nullptr ? Access::core(*loop).clock() : backend.clock()) {
-  if (!call_.check(options, obstacle(call_.method(), backend, loop))) return;
-  if (request != nullptr) call_.keep_request(*request);
+}
+
+void AsyncCall::start(Backend& backend,
+                      const google::protobuf::MessageLite* request,
+                      const CallOptions& options,
+                      bool is_intercepted) {
+  if (!call_.check(options, obstacle(call_.method(), backend, loop_))) return;
+  if (!is_intercepted && request != nullptr) call_.keep_request(*request);
   if (call_.is_over()) return;
-  call_.messages().set_loop(Access::core(*loop));
-  timer_.emplace(Access::core(*loop), &AsyncCall::on_timer, this);
+  LoopCore& loop = Access::core(*loop_);
+  call_.messages().set_loop(loop);
+  timer_.emplace(loop, &AsyncCall::on_timer, this);
   timer_->set(call_.deadline());
-  backend_ = &LoopBackend::of(backend, Access::core(*loop));
-  if (call_.waits_for_ready()) [[unlikely]]
-    backend_->begin_when_ready(*this);
+  if (is_intercepted)
+    intercept(backend, request);
   else
-    backend_->begin(*this);
+    begin(backend);
   if (options.cancellation().stop_possible()) {
     CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
-  if (options.cancellation_of_caller().stop_possible()) [[unlikely]]
-    cancellation_of_caller_ = std::make_unique<std::stop_callback<Cancel>>(
-        options.cancellation_of_caller(), Cancel{this});
+  if (options.cancellation_of_served().stop_possible()) [[unlikely]]
+    cancellation_of_served_ = std::make_unique<std::stop_callback<Cancel>>(
+        options.cancellation_of_served(), Cancel{this});
+}
+
+void AsyncCall::begin(Backend& backend) {
+  backend_ = &LoopBackend::of(backend, Access::core(*loop_));
+  if (call_.waits_for_ready()) [[unlikely]]
+    backend_->begin_when_ready(*this);
+  else
+    backend_->begin(*this);
 }
 
 AsyncCall::~AsyncCall() {
   require_same_thread();
   cancellation_.reset();
-  cancellation_of_caller_.reset();
+  cancellation_of_served_.reset();
+  if (chain_ != nullptr) [[unlikely]] {
+    call_.messages().set_tap(nullptr);
+    chain_.reset();
+  }
   WaitingCall::unlink();
   for (Waiting& waiting : waiting_)
     waiting.awaiter = nullptr;
@@ -77,7 +95,19 @@ void AsyncCall::on_timer(void* self) noexcept {
   auto& call = *static_cast<AsyncCall*>(self);
   if (call.is_pausing_) [[unlikely]]
     return call.end_pause();
+  if (call.chain_ != nullptr) [[unlikely]] {
+    call.chain_->force();
+    if (call.call_.is_over()) return call.chain_->finish(call.call_.late());
+  }
   call.call_.fail_late();
+}
+
+void AsyncCall::cancel_here() {
+  if (chain_ != nullptr) [[unlikely]] {
+    chain_->force();
+    if (call_.is_over()) return chain_->finish(cancelled());
+  }
+  call_.cancel();
 }
 
 void AsyncCall::on_repeat(std::optional<TimePoint> at) {
@@ -137,11 +167,11 @@ void AsyncCall::wait(CallAwaiter& awaiter,
 }
 
 void AsyncCall::require_loop() const noexcept {
-  if (!call_.is_over() && EventLoop::current() != loop_) fail_elsewhere();
+  if (!is_over() && EventLoop::current() != loop_) fail_elsewhere();
 }
 
 void AsyncCall::require_same_thread() const noexcept {
-  if (!call_.is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
+  if (!is_over() && Access::core(*loop_).is_run_elsewhere()) fail_elsewhere();
 }
 
 void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
@@ -153,15 +183,55 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
 void AsyncCall::on_change() {
   if (call_.is_over()) {
     WaitingCall::unlink();
-    if (timer_) timer_->clear();
-    if (loop_ != nullptr) stop_cancelling();
+    const bool is_going = backend_ != nullptr && backend_->is_going();
     if (backend_ != nullptr) std::exchange(backend_, nullptr)->on_call_over();
+    if (chain_ != nullptr) [[unlikely]]
+      is_going ? chain_->finish(call_.status()) : chain_->on_call_over();
+    if (is_over()) {
+      if (timer_) timer_->clear();
+      if (loop_ != nullptr) stop_cancelling();
+    }
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;
     waiting_[i].awaiter = nullptr;
     Access::core(*loop_).schedule(waiting_[i].resume);
   }
+}
+
+// ---- with interceptors --------------------------------------------------------------------------
+
+void AsyncCall::intercept(Backend& backend, const google::protobuf::MessageLite* request) {
+  chain_ = std::make_unique<ClientChain>(static_cast<ClientChain::Owner&>(*this), backend, request,
+                                         &Access::core(*loop_));
+  call_.messages().set_tap(chain_.get());
+  call_.set_attempt_listener(*chain_);
+  chain_->start();
+}
+
+bool AsyncCall::begin_call(const google::protobuf::MessageLite* request) {
+  if (request != nullptr) call_.keep_request(*request);
+  if (!call_.is_over()) begin(chain_->backend());
+  return true;
+}
+
+/// What the interceptors have not asked for, or do not wait for any more, ends now.
+void AsyncCall::on_chain_done() {
+  if (call_.is_over()) return on_change();
+  if (call_.is_open()) return call_.drop();
+  call_.finish_unsent(chain_->status());
+}
+
+void AsyncCall::expect_reply(google::protobuf::MessageLite& reply) {
+  if (chain_ != nullptr) [[unlikely]]
+    chain_->set_reply_place(reply);
+  call_.expect_reply(reply);
+}
+
+void AsyncCall::drop_messages() {
+  call_.messages().in().drop();
+  if (chain_ != nullptr) [[unlikely]]
+    chain_->on_read_end();
 }
 
 // ---- the public face ----------------------------------------------------------------------------
@@ -187,12 +257,12 @@ const Metadata& HeadersAwaiter::await_resume() noexcept {
 Status StatusAwaiter::await_resume() {
   settle();
   call().count_last();
-  return call().call().status();
+  return call().status();
 }
 
 Status status_of(AsyncCall& call) {
   call.count_last();
-  return call.call().reply_status();
+  return call.reply_status();
 }
 
 void fail_moved_from() noexcept {
@@ -202,7 +272,7 @@ void fail_moved_from() noexcept {
 
 const Status& AsyncCallBase::status() const {
   if (!is_done()) fail_precondition("status(): the call is not over; co_await its end first");
-  return call().call().status();
+  return call().status();
 }
 const Metadata& AsyncCallBase::trailers() const {
   call().require_same_thread();
@@ -218,7 +288,7 @@ PeerIdentity AsyncCallBase::peer() const {
 }
 bool AsyncCallBase::is_done() const noexcept {
   call().require_same_thread();
-  return call().call().is_over();
+  return call().is_over();
 }
 void AsyncCallBase::cancel() noexcept {
   call().cancel();
@@ -228,7 +298,7 @@ MessageStream& AsyncCallBase::stream() const noexcept {
   return call().call().messages();
 }
 void AsyncCallBase::expect_reply(google::protobuf::MessageLite& reply) noexcept {
-  call().call().expect_reply(reply);
+  call().expect_reply(reply);
 }
 bool AsyncCallBase::half_close() noexcept {
   call().require_loop();
@@ -243,7 +313,7 @@ bool AsyncCallBase::failed_without_loop() const {
 }
 StatusAwaiter AsyncCallBase::finish_call() noexcept {
   call().require_loop();
-  if (!is_done()) call().call().messages().in().drop();
+  if (!is_done()) call().drop_messages();
   return StatusAwaiter(call());
 }
 

@@ -5,6 +5,7 @@
 #include "async/resume_later.hpp"
 #include "async/run_member.hpp"
 #include "client/call.hpp"
+#include "client/client_chain.hpp"
 #include "client/loop_backend.hpp"
 
 #include <nearcall/client.hpp>
@@ -20,9 +21,9 @@ namespace nearcall::inline v0::detail {
 /// A Call that coroutines on one loop wait for, on the loop's connection.
 ///
 /// Thread safety: the loop's thread; cancel() from any.
-class AsyncCall final : private WaitingCall, private CallWaiter {
+class AsyncCall final : private WaitingCall, private CallWaiter, private ClientChain::Owner {
  public:
-  /// `loop` is null where none runs: the call has failed then.
+  /// `loop` is null where none runs: the call has failed then. `request`: of start().
   AsyncCall(Backend& backend,
             const BoundMethod& method,
             const google::protobuf::MessageLite* request,
@@ -35,7 +36,12 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
-  Call& call() noexcept { return call_; }
+  /// It begins now, or, where it is intercepted, when the channel's interceptors let it. Once.
+  void start(Backend& backend,
+             const google::protobuf::MessageLite* request,
+             const CallOptions& options,
+             bool is_intercepted);
+  Call& call() noexcept override { return call_; }
   const PeerIdentity& peer() const noexcept { return peer_.identity(); }
   void cancel() noexcept;
 
@@ -47,7 +53,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   // From CallAwaiter.
 
   bool is_ready(CallAwaiter::Until until) const noexcept {
-    return until == CallAwaiter::Until::end ? call_.is_over() : call_.has_headers();
+    return until == CallAwaiter::Until::end ? is_over() : call_.has_headers();
   }
   /// Whether whoever waits for its end is to free what came in a later turn.
   bool is_held_back(CallAwaiter::Until until) noexcept {
@@ -63,6 +69,23 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   void wait(CallAwaiter& awaiter, CallAwaiter::Until until, std::coroutine_handle<> waiting);
   void leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept;
 
+  // The call with its interceptors, where there are any.
+
+  bool is_over() const noexcept {
+    return call_.is_over() && (chain_ == nullptr || chain_->is_done());
+  }
+  const Status& status() {
+    if (chain_ != nullptr) [[unlikely]]
+      return chain_->status();
+    return call_.status();
+  }
+  Status reply_status() {
+    return chain_ != nullptr ? chain_->take_reply_status() : call_.reply_status();
+  }
+  void expect_reply(google::protobuf::MessageLite& reply);
+  /// Nobody reads what comes.
+  void drop_messages();
+
  private:
   struct Waiting {
     CallAwaiter* awaiter = nullptr;
@@ -75,7 +98,15 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   static void on_timer(void* self) noexcept;
   void end_pause();
   void on_change() override;
+  void begin(Backend& backend);
+  void intercept(Backend& backend, const google::protobuf::MessageLite* request);
   void on_repeat(std::optional<TimePoint> at) override;
+
+  // ClientChain::Owner
+
+  bool begin_call(const google::protobuf::MessageLite* request) override;
+  void on_deadline_change() override { timer_->set(call_.deadline()); }
+  void on_chain_done() override;
 
   // WaitingCall
 
@@ -91,7 +122,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   bool has_costly_last() noexcept {
     return call_.messages().in().has_costly_last() && EventLoop::current() == loop_;
   }
-  void cancel_here() { call_.cancel(); }
+  void cancel_here();
   void stop_cancelling() noexcept;
 
   EventLoop* loop_;
@@ -110,7 +141,9 @@ class AsyncCall final : private WaitingCall, private CallWaiter {
   RunMember<&AsyncCall::cancel_here> cancel_here_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
   /// By the call that it is made for.
-  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_caller_;
+  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
+  /// Null: nobody intercepts it.
+  std::unique_ptr<ClientChain> chain_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -514,6 +514,7 @@ void Backend::remove(LoopPlace& loop) {
 }
 
 void Backend::drain() {
+  is_drained_.store(true);
   tell_loops(LoopPlace::Request::drain);
 }
 

@@ -165,6 +165,8 @@ class Backend final : public AwaitedServer,
   void remove(LoopPlace& loop);
   /// Nobody makes new calls: its loops are told.
   void drain();
+  /// Whether that was said: a call that waited for its interceptors may still begin.
+  bool is_drained() const noexcept { return is_drained_.load(); }
 
  private:
   struct alignas(64) LastUsed {
@@ -267,6 +269,8 @@ class Backend final : public AwaitedServer,
 
   /// Owned; replaced, once, by the first who asks in a forked child.
   std::atomic<Pool*> pool_{new Pool(backoff_)};
+  /// False at first; true for good from drain() on.
+  std::atomic<bool> is_drained_{false};
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -13,10 +13,6 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
-Status cancelled() {
-  return Status(StatusCode::cancelled, "the call was cancelled");
-}
-
 /// Why a thread may not wait here, or OK.
 Status check_thread(const BoundMethod& method) {
   if (EventLoop::running() == nullptr) return Status();
@@ -35,7 +31,8 @@ BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const Ca
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
-  cancellation_of_caller_.reset();
+  cancellation_of_served_.reset();
+  chain_.reset();
   if (has_connection()) leave(connection_->begin_turn());
 }
 
@@ -68,9 +65,9 @@ bool BlockingCall::prepare(const CallOptions& options) {
     CancelEvent::catch_up();
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
-  if (options.cancellation_of_caller().stop_possible()) [[unlikely]]
-    cancellation_of_caller_ = std::make_unique<std::stop_callback<Cancel>>(
-        options.cancellation_of_caller(), Cancel{this});
+  if (options.cancellation_of_served().stop_possible()) [[unlikely]]
+    cancellation_of_served_ = std::make_unique<std::stop_callback<Cancel>>(
+        options.cancellation_of_served(), Cancel{this});
   return true;
 }
 
@@ -307,15 +304,25 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
   call_.expect_reply(reply);
   call_.borrow_request(request);
   if (!prepare(options)) return call_.status();
+  run(info);
+  return call_.reply_status();
+}
+
+void BlockingCall::run(CallInfo* info) {
   Turn turn;
   begin(turn);
   if (connection_ != nullptr) wait_for_end(turn);
   if (info != nullptr) fill(*info);
   if (connection_ != nullptr && !is_shared()) leave(std::move(turn));
-  return call_.reply_status();
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
+  if (chain_ != nullptr) [[unlikely]]
+    return read_intercepted(into);
+  return read_message(into);
+}
+
+bool BlockingCall::read_message(google::protobuf::MessageLite& into) {
   Turn turn;
   if (!enter(turn)) return false;
   MessageInbox& in = call_.messages().in();
@@ -328,6 +335,12 @@ bool BlockingCall::read(google::protobuf::MessageLite& into) {
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message, bool may_compress) {
+  if (chain_ != nullptr) [[unlikely]]
+    return write_intercepted(message, may_compress);
+  return write_message(message, may_compress);
+}
+
+bool BlockingCall::write_message(const google::protobuf::MessageLite& message, bool may_compress) {
   Turn turn;
   if (!enter(turn)) return false;
   MessageOutbox& out = call_.messages().out();
@@ -352,6 +365,16 @@ bool BlockingCall::half_close() {
 }
 
 Status BlockingCall::finish() {
+  if (chain_ == nullptr) return wait_for_status();
+  if (!chain_->is_done()) {
+    static_cast<void>(wait_for_status());
+    chain_->go_on();
+    end_waiting_chain();
+  }
+  return chain_->status();
+}
+
+Status BlockingCall::wait_for_status() {
   Turn turn;
   if (!enter(turn)) return call_.status();
   if (!call_.is_over()) {
@@ -360,6 +383,96 @@ Status BlockingCall::finish() {
   }
   return call_.status();
 }
+
+// ---- with interceptors --------------------------------------------------------------------------
+
+void BlockingCall::intercept(const google::protobuf::MessageLite* request) {
+  chain_ = std::make_unique<ClientChain>(static_cast<ClientChain::Owner&>(*this), *backend_,
+                                         request, /*loop=*/nullptr);
+  call_.set_attempt_listener(*chain_);
+}
+
+void BlockingCall::start_intercepted(const google::protobuf::MessageLite* request,
+                                     const CallOptions& options) {
+  kept_backend_ = backend_->shared_from_this();
+  if (!prepare(options)) return;
+  intercept(request);
+  chain_->start();
+  if (!chain_->has_begun()) end_waiting_chain();
+}
+
+Status BlockingCall::run_intercepted(const google::protobuf::MessageLite& request,
+                                     const CallOptions& options,
+                                     google::protobuf::MessageLite& reply,
+                                     CallInfo* info) {
+  if (info != nullptr) *info = CallInfo();
+  call_.expect_reply(reply);
+  if (!prepare(options)) return call_.status();
+  is_unary_ = true;
+  info_ = info;
+  intercept(&request);
+  chain_->set_reply_place(reply);
+  chain_->start();
+  end_waiting_chain();
+  return chain_->status();
+}
+
+/// No loop runs on this thread that would ever let it go on.
+void BlockingCall::end_waiting_chain() {
+  if (chain_->is_done()) return;
+  chain_->finish(Status(StatusCode::failed_precondition,
+                        std::string(call_.method().method.path) +
+                            ": an interceptor of a blocking call waits for something else than "
+                            "proceed(); use the Async form")
+                     .with_reason(StatusReason::misuse));
+}
+
+bool BlockingCall::begin_call(const google::protobuf::MessageLite* request) {
+  if (is_unary_) {
+    call_.borrow_request(*request);
+    run(info_);
+    return false;
+  }
+  if (request != nullptr) call_.keep_request(*request);
+  Turn turn;
+  if (!call_.is_over()) begin(turn);
+  return true;
+}
+
+/// What the interceptors do not wait for any more ends now.
+void BlockingCall::on_chain_done() {
+  if (connection_ != nullptr) return cancel();
+  if (!call_.is_over()) call_.finish_unsent(chain_->status());
+}
+
+bool BlockingCall::read_intercepted(google::protobuf::MessageLite& into) {
+  if (chain_->has_own()) return chain_->take_own(into);
+  if (!read_message(into)) return false;
+  const Status passed = chain_->pass_incoming(into);
+  if (!passed.ok()) refuse(passed);
+  return passed.ok();
+}
+
+bool BlockingCall::write_intercepted(const google::protobuf::MessageLite& message,
+                                     bool may_compress) {
+  const google::protobuf::MessageLite* const passed = chain_->pass_copy(message);
+  if (passed == nullptr) {
+    refuse(chain_->refusal());
+    return false;
+  }
+  const bool is_taken = write_message(*passed, may_compress);
+  chain_->end_copy();
+  return is_taken;
+}
+
+void BlockingCall::refuse(const Status& why) {
+  if (!has_connection()) return;
+  const Turn turn = connection_->begin_turn();
+  call_.messages().in().drop();
+  call_.fail(why);
+}
+
+// ---- beside the messages ------------------------------------------------------------------------
 
 const Metadata& BlockingCall::headers() {
   Turn turn;

@@ -5,6 +5,7 @@
 #include "client/backend.hpp"
 #include "client/blocking_connection.hpp"
 #include "client/call.hpp"
+#include "client/client_chain.hpp"
 
 #include <nearcall/client.hpp>
 
@@ -29,7 +30,7 @@ namespace nearcall::inline v0::detail {
 /// other can be made (docs/decisions/009-where-a-call-is-repeated.md).
 ///
 /// Thread safety: reading and writing functions from one thread each; cancel() from any.
-class BlockingCall final : private CallWaiter {
+class BlockingCall final : private CallWaiter, private ClientChain::Owner {
  public:
   BlockingCall(Backend& backend, const BoundMethod& method, const CallOptions& options);
   BlockingCall(const BlockingCall&) = delete;
@@ -39,11 +40,18 @@ class BlockingCall final : private CallWaiter {
   /// Connects and opens the stream, and sends `request` where there is one. What goes wrong becomes
   /// the call's status. The call may outlive its stub and its channel.
   void start(const google::protobuf::MessageLite* request, const CallOptions& options);
+  /// The same with the channel's interceptors around it.
+  void start_intercepted(const google::protobuf::MessageLite* request, const CallOptions& options);
   /// A whole unary call.
   Status run_unary(const google::protobuf::MessageLite& request,
                    const CallOptions& options,
                    google::protobuf::MessageLite& reply,
                    CallInfo* info);
+  /// The same with the channel's interceptors around it.
+  Status run_intercepted(const google::protobuf::MessageLite& request,
+                         const CallOptions& options,
+                         google::protobuf::MessageLite& reply,
+                         CallInfo* info);
 
   bool read(google::protobuf::MessageLite& into);
   bool write(const google::protobuf::MessageLite& message, bool may_compress);
@@ -91,6 +99,25 @@ class BlockingCall final : private CallWaiter {
     BlockingCall* call_;
   };
 
+  /// A unary call, from its beginning to its end.
+  void run(CallInfo* info);
+  bool read_message(google::protobuf::MessageLite& into);
+  bool write_message(const google::protobuf::MessageLite& message, bool may_compress);
+  Status wait_for_status();
+  bool read_intercepted(google::protobuf::MessageLite& into);
+  bool write_intercepted(const google::protobuf::MessageLite& message, bool may_compress);
+  void intercept(const google::protobuf::MessageLite* request);
+  void end_waiting_chain();
+  /// Interceptors refuse a message.
+  void refuse(const Status& why);
+
+  // ClientChain::Owner
+
+  Call& call() noexcept override { return call_; }
+  bool begin_call(const google::protobuf::MessageLite* request) override;
+  void on_deadline_change() override {}
+  void on_chain_done() override;
+
   void on_change() override;
   void on_repeat(std::optional<TimePoint> at) override;
   /// False if it is over before it began.
@@ -134,7 +161,7 @@ class BlockingCall final : private CallWaiter {
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept {
     return kept_backend_ != nullptr || cancellation_.has_value() ||
-           cancellation_of_caller_ != nullptr;
+           cancellation_of_served_ != nullptr;
   }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
@@ -163,8 +190,13 @@ class BlockingCall final : private CallWaiter {
   Waiter writer_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
   /// By the call that it is made for.
-  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_caller_;
+  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
   Call call_;
+  /// Null: nobody intercepts it.
+  std::unique_ptr<ClientChain> chain_;
+  /// Of a unary call with interceptors.
+  CallInfo* info_ = nullptr;
+  bool is_unary_ = false;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -193,6 +193,9 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return fail(too_large(list_size, most));
   if (observer() != nullptr) observer()->on_attempt_begun(method_->method, previous);
+  ++attempts_;
+  if (attempt_listener_ != nullptr) [[unlikely]]
+    attempt_listener_->on_attempt(attempts_);
   // Last of all: fields say whatever is not plain about the request.
   const bool is_whole = fields.empty() && kept_request_.is_kept() && kept_request_.is_small();
   if (is_whole && attempt_.open_whole(connection, method_->head, kept_request_.bytes(), loop))
@@ -328,13 +331,19 @@ void Call::finish(Status status) {
 }
 
 Status Call::reply_status() {
-  if (std::exchange(has_given_reply_, true)) {
-    fail_precondition(
-        "a call that is awaited for its reply: awaited twice. Await it once and keep the result");
-  }
+  if (std::exchange(has_given_reply_, true)) fail_awaited_twice();
   if (!status_.ok()) return status_;
   const bool has_one = messages().in().take_outcome();
   return check_replies(has_one, messages().in().has_unread());
+}
+
+Status cancelled() {
+  return Status(StatusCode::cancelled, "the call was cancelled");
+}
+
+void fail_awaited_twice() noexcept {
+  fail_precondition(
+      "a call that is awaited for its reply: awaited twice. Await it once and keep the result");
 }
 
 Status check_replies(bool has_one, bool has_more) {

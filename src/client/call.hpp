@@ -39,6 +39,22 @@ class CallWaiter {
 /// service config.
 bool waits_for_ready(const BoundMethod& method, const CallOptions& options) noexcept;
 
+/// Is told of a call's attempts.
+class AttemptListener {
+ public:
+  /// One is about to be made: the first one has number 1.
+  virtual void on_attempt(std::size_t number) noexcept = 0;
+
+ protected:
+  ~AttemptListener() = default;
+};
+
+/// How a call ends by cancellation.
+Status cancelled();
+
+/// A call was awaited for its reply that was awaited before.
+[[noreturn]] void fail_awaited_twice() noexcept;
+
 /// One call at the client: its deadline, its request, its options, and the attempt that carries it.
 /// Says nothing of who waits for it, and where it is opened.
 ///
@@ -66,6 +82,13 @@ class Call final : private AttemptObserver {
   }
   /// Where its one reply is parsed as soon as it comes.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
+  /// What is sent as metadata.
+  Metadata& request_metadata() noexcept { return metadata_; }
+  void set_deadline(TimePoint when) noexcept {
+    timeout_.reset();
+    deadline_ = when;
+  }
+  void set_attempt_listener(AttemptListener& listener) noexcept { attempt_listener_ = &listener; }
 
   // The attempt.
 
@@ -112,6 +135,8 @@ class Call final : private AttemptObserver {
   void fail_late() {
     if (!is_over_) fail(late());
   }
+  /// The same where nothing was sent, and what was put into messages() may be read.
+  void finish_unsent(Status status) { finish(std::move(status)); }
   void drop() { fail_with(StatusCode::cancelled, "the call was dropped"); }
 
   /// DEADLINE_EXCEEDED, and what it waited for.
@@ -186,6 +211,8 @@ class Call final : private AttemptObserver {
   BorrowedBytes borrowed_bytes_;
   grpc::KeptMessage kept_request_;
   Status status_;
+  AttemptListener* attempt_listener_ = nullptr;
+  std::size_t attempts_ = 0;
   Attempt attempt_;
 };
 

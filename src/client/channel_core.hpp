@@ -36,6 +36,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
       : methods_(make_methods(options)),
         backend_(std::make_shared<Backend>(std::move(target), std::move(options))) {
     backend_->keep(methods_);
+    if (!backend_->options().interceptors().empty()) invoker_ = &intercepting_invoker();
   }
   ChannelCore(const ChannelCore&) = delete;
   ChannelCore& operator=(const ChannelCore&) = delete;

@@ -24,8 +24,31 @@ class DirectInvoker final : public Invoker {
     return made;
   }
   AsyncCallPtr start_async(const Invocation& wanted) override {
-    return AsyncCallPtr(new AsyncCall(wanted.backend, wanted.method, wanted.request, wanted.options,
-                                      EventLoop::current()));
+    AsyncCallPtr made(new AsyncCall(wanted.backend, wanted.method, wanted.request, wanted.options,
+                                    EventLoop::current()));
+    made->start(wanted.backend, wanted.request, wanted.options, /*is_intercepted=*/false);
+    return made;
+  }
+};
+
+class InterceptingInvoker final : public Invoker {
+ public:
+  Status call(const Invocation& wanted,
+              google::protobuf::MessageLite& reply,
+              CallInfo* info) override {
+    BlockingCall made(wanted.backend, wanted.method, wanted.options);
+    return made.run_intercepted(*wanted.request, wanted.options, reply, info);
+  }
+  BlockingCallPtr start_blocking(const Invocation& wanted) override {
+    BlockingCallPtr made(new BlockingCall(wanted.backend, wanted.method, wanted.options));
+    made->start_intercepted(wanted.request, wanted.options);
+    return made;
+  }
+  AsyncCallPtr start_async(const Invocation& wanted) override {
+    AsyncCallPtr made(new AsyncCall(wanted.backend, wanted.method, wanted.request, wanted.options,
+                                    EventLoop::current()));
+    made->start(wanted.backend, wanted.request, wanted.options, /*is_intercepted=*/true);
+    return made;
   }
 };
 
@@ -33,6 +56,11 @@ class DirectInvoker final : public Invoker {
 
 Invoker& direct_invoker() noexcept {
   static constinit DirectInvoker only;
+  return only;
+}
+
+Invoker& intercepting_invoker() noexcept {
+  static constinit InterceptingInvoker only;
   return only;
 }
 

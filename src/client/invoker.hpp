@@ -42,5 +42,7 @@ class Invoker {
 
 /// The innermost one. Has no state, and lives for ever.
 Invoker& direct_invoker() noexcept;
+/// The same with the channel's interceptors around each call.
+Invoker& intercepting_invoker() noexcept;
 
 }  // namespace nearcall::inline v0::detail

@@ -17,11 +17,13 @@ LoopBackend& LoopBackend::make(Backend& backend, LoopCore& loop) {
   loop.adopt(*made);
   loop.slot(backend.slot()) = made;
   backend.add(made->place_);
+  made->is_draining_ = backend.is_drained();  // before, or its place is told
   return *made;
 }
 
 /// With its loop, everything that is on it has to leave.
 LoopBackend::~LoopBackend() {
+  is_going_ = true;
   backend_->remove(place_);
   core_->cancel_posted(place_);
   core_->slot(backend_->slot()) = nullptr;

@@ -49,6 +49,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void hold(WaitingCall& call) { held_.push_back(call); }
   /// A call that was begun here is over.
   void on_call_over();
+  /// Whether it goes with its loop, and ends its calls: what is scheduled now never runs.
+  bool is_going() const noexcept { return is_going_; }
 
  private:
   /// Its place among the backend's loops, and what they requested of it.
@@ -98,6 +100,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   LoopCore* core_;
   std::size_t calls_ = 0;
   bool is_draining_ = false;
+  bool is_going_ = false;
   IntrusiveList<WaitingCall> repeated_;
   /// For the server to be reached.
   IntrusiveList<WaitingCall> awaiting_;
