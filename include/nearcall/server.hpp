@@ -24,6 +24,7 @@
 
 namespace nearcall::inline v0 {
 
+class ServerInterceptor;
 class ThreadPool;
 
 /// How a server behaves. A value; fluent.
@@ -223,6 +224,15 @@ class ServerOptions {
     return *this;
   }
   ServerOptions handler_pool(ThreadPool& pool) && { return std::move(handler_pool(pool)); }
+  /// Adds code around every call (server_interceptor.hpp). The first one that is added is
+  /// outermost: it sees a call first, and its end last.
+  ServerOptions& interceptor(std::shared_ptr<ServerInterceptor> interceptor) & {
+    interceptors_.push_back(std::move(interceptor));
+    return *this;
+  }
+  ServerOptions interceptor(std::shared_ptr<ServerInterceptor> interceptor) && {
+    return std::move(this->interceptor(std::move(interceptor)));
+  }
   /// Whether its own loops spin before they sleep.
   ServerOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
@@ -263,6 +273,9 @@ class ServerOptions {
   const std::vector<CallBound>& call_bounds() const noexcept { return call_bounds_; }
   /// Null: the server's own.
   ThreadPool* handler_pool() const noexcept { return handler_pool_; }
+  const std::vector<std::shared_ptr<ServerInterceptor>>& interceptors() const noexcept {
+    return interceptors_;
+  }
   SpinPolicy spin() const noexcept { return spin_; }
 
  private:
@@ -290,6 +303,7 @@ class ServerOptions {
   std::chrono::nanoseconds busy_handler_warning_ = std::chrono::milliseconds(100);
   std::vector<CallBound> call_bounds_;
   ThreadPool* handler_pool_ = nullptr;
+  std::vector<std::shared_ptr<ServerInterceptor>> interceptors_;
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };
 

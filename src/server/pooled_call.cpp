@@ -59,12 +59,12 @@ class PooledCall::Reading final : public Errand, public MessageWaiter {
       return in.wait(*into_, this);
     }
     call().stream().note_message();
-    finish(read == MessageInbox::Read::message);
+    finish(pass_hooks(read == MessageInbox::Read::message));
   }
   void wake() noexcept override {
     MessageInbox& in = call().stream().in();
     is_waiting_ = false;
-    const bool has_message = in.take_outcome();
+    const bool has_message = pass_hooks(in.take_outcome());
     if (has_message || in.has_ended()) return finish(has_message);
     fail_when_closed();
   }
@@ -76,6 +76,16 @@ class PooledCall::Reading final : public Errand, public MessageWaiter {
   }
 
  private:
+  /// Interceptors see what was read, here on the loop; what they refuse ends the call.
+  bool pass_hooks(bool has_message) {
+    ServerChain* const chain = call().chain();
+    if (chain == nullptr || !has_message) [[likely]]
+      return has_message;
+    const Status passed = chain->pass_incoming(*into_);
+    if (!passed.ok()) call().fail(passed);
+    return passed.ok();
+  }
+
   google::protobuf::MessageLite* into_;
   /// The loop's.
   bool is_waiting_ = false;

@@ -130,6 +130,10 @@ Status ServerCall::headers_too_large() const {
 
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over || answer_mistake()) return;
+  if (chain_ != nullptr) [[unlikely]] {
+    if (const Status passed = chain_->pass_outgoing(reply); !passed.ok())
+      return chain_->note_end(passed, /*has_reply=*/false);
+  }
   const grpc::OutgoingMessage message(reply);
   if (answer_whole(message)) return;
   send_headers();
@@ -138,14 +142,23 @@ void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
       grpc::MessagePieces::suit(message)
           ? write_large(messages_.out(), move(reply))
           : messages_.out().write(message, /*keeper=*/nullptr, /*end_stream=*/false);
-  if (written == MessageOutbox::Write::taken) answer(Status());
+  if (written != MessageOutbox::Write::taken) return;
+  if (chain_ != nullptr) [[unlikely]]
+    return chain_->note_end(Status(), /*has_reply=*/true);
+  answer(Status());
+}
+
+void ServerCall::write_reply(const google::protobuf::MessageLite& reply) {
+  if (answer_ == Answer::over) return;
+  messages_.out().write(grpc::OutgoingMessage(reply), /*keeper=*/nullptr, /*end_stream=*/false);
 }
 
 /// Whether the answer is the usual headers, that reply as it is, and OK: nobody has sent or added
 /// anything, and nothing stands between the reply and its frame.
 bool ServerCall::is_plain_answer(const grpc::OutgoingMessage& reply) {
-  const bool is_plain = answer_ == Answer::open && headers_.empty() && trailers_.empty() &&
-                        messages_.out().codec() == nullptr && !grpc::MessagePieces::suit(reply);
+  const bool is_plain = chain_ == nullptr && answer_ == Answer::open && headers_.empty() &&
+                        trailers_.empty() && messages_.out().codec() == nullptr &&
+                        !grpc::MessagePieces::suit(reply);
   return is_plain && messages_.out().check(reply).ok();
 }
 
@@ -170,6 +183,13 @@ void ServerCall::finish(const Status& status) {
   if (status.code() == StatusCode::internal && status.reason() == StatusReason::misuse) {
     log(LogLevel::error, method(), ": ", status.message());
   }
+  end_handler(status);
+}
+
+/// Interceptors have the last word.
+void ServerCall::end_handler(const Status& status) {
+  if (chain_ != nullptr) [[unlikely]]
+    return chain_->note_end(status, /*has_reply=*/false);
   answer(status);
 }
 
@@ -181,7 +201,7 @@ void ServerCall::finish_thrown() noexcept {
   } catch (...) {
     log(LogLevel::error, method(), ": the handler threw something that is no std::exception");
   }
-  answer(Status(StatusCode::unknown, "the handler failed"));
+  end_handler(Status(StatusCode::unknown, "the handler failed"));
 }
 
 void ServerCall::answer(const Status& status) {
@@ -231,8 +251,10 @@ void ServerCall::close_answer(const Status& how) {
   if (observer() != nullptr) [[unlikely]]
     observer()->on_call_ended(Observer::Side::server, method_.handler->method, how);
   timer_.clear();
-  if (ticket_ != nullptr && !is_at_work()) [[unlikely]]
+  if (ticket_ != nullptr && handler_ != Handler::running) [[unlikely]]
     ticket_->leave();
+  if (chain_ != nullptr) [[unlikely]]
+    chain_->note_end(how, /*has_reply=*/false);
   messages_.out().close();
   messages_.in().drop();
 }

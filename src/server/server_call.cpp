@@ -39,9 +39,11 @@ ServerCall::~ServerCall() {
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   if (handler_ == Handler::asking) {
     RunningStage::destroy(*this);
-  } else {
+  } else if (handler_ == Handler::running) {
     method_.handler->destroy(*this);
   }
+  messages_.set_tap(nullptr);
+  chain_.reset();
 }
 
 void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_stream) {
@@ -67,8 +69,8 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   }
   if (observer() != nullptr) [[unlikely]]
     observer()->on_call_begun(Observer::Side::server, method_.handler->method);
-  CallStage* const stage = host_->shared().stage();
-  if (stage != nullptr) [[unlikely]]
+  const bool is_direct = host_->shared().is_direct();
+  if (!is_direct) [[unlikely]]
     handler_ = Handler::asking;
   if (end_stream) {
     on_data({}, /*end_stream=*/true);
@@ -76,8 +78,8 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     const http2::DataEvent data = host_->data_behind(stream);
     if (data.stream != nullptr) on_data(data.bytes, data.end_stream);
   }
-  if (stage != nullptr) [[unlikely]]
-    return ask_stage(*stage);
+  if (!is_direct) [[unlikely]]
+    return ask();
   if (!has_one_request()) begin_handler();
 }
 
@@ -100,6 +102,12 @@ void ServerCall::compress_replies(const Codec& codec) {
 
 // ---- the stage before the handler ---------------------------------------------------------------
 
+void ServerCall::ask() {
+  if (CallStage* const stage = host_->shared().stage()) return ask_stage(*stage);
+  handler_ = Handler::waiting;
+  go_on_from_stage();
+}
+
 void ServerCall::ask_stage(CallStage& stage) {
   is_held_ = true;
   {
@@ -109,7 +117,7 @@ void ServerCall::ask_stage(CallStage& stage) {
     });
   }
   is_held_ = false;
-  if (handler_ == Handler::waiting) return proceed();
+  if (handler_ == Handler::waiting) return go_on_from_stage();
   go_if_done();
 }
 
@@ -117,10 +125,33 @@ void ServerCall::ask_stage(CallStage& stage) {
 void ServerCall::on_stage_done(const Status& answered) {
   handler_ = Handler::waiting;
   if (!answered.ok()) answer(answered);
-  if (!is_held_) proceed();
+  if (!is_held_) go_on_from_stage();
+}
+
+void ServerCall::go_on_from_stage() {
+  if (answer_ == Answer::over) return go_if_done();
+  if (!host_->shared().options().interceptors().empty()) return intercept();
+  proceed();
+}
+
+// ---- interceptors -------------------------------------------------------------------------------
+
+void ServerCall::intercept() {
+  handler_ = Handler::intercepted;
+  chain_ = std::make_unique<ServerChain>(static_cast<ServerChain::Owner&>(*this), *this,
+                                         host_->shared().options().interceptors());
+  messages_.set_tap(chain_.get());
+  is_held_ = true;
+  {
+    const BusyLabel label(method());
+    chain_->start();
+  }
+  is_held_ = false;
+  go_if_done();
 }
 
 void ServerCall::proceed() {
+  handler_ = Handler::waiting;
   if (answer_ == Answer::over) return go_if_done();
   if (!has_one_request() || messages_.in().has_ended()) begin_handler();
 }
@@ -196,12 +227,12 @@ void ServerCall::on_writable() {
 
 void ServerCall::run_handler() {
   handler_ = Handler::running;
-  is_held_ = true;
+  const bool was_held = std::exchange(is_held_, true);
   {
     const BusyLabel label(method());
     method_.handler->start(*method_.service, *this);
   }
-  is_held_ = false;
+  is_held_ = was_held;
   TurnBudget& budget = host_->loop_core().budget();
   budget.spend(work_of_handler);
   if (budget.is_spent()) [[unlikely]]
@@ -219,6 +250,12 @@ bool ServerCall::take_request(google::protobuf::MessageLite& into) {
   if (messages_.in().has_unread()) {
     answer(Status(StatusCode::unimplemented, "the call has more than one request message"));
     return false;
+  }
+  if (chain_ != nullptr) [[unlikely]] {
+    if (const Status passed = chain_->pass_incoming(into); !passed.ok()) {
+      answer(passed);
+      return false;
+    }
   }
   return true;
 }
@@ -281,7 +318,30 @@ void ServerCall::handler_returned() noexcept {
   if (ticket_ != nullptr) [[unlikely]]
     ticket_->leave();
   messages_.in().release_held();
+  if (chain_ != nullptr) [[unlikely]]
+    go_on_in_chain();
   go_if_done();
+}
+
+void ServerCall::go_on_in_chain() {
+  const bool was_held = std::exchange(is_held_, true);
+  chain_->go_on();
+  is_held_ = was_held;
+}
+
+/// The handler may not have begun, or goes on to run: nobody waits for it.
+void ServerCall::on_chain_done(const Status& status) {
+  if (handler_ != Handler::running) handler_ = Handler::returned;
+  if (answer_ == Answer::over) return go_if_done();
+  if (handler_ == Handler::running) return fail(status);
+  if (!answer_mistake()) answer(status);
+  go_if_done();
+}
+
+void ServerCall::set_deadline(TimePoint when) {
+  if (answer_ == Answer::over) return;
+  deadline_ = when;
+  timer_.set(deadline_);
 }
 
 void ServerCall::continue_on_loop(void (*next)(HandlerCall&) noexcept) noexcept {
@@ -290,7 +350,12 @@ void ServerCall::continue_on_loop(void (*next)(HandlerCall&) noexcept) noexcept 
 }
 
 void ServerCall::go_if_done() {
-  if (is_held_ || answer_ != Answer::over || is_at_work()) return;
+  if (is_held_ || answer_ != Answer::over) return;
+  if (chain_ != nullptr && chain_->is_proceeding() && handler_ != Handler::running) [[unlikely]] {
+    handler_ = Handler::returned;  // it never begins
+    go_on_in_chain();
+  }
+  if (is_at_work()) return;
   host_->release(*this);
 }
 

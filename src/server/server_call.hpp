@@ -10,6 +10,7 @@
 #include "server/call_host.hpp"
 #include "server/call_limit.hpp"
 #include "server/request_reader.hpp"
+#include "server/server_chain.hpp"
 
 #include <nearcall/metadata.hpp>
 #include <nearcall/service.hpp>
@@ -25,7 +26,8 @@ namespace nearcall::inline v0::detail {
 /// One call at the server. Goes when its answer is given and its handler has returned, whichever is
 /// later; until then it keeps its slot, whatever the peer says.
 ///
-///     handler:  asking ──(the stage says yes)──► waiting ──(request is whole)──► ready
+///     handler:  asking ──(the stage says yes)──► intercepted ──(interceptors proceed)──► waiting
+///                     ──(request is whole)──► ready
 ///                     ──(there is room; until then its host may hold it)──► running ──► returned
 ///     answer:   open ──► begun (headers) ──► over (trailers, a reset, or the connection is gone)
 ///
@@ -35,6 +37,7 @@ namespace nearcall::inline v0::detail {
 /// Thread safety: the loop's thread.
 class ServerCall final : public HandlerCall,
                          public ServerCallView,
+                         private ServerChain::Owner,
                          private StreamHandler,
                          private MessageOwner,
                          private TicketOwner,
@@ -53,7 +56,9 @@ class ServerCall final : public HandlerCall,
   void begin(http2::Stream& stream, ServedRequest& request, bool end_stream);
   /// There is room, for which its host held it: its handler begins, or waits for other room. May
   /// release the call.
-  void on_room() { begin_handler(); }
+  void on_room() {
+    if (handler_ == Handler::held) begin_handler();
+  }
   /// Nobody waits for the answer any more: the connection is gone, or the server stops. May release
   /// the call.
   void drop_answer();
@@ -63,6 +68,9 @@ class ServerCall final : public HandlerCall,
   bool is_elsewhere() noexcept { return is_at_work() && home().is_elsewhere(); }
   /// Answers with `status`, while the handler may go on to run. May release the call.
   void fail(const Status& status);
+
+  /// Null: nobody intercepts it.
+  ServerChain* chain() const noexcept { return chain_.get(); }
 
   // ServerCallView
 
@@ -92,7 +100,15 @@ class ServerCall final : public HandlerCall,
   void continue_on_loop(void (*next)(HandlerCall&) noexcept) noexcept override;
 
  private:
-  enum class Handler : std::uint8_t { asking, waiting, ready, held, running, returned };
+  enum class Handler : std::uint8_t {
+    asking,
+    intercepted,
+    waiting,
+    ready,
+    held,
+    running,
+    returned
+  };
   enum class Answer : std::uint8_t { open, begun, over };
 
   // StreamHandler. Each may release the call.
@@ -156,16 +172,33 @@ class ServerCall final : public HandlerCall,
     std::stop_callback<Stop> on_stopping_;
   };
 
+  // ServerChain::Owner
+
+  LoopCore& loop_core() const noexcept override { return host_->loop_core(); }
+  MethodKind kind() const noexcept override { return method_.handler->method.kind; }
+  Metadata& request_metadata() noexcept override { return metadata_; }
+  void set_deadline(TimePoint when) override;
+  bool is_answered() const noexcept override { return answer_ == Answer::over; }
+  void proceed() override;
+  void write_reply(const google::protobuf::MessageLite& reply) override;
+  void on_chain_done(const Status& status) override;
+
   static void on_deadline(void* self) noexcept;
   /// REQUIRES: on the loop's thread; ends the program elsewhere, with a message for users.
   void require_loop() const noexcept;
+  /// Those before the handler are asked.
+  void ask();
   void ask_stage(CallStage& stage);
   /// The stage has answered. May release the call.
   void on_stage_done(const Status& answered);
-  /// The handler begins, if its request is here. May release the call.
-  void proceed();
+  /// The stage lets it go on. May release the call.
+  void go_on_from_stage();
+  void intercept();
+  /// Interceptors that wait for the handler go on: there is none.
+  void go_on_in_chain();
   bool is_at_work() const noexcept {
-    return handler_ == Handler::running || handler_ == Handler::asking;
+    return handler_ == Handler::running || handler_ == Handler::asking ||
+           (chain_ != nullptr && !chain_->is_done());
   }
   /// Remembers the handler's first mistake.
   void note_mistake(const char* where, std::string_view key, const Status& what);
@@ -178,6 +211,7 @@ class ServerCall final : public HandlerCall,
   /// Whether the handler may begin; else it waits for its turn, or the call is over.
   bool enter_limits(const CallLimits& limits);
   void run_handler();
+  void end_handler(const Status& status);
   void answer(const Status& status);
   bool try_send_headers();
   bool is_plain_answer(const grpc::OutgoingMessage& reply);
@@ -222,6 +256,7 @@ class ServerCall final : public HandlerCall,
   std::unique_ptr<Ending> ending_;
   /// Where the server limits calls.
   std::unique_ptr<CallTicket> ticket_;
+  std::unique_ptr<ServerChain> chain_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -69,7 +69,12 @@ class ServerShared {
 
   /// What each call has to pass before its handler begins; null: nothing. Set before the start.
   CallStage* stage() const noexcept { return stage_; }
-  void set_stage(CallStage* stage) noexcept { stage_ = stage; }
+  void set_stage(CallStage* stage) noexcept {
+    stage_ = stage;
+    is_direct_ = stage_ == nullptr && options_.interceptors().empty();
+  }
+  /// Whether nothing stands between a call and its handler: no stage, and no interceptors.
+  bool is_direct() const noexcept { return is_direct_; }
 
   /// Where the functions of BlockingServices run. From any thread, once the server has started.
   ThreadPool& handler_pool() noexcept {
@@ -99,6 +104,7 @@ class ServerShared {
   ConnectionQuota quota_;
   ConnectionCounters counters_;
   CallStage* stage_ = nullptr;
+  bool is_direct_ = options_.interceptors().empty();
   std::stop_source stopping_;
   /// Its threads begin with their first work.
   std::optional<ThreadPool> own_pool_;
