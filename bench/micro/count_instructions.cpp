@@ -15,11 +15,15 @@ namespace {
 constexpr std::size_t size = 64;
 
 /// `count` calls beside `streams` open streams, both ends on one loop.
-void call(const std::string& address, std::size_t streams, std::uint64_t count) {
+void call(const std::string& address,
+          std::size_t streams,
+          std::uint64_t count,
+          nearcall::bench::WholeCall::Interceptors interceptors =
+              nearcall::bench::WholeCall::Interceptors::none) {
   using namespace nearcall;
   EventLoop loop(SpinPolicy::off());
   ::bench::EchoService service;
-  const nearcall::bench::WholeCall ends(service, loop, address);
+  const nearcall::bench::WholeCall ends(service, loop, address, interceptors);
   nearcall::bench::run_to_end(
       loop, nearcall::bench::call_beside_streams(ends.echo(), streams, size, count));
 }
@@ -49,6 +53,8 @@ int main(int argc, char** argv) {
   } else if (what == "whole_call_beside_streams") {
     constexpr std::size_t most_streams = 999;  // and one call: max_concurrent_streams
     call(WholeCall::in_memory, most_streams, count);
+  } else if (what == "whole_call_intercepted") {
+    call(WholeCall::in_memory, 0, count, WholeCall::Interceptors::one_each);
   } else if (what == "whole_call_over_unix") {
     call_over_a_socket(count);
   } else {

@@ -4,6 +4,9 @@
 
 #include "base/check.hpp"
 
+#include <nearcall/client_interceptor.hpp>
+#include <nearcall/server_interceptor.hpp>
+
 #include <utility>
 #include <vector>
 
@@ -16,24 +19,48 @@ Task<void> stop_after(EventLoop& loop, Task<void> task) {
   loop.stop();
 }
 
+/// Does nothing.
+class PassingClient final : public ClientInterceptor {
+  Task<Status> intercept(OutgoingCall& call) override {
+    Status status = co_await call.proceed();
+    co_return status;
+  }
+};
+
+class PassingServer final : public ServerInterceptor {
+  Task<Status> intercept(IncomingCall& call) override {
+    Status status = co_await call.proceed();
+    co_return status;
+  }
+};
+
 }  // namespace
 
-WholeCall::WholeCall(Service& service, EventLoop& loop, const std::string& address)
-    : server_(std::make_unique<Server>(loop)) {
-  join(service, address);
+WholeCall::WholeCall(Service& service,
+                     EventLoop& loop,
+                     const std::string& address,
+                     Interceptors interceptors) {
+  ServerOptions server_options;
+  ChannelOptions options;
+  if (interceptors == Interceptors::one_each) {
+    server_options.interceptor(std::make_shared<PassingServer>());
+    options.interceptor(std::make_shared<PassingClient>());
+  }
+  server_ = std::make_unique<Server>(loop, server_options);
+  join(service, address, options);
 }
 
 WholeCall::WholeCall(Service& service) : server_(std::make_unique<Server>()) {
-  join(service, in_memory);
+  join(service, in_memory, ChannelOptions());
 }
 
 WholeCall::~WholeCall() = default;
 
-void WholeCall::join(Service& service, const std::string& address) {
+void WholeCall::join(Service& service, const std::string& address, const ChannelOptions& options) {
   server_->add_service(service).listen(address);
   const Result<void> started = server_->start();
   CHECK(started.ok());
-  channel_ = std::make_unique<Channel>(address);
+  channel_ = std::make_unique<Channel>(address, options);
   echo_ = std::make_unique<::bench::Echo::Client>(*channel_);
 }
 

@@ -18,8 +18,13 @@ class WholeCall {
  public:
   static constexpr const char* in_memory = "inproc:whole-call";
 
+  enum class Interceptors : bool { none, one_each };
+
   /// Both ends on `loop`, which is driven by whoever calls. `service` outlives this.
-  WholeCall(Service& service, EventLoop& loop, const std::string& address = in_memory);
+  WholeCall(Service& service,
+            EventLoop& loop,
+            const std::string& address = in_memory,
+            Interceptors interceptors = Interceptors::none);
   /// The server on a thread of its own.
   explicit WholeCall(Service& service);
   ~WholeCall();
@@ -27,7 +32,7 @@ class WholeCall {
   const ::bench::Echo::Client& echo() const noexcept { return *echo_; }
 
  private:
-  void join(Service& service, const std::string& address);
+  void join(Service& service, const std::string& address, const ChannelOptions& options);
 
   std::unique_ptr<Server> server_;
   std::unique_ptr<Channel> channel_;
