@@ -61,6 +61,9 @@ int main(int argc, char** argv) {
 
   const auto impatient = greeter.SayHello(named("nobody"), CallOptions().timeout(10s));
   if (impatient.ok()) return 1;
+  if (impatient.status().reason() == nearcall::StatusReason::bad_target) {
+    return report(impatient.status());
+  }
   std::printf("without waiting: %s\n", to_string(impatient.status().code()).data());
 
   std::jthread server([target](const std::stop_token& stop) { serve_later(target, stop); });
