@@ -156,7 +156,7 @@ class ServerOptions {
   }
   /// Bytes that all connections together have received and no handler has read, and what they have
   /// become that handlers have: requests until they return, of a stream the last message. With
-  /// them the metadata of open calls, and 1.5 KiB for each such call; 256 MiB by default, from 1
+  /// them the metadata of open calls, and 1.6 KiB for each such call; 256 MiB by default, from 1
   /// MiB. Beyond it the connection ends that holds most, of the user whose connections hold most.
   ServerOptions& max_total_buffered_input(std::size_t bytes) & {
     max_total_input_ = bytes < min_total ? min_total : bytes;

@@ -24,7 +24,7 @@ class CallHost {
  public:
   /// What an open call costs, beside what came over it: itself, its stream, and the frame of a
   /// small handler.
-  static constexpr std::size_t cost_of_a_call = 1536;
+  static constexpr std::size_t cost_of_a_call = 1664;
 
   CallHost(const CallHost&) = delete;
   CallHost& operator=(const CallHost&) = delete;
