@@ -226,7 +226,7 @@ TEST(ClientConnection, WhatNeverLeftIsNotBegunAgainWhenItIsUsWhoClose) {
   direct.client().pump().close(detail::EndReason::cancelled, "the channel went");
 
   EXPECT_TRUE(unsent.has_ended());
-  EXPECT_EQ(unsent.seen(), Seen::perhaps);
+  EXPECT_EQ(unsent.seen(), Seen::ours);
 }
 
 TEST(ClientConnection, AfterAFailedWriteItReadsWhatTheServerSaidBeforeItClosed) {

@@ -89,16 +89,23 @@ TEST(MetadataCodec, WhatMetadataWouldRefuseFailsAndNamesTheKey) {
 }
 
 TEST(MetadataCodec, KeysOfTheProtocolAreLeftOutWhateverTheyHold) {
-  const Fields fields = {{"grpc-foo", "v"},
-                         {"grpc-trace-bin", "no base64"},
-                         {"http2-settings", "v"},
-                         {"grpc-previous-rpc-attempts", "1"},
-                         {"mine", "v"}};
+  const Fields fields = {
+      {"grpc-foo", "v"}, {"grpc-trace-bin", "no base64"}, {"http2-settings", "v"}, {"mine", "v"}};
 
   const auto metadata = parse_metadata(fields, limits);
 
   ASSERT_TRUE(metadata.ok());
   EXPECT_EQ(*metadata, metadata_of({{"mine", "v"}}));
+}
+
+TEST(MetadataCodec, KeysOfRetriesAreForHandlersAndClientsToo) {
+  const Fields fields = {{"grpc-previous-rpc-attempts", "1"}, {"grpc-retry-pushback-ms", "5"}};
+
+  const auto metadata = parse_metadata(fields, limits);
+
+  ASSERT_TRUE(metadata.ok());
+  EXPECT_EQ(metadata->get("grpc-previous-rpc-attempts"), "1");
+  EXPECT_EQ(metadata->get("grpc-retry-pushback-ms"), "5");
 }
 
 /// `count` empty values of one field, joined.
