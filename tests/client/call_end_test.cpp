@@ -2,6 +2,7 @@
 // How calls end whose replies nobody reads, that have too many of them, or that end without a word;
 // in both forms.
 #include "client/script_methods.hpp"
+#include "support/call_form.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -12,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include <optional>
-#include <ostream>
 #include <stop_token>
 #include <thread>
 
@@ -22,12 +22,6 @@ namespace http2 = detail::http2;
 namespace {
 
 using namespace std::chrono_literals;
-
-enum class Form { blocking, awaited };
-
-void PrintTo(Form form, std::ostream* to) {
-  *to << (form == Form::blocking ? "blocking" : "awaited");
-}
 
 /// What a client does with a server-streaming call: one reply is read, then it is finished.
 Status read_one_and_finish(const ClientStub& stub) {
@@ -64,7 +58,7 @@ Task<Status> collect_awaited(const ClientStub& stub) {
   co_return reply.status();
 }
 
-class CallEndTest : public LogCheckedTest, public testing::WithParamInterface<Form> {
+class CallEndTest : public LogCheckedTest, public testing::WithParamInterface<CallForm> {
  protected:
   Status run(const ScriptedServer::Script& script,
              Status (*blocking)(const ClientStub&),
@@ -72,7 +66,7 @@ class CallEndTest : public LogCheckedTest, public testing::WithParamInterface<Fo
     ScriptedServer server({script});
     const Channel channel("mine", server.options());
     const ClientStub stub(channel, test_methods);
-    return GetParam() == Form::blocking ? blocking(stub) : sync_wait(awaited(stub));
+    return GetParam() == CallForm::blocking ? blocking(stub) : sync_wait(awaited(stub));
   }
 };
 
@@ -156,9 +150,9 @@ TEST_P(CallEndTest, NoReplyWhereOneIsDueIsUnimplemented) {
 
 INSTANTIATE_TEST_SUITE_P(Forms,
                          CallEndTest,
-                         testing::Values(Form::blocking, Form::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          [](const auto& of) {
-                           return of.param == Form::blocking ? "Blocking" : "Awaited";
+                           return of.param == CallForm::blocking ? "Blocking" : "Awaited";
                          });
 
 // ---- who ends them, and where -------------------------------------------------------------------

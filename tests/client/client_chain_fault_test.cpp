@@ -24,7 +24,7 @@ class ClientChainFaultTest : public ClientChainTest {};
 
 INSTANTIATE_TEST_SUITE_P(,
                          ClientChainFaultTest,
-                         testing::Values(Form::blocking, Form::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          testing::PrintToStringParamName());
 
 // ---- bad ones -----------------------------------------------------------------------------------

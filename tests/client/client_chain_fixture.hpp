@@ -4,6 +4,7 @@
 
 #include "client/script_methods.hpp"
 #include "server/wrapper_service.hpp"
+#include "support/call_form.hpp"
 
 #include <nearcall/client_interceptor.hpp>
 
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,12 +44,6 @@ class Around final : public ClientInterceptor {
   std::string name_;
 };
 
-enum class Form : std::uint8_t { blocking, awaited };
-
-inline void PrintTo(Form form, std::ostream* to) {
-  *to << (form == Form::blocking ? "blocking" : "awaited");
-}
-
 using Chat = AsyncBidiStreamingCall<Text, Text>;
 
 class ClientChainFixture : public WrapperServerTest {
@@ -71,18 +65,18 @@ class ClientChainFixture : public WrapperServerTest {
 };
 
 /// Each test with a blocking and with an awaited call.
-class ClientChainTest : public ClientChainFixture, public testing::WithParamInterface<Form> {
+class ClientChainTest : public ClientChainFixture, public testing::WithParamInterface<CallForm> {
  protected:
   Result<Text> ask(std::string text,
                    const CallOptions& options = patient(),
                    WrapperService::MethodIndex method = WrapperService::echo) {
-    if (GetParam() == Form::blocking)
+    if (GetParam() == CallForm::blocking)
       return stub().unary<Text>(method, text_of(std::move(text)), options);
     return sync_wait(await_ask(stub(), method, text_of(std::move(text)), options));
   }
   /// What came back of `texts`, and how it ended.
   std::pair<std::vector<std::string>, Status> chat(std::vector<std::string> texts) {
-    if (GetParam() == Form::awaited) return sync_wait(await_chat(stub(), std::move(texts)));
+    if (GetParam() == CallForm::awaited) return sync_wait(await_chat(stub(), std::move(texts)));
     std::vector<std::string> replies;
     auto call = stub().bidi_streaming<Text, Text>(WrapperService::chat, patient());
     for (const std::string& text : texts)

@@ -20,7 +20,7 @@ using testing::ElementsAre;
 
 INSTANTIATE_TEST_SUITE_P(,
                          ClientChainTest,
-                         testing::Values(Form::blocking, Form::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          testing::PrintToStringParamName());
 
 // ---- what they see and change -------------------------------------------------------------------
@@ -122,7 +122,7 @@ TEST_P(ClientChainTest, TheRequestOfTheCallerIsNotChanged) {
   const Text request = text_of("mine");
   const ClientStub stub = this->stub();
 
-  if (GetParam() == Form::blocking)
+  if (GetParam() == CallForm::blocking)
     EXPECT_TRUE(stub.unary<Text>(WrapperService::echo, request, patient()).ok());
   else
     EXPECT_TRUE(ask(request.value()).ok());
@@ -309,7 +309,7 @@ Task<Status> note_attempts(OutgoingCall& call, Notes& notes, std::string /*name*
 }
 
 TEST(ClientChainAttemptTest, TheyAreAskedOnceACallAndToldOfEachAttempt) {
-  for (const Form form : {Form::blocking, Form::awaited}) {
+  for (const CallForm form : {CallForm::blocking, CallForm::awaited}) {
     ScriptedServer server({[](SessionPeer& peer) {
                              http2::Stream* const first = peer.next_call();
                              ASSERT_NE(first, nullptr);
@@ -323,7 +323,7 @@ TEST(ClientChainAttemptTest, TheyAreAskedOnceACallAndToldOfEachAttempt) {
     const ClientStub stub(channel, test_methods);
 
     const Result<Text> reply =
-        form == Form::blocking ? call_unary(stub) : sync_wait(await_unary(stub));
+        form == CallForm::blocking ? call_unary(stub) : sync_wait(await_unary(stub));
 
     EXPECT_TRUE(reply.ok()) << reply.status().to_string();
     EXPECT_THAT(notes.seen, ElementsAre("attempt 1", "attempt 2", "OK"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compression at a client: what its requests are compressed with, and which replies it reads.
 #include "client/script_methods.hpp"
+#include "support/call_form.hpp"
 #include "support/compressed_bytes.hpp"
 
 #include <nearcall/codec.hpp>
@@ -8,7 +9,6 @@
 
 #include <gmock/gmock.h>
 
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
-
-enum class Form { blocking, awaited };
-
-void PrintTo(Form form, std::ostream* to) {
-  *to << (form == Form::blocking ? "blocking" : "awaited");
-}
 
 const std::string large = words(5000);
 
@@ -56,13 +50,13 @@ HeardCall heard(SessionPeer& peer, const http2::Stream& stream) {
   return call;
 }
 
-class ClientCompression : public testing::TestWithParam<Form> {
+class ClientCompression : public testing::TestWithParam<CallForm> {
  protected:
   /// A unary call in either form.
   Result<Text> call(const ClientStub& stub,
                     const std::string& request,
                     const CallOptions& options = patient()) const {
-    if (GetParam() == Form::blocking)
+    if (GetParam() == CallForm::blocking)
       return stub.unary<Text>(unary_method, text_of(request), options);
     return sync_wait(awaited(stub, request, options));
   }
@@ -113,9 +107,9 @@ class ClientCompression : public testing::TestWithParam<Form> {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          ClientCompression,
-                         testing::Values(Form::blocking, Form::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          [](const auto& info) {
-                           return info.param == Form::blocking ? "Blocking" : "Awaited";
+                           return info.param == CallForm::blocking ? "Blocking" : "Awaited";
                          });
 
 std::string gzipped(const std::string& text) {
@@ -294,7 +288,7 @@ TEST_P(ClientCompression, CompressedAndPlainMessagesMixInOneStream) {
     const ClientStub stub(channel, test_methods);
 
     const Status status =
-        GetParam() == Form::blocking ? chat_blocking(stub) : sync_wait(chat_awaiting(stub));
+        GetParam() == CallForm::blocking ? chat_blocking(stub) : sync_wait(chat_awaiting(stub));
 
     EXPECT_TRUE(status.ok()) << status.to_string();
   }

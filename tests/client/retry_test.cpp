@@ -2,6 +2,7 @@
 // Calls with a retryPolicy (gRFC A6), blocking and awaited, against a server that fails them.
 #include "client/direct_client.hpp"
 #include "client/script_methods.hpp"
+#include "support/call_form.hpp"
 #include "support/log_capture.hpp"
 
 #include <nearcall/canceller.hpp>
@@ -74,16 +75,11 @@ ScriptedServer::Script refuse_some(int failures,
   };
 }
 
-enum class Form : std::uint8_t { blocking, awaited };
-void PrintTo(Form form, std::ostream* to) {
-  *to << (form == Form::blocking ? "blocking" : "awaited");
-}
-
 class BlockingRetryTest : public LogCheckedTest {};
 class AwaitedRetryTest : public LogCheckedTest {};
 
 /// Calls of either form.
-class RetryTest : public LogCheckedTest, public testing::WithParamInterface<Form> {
+class RetryTest : public LogCheckedTest, public testing::WithParamInterface<CallForm> {
  protected:
   struct Ended {
     Status status;
@@ -92,7 +88,7 @@ class RetryTest : public LogCheckedTest, public testing::WithParamInterface<Form
 
   static Ended call(const Channel& channel, const CallOptions& options = patient()) {
     const ClientStub stub(channel, test_methods);
-    if (GetParam() == Form::awaited) return sync_wait(await_call(stub, options));
+    if (GetParam() == CallForm::awaited) return sync_wait(await_call(stub, options));
     CallInfo info;
     const Result<Text> reply = stub.unary<Text>(unary_method, text_of("request"), options, &info);
     return Ended{reply.status(), info.attempts()};
@@ -111,7 +107,7 @@ class RetryTest : public LogCheckedTest, public testing::WithParamInterface<Form
 
 INSTANTIATE_TEST_SUITE_P(Forms,
                          RetryTest,
-                         testing::Values(Form::blocking, Form::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          testing::PrintToStringParamName());
 
 TEST_P(RetryTest, ACallThatFailsIsAttemptedAgain) {

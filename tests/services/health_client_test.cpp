@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // check_health(): what a client is told of a server's health, in both forms.
-#include "services/call_form.hpp"
+#include "support/call_form.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/health.hpp>

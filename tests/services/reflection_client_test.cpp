@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // list_services(): in both forms, of servers that speak one version or none.
-#include "services/call_form.hpp"
 #include "services/reflection_stub.hpp"
+#include "support/call_form.hpp"
 
 #include <nearcall/event_loop.hpp>
 #include <nearcall/reflection.hpp>
