@@ -16,7 +16,7 @@ using test::compressed;
 using test::words;
 using testing::HasSubstr;
 
-constexpr std::size_t limit = 100'000;
+constexpr std::size_t most = 100'000;
 
 std::string gzipped(const std::string& text) {
   return compressed(Codec::gzip(), text);
@@ -25,7 +25,7 @@ std::string gzipped(const std::string& text) {
 TEST(InflatedMessage, IsParsedFromOnePieceAndFromMany) {
   for (const std::size_t size : {0U, 100U, 4000U, 50'000U, 99'000U}) {
     const test::Text sent = test::text_of(size == 4000 ? words(size) : std::string(size, 'x'));
-    InflatedMessage inflated(limit);
+    InflatedMessage inflated(most);
     test::Text seen;
 
     EXPECT_TRUE(inflated.inflate(Codec::gzip(), as_bytes(gzipped(sent.SerializeAsString()))).ok());
@@ -38,7 +38,7 @@ TEST(InflatedMessage, IsParsedFromOnePieceAndFromMany) {
 }
 
 TEST(InflatedMessage, WhatIsNoMessageIsNotParsed) {
-  InflatedMessage inflated(limit);
+  InflatedMessage inflated(most);
   ASSERT_TRUE(inflated.inflate(Codec::gzip(), as_bytes(gzipped(std::string(50'000, '\xff')))).ok());
   test::Text seen;
 
@@ -46,14 +46,13 @@ TEST(InflatedMessage, WhatIsNoMessageIsNotParsed) {
 }
 
 TEST(InflatedMessage, TheLimitIsOfWhatComesOut) {
-  for (const std::size_t size : {limit - 1, limit, limit + 1}) {
-    InflatedMessage inflated(limit);
+  for (const std::size_t size : {most - 1, most, most + 1}) {
+    InflatedMessage inflated(most);
 
     const Status status = inflated.inflate(Codec::gzip(), as_bytes(gzipped(words(size))));
 
-    EXPECT_EQ(status.code(), size > limit ? StatusCode::resource_exhausted : StatusCode::ok)
-        << size;
-    if (size > limit) {
+    EXPECT_EQ(status.code(), size > most ? StatusCode::resource_exhausted : StatusCode::ok) << size;
+    if (size > most) {
       EXPECT_THAT(status.message(), HasSubstr("more than the receive limit of 100000 bytes"));
     }
   }
@@ -70,18 +69,18 @@ TEST(InflatedMessage, OfAnEmptyLimitIsTheEmptyOne) {
 TEST(InflatedMessage, ABombCostsNoMoreThanTheLimit) {
   const std::string bomb = gzipped(std::string(50'000'000, '\0'));
   ASSERT_LT(bomb.size(), 50'000U);
-  InflatedMessage inflated(limit);
+  InflatedMessage inflated(most);
 
   const Status status = inflated.inflate(Codec::gzip(), as_bytes(bomb));
 
   EXPECT_EQ(status.code(), StatusCode::resource_exhausted);
-  EXPECT_LE(inflated.capacity(), limit + 1);
+  EXPECT_LE(inflated.capacity(), most + 1);
 }
 
 TEST(InflatedMessage, WhatTheCodecRefusesIsInternalAndNamesTheCodec) {
   const std::string whole = gzipped(words(1000));
   const auto status_of = [](std::string_view data) {
-    return InflatedMessage(limit).inflate(Codec::gzip(), as_bytes(data));
+    return InflatedMessage(most).inflate(Codec::gzip(), as_bytes(data));
   };
 
   EXPECT_EQ(status_of("no gzip").code(), StatusCode::internal);
