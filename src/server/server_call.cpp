@@ -202,6 +202,11 @@ void ServerCall::on_refused(const Status& why) {
   go_if_done();
 }
 
+void ServerCall::hold(CallHost::Room lacking) {
+  ticket_.reset();
+  host_->hold(*this, lacking);
+}
+
 void ServerCall::begin_handler() {
   const CallLimits* const limits = host_->shared().call_limits();
   if (limits != nullptr) [[unlikely]] {
@@ -210,13 +215,14 @@ void ServerCall::begin_handler() {
   handler_ = Handler::held;
   const bool is_unary = has_one_request() && has_one_reply();
   if (is_unary && !host_->may_take_request(messages_.in().unread_size())) [[unlikely]]
-    return host_->hold(*this, CallHost::Room::for_requests);
+    return hold(CallHost::Room::for_requests);
   if (has_one_reply()) {
     if (host_->has_room_for_calls()) return run_handler();
-    return host_->hold(*this, CallHost::Room::in_output);
+    return hold(CallHost::Room::in_output);
   }
   handler_ = Handler::ready;
-  if (host_->may_make_message(messages_.stream())) run_handler();
+  if (host_->may_make_message(messages_.stream())) return run_handler();
+  ticket_.reset();
 }
 
 /// Also what may_make_message() said no to.

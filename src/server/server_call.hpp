@@ -210,6 +210,8 @@ class ServerCall final : public HandlerCall,
   void begin_handler();
   /// Whether the handler may begin; else it waits for its turn, or the call is over.
   bool enter_limits(const CallLimits& limits);
+  /// It waits for its own client: others have its place among those that are limited.
+  void hold(CallHost::Room lacking);
   void run_handler();
   void end_handler(const Status& status);
   void answer(const Status& status);

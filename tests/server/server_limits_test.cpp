@@ -444,6 +444,28 @@ TEST_F(ServerOutputLimitsTest, NothingBufferedStillLetsOneCallQueueOneMessage) {
   EXPECT_EQ(chats_, 5) << "it goes on when its window opens";
 }
 
+TEST_F(ServerOutputLimitsTest, CallsThatWaitForTheirOwnClientLeaveThePlacesOfOthersFree) {
+  const LimitSet limits = {.max_buffered_output = 0, .max_buffered_output_of_new_calls = 1024};
+  start(ServerOptions().limits(limits).max_concurrent_calls(1).drain_timeout(1h));
+  peer_.emplace(path(), FramePeer::passive);
+  peer_->say_hello({{SettingId::initial_window_size, 0}});
+  for (const StreamId id : {1U, 3U, 5U}) {
+    peer_->ask_whole(id, echo, text_of(std::string(900, 'x')));
+    settle();
+  }
+  EXPECT_EQ(echoes_, 2) << "1,800 bytes wait, and the third call for them";
+  EXPECT_TRUE(log_capture().take("max_buffered_output_of_new_calls"));
+
+  FramePeer other(path());
+  settle();
+  other.ask_whole(1, echo);
+  settle();
+
+  EXPECT_EQ(echoes_, 3);
+  says(frames::window_update(1, 10'000));
+  EXPECT_EQ(echoes_, 4) << "it has a place once there is room";
+}
+
 TEST_F(ServerOutputLimitsTest, MaxBufferedOutputOfNewCalls) {
   greet({.max_buffered_output = 0, .max_buffered_output_of_new_calls = 1024},
         {{SettingId::initial_window_size, 0}});
