@@ -195,6 +195,7 @@ bool MessageInbox::parse(ByteSpan message, google::protobuf::MessageLite& into) 
   grpc::InflatedMessage inflated(assembler_.max_message_size());
   const Status refused = inflated.inflate(*codec_, message);
   binding_->spend_on_parsing(inflated.size());
+  binding_->end_turn_if_spent();  // one read may bring a thousand times as much of these
   if (!refused.ok()) {
     fail_by_limit(refused);
     return 0;

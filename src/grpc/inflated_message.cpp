@@ -27,8 +27,6 @@ Result<void> try_inflate(const Codec& codec, ByteSpan compressed, CodecOutput& t
   }
 }
 
-constexpr std::size_t max_parsed{std::numeric_limits<int>::max()};
-
 /// Pieces of bytes, one after the other.
 template <class Piece>
 class PiecesInput final : public google::protobuf::io::ZeroCopyInputStream {

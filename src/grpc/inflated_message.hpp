@@ -10,7 +10,9 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 namespace nearcall::inline v0::detail::grpc {
@@ -22,7 +24,7 @@ namespace nearcall::inline v0::detail::grpc {
 class InflatedMessage final : private CodecOutput {
  public:
   /// `max_size` is the largest message that is taken.
-  explicit InflatedMessage(std::size_t max_size) noexcept : max_(max_size) {}
+  explicit InflatedMessage(std::size_t max_size) noexcept : max_(std::min(max_size, max_parsed)) {}
 
   /// OK, RESOURCE_EXHAUSTED beyond the limit, or INTERNAL where the codec refuses it. Once.
   Status inflate(const Codec& codec, ByteSpan compressed);
@@ -33,6 +35,8 @@ class InflatedMessage final : private CodecOutput {
 
  private:
   static constexpr std::size_t first_block = 4096;
+  /// No message that protobuf parses is larger.
+  static constexpr std::size_t max_parsed{std::numeric_limits<int>::max()};
 
   struct Piece {
     HeapBlock block;
