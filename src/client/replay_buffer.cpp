@@ -54,7 +54,8 @@ bool ReplayBuffer::reserve(std::size_t capacity) {
 
 void ReplayBuffer::drop() noexcept {
   is_dropped_ = true;
-  budget_->give_back(std::exchange(taken_, 0));
+  // A call that is over may outlive its channel, and with it the budget.
+  if (taken_ > 0) budget_->give_back(std::exchange(taken_, 0));
   std::vector<std::byte>().swap(bytes_);
 }
 
