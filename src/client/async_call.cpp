@@ -81,9 +81,12 @@ AsyncCall::~AsyncCall() {
   require_same_thread();
   cancellation_.reset();
   cancellation_of_served_.reset();
+  // What the call refers to is its channel's, which may be gone but for the interceptors.
+  const auto kept = chain_ != nullptr ? chain_->keep_backend() : nullptr;
   if (chain_ != nullptr) [[unlikely]] {
     call_.messages().set_tap(nullptr);
     chain_.reset();
+    if (loop_ != nullptr) stop_cancelling();
   }
   WaitingCall::unlink();
   for (Waiting& waiting : waiting_)
@@ -93,11 +96,15 @@ AsyncCall::~AsyncCall() {
 
 void AsyncCall::on_timer(void* self) noexcept {
   auto& call = *static_cast<AsyncCall*>(self);
-  if (call.is_pausing_) [[unlikely]]
+  if (std::exchange(call.is_pausing_, false) && call.call_.now() < call.call_.deadline())
+      [[unlikely]]
     return call.end_pause();
   if (call.chain_ != nullptr) [[unlikely]] {
     call.chain_->force();
-    if (call.call_.is_over()) return call.chain_->finish(call.call_.late());
+    if (call.call_.is_over()) {
+      if (!call.chain_->waits_for_reader()) call.chain_->finish(call.call_.late());
+      return;
+    }
   }
   call.call_.fail_late();
 }
@@ -105,7 +112,10 @@ void AsyncCall::on_timer(void* self) noexcept {
 void AsyncCall::cancel_here() {
   if (chain_ != nullptr) [[unlikely]] {
     chain_->force();
-    if (call_.is_over()) return chain_->finish(cancelled());
+    if (call_.is_over()) {
+      if (!chain_->waits_for_reader()) chain_->finish(cancelled());
+      return;
+    }
   }
   call_.cancel();
 }
@@ -119,10 +129,8 @@ void AsyncCall::on_repeat(std::optional<TimePoint> at) {
 }
 
 void AsyncCall::end_pause() {
-  is_pausing_ = false;
-  if (call_.now() >= call_.deadline()) return call_.fail_late();
   timer_->set(call_.deadline());
-  backend_->repeat(*this);
+  if (!call_.is_over()) backend_->repeat(*this);  // else its interceptors go on
 }
 
 void AsyncCall::on_failed(const Status& why) {

@@ -32,8 +32,8 @@ BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const Ca
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
   cancellation_of_served_.reset();
-  chain_.reset();
   if (has_connection()) leave(connection_->begin_turn());
+  chain_.reset();  // its copy of the request may be borrowed until then
 }
 
 void BlockingCall::leave(Turn turn) {
@@ -368,6 +368,10 @@ Status BlockingCall::finish() {
   if (chain_ == nullptr) return wait_for_status();
   if (!chain_->is_done()) {
     static_cast<void>(wait_for_status());
+    {
+      const std::lock_guard lock(hooks_);
+      chain_->close_outgoing();
+    }
     chain_->go_on();
     end_waiting_chain();
   }
@@ -433,7 +437,11 @@ bool BlockingCall::begin_call(const google::protobuf::MessageLite* request) {
     run(info_);
     return false;
   }
-  if (request != nullptr) call_.keep_request(*request);
+  if (request != nullptr) {
+    call_.keep_request(*request);
+  } else if (call_.may_be_retried()) {
+    moves_ = std::make_unique<Moves>();
+  }
   Turn turn;
   if (!call_.is_over()) begin(turn);
   return true;
@@ -455,7 +463,11 @@ bool BlockingCall::read_intercepted(google::protobuf::MessageLite& into) {
 
 bool BlockingCall::write_intercepted(const google::protobuf::MessageLite& message,
                                      bool may_compress) {
-  const google::protobuf::MessageLite* const passed = chain_->pass_copy(message);
+  const google::protobuf::MessageLite* passed = nullptr;
+  {
+    const std::lock_guard lock(hooks_);
+    passed = chain_->pass_copy(message);
+  }
   if (passed == nullptr) {
     refuse(chain_->refusal());
     return false;
@@ -466,8 +478,8 @@ bool BlockingCall::write_intercepted(const google::protobuf::MessageLite& messag
 }
 
 void BlockingCall::refuse(const Status& why) {
-  if (!has_connection()) return;
-  const Turn turn = connection_->begin_turn();
+  Turn turn;
+  if (!enter(turn)) return;
   call_.messages().in().drop();
   call_.fail(why);
 }

@@ -193,6 +193,8 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
   Call call_;
   /// Null: nobody intercepts it.
+  /// Held by the thread that writes while hooks see its message: they go with their interceptors.
+  std::mutex hooks_;
   std::unique_ptr<ClientChain> chain_;
   /// Of a unary call with interceptors.
   CallInfo* info_ = nullptr;

@@ -74,6 +74,7 @@ void ClientChain::start() {
 Task<Status> ClientChain::intercept(std::size_t depth, OutgoingCall& call) {
   const auto& interceptors = backend_->options().interceptors();
   if (depth == interceptors.size()) return Task<Status>();
+  note_interceptor();
   Task<Status> task = interceptors[depth]->intercept(call);
   if (!task) throw std::logic_error("intercept() gave no task");
   return task;
@@ -263,13 +264,14 @@ void ClientChain::set_deadline(TimePoint when) {
   owner_->on_deadline_change();
 }
 
-void ClientChain::reply(const google::protobuf::MessageLite& message) {
+void ClientChain::reply(const google::protobuf::MessageLite& message, std::size_t depth) {
   const bool may = has_one_reply() ? own_.empty() && !has_reply_ : !has_begun_;
   if (is_done()) return;
   if (!may || at_ == At::proceeding) {
     static_cast<void>(note_misuse("answered a call twice: reply()"));
     return;
   }
+  drop_hooks_inside(depth);
   const std::unique_ptr<google::protobuf::MessageLite> copy = copy_of(message);
   if (pass_incoming(*copy).ok()) own_.push_back(copy->SerializeAsString());
 }
@@ -315,7 +317,7 @@ void OutgoingCall::on_attempt(UniqueFunction<void(std::size_t number)> hook) {
   ClientChain::of(*chain_).add_attempt_hook(std::move(hook));
 }
 void OutgoingCall::reply(const google::protobuf::MessageLite& message) {
-  ClientChain::of(*chain_).reply(message);
+  ClientChain::of(*chain_).reply(message, depth_);
 }
 const Metadata& OutgoingCall::headers() const noexcept {
   return ClientChain::of(*chain_).call().headers();

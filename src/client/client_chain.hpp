@@ -69,6 +69,7 @@ class ClientChain final : public CallChain<OutgoingCall>,
 
   void start();
   Backend& backend() const noexcept { return *backend_; }
+  std::shared_ptr<Backend> keep_backend() const noexcept { return backend_; }
   /// Where the one reply goes, now or later.
   void set_reply_place(google::protobuf::MessageLite& reply);
   bool has_begun() const noexcept { return has_begun_; }
@@ -87,6 +88,8 @@ class ClientChain final : public CallChain<OutgoingCall>,
   void force() noexcept { is_forced_ = true; }
   /// It ends so, whatever the interceptors do.
   void finish(Status status);
+  /// The call is over, and its replies are not all read.
+  bool waits_for_reader() const noexcept { return at_ == At::proceeding; }
   /// Those who wait for the call's end go on.
   void go_on();
 
@@ -104,7 +107,8 @@ class ClientChain final : public CallChain<OutgoingCall>,
   void add_attempt_hook(UniqueFunction<void(std::size_t)> hook) {
     attempt_hooks_.push_back(std::move(hook));
   }
-  void reply(const google::protobuf::MessageLite& message);
+  /// Of the interceptor at `depth`.
+  void reply(const google::protobuf::MessageLite& message, std::size_t depth);
 
   // MessageTap, AttemptListener
 

@@ -46,6 +46,10 @@ MessageOutbox::Write MessageOutbox::write_tapped(const google::protobuf::Message
     binding_->owner->on_bad_message(tap_->refusal());
     return Write::over;
   }
+  if (is_over()) {  // the hook has ended the call
+    tap_->end_copy();
+    return Write::over;
+  }
   const Write written = write_if_room(*passed, may_compress);
   if (written != Write::full) tap_->end_copy();
   return written;

@@ -39,6 +39,16 @@ const google::protobuf::MessageLite* MessageTap::pass_copy(
   return copy_.get();
 }
 
+void MessageTap::drop_hooks_inside(std::size_t depth) {
+  if (depth + 1 >= begins_.size()) return;
+  const auto cut = [](std::vector<MessageHook>& hooks, std::size_t count) {
+    while (hooks.size() > count)
+      hooks.pop_back();
+  };
+  cut(incoming_, begins_[depth + 1].incoming);
+  cut(outgoing_, begins_[depth + 1].outgoing);
+}
+
 void MessageTap::note_refusal(const Status& why) {
   auto noted = std::make_unique<const Status>(why);
   const Status* none = nullptr;

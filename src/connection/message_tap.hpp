@@ -8,6 +8,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -32,6 +33,11 @@ class MessageTap {
 
   void add_incoming(MessageHook hook) { incoming_.push_back(std::move(hook)); }
   void add_outgoing(MessageHook hook) { outgoing_.push_back(std::move(hook)); }
+  /// One more interceptor begins, inside those that have begun.
+  void note_interceptor() { begins_.push_back({incoming_.size(), outgoing_.size()}); }
+  /// The interceptors inside the one at `depth` have returned, and what their hooks refer to is
+  /// gone.
+  void drop_hooks_inside(std::size_t depth);
   /// All hooks are there that will be: messages may pass.
   void open() noexcept { is_open_ = true; }
   bool is_open() const noexcept { return is_open_; }
@@ -41,7 +47,11 @@ class MessageTap {
     is_open_ = true;
   }
 
-  bool has_outgoing() const noexcept { return !outgoing_.empty() && !is_closed_; }
+  bool has_outgoing() const noexcept {
+    return !outgoing_.empty() && !is_closed_ && !is_outgoing_closed_;
+  }
+  /// The same of those of what is written.
+  void close_outgoing() noexcept { is_outgoing_closed_ = true; }
   /// OK, or why not.
   Status pass_incoming(google::protobuf::MessageLite& message) {
     if (incoming_.empty() || is_closed_) return Status();
@@ -77,11 +87,19 @@ class MessageTap {
              bool is_reversed,
              google::protobuf::MessageLite& message);
 
+  /// How many hooks there were when an interceptor began.
+  struct Begin {
+    std::size_t incoming;
+    std::size_t outgoing;
+  };
+
   const Incoming incoming_is_;
   bool is_open_ = false;
   bool is_closed_ = false;
+  bool is_outgoing_closed_ = false;
   std::vector<MessageHook> incoming_;
   std::vector<MessageHook> outgoing_;
+  std::vector<Begin> begins_;  // by depth
   const google::protobuf::MessageLite* copied_ = nullptr;
   std::unique_ptr<google::protobuf::MessageLite> copy_;
   /// Null at first; set once, by whoever refuses first.

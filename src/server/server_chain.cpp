@@ -29,6 +29,7 @@ void ServerChain::start() {
 
 Task<Status> ServerChain::intercept(std::size_t depth, IncomingCall& call) {
   if (depth == interceptors_->size()) return Task<Status>();
+  note_interceptor();
   Task<Status> task = (*interceptors_)[depth]->intercept(call);
   if (!task) throw std::logic_error("intercept() gave no task");
   return task;
@@ -118,13 +119,14 @@ Status ServerChain::note_misuse(const char* what) {
   return status;
 }
 
-void ServerChain::reply(const google::protobuf::MessageLite& message) {
+void ServerChain::reply(const google::protobuf::MessageLite& message, std::size_t depth) {
   if (is_done()) return;
   const bool may = has_one_reply() ? !has_reply_ && at_ == At::outside : !has_begun_;
   if (!may) {
     static_cast<void>(note_misuse("answered a call twice: reply()"));
     return;
   }
+  drop_hooks_inside(depth);
   const std::unique_ptr<google::protobuf::MessageLite> copy = copy_of(message);
   if (!pass_outgoing(*copy).ok()) return;
   has_reply_ = true;
@@ -159,7 +161,7 @@ void IncomingCall::on_reply(MessageHook hook) {
   ServerChain::of(*chain_).add_outgoing(std::move(hook));
 }
 void IncomingCall::reply(const google::protobuf::MessageLite& message) {
-  ServerChain::of(*chain_).reply(message);
+  ServerChain::of(*chain_).reply(message, depth_);
 }
 
 }  // namespace nearcall::inline v0

@@ -76,7 +76,8 @@ class ServerChain final : public CallChain<IncomingCall>, public MessageTap {
   }
   Owner& owner() const noexcept { return *owner_; }
   ServerContext& context() const noexcept { return call_->context(); }
-  void reply(const google::protobuf::MessageLite& message);
+  /// Of the interceptor at `depth`.
+  void reply(const google::protobuf::MessageLite& message, std::size_t depth);
 
  private:
   enum class At : std::uint8_t { outside, proceeding, done };

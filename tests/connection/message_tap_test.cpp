@@ -74,6 +74,36 @@ TEST(MessageTapTest, TheFirstRefusalIsRemembered) {
   EXPECT_EQ(client.refusal(), Status::aborted("refused"));
 }
 
+TEST(MessageTapTest, HooksOfInterceptorsThatHaveReturnedAreGone) {
+  TestTap client(TestTap::Incoming::replies);
+  for (const char* const name : {"outer", "inner", "innermost"}) {
+    client.note_interceptor();
+    client.add_incoming(appending(name));
+    client.add_outgoing(appending(name));
+  }
+  Text reply;
+  Text request;
+
+  client.drop_hooks_inside(0);
+
+  EXPECT_TRUE(client.pass_incoming(reply).ok());
+  EXPECT_TRUE(client.pass_outgoing(request).ok());
+  EXPECT_EQ(reply.value(), "outer");
+  EXPECT_EQ(request.value(), "outer");
+}
+
+TEST(MessageTapTest, TheInnermostHasNobodyInside) {
+  TestTap client(TestTap::Incoming::replies);
+  client.note_interceptor();
+  client.add_incoming(appending("mine"));
+  Text reply;
+
+  client.drop_hooks_inside(0);
+
+  EXPECT_TRUE(client.pass_incoming(reply).ok());
+  EXPECT_EQ(reply.value(), "mine");
+}
+
 TEST(MessageTapTest, OnceClosedItCallsNobody) {
   TestTap client(TestTap::Incoming::replies);
   client.add_incoming(refuse_message);
