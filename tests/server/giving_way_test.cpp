@@ -262,11 +262,11 @@ class ManyOpenCallsTest : public ConnectionsGivingWayTest {
       }
       settle();
     };
-    open(more, 1, 350);
-    open(less, 1, 170);
+    open(more, 1, 320);
+    open(less, 1, 150);
     EXPECT_FALSE(more.has_ended() || less.has_ended());
 
-    open(less, 341, 170);
+    open(less, 301, 170);
 
     EXPECT_TRUE(more.has_ended());
     EXPECT_EQ(goaways(more), std::vector{ErrorCode::enhance_your_calm});
