@@ -213,7 +213,7 @@ TEST_P(RetryTest, CancelEndsAPause) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     refuse(peer, *stream);
-    EXPECT_TRUE(peer.ping());  // it knows
+    EXPECT_TRUE(peer.flush());
     stop.request_stop();
     EXPECT_TRUE(peer.wait_for_end());
   }});
@@ -422,7 +422,7 @@ TEST_F(BlockingRetryTest, ASignalHandlerEndsAPause) {
     http2::Stream* const stream = peer.next_call();
     ASSERT_NE(stream, nullptr);
     refuse(peer, *stream);
-    EXPECT_TRUE(peer.ping());
+    EXPECT_TRUE(peer.flush());
     canceller.cancel();
     EXPECT_TRUE(peer.wait_for_end());
   }});
@@ -448,7 +448,7 @@ TEST_F(BlockingRetryTest, TwoThreadsOfACallChangeItsConnectionTogether) {
         ASSERT_TRUE(peer.ping());
       if (round % 2 == 0) return;  // and the connection with it
       refuse(peer, *stream);
-      EXPECT_TRUE(peer.ping());
+      EXPECT_TRUE(peer.flush());
     };
     const auto serve = [&body](SessionPeer& peer) {
       http2::Stream* const stream = peer.next_call();
@@ -485,7 +485,7 @@ TEST_F(BlockingRetryTest, CancelEndsAPauseThatTwoThreadsWaitFor) {
       http2::Stream* const stream = peer.next_headers();
       ASSERT_NE(stream, nullptr);
       refuse(peer, *stream);
-      EXPECT_TRUE(peer.ping());
+      EXPECT_TRUE(peer.flush());
       refused.set_value();
       EXPECT_TRUE(peer.wait_for_end());
     }});

@@ -456,7 +456,8 @@ TEST_F(ServerOutputLimitsTest, CallsThatWaitForTheirOwnClientLeaveThePlacesOfOth
   EXPECT_EQ(echoes_, 2) << "1,800 bytes wait, and the third call for them";
   EXPECT_TRUE(log_capture().take("max_buffered_output_of_new_calls"));
 
-  FramePeer other(path());
+  FramePeer other(path(), FramePeer::passive);
+  other.say_hello();
   settle();
   other.ask_whole(1, echo);
   settle();
