@@ -41,11 +41,6 @@ std::optional<ServingStatus> seen(std::optional<ServingStatus> status, bool is_s
   return status && is_stopping ? ServingStatus::not_serving : status;
 }
 
-struct Wake {
-  detail::HealthWatcher* watcher;
-  void operator()() const noexcept { watcher->wake(); }
-};
-
 }  // namespace
 
 std::string_view to_string(ServingStatus status) {
@@ -113,8 +108,8 @@ Task<Status> Health::watch(ServerContext& call,
   detail::HealthWatcher watcher(*book_, request.service());
   if (watcher.refusal()) co_return Status::resource_exhausted(*watcher.refusal());
   const std::stop_token stopping = call.server_stopping();
-  const std::stop_callback on_stop(stopping, Wake{&watcher});
-  const std::stop_callback on_cancel(call.cancellation(), Wake{&watcher});
+  const std::stop_callback on_stop(stopping, detail::HealthWatcher::Wake{&watcher});
+  const std::stop_callback on_cancel(call.cancellation(), detail::HealthWatcher::Wake{&watcher});
   std::optional<Response::ServingStatus> told;
   CheckResponse response;
   while (!call.is_cancelled()) {

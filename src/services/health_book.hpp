@@ -69,6 +69,12 @@ class HealthBook {
 /// Thread safety: wake() from any thread, the rest on the loop of who waits.
 class HealthWatcher {
  public:
+  /// For stop callbacks.
+  struct Wake {
+    HealthWatcher* watcher;
+    void operator()() const noexcept { watcher->wake(); }
+  };
+
   HealthWatcher(HealthBook& book, std::string_view service);
   HealthWatcher(const HealthWatcher&) = delete;
   HealthWatcher& operator=(const HealthWatcher&) = delete;

@@ -20,7 +20,7 @@ read -r ready <&3
 test "$ready" = READY
 
 "$client" --help | sed -n 's/^      \([a-z_]*\)$/\1/p' >"$folder/cases"
-test "$(wc -l <"$folder/cases")" = 14
+test "$(wc -l <"$folder/cases")" = 21
 while read -r each; do
   case $by in
     unix) "$client" "--address=$target" "--test_case=$each" ;;
