@@ -24,6 +24,7 @@ class ScopeCore;
 class Semaphore;
 class SemaphoreWaiter;
 class ServerCore;
+class ServiceConfig;
 struct SignalSlot;
 class SpawnedTask;
 class Waiter;

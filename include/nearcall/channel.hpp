@@ -35,7 +35,6 @@ using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(
 class ClientInterceptor;
 
 namespace detail {
-class ServiceConfig;
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
 }  // namespace detail
 
