@@ -122,14 +122,16 @@ Task<Result<std::unique_ptr<Transport>>> connect(std::function<TransportPair()> 
 TEST_P(ClientContract, CarriesCallsOfAllSizesToAServer) {
   EchoService service;
   auto queue = std::make_shared<ConnectionQueue>();
-  Server host(ServerOptions().spin(SpinPolicy::off()).drain_timeout(1s));
+  ConnectionLimits limits;
+  limits.linger_timeout = 50ms;
+  Server host(ServerOptions().spin(SpinPolicy::off()).drain_timeout(1s).limits(limits));
   host.add_service(service).listen(std::make_unique<QueueListener>(queue), untrusted::anyone());
   ASSERT_TRUE(host.start());
   Channel channel("http://localhost",
                   ChannelOptions().spin(SpinPolicy::off()).connector([&](const ConnectContext&) {
                     return connect([this] { return make_ends(); }, queue);
                   }));
-  constexpr Conversation plan{/*rounds=*/30, /*big_size=*/8'000, /*replies=*/50, /*bound=*/10s};
+  constexpr Conversation plan{/*rounds=*/12, /*big_size=*/8'000, /*replies=*/50, /*bound=*/10s};
 
   const Status status =
       converse(std::get<ClientDriver>(GetParam()), Echo::Client(channel), plan, SpinPolicy::off());

@@ -224,7 +224,7 @@ TEST_P(RollingRestart, FailsNoCall) {
     }
   }
 
-  const int usual = GetParam() == Restart::taken_over ? 50 : 15;
+  const int usual = GetParam() == Restart::taken_over ? 50 : 8;
   for (int i = 0; i < rounds(usual, 1000); ++i) {
     ASSERT_TRUE(service->restart()) << i;
     ASSERT_TRUE(has_everybody_talked()) << i;

@@ -496,9 +496,24 @@ TEST_P(AttackTurnsTest, AreShortAndOthersHaveTheirs) {
   EXPECT_LE(longest_wait(), longest_wait_in_turns);
 }
 
-INSTANTIATE_TEST_SUITE_P(Attacks, AttackTurnsTest, testing::ValuesIn(attacks), [](const auto& of) {
+std::string name_of(const testing::TestParamInfo<AttackCase>& of) {
   return std::string(of.param.name);
-});
+}
+
+// Some suites: sanitized, each is one test of ctest.
+constexpr std::size_t quarter = std::size(attacks) / 4;
+INSTANTIATE_TEST_SUITE_P(Attacks,
+                         AttackTurnsTest,
+                         testing::ValuesIn(attacks, attacks + 2 * quarter),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(MoreAttacks,
+                         AttackTurnsTest,
+                         testing::ValuesIn(attacks + 2 * quarter, attacks + 3 * quarter),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(LastAttacks,
+                         AttackTurnsTest,
+                         testing::ValuesIn(attacks + 3 * quarter, std::end(attacks)),
+                         name_of);
 
 }  // namespace
 }  // namespace nearcall::test
