@@ -209,7 +209,8 @@ class ChannelOptions {
   }
 
   /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
-  /// message limits, retries. Fields that are not known are ignored. What is wrong with it stands,
+  /// message limits, retries. hedgingPolicy, loadBalancingConfig and healthCheckConfig are checked,
+  /// and have no effect yet. Fields that are not known are ignored. What is wrong with it stands,
   /// with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
   ChannelOptions& service_config(const std::string& json) &;
   ChannelOptions service_config(const std::string& json) && {

@@ -35,7 +35,7 @@ class ReplayBudget {
 /// Thread safety: none.
 class ReplayBuffer {
  public:
-  /// At most `most` bytes of `budget`, which outlives it.
+  /// At most `most` bytes of `budget`, which outlives it, or at least what was not dropped.
   ReplayBuffer(ReplayBudget& budget, std::size_t most) noexcept : budget_(&budget), most_(most) {}
   ReplayBuffer(const ReplayBuffer&) = delete;
   ReplayBuffer& operator=(const ReplayBuffer&) = delete;
