@@ -8,6 +8,7 @@
 #include <nearcall/health.hpp>
 #include <nearcall/reflection.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -110,7 +111,7 @@ Task<void> awaited(greet::Greeter::Client& greeter) {
 void health(const nearcall::Channel& channel) {
   const Result<nearcall::ServingStatus> status =
       nearcall::check_health(channel, greet::Greeter::full_name, CallOptions().timeout(1s));
-  expect(status.ok(), "health", status.status());
+  expect(status && *status == nearcall::ServingStatus::serving, "health", status.status());
   if (status) show("health", std::string(to_string(*status)));
 }
 
@@ -118,6 +119,7 @@ void reflection(const nearcall::Channel& channel) {
   const auto names = nearcall::list_services(channel, CallOptions().timeout(1s));
   expect(names.ok(), "reflection", names.status());
   if (!names) return;
+  expect(std::ranges::count(*names, greet::Greeter::full_name) == 1, "reflection", Status());
   for (const std::string& name : *names)
     show("reflection", name);
 }
