@@ -5,6 +5,9 @@ Each block of C++, C#, CMake, make, proto, or configuration of systemd or a prox
 linked last before it, under the same heading. So is each in docs/guides, where the line `<!-- from PATH -->` above it names the
 file; in other documents such a line is not needed, but kept to.
 Lines are compared as they are, but for the indentation that a block has in its file.
+
+In a table under the line `<!-- table from PATH... -->` each piece of code in the last column stands in one of these files, as it
+is but for its white space; the column before has the code of others, which is not checked.
 """
 import re
 import textwrap
@@ -13,6 +16,8 @@ import tree
 
 CHECKED = {"cpp", "cmake", "csharp", "ini", "make", "proto", "nginx", "haproxy"}
 MARK = re.compile(r"<!-- from (\S+) -->")
+TABLE = re.compile(r"<!-- table from (\S.*) -->")
+CODE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\(([\w./]+\.(?:cpp|hpp|proto|txt|cmake))\)")
 
 
@@ -24,8 +29,9 @@ def check(root):
             is_readme = path.name == "README.md"
             is_guide = path.parent.name == "guides"
             text = path.read_text(encoding="utf-8")
-            findings += [f"{path.relative_to(root)}:{number}: {problem}"
-                         for number, problem in _document_findings(root, text, is_readme, is_readme or is_guide)]
+            problems = [*_document_findings(root, text, is_readme, is_readme or is_guide),
+                        *_table_findings(root, text)]
+            findings += [f"{path.relative_to(root)}:{number}: {problem}" for number, problem in problems]
     return findings
 
 
@@ -61,6 +67,25 @@ def _block_problem(root, source, block):
            for at in range(len(lines) - len(block) + 1)):
         return None
     return f"this code is not in {source}: {block[0].strip() if block else 'it is empty'}"
+
+
+def _table_findings(root, text):
+    sources = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if named := TABLE.fullmatch(line):
+            sources = named.group(1).split()
+            missing = [source for source in sources if not (root / source).is_file()]
+            if missing:
+                yield number, f"there is no {missing[0]}"
+                sources = None
+                continue
+            code = ["".join((root / source).read_text(encoding="utf-8").split()) for source in sources]
+        elif not line.startswith("|"):
+            sources = None
+        elif sources is not None:
+            for piece in CODE.findall(line.rstrip().rstrip("|").rsplit(" | ", 1)[-1]):
+                if not any("".join(piece.split()) in text_of_file for text_of_file in code):
+                    yield number, f"this code is not in {' or '.join(sources)}: {piece}"
 
 
 def _dedented(lines):

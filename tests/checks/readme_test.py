@@ -51,6 +51,15 @@ class Readme(unittest.TestCase):
         self.assertEqual(findings(quoted("first();", before=marked), name="docs/x.md"), [])
         self.assertEqual(len(findings(quoted("other();", before=marked), name="docs/x.md")), 1)
 
+    def test_code_in_the_last_column_of_a_marked_table_is_held(self):
+        def table(ours, mark="<!-- table from examples/a.cpp examples/b.cpp -->\n"):
+            return f"{mark}| theirs | ours |\n|---|---|\n| `not(ours)` | {ours} |\n"
+        self.assertEqual(findings(table("`if (second()) { third(); }`, and `int b;`"), "docs/x.md"), [])
+        self.assertEqual(findings(table("`first();`, or `fourth();`"), "docs/x.md"),
+                         ["docs/x.md:4: this code is not in examples/a.cpp or examples/b.cpp: fourth();"])
+        self.assertEqual(findings(table("`fourth();`", mark=""), "docs/x.md"), [])
+        self.assertEqual(len(findings(table("words", mark="<!-- table from examples/x.cpp -->\n"))), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
