@@ -199,9 +199,9 @@ class ChannelOptions {
     return std::move(this->limits(limits));
   }
   /// Adds code around every call (client_interceptor.hpp). The first one that is added is
-  /// outermost: it sees a call first, and its end last.
+  /// outermost: it sees a call first, and its end last. Null is none.
   ChannelOptions& interceptor(std::shared_ptr<ClientInterceptor> interceptor) & {
-    interceptors_.push_back(std::move(interceptor));
+    if (interceptor != nullptr) interceptors_.push_back(std::move(interceptor));
     return *this;
   }
   ChannelOptions interceptor(std::shared_ptr<ClientInterceptor> interceptor) && {

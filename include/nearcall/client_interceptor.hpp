@@ -94,7 +94,8 @@ class OutgoingCall {
 /// destroyed where it waits when the call object goes; so is each one of a call that is dropped.
 ///
 /// Around a blocking call it runs on the caller's thread and may co_await proceed() alone: a call
-/// of which it waits for anything else is FAILED_PRECONDITION.
+/// whose thread it leaves is FAILED_PRECONDITION, and what waits on an EventLoop, as sleep_for()
+/// does, ends the program, as on any thread without one.
 /// Around an awaited one it may wait for what it likes; resume_on(loop) brings it back to the
 /// call's EventLoop before it proceeds, and before it returns to an outer one.
 ///

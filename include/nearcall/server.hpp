@@ -225,9 +225,9 @@ class ServerOptions {
   }
   ServerOptions handler_pool(ThreadPool& pool) && { return std::move(handler_pool(pool)); }
   /// Adds code around every call (server_interceptor.hpp). The first one that is added is
-  /// outermost: it sees a call first, and its end last.
+  /// outermost: it sees a call first, and its end last. Null is none.
   ServerOptions& interceptor(std::shared_ptr<ServerInterceptor> interceptor) & {
-    interceptors_.push_back(std::move(interceptor));
+    if (interceptor != nullptr) interceptors_.push_back(std::move(interceptor));
     return *this;
   }
   ServerOptions interceptor(std::shared_ptr<ServerInterceptor> interceptor) && {

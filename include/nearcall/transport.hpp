@@ -133,9 +133,10 @@ class DescriptorPassing {
 /// whichever descriptor and events: a TLS session may have to write before it can read. Each wait
 /// may name another descriptor.
 ///
-/// The library closes it by destroying it. Thread safety: one thread reads and one writes at a time
-/// (they may be two); abort() may be called from any thread at any time, and so may peer() once the
-/// handshake is done. Members that later versions add have defaults.
+/// The library closes it by destroying it. What one of its members throws ends the program. Thread
+/// safety: one thread reads and one writes at a time (they may be two); abort() may be called from
+/// any thread at any time, and so may peer() once the handshake is done. Members that later
+/// versions add have defaults.
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -275,6 +275,9 @@ void BlockingConnection::park(Turn& turn, TimePoint deadline) {
     std::uint64_t signals = 0;
     static_cast<void>(!::read(wake_.get(), &signals, sizeof signals));
   }
+  for (nfds_t i = 2; i < count; ++i)
+    if ((polled[i].revents & POLLNVAL) != 0)
+      pump.close(EndReason::read_failed, "prepare_wait() named a descriptor that is not open");
   const TimePoint now = look_at_clock();
   spinner_.slept(now - before);
   pump.read(read_scratch(), now);  // first: what has come, came in time

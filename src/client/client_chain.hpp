@@ -105,7 +105,7 @@ class ClientChain final : public CallChain<OutgoingCall>,
   Call& call() const noexcept { return owner_->call(); }
   void set_deadline(TimePoint when);
   void add_attempt_hook(UniqueFunction<void(std::size_t)> hook) {
-    attempt_hooks_.push_back(std::move(hook));
+    if (hook) attempt_hooks_.push_back(std::move(hook));
   }
   /// Of the interceptor at `depth`.
   void reply(const google::protobuf::MessageLite& message, std::size_t depth);

@@ -31,8 +31,14 @@ class MessageTap {
   MessageTap(const MessageTap&) = delete;
   MessageTap& operator=(const MessageTap&) = delete;
 
-  void add_incoming(MessageHook hook) { incoming_.push_back(std::move(hook)); }
-  void add_outgoing(MessageHook hook) { outgoing_.push_back(std::move(hook)); }
+  // An empty one is none.
+
+  void add_incoming(MessageHook hook) {
+    if (hook) incoming_.push_back(std::move(hook));
+  }
+  void add_outgoing(MessageHook hook) {
+    if (hook) outgoing_.push_back(std::move(hook));
+  }
   /// One more interceptor begins, inside those that have begun.
   void note_interceptor() { begins_.push_back({incoming_.size(), outgoing_.size()}); }
   /// The interceptors inside the one at `depth` have returned, and what their hooks refer to is

@@ -2,6 +2,8 @@
 // Moves bytes between a transport and a session until one of them ends.
 #include "connection/pump.hpp"
 
+#include "transport/system_error.hpp"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -167,7 +169,7 @@ Pump::Progress Pump::feed(const IoResult& result, ByteSpan bytes, TimePoint now)
             "the peer closed the connection");
       return Progress::ended;
     case IoResult::Kind::failed:
-      close(EndReason::read_failed, result.error().message());
+      close(EndReason::read_failed, error_text(result.error()));
       return Progress::ended;
   }
   return Progress::none;
@@ -286,7 +288,7 @@ void Pump::close_after_write_failure(std::error_code error, TimePoint now) {
     begin_turn();
     if (read(read_scratch(), now) != Progress::some) break;
   }
-  close(EndReason::write_failed, error.message());
+  close(EndReason::write_failed, error_text(error));
 }
 
 void Pump::on_time(TimePoint now) {

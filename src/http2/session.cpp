@@ -362,7 +362,9 @@ void Session::on_time(TimePoint now) {
     failure_ = Violation{Violation::Scope::connection, code, what};
   };
   if (reader_.awaits_settings() && is_over(greeting_awaited_since_, limits.handshake_timeout)) {
-    time_out(ErrorCode::settings_timeout, "no preface or SETTINGS in time (handshake_timeout)");
+    time_out(ErrorCode::settings_timeout,
+             role_ == Role::client ? "no SETTINGS in time (connect_timeout)"
+                                   : "no preface or SETTINGS in time (handshake_timeout)");
   } else if (is_over(block_.waits_since(), limits.header_block_timeout)) {
     time_out(ErrorCode::enhance_your_calm, "a header block took too long (header_block_timeout)");
   } else if (is_stalled_output() && is_over(progress_at_, limits.stall_timeout)) {

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "server/refusal_notice.hpp"
+#include "transport/system_error.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -183,7 +184,7 @@ void ListenPort::admit(std::unique_ptr<Transport> connection) {
 }
 
 void ListenPort::refuse_handshake(const Transport& refused, std::error_code error) {
-  refuse(refused, Observer::Refusal::handshake, "handshake: " + error.message());
+  refuse(refused, Observer::Refusal::handshake, "handshake: " + error_text(error));
 }
 
 void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std::string_view why) {

@@ -3,6 +3,7 @@
 #include "transport/handshake.hpp"
 
 #include "async/loop_core.hpp"
+#include "transport/system_error.hpp"
 
 #include <nearcall/wait.hpp>
 
@@ -28,7 +29,7 @@ Task<Result<void>> finish_handshake(Transport& transport, ConnectContext context
   for (;;) {
     const Result<Handshake, std::error_code> moved = transport.handshake();
     if (!moved) {
-      const std::string reason = moved.error().message();
+      const std::string reason = error_text(moved.error());
       co_return Failure{Status::unavailable(context.target() + ": handshake: " + reason)};
     }
     if (*moved == Handshake::done) co_return Result<void>();

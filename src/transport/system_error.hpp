@@ -17,6 +17,11 @@ inline std::error_code system_error(int number) noexcept {
   return {number, std::system_category()};
 }
 
+/// What a transport says is wrong; one of the user's own may have failed without an error.
+inline std::string error_text(std::error_code error) {
+  return error ? error.message() : "it failed, and did not say why";
+}
+
 /// "unix:/run/x.sock: connect: No such file or directory".
 inline Status system_status(StatusCode code,
                             std::string_view subject,

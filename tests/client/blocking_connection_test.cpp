@@ -8,10 +8,12 @@
 #include "transport/socket_transport.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <semaphore>
 #include <string>
 #include <string_view>
@@ -204,6 +206,28 @@ TEST_F(BlockingConnectionTest, WhoIsDoneByWhatItSendsItselfDoesNotSleep) {
       connection_->wait(turn, self, detail::SteadyClock::now() + 1min, [&] { return is_done; }));
 
   EXPECT_EQ(waits, 0);
+}
+
+/// Has nothing to read, and names a descriptor to wait for that is not open.
+class LostDescriptor final : public ForwardingTransport {
+ public:
+  using ForwardingTransport::ForwardingTransport;
+  IoResult try_read(std::span<std::byte>) override { return IoResult::would_block(); }
+  WaitAdvice prepare_wait(Interest) override {
+    return WaitAdvice::poll(std::numeric_limits<int>::max(), POLLIN);
+  }
+};
+
+TEST_F(BlockingConnectionTest, ATransportThatCannotBeWaitedForEndsInsteadOfSpinning) {
+  Result<detail::SocketPair> pair = detail::make_socketpair();
+  connection_ = std::make_unique<BlockingConnection>(
+      std::make_unique<LostDescriptor>(std::move(pair->first)), "mine", ConnectionLimits(),
+      SpinPolicy::off(), counters_, detail::Clock());
+  detail::BlockedThread self;
+  BlockingConnection::Turn turn = connection_->begin_turn();
+  const auto is_closed = [this] { return connection_->client().open_state() == OpenState::closed; };
+
+  EXPECT_TRUE(connection_->wait(turn, self, detail::SteadyClock::now() + 2s, is_closed));
 }
 
 TEST_F(BlockingConnectionTest, WaitingNeedsNoDescriptorThatTheProcessDoesNotHave) {

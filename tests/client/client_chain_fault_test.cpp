@@ -63,6 +63,22 @@ TEST_P(ClientChainFaultTest, OneThatThrowsEndsTheCall) {
   }
 }
 
+Task<Status> add_empty_hooks(OutgoingCall& call, Notes& /*notes*/, std::string /*name*/) {
+  call.on_request({});
+  call.on_reply({});
+  call.on_attempt({});
+  Status status = co_await call.proceed();
+  co_return status;
+}
+
+TEST_P(ClientChainFaultTest, EmptyHooksAndInterceptorsAreNone) {
+  options_.interceptor(nullptr);
+  add(add_empty_hooks);
+
+  EXPECT_EQ(ask("hello").value().value(), "hello");
+  EXPECT_EQ(chat({"1"}).second, Status());
+}
+
 Task<Status> proceed_twice(OutgoingCall& call, Notes& /*notes*/, std::string /*name*/) {
   const Status first = co_await call.proceed();
   Status second = co_await call.proceed();

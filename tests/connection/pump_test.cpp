@@ -173,6 +173,15 @@ TEST_F(PumpTest, EndsWhenReadingFails) {
   EXPECT_EQ(what_, std::make_error_code(std::errc::io_error).message());
 }
 
+TEST_F(PumpTest, SaysOfAFailureWithoutAnErrorThatNobodyKnowsWhy) {
+  make(std::move(inner_));
+
+  EXPECT_EQ(pump_->feed(IoResult::failed(std::error_code()), {}, now()), Progress::ended);
+
+  EXPECT_EQ(reason_, EndReason::read_failed);
+  EXPECT_EQ(what_, "it failed, and did not say why");
+}
+
 /// Says that each read and each write moved nothing, or one byte more than it could.
 class BoastingTransport final : public ForwardingTransport {
  public:

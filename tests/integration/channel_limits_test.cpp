@@ -235,7 +235,7 @@ TEST_P(ChannelDriverLimitsTest, TheServerHasTheTimeThatWasSet) {
     HostileServer::Script script;
   };
   for (const Slow& slow :
-       {Slow{"handshake_timeout", {.handshake_timeout = 50ms}, [](FramePeer& c) { c.hear_end(); }},
+       {Slow{"connect_timeout", {.handshake_timeout = 50ms}, [](FramePeer& c) { c.hear_end(); }},
         Slow{"header_block_timeout",
              {.header_block_timeout = 50ms},
              answering(begin().substr(0, 12))},

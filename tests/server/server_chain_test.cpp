@@ -101,6 +101,21 @@ class ServerChainTest : public BlockingServerTest {
   ClientStub wrapper_{channel_, WrapperService::methods};
 };
 
+Task<Status> add_empty_hooks(IncomingCall& call, ServerNotes& /*notes*/, std::string /*name*/) {
+  call.on_request({});
+  call.on_reply({});
+  Status status = co_await call.proceed();
+  co_return status;
+}
+
+TEST_F(ServerChainTest, EmptyHooksAndInterceptorsAreNone) {
+  options_.interceptor(nullptr);
+  add(add_empty_hooks).serve();
+
+  EXPECT_EQ(echo("hello").value().value(), "hello");
+  EXPECT_EQ(chat_with_coroutine({"1"}).second, Status());
+}
+
 // ---- what they see and change -------------------------------------------------------------------
 
 Task<Status> note_in_and_out(IncomingCall& call, ServerNotes& notes, std::string name) {
