@@ -33,6 +33,7 @@ namespace nearcall::inline v0 {
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 class ClientInterceptor;
+class Picker;
 
 namespace detail {
 std::shared_ptr<Connector> make_connector(ConnectCallback callback);
@@ -208,10 +209,22 @@ class ChannelOptions {
     return std::move(this->interceptor(std::move(interceptor)));
   }
 
+  /// Which backend each attempt of a call goes to, on a channel to several: picker.hpp. By default
+  /// as the service config's loadBalancingConfig says, and else Picker::pick_first(). Several
+  /// channels may share one.
+  ChannelOptions& picker(std::shared_ptr<Picker> picker) & {
+    picker_ = std::move(picker);
+    return *this;
+  }
+  ChannelOptions picker(std::shared_ptr<Picker> picker) && {
+    return std::move(this->picker(std::move(picker)));
+  }
+
   /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
-  /// message limits, retries. hedgingPolicy, loadBalancingConfig and healthCheckConfig are checked,
-  /// and have no effect yet. Fields that are not known are ignored. What is wrong with it stands,
-  /// with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
+  /// message limits, retries; for a channel to several backends which ones calls go to
+  /// (loadBalancingConfig: pick_first, round_robin). hedgingPolicy and healthCheckConfig are
+  /// checked, and have no effect yet. Fields that are not known are ignored. What is wrong with it
+  /// stands, with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
   ChannelOptions& service_config(const std::string& json) &;
   ChannelOptions service_config(const std::string& json) && {
     return std::move(service_config(json));
@@ -237,6 +250,8 @@ class ChannelOptions {
 
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   const std::optional<PeerPolicy>& expect_server() const noexcept { return expected_server_; }
+  /// Null: that of the service config, or Picker::pick_first().
+  const std::shared_ptr<Picker>& picker() const noexcept { return picker_; }
   bool allows_fd() const noexcept { return allows_fd_; }
   bool allows_exec() const noexcept { return allows_exec_; }
   const std::string& authority() const noexcept { return authority_; }
@@ -286,6 +301,7 @@ class ChannelOptions {
   const Codec* compression_ = nullptr;
   std::size_t compression_threshold_ = 1024;
   ConnectionLimits limits_;
+  std::shared_ptr<Picker> picker_;
   std::shared_ptr<const detail::ServiceConfig> service_config_;
   std::size_t max_call_retry_buffer_ = std::size_t{1024} * 1024;
   std::size_t max_retry_buffer_ = std::size_t{16} * 1024 * 1024;
@@ -293,8 +309,8 @@ class ChannelOptions {
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors_;
 };
 
-/// A client's way to one server. Makes no connection before the first call, or connect(); replaces
-/// those that die.
+/// A client's way to one server, or to several that are alike. Makes no connection before the first
+/// call, or connect(); replaces those that die.
 ///
 /// Blocking calls take a connection from a pool, and the calling thread drives it. Awaited calls
 /// use one connection for each EventLoop. There is no thread behind a channel.
@@ -309,6 +325,13 @@ class Channel {
   /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it. So does
   /// a wrong one of `options`, with FAILED_PRECONDITION: ChannelOptions::misuse().
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());
+  /// To several backends, in that order: each call goes to one of them, by
+  /// ChannelOptions::picker(). One that cannot be reached is passed over, at once; a call fails
+  /// when all have failed, or waits for whichever comes first (CallOptions::wait_for_ready()). At
+  /// most 1,000; one that stands twice counts once. Options count for each: max_connections(),
+  /// connect_timeout() and the others. A target that is wrong fails each call, as it does alone.
+  static Channel to_any(const std::vector<std::string>& targets,
+                        ChannelOptions options = ChannelOptions());
   /// Starts a child and speaks to it over a socket that the child has as its descriptor 3:
   /// `server.listen("inherited:")` serves there. `command` is the program, looked for as by
   /// execvp(3), and its arguments. Its standard input is /dev/null, it has no other descriptors of
@@ -347,6 +370,9 @@ class Channel {
   /// last attempt failed, else idle. Makes no attempt itself, as nobody does but calls and
   /// connect(): a state other than connecting may last. shutdown: the target is wrong.
   ///
+  /// Of several backends: ready if one is, else connecting if one is, else idle if one was not
+  /// tried yet, else transient_failure. One that failed counts as failing until it is ready.
+  ///
   /// A connection of blocking calls that carries none has nobody who hears of its end: it is looked
   /// at here, and where one waits for a change ten times a second. That of a loop is heard of when
   /// the loop turns.
@@ -368,6 +394,7 @@ class Channel {
 
  private:
   friend detail::Access;
+  Channel(const std::vector<std::string>& targets, ChannelOptions options);
 
   std::shared_ptr<detail::ChannelCore> core_;
 };

@@ -134,6 +134,7 @@ void AsyncCall::end_pause() {
 }
 
 void AsyncCall::on_failed(const Status& why) {
+  if (backend_->try_elsewhere(*this, why)) return;
   if (!call_.waits_for_ready() || !may_pass(why)) return call_.on_failed(why);
   call_.note_obstacle(why);
   backend_->wait(*this);

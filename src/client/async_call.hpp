@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <utility>
 
 namespace nearcall::inline v0::detail {
 
@@ -117,6 +118,10 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   }
   void on_failed(const Status& why) override;
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
+  Call* picked_for() noexcept override { return &call_; }
+  LoopBackend* move_to(LoopBackend& there) noexcept override {
+    return std::exchange(backend_, &there);
+  }
 
   /// On its loop: once the call is over, it may be with any thread, and the loop may have gone.
   bool has_costly_last() noexcept {

@@ -60,6 +60,11 @@ Backend::Backend(std::string target, ChannelOptions options, Clock clock)
   if (misuse_.ok()) misuse_ = options_.misuse();
 }
 
+void Backend::lead(std::shared_ptr<BackendGroup> group, Status misuse) {
+  group_ = std::move(group);
+  misuse_ = misuse.ok() ? options_.misuse() : std::move(misuse);
+}
+
 Backend::~Backend() {
   Pool* const last = pool_.load();
   if (!last->made_in.is_in_maker()) {
@@ -265,6 +270,7 @@ void Backend::sweep(Pool& pool, TimePoint now) {
 }
 
 void Backend::close_idle() {
+  if (group_ != nullptr) return group_->close_idle();
   close_idle(pool(), 0, TimePoint::max());
   tell_loops(LoopPlace::Request::close_idle);
 }
@@ -293,6 +299,7 @@ void Backend::note(Pool& pool, Connectivity::Event event) {
   const ConnectivityState before = pool.connectivity.state();
   pool.connectivity.resume(event, now, chance);
   const ConnectivityState state = pool.connectivity.state();
+  if (membership_ != nullptr) membership_->note(event, pool.connectivity);
   if (state == before) return;
   pool.state_has_changed.notify_all();
   IntrusiveList<StateWatcher> told;
@@ -335,12 +342,14 @@ void Backend::note_end(Pool& pool, PooledConnection& place, Connectivity::Event 
 
 /// A forked child does not know who waited in its parent.
 void Backend::watch(StateWatcher& watcher) {
+  if (group_ != nullptr) return group_->watch(watcher);
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
   here.state_watchers.push_back(watcher);
 }
 
 void Backend::unwatch(StateWatcher& watcher) {
+  if (group_ != nullptr) return group_->unwatch(watcher);
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
   watcher.unlink();
@@ -372,6 +381,7 @@ void Backend::look(Pool& pool) {
 
 ConnectivityState Backend::state() {
   if (!misuse_.ok()) return ConnectivityState::shutdown;
+  if (group_ != nullptr) return group_->state();
   Pool& here = pool();
   look(here);
   const std::lock_guard lock(here.mutex);
@@ -379,12 +389,14 @@ ConnectivityState Backend::state() {
 }
 
 Duration Backend::look_interval() {
+  if (group_ != nullptr) return group_->look_interval();
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
   return here.live().count > 0 ? look_at_idle : Duration::max();
 }
 
 bool Backend::wait_for_state_change(ConnectivityState from, TimePoint until) {
+  if (group_ != nullptr && misuse_.ok()) return group_->wait_for_state_change(from, until);
   Pool& here = pool();
   for (;;) {
     if (state() != from) return true;
@@ -405,12 +417,24 @@ void Backend::note(Connectivity::Event event) {
 }
 
 TimePoint Backend::next_attempt() {
+  if (group_ != nullptr) return group_->next_attempt();
   Pool& here = pool();
   const std::lock_guard lock(here.mutex);
   return here.connectivity.next_attempt();
 }
 
+std::vector<std::string> Backend::paths() {
+  if (group_ != nullptr) return group_->paths();
+  return path_.empty() ? std::vector<std::string>() : std::vector<std::string>{path_};
+}
+
+void Backend::note_change_at_path() {
+  if (group_ != nullptr) return group_->note_change_at_path();
+  note(Connectivity::Event::appeared);
+}
+
 Status Backend::ensure_connection(TimePoint until) {
+  if (group_ != nullptr) return group_->ensure_connection(until);
   BlockingConnection::Turn turn;
   std::shared_ptr<BlockingConnection> connection = take(turn);
   turn.finish();
@@ -422,8 +446,12 @@ Status Backend::ensure_connection(TimePoint until) {
     if (connection == nullptr) connection = take(turn);
     turn.finish();
   }
+  return settle(std::move(connection));
+}
+
+Status Backend::settle(std::shared_ptr<BlockingConnection> connection) {
   Status heard = connection->wait_for_word(connect_deadline(clock_.now(), no_deadline), {});
-  turn = connection->begin_turn();
+  BlockingConnection::Turn turn = connection->begin_turn();
   const http2::Session::OpenState state = connection->client().open_state();
   turn.finish();
   put_back(std::move(connection), state, clock_.now());
@@ -515,6 +543,7 @@ void Backend::remove(LoopPlace& loop) {
 
 void Backend::drain() {
   is_drained_.store(true);
+  if (group_ != nullptr) group_->drain();
   tell_loops(LoopPlace::Request::drain);
 }
 

@@ -6,10 +6,12 @@
 #include "async/loop_slot.hpp"
 #include "base/clock.hpp"
 #include "base/fork_mark.hpp"
+#include "client/backend_group.hpp"
 #include "client/blocking_connection.hpp"
 #include "client/bound_method.hpp"
 #include "client/connectivity.hpp"
 #include "client/keep_alive_pace.hpp"
+#include "client/membership.hpp"
 #include "client/server_wait.hpp"
 
 #include <nearcall/channel.hpp>
@@ -110,6 +112,15 @@ class Backend final : public AwaitedServer,
   const ConnectionCounters& counters() const noexcept { return counters_; }
   /// The methods of its channel: calls on the backend refer to them, and may outlive the channel.
   void keep(std::shared_ptr<const MethodTable> methods) { methods_ = std::move(methods); }
+  /// Null unless it is the front of several.
+  BackendGroup* group() const noexcept { return group_.get(); }
+  /// It is the front of several from now on: it has no connections, and who calls here goes on to
+  /// one of them. `misuse` is what is wrong with one of them, instead of what is with its target.
+  void lead(std::shared_ptr<BackendGroup> group, Status misuse);
+  /// It is one of several from now on.
+  void join(std::shared_ptr<Membership> membership) { membership_ = std::move(membership); }
+  /// Null unless it is one of several.
+  Membership* membership() const noexcept { return membership_.get(); }
 
   /// `any`: the call can be repeated if it finds the connection to be dead. `fresh`: one that is
   /// made for the call, where there may be one more.
@@ -141,9 +152,11 @@ class Backend final : public AwaitedServer,
   /// Whether there is a connection for a blocking call, on which the server has said something;
   /// makes one, on this thread, if not, and waits for the server until then.
   Status ensure_connection(TimePoint until);
+  /// Waits for the first word on a connection that nobody uses, and puts it back.
+  Status settle(std::shared_ptr<BlockingConnection> connection);
   TimePoint next_attempt() override;
-  std::string_view path() const noexcept override { return path_; }
-  void note_change_at_path() override { note(Connectivity::Event::appeared); }
+  std::vector<std::string> paths() override;
+  void note_change_at_path() override;
   void watch(StateWatcher& watcher) override;
   void unwatch(StateWatcher& watcher) override;
   /// The state now, after a look at the pool's connections that nobody drives.
@@ -266,6 +279,8 @@ class Backend final : public AwaitedServer,
   /// Of a forked child too: it goes on from what its parent had.
   ConnectionCounters counters_;
   std::shared_ptr<const MethodTable> methods_;
+  std::shared_ptr<BackendGroup> group_;
+  std::shared_ptr<Membership> membership_;
 
   /// Owned; replaced, once, by the first who asks in a forked child.
   std::atomic<Pool*> pool_{new Pool(backoff_)};

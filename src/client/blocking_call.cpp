@@ -3,6 +3,7 @@
 #include "client/blocking_call.hpp"
 
 #include "async/cancel_event.hpp"
+#include "client/balancer.hpp"
 #include "client/server_wait.hpp"
 
 #include <nearcall/event_loop.hpp>
@@ -100,8 +101,11 @@ BlockingCall::Resort BlockingCall::leave_for_next(Turn& turn) {
   if (connection_ == nullptr) return left;
   left.state = connection_->client().open_state();
   left.connection = release_connection(turn);
-  if (left.state == http2::Session::OpenState::closed || repeat_at_) {
-    backend_->put_back(std::move(left.connection), left.state, call_.now());
+  Membership* const membership = backend_->membership();
+  if (left.state == http2::Session::OpenState::closed || repeat_at_ || membership != nullptr) {
+    Backend& of_it = *backend_;
+    if (membership != nullptr) backend_ = membership->front_here();  // `left` keeps the other
+    of_it.put_back(std::move(left.connection), left.state, call_.now());
   }
   return left;
 }
@@ -174,6 +178,7 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_connection(
   if (wants_fresh_) want = Want::fresh;
   for (;;) {
     if (std::shared_ptr<BlockingConnection> taken = backend_->take(turn, want)) return taken;
+    if (backend_->group() != nullptr) return find_balanced(turn, want);
     Result<std::shared_ptr<BlockingConnection>> made = connect();
     if (made && *made == nullptr) continue;
     if (made || last_resort == nullptr || was_cancelled() || call_.now() >= call_.deadline()) {
@@ -191,10 +196,31 @@ Result<std::shared_ptr<BlockingConnection>> BlockingCall::connect() {
           ? backend_->connect_when_ready({.attempt = deadline, .until = deadline}, stop)
           : backend_->connect(deadline, stop);
   if (made) return made;
+  return fail_to_connect(made.error());
+}
+
+Failure<Status> BlockingCall::fail_to_connect(const Status& why) {
   if (was_cancelled()) return Failure{cancelled()};
-  if (call_.now() < call_.deadline()) return made;
-  if (call_.waits_for_ready()) call_.note_obstacle(made.error());
+  if (call_.now() < call_.deadline()) return Failure{why};
+  if (call_.waits_for_ready()) call_.note_obstacle(why);
   return Failure{call_.late()};
+}
+
+Result<std::shared_ptr<BlockingConnection>> BlockingCall::find_balanced(Turn& turn,
+                                                                        Backend::Want want) {
+  const TimePoint deadline = call_.deadline();
+  const Balancer::Search search{
+      .request = Access::make<PickRequest>(call_.method().method.path, call_.request_metadata()),
+      .want = want,
+      .patience = {.attempt = deadline, .until = deadline},
+      .waits = call_.waits_for_ready(),
+      .stop = begin_stoppable().get_token()};
+  Result<Balancer::Found> found = Balancer::of(*backend_)->connect(turn, search);
+  if (!found) return fail_to_connect(found.error());
+  backend_ = found->backend.get();
+  auto kept = std::make_shared<Balancer::Found>(*std::move(found));
+  BlockingConnection* const connection = kept->connection.get();
+  return std::shared_ptr<BlockingConnection>(std::move(kept), connection);
 }
 
 std::stop_source BlockingCall::begin_stoppable() {

@@ -134,8 +134,12 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   bool open(Turn& turn, BlockedThread& thread, std::shared_ptr<BlockingConnection>& last_resort);
   Result<std::shared_ptr<BlockingConnection>> find_connection(
       Turn& turn, std::shared_ptr<BlockingConnection>& last_resort);
+  /// Of several backends: the call is that one's from then on, which its connection keeps.
+  Result<std::shared_ptr<BlockingConnection>> find_balanced(Turn& turn, Backend::Want want);
   /// Null: another call's attempt has made one.
   Result<std::shared_ptr<BlockingConnection>> connect();
+  /// What the call ends with, or the retryPolicy decides by.
+  Failure<Status> fail_to_connect(const Status& why);
   /// Until the next attempt is due; false if the call ended meanwhile.
   bool pause_before_repeat();
   /// What stops when the call is cancelled.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ChannelCore: what channels and clients share: which backend serves the next call.
+// ChannelCore: what channels and clients share: where calls begin, and through whom they go.
 #pragma once
 
 #include "client/backend.hpp"
+#include "client/balancer.hpp"
+#include "client/channel_target.hpp"
 #include "client/invoker.hpp"
 #include "connection/quiet_protobuf.hpp"
 
@@ -13,28 +15,18 @@
 
 namespace nearcall::inline v0::detail {
 
-/// Chooses, for a channel with several backends, the one that a call goes to. It owns those that it
-/// chooses from: it gives them the channel's methods (Backend::keep()), and drains them when it
-/// goes.
-///
-/// Thread safety: any thread.
-class Picker {
- public:
-  virtual ~Picker() = default;
-  /// Lives as long as the picker, and as long as calls on it.
-  virtual Backend& pick() noexcept = 0;
-};
-
 /// What the handles of a channel and its clients share. When the last of them goes, its backends
-/// close what no call uses any more. It has one backend of its own, and a picker above it where
-/// there are more.
+/// close what no call uses any more. It has one backend, which is the front of several where there
+/// are more (Balancer).
 ///
 /// Thread safety: any thread.
 class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
  public:
   ChannelCore(std::string target, ChannelOptions options)
+      : ChannelCore(std::vector<std::string>{std::move(target)}, std::move(options)) {}
+  ChannelCore(std::vector<std::string> targets, ChannelOptions options)
       : methods_(make_methods(options)),
-        backend_(std::make_shared<Backend>(std::move(target), std::move(options))) {
+        backend_(make_backend(std::move(targets), std::move(options), methods_)) {
     backend_->keep(methods_);
     if (!backend_->options().interceptors().empty()) invoker_ = &intercepting_invoker();
   }
@@ -52,14 +44,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     wrappers_.push_back(std::move(outer));
   }
   const std::shared_ptr<MethodTable>& methods() const noexcept { return methods_; }
-  /// The one that the next call goes to. Lives as long as this, and as long as calls on it.
-  Backend& pick() const noexcept {
-    if (picker_ == nullptr) [[likely]]
-      return *backend_;
-    return picker_->pick();
-  }
-  /// REQUIRES: no call was made yet.
-  void set_picker(std::unique_ptr<Picker> picker) noexcept { picker_ = std::move(picker); }
+  /// The one that calls begin with. Lives as long as this, and as long as calls on it.
+  Backend& backend() const noexcept { return *backend_; }
 
  private:
   static std::shared_ptr<MethodTable> make_methods(const ChannelOptions& options) {
@@ -69,10 +55,18 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
     return methods;
   }
 
+  static std::shared_ptr<Backend> make_backend(std::vector<std::string> targets,
+                                               ChannelOptions options,
+                                               const std::shared_ptr<MethodTable>& methods) {
+    if (are_balanced(targets, options)) {
+      return Balancer::make_front(targets, std::move(options), methods);
+    }
+    return std::make_shared<Backend>(std::move(targets.front()), std::move(options));
+  }
+
   [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const std::shared_ptr<MethodTable> methods_;
   const std::shared_ptr<Backend> backend_;
-  std::unique_ptr<Picker> picker_;
   std::vector<std::unique_ptr<Invoker>> wrappers_;
   Invoker* invoker_ = &direct_invoker();
 };

@@ -3,6 +3,7 @@
 #include "client/channel_target.hpp"
 
 #include "client/checking_connector.hpp"
+#include "client/service_config.hpp"
 #include "transport/child_connector.hpp"
 #include "transport/make_transport.hpp"
 
@@ -46,6 +47,29 @@ Connectivity::Backoff backoff_to(const std::string& target, const ChannelOptions
     default:
       return {};
   }
+}
+
+bool are_balanced(const std::vector<std::string>& targets, const ChannelOptions& options) {
+  return targets.size() != 1 || options.picker() != nullptr;
+}
+
+std::shared_ptr<Picker> picker_of(const ChannelOptions& options) {
+  if (options.picker() != nullptr) return options.picker();
+  const auto& config = Access::service_config(options);
+  const bool wants_turns = config != nullptr && config->load_balancing() &&
+                           config->load_balancing()->policy == "round_robin";
+  return wants_turns ? Picker::round_robin() : Picker::pick_first();
+}
+
+std::string name_of(const std::vector<std::string>& targets) {
+  constexpr std::size_t most = 3;
+  std::string name;
+  for (std::size_t i = 0; i < targets.size() && i < most; ++i)
+    name.append(i == 0 ? "" : ", ").append(targets[i]);
+  if (targets.size() > most) {
+    name.append(" and ").append(std::to_string(targets.size() - most)).append(" more");
+  }
+  return name;
 }
 
 std::string path_of(const std::string& target, const ChannelOptions& options) {

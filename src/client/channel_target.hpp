@@ -6,9 +6,11 @@
 #include "transport/endpoint.hpp"
 
 #include <nearcall/channel.hpp>
+#include <nearcall/picker.hpp>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -22,6 +24,15 @@ ChannelOptions options_for(std::string_view target, ChannelOptions options);
 /// How it is tried where a program waits for the server. On the same machine an attempt costs next
 /// to nothing; over a network the numbers are those of gRPC's connection-backoff.md.
 Connectivity::Backoff backoff_to(const std::string& target, const ChannelOptions& options);
+
+/// Whether calls on such targets are balanced: there are several, or the options choose.
+bool are_balanced(const std::vector<std::string>& targets, const ChannelOptions& options);
+
+/// The one of the options, or that of the service config's loadBalancingConfig.
+std::shared_ptr<Picker> picker_of(const ChannelOptions& options);
+
+/// "unix:/run/a.sock, unix:/run/b.sock": what errors call several targets.
+std::string name_of(const std::vector<std::string>& targets);
 
 /// Where the server's socket file will be, if that is how it is found; else empty.
 std::string path_of(const std::string& target, const ChannelOptions& options);

@@ -58,6 +58,14 @@ Channel::Channel(std::string_view target, ChannelOptions options)
     : core_(std::make_shared<detail::ChannelCore>(std::string(target), std::move(options))) {
 }
 
+Channel::Channel(const std::vector<std::string>& targets, ChannelOptions options)
+    : core_(std::make_shared<detail::ChannelCore>(targets, std::move(options))) {
+}
+
+Channel Channel::to_any(const std::vector<std::string>& targets, ChannelOptions options) {
+  return Channel(targets, std::move(options));
+}
+
 Result<Channel> Channel::spawn(const std::vector<std::string>& command,
                                const SpawnOptions& spawn_options,
                                ChannelOptions options) {
@@ -70,7 +78,7 @@ Result<Channel> Channel::spawn(const std::vector<std::string>& command,
 Channel::~Channel() = default;
 
 Status Channel::connect(std::chrono::nanoseconds patience) const {
-  return detail::connect_eagerly(core_->pick(), patience);
+  return detail::connect_eagerly(core_->backend(), patience);
 }
 
 Task<Status> Channel::connect_async(std::chrono::nanoseconds patience) const {
@@ -78,12 +86,12 @@ Task<Status> Channel::connect_async(std::chrono::nanoseconds patience) const {
 }
 
 ConnectivityState Channel::state() const {
-  return core_->pick().state();
+  return core_->backend().state();
 }
 
 bool Channel::wait_for_state_change(ConnectivityState from,
                                     std::chrono::steady_clock::time_point deadline) const {
-  return detail::wait_for_state_change(core_->pick(), from, deadline);
+  return detail::wait_for_state_change(core_->backend(), from, deadline);
 }
 
 Task<bool> Channel::wait_for_state_change_async(
@@ -105,7 +113,7 @@ Status ClientStub::call_blocking(std::size_t method,
                                  const CallOptions& options,
                                  google::protobuf::MessageLite& reply,
                                  CallInfo* info) const {
-  return channel_->invoker().call({channel_->pick(), methods_[method], &request, options}, reply,
+  return channel_->invoker().call({channel_->backend(), methods_[method], &request, options}, reply,
                                   info);
 }
 
@@ -113,13 +121,14 @@ detail::BlockingCallPtr ClientStub::start_blocking(
     std::size_t method,
     const CallOptions& options,
     const google::protobuf::MessageLite* request) const {
-  return channel_->invoker().start_blocking({channel_->pick(), methods_[method], request, options});
+  return channel_->invoker().start_blocking(
+      {channel_->backend(), methods_[method], request, options});
 }
 
 detail::AsyncCallPtr ClientStub::start_async(std::size_t method,
                                              const CallOptions& options,
                                              const google::protobuf::MessageLite* request) const {
-  return channel_->invoker().start_async({channel_->pick(), methods_[method], request, options});
+  return channel_->invoker().start_async({channel_->backend(), methods_[method], request, options});
 }
 
 }  // namespace nearcall::inline v0

@@ -50,8 +50,13 @@ class [[nodiscard]] LoopConnectAwaiter final : private WaitingCall {
 
  private:
   void open_on(ClientConnection& /*connection*/) override { finish(Status()); }
-  void on_failed(const Status& why) override { finish(why); }
-  void on_unsent(const Status& why) override { finish(why); }
+  void on_failed(const Status& why) override {
+    if (!here_->try_elsewhere(*this, why)) finish(why);
+  }
+  void on_unsent(const Status& why) override { on_failed(why); }
+  LoopBackend* move_to(LoopBackend& there) noexcept override {
+    return std::exchange(here_, &there);
+  }
   void finish(Status status) {
     status_ = std::move(status);
     std::exchange(here_, nullptr)->on_call_over();
@@ -126,7 +131,7 @@ Task<Status> connect_eagerly_on_loop(std::shared_ptr<ChannelCore> channel, Durat
         "connect_async() needs a running EventLoop on its thread: spawn() or sync_wait() the "
         "coroutine that awaits it, or use connect()");
   }
-  Backend& backend = channel->pick();
+  Backend& backend = channel->backend();
   if (!backend.misuse().ok()) co_return backend.misuse();
   const Clock clock = Access::core(*loop).clock();
   const TimePoint until = deadline_after(clock.now(), patience);

@@ -31,7 +31,7 @@ LoopBackend::~LoopBackend() {
   if (current_ != nullptr) current_->close(gone);
   for (const std::unique_ptr<LoopConnection>& connection : closing_)
     connection->close(gone);
-  for (IntrusiveList<WaitingCall>* const waiting : {&repeated_, &awaiting_, &held_}) {
+  for (IntrusiveList<WaitingCall>* const waiting : {&repeated_, &rerouted_, &awaiting_, &held_}) {
     while (WaitingCall* const call = waiting->pop_front())
       call->on_failed(gone);
   }
@@ -44,6 +44,7 @@ void LoopBackend::begin(WaitingCall& call) {
 
 void LoopBackend::submit(WaitingCall& call) {
   if (current_ == nullptr || current_->is_closing()) {
+    if (backend_->group() != nullptr) return begin_pass(call);
     if (current_ != nullptr) closing_.push_back(std::move(current_));
     current_ = std::make_unique<LoopConnection>(*backend_, *core_, *this);
   }
@@ -99,7 +100,7 @@ void LoopBackend::on_probe_failed(const Status& why) {
 void LoopBackend::stop_waiting_if_nobody_does() noexcept {
   if (!awaiting_.empty()) return;
   server_wait_.end();
-  probe_.unlink();
+  probe_.leave();
 }
 
 void LoopBackend::on_call_over() {
@@ -116,8 +117,13 @@ void LoopBackend::ask_to_go_on() {
 
 void LoopBackend::go_on() {
   stop_waiting_if_nobody_does();
+  IntrusiveList<WaitingCall> rerouted;
+  while (WaitingCall* const call = rerouted_.pop_front())
+    rerouted.push_back(*call);
+  while (WaitingCall* const call = rerouted.pop_front())
+    route(*call);
   while (WaitingCall* const call = repeated_.pop_front())
-    submit(*call);
+    submit_again(*call);
   if (current_ != nullptr) current_->go_on();
   close_unused();
   if (is_draining_ && calls_ == 0) delete this;

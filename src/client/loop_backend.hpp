@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace nearcall::inline v0::detail {
@@ -45,6 +46,9 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
   /// came, has returned.
   void repeat(WaitingCall& call);
+  /// After the failure of an attempt that `call` waited for here: of several backends one that is
+  /// left takes it over, in a later turn. If none is left it is the front's now.
+  bool try_elsewhere(WaitingCall& call, const Status& why);
   /// Keeps `call`, which waits before it is repeated, or is cancelled.
   void hold(WaitingCall& call) { held_.push_back(call); }
   /// A call that was begun here is over.
@@ -71,12 +75,28 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   class Probe final : public WaitingCall {
    public:
     explicit Probe(LoopBackend& backend) noexcept : WaitingCall(For::word), backend_(&backend) {}
-    void open_on(ClientConnection& /*connection*/) override { backend_->on_server_reached(); }
-    void on_failed(const Status& why) override { backend_->on_probe_failed(why); }
-    void on_unsent(const Status& why) override { backend_->on_probe_failed(why); }
+    void open_on(ClientConnection& /*connection*/) override {
+      leave();
+      backend_->on_server_reached();
+    }
+    void on_failed(const Status& why) override {
+      if (at_ != nullptr && at_->try_elsewhere(*this, why)) return;
+      leave();
+      backend_->on_probe_failed(why);
+    }
+    void on_unsent(const Status& why) override { on_failed(why); }
+    LoopBackend* move_to(LoopBackend& there) noexcept override {
+      return std::exchange(at_, &there);
+    }
+    void leave() noexcept {
+      WaitingCall::unlink();
+      if (at_ != nullptr) std::exchange(at_, nullptr)->on_call_over();
+    }
 
    private:
     LoopBackend* backend_;
+    /// Of several: the one that is tried. Null: none.
+    LoopBackend* at_ = nullptr;
   };
 
   LoopBackend(Backend& backend, LoopCore& loop);
@@ -87,6 +107,12 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   void ask_to_go_on() override;
 
   void submit(WaitingCall& call);
+  // At the front of several.
+  void begin_pass(WaitingCall& call);
+  void route(WaitingCall& call);
+  /// Its calls may go elsewhere the next time.
+  void submit_again(WaitingCall& call);
+  static void move(WaitingCall& call, LoopBackend& there);
   static void on_attempt_due(void* self) noexcept;
   void on_server_reached();
   void on_probe_failed(const Status& why);
@@ -102,6 +128,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   bool is_draining_ = false;
   bool is_going_ = false;
   IntrusiveList<WaitingCall> repeated_;
+  /// In a pass, after a failure elsewhere.
+  IntrusiveList<WaitingCall> rerouted_;
   /// For the server to be reached.
   IntrusiveList<WaitingCall> awaiting_;
   IntrusiveList<WaitingCall> held_;

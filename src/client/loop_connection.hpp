@@ -17,6 +17,9 @@
 
 namespace nearcall::inline v0::detail {
 
+class Call;
+class LoopBackend;
+
 /// A call that waits to be opened on a loop, or whoever waits only for the server's first word.
 class WaitingCall : public ListHook {
  public:
@@ -33,11 +36,22 @@ class WaitingCall : public ListHook {
   /// It cannot be opened here: the connection takes no calls any more.
   virtual void on_unsent(const Status& why) = 0;
 
+  // Of several backends.
+
+  /// Null: it is no call.
+  virtual Call* picked_for() noexcept { return nullptr; }
+  /// It is `there` from now on. Where it was, or null.
+  virtual LoopBackend* move_to(LoopBackend& /*there*/) noexcept { return nullptr; }
+  std::uint64_t pass() const noexcept { return pass_; }
+  void begin_pass(std::uint64_t pass) noexcept { pass_ = pass; }
+
  protected:
   ~WaitingCall() = default;
 
  private:
   const For for_;
+  /// Of a Balancer. Nothing before that, and no other call has one.
+  std::uint64_t pass_;
 };
 
 class LoopConnectionOwner {

@@ -58,8 +58,11 @@ ServerWait::ServerWait(AwaitedServer& server,
 void ServerWait::begin() {
   if (!std::exchange(is_begun_, true)) {
     server_->watch(*this);
-    if (!server_->path().empty()) {
-      path_watch_.emplace(*loop_, server_->path(), &ServerWait::on_change_at_path, this);
+    const std::vector<std::string> paths = server_->paths();
+    for (const std::string& path : paths) {
+      if (paths.size() > most_paths) break;
+      path_watches_.push_back(
+          std::make_unique<PathWatch>(*loop_, path, &ServerWait::on_change_at_path, this));
     }
   }
   timer_.set(next_attempt(loop_->clock().now()));
@@ -67,22 +70,23 @@ void ServerWait::begin() {
 
 TimePoint ServerWait::next_attempt(TimePoint now) {
   const TimePoint usual = server_->next_attempt();
-  if (!path_watch_) return usual;
-  switch (path_watch_->arm()) {
-    case PathWatch::Armed::now:
-      return now;
-    case PathWatch::Armed::before:
-      return path_watch_->is_there() ? usual : std::max(usual, now + look_at_missing_path);
-    case PathWatch::Armed::impossible:
-      break;
+  bool has_missed = false;
+  bool can_see = !path_watches_.empty();
+  bool is_there = false;
+  for (const std::unique_ptr<PathWatch>& watch : path_watches_) {
+    const PathWatch::Armed armed = watch->arm();
+    has_missed = has_missed || armed == PathWatch::Armed::now;
+    can_see = can_see && armed != PathWatch::Armed::impossible;
+    is_there = is_there || watch->is_there();
   }
-  return usual;
+  if (has_missed && can_see) return now;
+  return is_there || !can_see ? usual : std::max(usual, now + look_at_missing_path);
 }
 
 void ServerWait::end() noexcept {
   timer_.clear();
   if (!std::exchange(is_begun_, false)) return;
-  path_watch_.reset();
+  path_watches_.clear();
   server_->unwatch(*this);
   loop_->cancel_posted(tell_);
   is_told_ = false;

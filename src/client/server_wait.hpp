@@ -12,9 +12,11 @@
 #include <nearcall/event_loop.hpp>
 
 #include <atomic>
-#include <optional>
+#include <cstddef>
+#include <memory>
 #include <stop_token>
-#include <string_view>
+#include <string>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -35,9 +37,9 @@ class AwaitedServer {
  public:
   /// When whoever waits for it tries again.
   virtual TimePoint next_attempt() = 0;
-  /// Where its socket file will be; empty where it is not known by one.
-  virtual std::string_view path() const noexcept = 0;
-  /// Something has changed there.
+  /// Where its socket file will be, or those of several; empty where that is not how it is found.
+  virtual std::vector<std::string> paths() = 0;
+  /// Something has changed at one of them.
   virtual void note_change_at_path() = 0;
   /// `watcher` is told of each state from now on, until unwatch().
   virtual void watch(StateWatcher& watcher) = 0;
@@ -52,11 +54,13 @@ class AwaitedServer {
 /// socket file that is watched (PathWatch), and once more when that begins, so that nothing is
 /// missed. As long as there is no file at all there is nothing to try either, but for one look a
 /// second, since not all that changes a path can be seen. Where it cannot be watched, the pauses
-/// count.
+/// count, and so they do for whoever has more than `most_paths`.
 ///
 /// Thread safety: the loop's thread.
 class ServerWait final : private StateWatcher {
  public:
+  static constexpr std::size_t most_paths = 16;
+
   ServerWait(AwaitedServer& server,
              LoopCore& loop,
              TimerNode::Callback due,
@@ -79,7 +83,7 @@ class ServerWait final : private StateWatcher {
   LoopCore* loop_;
   bool is_begun_ = false;
   Timer timer_;
-  std::optional<PathWatch> path_watch_;
+  std::vector<std::unique_ptr<PathWatch>> path_watches_;
   std::atomic<bool> is_told_{false};
   RunMember<&ServerWait::on_reached> tell_{*this};
 };

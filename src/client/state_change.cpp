@@ -79,7 +79,7 @@ Task<bool> wait_for_state_change_on_loop(std::shared_ptr<ChannelCore> channel,
         "wait_for_state_change_async() needs a running EventLoop on its thread: spawn() or "
         "sync_wait() the coroutine that awaits it, or use wait_for_state_change()");
   }
-  Backend& backend = channel->pick();
+  Backend& backend = channel->backend();
   const Clock clock = Access::core(*loop).clock();
   StateAwaiter change(backend, Access::core(*loop));
   for (;;) {

@@ -28,7 +28,7 @@ struct ObservedClient {
     detail::Access::core(channel).methods()->set_observer(&observer);
     stub.emplace(channel, test_methods);
   }
-  detail::Backend& backend() const { return detail::Access::core(channel).pick(); }
+  detail::Backend& backend() const { return detail::Access::core(channel).backend(); }
   const detail::ConnectionCounters& counters() const { return backend().counters(); }
 
   NotingObserver observer;

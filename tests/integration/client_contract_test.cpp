@@ -56,7 +56,7 @@ class ClientContract : public LogCheckedTest,
                         ? stub.unary<Text>(unary_method, text_of(request), options).status()
                         : call_on_loop(stub, text_of(request), options);
     is_over_.count_down();
-    note(detail::Access::core(channel).pick().counters());
+    note(detail::Access::core(channel).backend().counters());
     return status;
   }
 
