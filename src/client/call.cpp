@@ -92,8 +92,8 @@ Call::Call(CallWaiter& waiter,
       policy_(waits_for_ready_),
       timeout_(timeout_of(method, options)),
       deadline_(options.deadline()),
-      metadata_(options.metadata()),
       attempt_(*this, receive_limit_of(method, options, channel.max_receive_message_size())) {
+  if (!options.metadata().empty()) metadata_ = options.metadata();
   messages().out().set_max_message_size(send_limit_of(method, options, channel));
   const Codec* const codec =
       options.compression() != nullptr ? options.compression() : channel.compression();
@@ -127,7 +127,7 @@ bool Call::check(const CallOptions& options, Status obstacle) {
 void Call::keep_request(const google::protobuf::MessageLite& message) {
   const grpc::OutgoingMessage outgoing(message);
   const MessageOutbox& out = messages().out();
-  if (Status refused = out.check(outgoing); !refused.ok()) return fail(std::move(refused));
+  if (!out.takes(outgoing)) return fail(out.check(outgoing));
   if (retries_ != nullptr) retries_->replay.count(outgoing.size());
   if (out.compresses(outgoing)) [[unlikely]] {
     kept_request_.keep(grpc::CompressedMessage(outgoing, *out.codec()).bytes());

@@ -67,7 +67,11 @@ class MessageOutbox {
   bool compresses(const grpc::OutgoingMessage& message) const noexcept {
     return codec_ != nullptr && message.size() >= grpc::message_prefix_size + threshold_;
   }
-  /// OK, or why a message may not be sent.
+  /// Whether a message may be sent.
+  bool takes(const grpc::OutgoingMessage& message) const noexcept {
+    return message.is_at_most(max_size_);
+  }
+  /// OK, or why it may not.
   Status check(const grpc::OutgoingMessage& message) const;
 
   // To its writer. `may_compress`: as compress_with() says; else it goes as it is.

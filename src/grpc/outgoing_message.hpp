@@ -36,11 +36,14 @@ class OutgoingMessage {
 
   /// OK, or RESOURCE_EXHAUSTED: it is larger than `most`, or than protobuf's 2 GiB.
   Status check(std::size_t most = max_size) const {
-    if (message_size_ <= std::min(most, max_size)) return Status();
+    if (is_at_most(most)) return Status();
     std::string why = "a message of " + std::to_string(message_size_) + " bytes is over ";
     why += most < max_size ? "the send limit of " + std::to_string(most) + " bytes"
                            : std::string("protobuf's 2 GiB");
     return Status(StatusCode::resource_exhausted, std::move(why)).with_reason(StatusReason::limit);
+  }
+  bool is_at_most(std::size_t most) const noexcept {
+    return message_size_ <= std::min(most, max_size);
   }
   /// What is written in the end, with the prefix.
   std::size_t size() const noexcept { return message_prefix_size + message_size_; }
