@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that wait for their server, in both forms: what they outlast, and what ends the wait.
 #include "client/script_methods.hpp"
+#include "support/call_form.hpp"
 #include "support/enough_time.hpp"
 #include "support/log_capture.hpp"
 
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -24,12 +24,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Connected = Result<std::unique_ptr<Transport>>;
-
-enum class Way { blocking, awaited };
-
-void PrintTo(Way way, std::ostream* to) {
-  *to << (way == Way::blocking ? "Blocking" : "Awaited");
-}
 
 CallOptions waiting() {
   return patient().wait_for_ready();
@@ -84,7 +78,7 @@ Task<Status> chat_once_awaited(const ClientStub& stub) {
   co_return co_await call.finish();
 }
 
-class WaitForReady : public LogCheckedTest, public testing::WithParamInterface<Way> {
+class WaitForReady : public LogCheckedTest, public testing::WithParamInterface<CallForm> {
  protected:
   /// The first attempts end so.
   Channel channel(int failures, Status failure) {
@@ -99,14 +93,14 @@ class WaitForReady : public LogCheckedTest, public testing::WithParamInterface<W
   }
   Status unary(const Channel& channel, const CallOptions& options = waiting()) {
     const ClientStub stub(channel, test_methods);
-    if (GetParam() == Way::blocking) return call_unary(stub, options).status();
+    if (GetParam() == CallForm::blocking) return call_unary(stub, options).status();
     return sync_wait(await_unary(stub, options)).status();
   }
   Status run(const Channel& channel,
              Status (*blocking)(const ClientStub&),
              Task<Status> (*awaited)(const ClientStub&)) {
     const ClientStub stub(channel, test_methods);
-    return GetParam() == Way::blocking ? blocking(stub) : sync_wait(awaited(stub));
+    return GetParam() == CallForm::blocking ? blocking(stub) : sync_wait(awaited(stub));
   }
 
   ScriptedServer server_{{[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }}};
@@ -121,7 +115,7 @@ class WaitForReady : public LogCheckedTest, public testing::WithParamInterface<W
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          WaitForReady,
-                         testing::Values(Way::blocking, Way::awaited),
+                         testing::Values(CallForm::blocking, CallForm::awaited),
                          testing::PrintToStringParamName());
 
 TEST_P(WaitForReady, ACallOutlastsAttemptsThatFail) {
@@ -247,7 +241,7 @@ class WaitForReadyTogether : public WaitForReady {};
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          WaitForReadyTogether,
-                         testing::Values(Way::blocking),
+                         testing::Values(CallForm::blocking),
                          testing::PrintToStringParamName());
 
 TEST_P(WaitForReadyTogether, OneOfManyThreadsTriesForAll) {
