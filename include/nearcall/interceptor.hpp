@@ -28,10 +28,13 @@ namespace detail {
 template <class View>
 class CallChain {
  public:
-  /// What the interceptor at `depth` does with the call; none if there are no more.
-  virtual Task<Status> intercept(std::size_t depth, View& call) = 0;
-  /// The innermost one goes on: the call itself begins. False: it has ended.
-  virtual bool begin(std::coroutine_handle<> waiting) = 0;
+  /// The interceptor at `depth` goes on, with the call as it sees it: `inner`. Its task is put into
+  /// `task`; where there are no more, the call itself begins. Who waits is told of the end by
+  /// being resumed, which may be inside of this. False: it has ended.
+  virtual bool proceed(std::size_t depth,
+                       View& inner,
+                       Task<Status>& task,
+                       std::coroutine_handle<> waiting) = 0;
   /// How the call itself ended.
   virtual Status take_end() = 0;
   /// Who waits for that waits no more.
@@ -47,11 +50,11 @@ class CallChain {
 template <class View>
 class [[nodiscard]] ProceedAwaiter {
  public:
-  ProceedAwaiter(CallChain<View>& chain, std::size_t depth, bool is_first)
+  ProceedAwaiter(CallChain<View>& chain, std::size_t depth, bool is_first) noexcept
       : chain_(&chain),
         depth_(depth),
-        is_first_(is_first),
-        inner_(Access::make<View>(chain, depth)) {}
+        inner_(Access::make<View>(chain, depth)),
+        is_first_(is_first) {}
   ProceedAwaiter(const ProceedAwaiter&) = delete;
   ProceedAwaiter& operator=(const ProceedAwaiter&) = delete;
   ~ProceedAwaiter() {
@@ -59,30 +62,23 @@ class [[nodiscard]] ProceedAwaiter {
   }
 
   bool await_ready() const noexcept { return !is_first_; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> waiting) {
-    task_ = chain_->intercept(depth_, inner_);
-    if (task_) {
-      const auto child = Access::handle(task_);
-      return TaskPromiseBase::start_child(child, child.promise(), waiting,
-                                          TaskPromiseBase::home_of(waiting));
-    }
+  bool await_suspend(std::coroutine_handle<> waiting) {
     is_waiting_ = true;
-    return chain_->begin(waiting);
+    return chain_->proceed(depth_, inner_, task_, waiting);
   }
   Status await_resume() {
+    is_waiting_ = false;
     if (!is_first_) return chain_->note_misuse("called proceed() twice");
     if (task_) return Access::handle(task_).promise().take();
-    is_waiting_ = false;
     return chain_->take_end();
   }
 
  private:
   CallChain<View>* chain_;
   std::size_t depth_;
+  View inner_;
   bool is_first_;
   bool is_waiting_ = false;
-  View inner_;
   Task<Status> task_;
 };
 

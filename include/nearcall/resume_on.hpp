@@ -42,7 +42,9 @@ class TaskHome {
   bool is_elsewhere() const noexcept;
   /// Returns when the tree is at home; takes it back from a queue, if it waits in one. Says so in
   /// the log if that takes longer than `quiet_wait`.
-  void await_return(std::chrono::nanoseconds quiet_wait = std::chrono::seconds(1)) noexcept;
+  void await_return(std::chrono::nanoseconds quiet_wait = std::chrono::seconds(1)) noexcept {
+    if (away_ != nullptr) wait_for_return(quiet_wait);
+  }
 
   // Of a PostedResume: the tree goes with it, is elsewhere, has not gone after all.
   void leave(PostedResume& on) noexcept;
@@ -51,6 +53,7 @@ class TaskHome {
 
  private:
   struct Away;
+  void wait_for_return(std::chrono::nanoseconds quiet_wait) noexcept;
   void free_away() noexcept;
 
   LoopCore* loop_;

@@ -48,8 +48,9 @@ class IncomingCall {
   void on_reply(MessageHook hook);
 
   /// `const Status status = co_await call.proceed();` hands the call to the next interceptor, and
-  /// from the last one to the handler, and waits for its end. A reply has been written by then, and
-  /// the status not. Once, and to its end.
+  /// from the last one to the handler, and waits for its end. The reply of a
+  /// call that has one is sent when the interceptors wait or have returned, the status when they
+  /// have returned. Once, and to its end.
   detail::ProceedAwaiter<IncomingCall> proceed() {
     return detail::ProceedAwaiter<IncomingCall>(*chain_, depth_ + 1,
                                                 !std::exchange(has_proceeded_, true));

@@ -66,8 +66,7 @@ bool TaskHome::is_elsewhere() const noexcept {
   return away_->is_away && away_->in_transit == nullptr;
 }
 
-void TaskHome::await_return(std::chrono::nanoseconds quiet_wait) noexcept {
-  if (away_ == nullptr) return;
+void TaskHome::wait_for_return(std::chrono::nanoseconds quiet_wait) noexcept {
   std::unique_lock lock(away_->mutex);
   if (away_->in_transit != nullptr && away_->in_transit->take_back()) {
     away_->in_transit = nullptr;

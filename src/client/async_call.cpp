@@ -82,7 +82,7 @@ AsyncCall::~AsyncCall() {
   cancellation_.reset();
   cancellation_of_served_.reset();
   // What the call refers to is its channel's, which may be gone but for the interceptors.
-  const auto kept = chain_ != nullptr ? chain_->keep_backend() : nullptr;
+  const auto kept = chain_ != nullptr ? chain_->take_backend() : nullptr;
   if (chain_ != nullptr) [[unlikely]] {
     call_.messages().set_tap(nullptr);
     chain_.reset();
@@ -102,7 +102,7 @@ void AsyncCall::on_timer(void* self) noexcept {
   if (call.chain_ != nullptr) [[unlikely]] {
     call.chain_->force();
     if (call.call_.is_over()) {
-      if (!call.chain_->waits_for_reader()) call.chain_->finish(call.call_.late());
+      if (!call.chain_->is_proceeding()) call.chain_->finish(call.call_.late());
       return;
     }
   }
@@ -113,7 +113,7 @@ void AsyncCall::cancel_here() {
   if (chain_ != nullptr) [[unlikely]] {
     chain_->force();
     if (call_.is_over()) {
-      if (!chain_->waits_for_reader()) chain_->finish(cancelled());
+      if (!chain_->is_proceeding()) chain_->finish(cancelled());
       return;
     }
   }
@@ -189,6 +189,11 @@ void AsyncCall::leave(CallAwaiter& awaiter, CallAwaiter::Until until) noexcept {
   waiting.resume.unlink();
 }
 
+void AsyncCall::settle() noexcept {
+  if (timer_) timer_->clear();
+  if (loop_ != nullptr) stop_cancelling();
+}
+
 void AsyncCall::on_change() {
   if (call_.is_over()) {
     WaitingCall::unlink();
@@ -196,10 +201,7 @@ void AsyncCall::on_change() {
     if (backend_ != nullptr) std::exchange(backend_, nullptr)->on_call_over();
     if (chain_ != nullptr) [[unlikely]]
       is_going ? chain_->finish(call_.status()) : chain_->on_call_over();
-    if (is_over()) {
-      if (timer_) timer_->clear();
-      if (loop_ != nullptr) stop_cancelling();
-    }
+    if (is_over()) settle();
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (waiting_[i].awaiter == nullptr || !is_ready(static_cast<CallAwaiter::Until>(i))) continue;
@@ -211,10 +213,9 @@ void AsyncCall::on_change() {
 // ---- with interceptors --------------------------------------------------------------------------
 
 void AsyncCall::intercept(Backend& backend, const google::protobuf::MessageLite* request) {
-  chain_ = std::make_unique<ClientChain>(static_cast<ClientChain::Owner&>(*this), backend, request,
-                                         &Access::core(*loop_));
+  chain_ = std::make_unique<ClientChain>(static_cast<ClientChain::Owner&>(*this), call_, backend,
+                                         request, &Access::core(*loop_));
   call_.messages().set_tap(chain_.get());
-  call_.set_attempt_listener(*chain_);
   chain_->start();
 }
 
@@ -226,9 +227,14 @@ bool AsyncCall::begin_call(const google::protobuf::MessageLite* request) {
 
 /// What the interceptors have not asked for, or do not wait for any more, ends now.
 void AsyncCall::on_chain_done() {
-  if (call_.is_over()) return on_change();
+  if (call_.is_over()) return chain_->is_going_on() ? settle() : on_change();
   if (call_.is_open()) return call_.drop();
   call_.finish_unsent(chain_->status());
+}
+
+void AsyncCall::resume_waiting() {
+  Waiting& here = waiting_[static_cast<std::size_t>(CallAwaiter::Until::end)];
+  if (std::exchange(here.awaiter, nullptr) != nullptr) here.resume.run();
 }
 
 void AsyncCall::expect_reply(google::protobuf::MessageLite& reply) {

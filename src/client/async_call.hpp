@@ -42,7 +42,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
              const google::protobuf::MessageLite* request,
              const CallOptions& options,
              bool is_intercepted);
-  Call& call() noexcept override { return call_; }
+  Call& call() noexcept { return call_; }
   const PeerIdentity& peer() const noexcept { return peer_.identity(); }
   void cancel() noexcept;
 
@@ -99,6 +99,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   static void on_timer(void* self) noexcept;
   void end_pause();
   void on_change() override;
+  /// It is over, with its interceptors.
+  void settle() noexcept;
   void begin(Backend& backend);
   void intercept(Backend& backend, const google::protobuf::MessageLite* request);
   void on_repeat(std::optional<TimePoint> at) override;
@@ -108,6 +110,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   bool begin_call(const google::protobuf::MessageLite* request) override;
   void on_deadline_change() override { timer_->set(call_.deadline()); }
   void on_chain_done() override;
+  void resume_waiting() override;
 
   // WaitingCall
 

@@ -34,7 +34,7 @@ BlockingCall::~BlockingCall() {
   cancellation_.reset();
   cancellation_of_served_.reset();
   if (has_connection()) leave(connection_->begin_turn());
-  chain_.reset();  // its copy of the request may be borrowed until then
+  around_.reset();  // its copy of the request may be borrowed until then
 }
 
 void BlockingCall::leave(Turn turn) {
@@ -343,7 +343,7 @@ void BlockingCall::run(CallInfo* info) {
 }
 
 bool BlockingCall::read(google::protobuf::MessageLite& into) {
-  if (chain_ != nullptr) [[unlikely]]
+  if (around_ != nullptr) [[unlikely]]
     return read_intercepted(into);
   return read_message(into);
 }
@@ -361,7 +361,7 @@ bool BlockingCall::read_message(google::protobuf::MessageLite& into) {
 }
 
 bool BlockingCall::write(const google::protobuf::MessageLite& message, bool may_compress) {
-  if (chain_ != nullptr) [[unlikely]]
+  if (around_ != nullptr) [[unlikely]]
     return write_intercepted(message, may_compress);
   return write_message(message, may_compress);
 }
@@ -391,17 +391,17 @@ bool BlockingCall::half_close() {
 }
 
 Status BlockingCall::finish() {
-  if (chain_ == nullptr) return wait_for_status();
-  if (!chain_->is_done()) {
+  if (around_ == nullptr) return wait_for_status();
+  if (!around_->chain.is_done()) {
     static_cast<void>(wait_for_status());
     {
-      const std::lock_guard lock(hooks_);
-      chain_->close_outgoing();
+      const std::lock_guard lock(around_->hooks);
+      around_->chain.close_outgoing();
     }
-    chain_->go_on();
+    around_->chain.go_on();
     end_waiting_chain();
   }
-  return chain_->status();
+  return around_->chain.status();
 }
 
 Status BlockingCall::wait_for_status() {
@@ -416,19 +416,13 @@ Status BlockingCall::wait_for_status() {
 
 // ---- with interceptors --------------------------------------------------------------------------
 
-void BlockingCall::intercept(const google::protobuf::MessageLite* request) {
-  chain_ = std::make_unique<ClientChain>(static_cast<ClientChain::Owner&>(*this), *backend_,
-                                         request, /*loop=*/nullptr);
-  call_.set_attempt_listener(*chain_);
-}
-
 void BlockingCall::start_intercepted(const google::protobuf::MessageLite* request,
                                      const CallOptions& options) {
   kept_backend_ = backend_->shared_from_this();
   if (!prepare(options)) return;
-  intercept(request);
-  chain_->start();
-  if (!chain_->has_begun()) end_waiting_chain();
+  around_ = std::make_unique<Interception>(*this, request);
+  around_->chain.start();
+  if (!around_->chain.has_begun()) end_waiting_chain();
 }
 
 Status BlockingCall::run_intercepted(const google::protobuf::MessageLite& request,
@@ -438,29 +432,30 @@ Status BlockingCall::run_intercepted(const google::protobuf::MessageLite& reques
   if (info != nullptr) *info = CallInfo();
   call_.expect_reply(reply);
   if (!prepare(options)) return call_.status();
-  is_unary_ = true;
-  info_ = info;
-  intercept(&request);
-  chain_->set_reply_place(reply);
-  chain_->start();
+  around_ = std::make_unique<Interception>(*this, &request);
+  around_->is_unary = true;
+  around_->info = info;
+  around_->chain.set_reply_place(reply);
+  around_->chain.start();
   end_waiting_chain();
-  return chain_->status();
+  return around_->chain.status();
 }
 
 /// No loop runs on this thread that would ever let it go on.
 void BlockingCall::end_waiting_chain() {
-  if (chain_->is_done()) return;
-  chain_->finish(Status(StatusCode::failed_precondition,
-                        std::string(call_.method().method.path) +
-                            ": an interceptor of a blocking call waits for something else than "
-                            "proceed(); use the Async form")
-                     .with_reason(StatusReason::misuse));
+  if (around_->chain.is_done()) return;
+  around_->chain.finish(
+      Status(StatusCode::failed_precondition,
+             std::string(call_.method().method.path) +
+                 ": an interceptor of a blocking call waits for something else than "
+                 "proceed(); use the Async form")
+          .with_reason(StatusReason::misuse));
 }
 
 bool BlockingCall::begin_call(const google::protobuf::MessageLite* request) {
-  if (is_unary_) {
+  if (around_->is_unary) {
     call_.borrow_request(*request);
-    run(info_);
+    run(around_->info);
     return false;
   }
   if (request != nullptr) {
@@ -476,13 +471,13 @@ bool BlockingCall::begin_call(const google::protobuf::MessageLite* request) {
 /// What the interceptors do not wait for any more ends now.
 void BlockingCall::on_chain_done() {
   if (connection_ != nullptr) return cancel();
-  if (!call_.is_over()) call_.finish_unsent(chain_->status());
+  if (!call_.is_over()) call_.finish_unsent(around_->chain.status());
 }
 
 bool BlockingCall::read_intercepted(google::protobuf::MessageLite& into) {
-  if (chain_->has_own()) return chain_->take_own(into);
+  if (around_->chain.has_own()) return around_->chain.take_own(into);
   if (!read_message(into)) return false;
-  const Status passed = chain_->pass_incoming(into);
+  const Status passed = around_->chain.pass_incoming(into);
   if (!passed.ok()) refuse(passed);
   return passed.ok();
 }
@@ -491,15 +486,15 @@ bool BlockingCall::write_intercepted(const google::protobuf::MessageLite& messag
                                      bool may_compress) {
   const google::protobuf::MessageLite* passed = nullptr;
   {
-    const std::lock_guard lock(hooks_);
-    passed = chain_->pass_copy(message);
+    const std::lock_guard lock(around_->hooks);
+    passed = around_->chain.pass_copy(message);
   }
   if (passed == nullptr) {
-    refuse(chain_->refusal());
+    refuse(around_->chain.refusal());
     return false;
   }
   const bool is_taken = write_message(*passed, may_compress);
-  chain_->end_copy();
+  around_->chain.end_copy();
   return is_taken;
 }
 

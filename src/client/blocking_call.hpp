@@ -77,6 +77,18 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
     std::atomic<int> inside{0};
     std::condition_variable moved;
   };
+  /// What a call with interceptors has beside others.
+  struct Interception {
+    Interception(BlockingCall& made, const google::protobuf::MessageLite* request)
+        : chain(made, made.call_, *made.backend_, request, /*loop=*/nullptr) {}
+
+    ClientChain chain;
+    /// Held by the thread that writes while hooks see its message: they go with their interceptors.
+    std::mutex hooks;
+    bool is_unary = false;
+    /// Of a unary call; may be null.
+    CallInfo* info = nullptr;
+  };
   /// A connection that is to be put back, in that state.
   struct Resort {
     std::shared_ptr<BlockingConnection> connection;
@@ -106,17 +118,16 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   Status wait_for_status();
   bool read_intercepted(google::protobuf::MessageLite& into);
   bool write_intercepted(const google::protobuf::MessageLite& message, bool may_compress);
-  void intercept(const google::protobuf::MessageLite* request);
   void end_waiting_chain();
   /// Interceptors refuse a message.
   void refuse(const Status& why);
 
   // ClientChain::Owner
 
-  Call& call() noexcept override { return call_; }
   bool begin_call(const google::protobuf::MessageLite* request) override;
   void on_deadline_change() override {}
   void on_chain_done() override;
+  void resume_waiting() override {}
 
   void on_change() override;
   void on_repeat(std::optional<TimePoint> at) override;
@@ -197,12 +208,7 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
   Call call_;
   /// Null: nobody intercepts it.
-  /// Held by the thread that writes while hooks see its message: they go with their interceptors.
-  std::mutex hooks_;
-  std::unique_ptr<ClientChain> chain_;
-  /// Of a unary call with interceptors.
-  CallInfo* info_ = nullptr;
-  bool is_unary_ = false;
+  std::unique_ptr<Interception> around_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
 
 namespace nearcall::inline v0 {
 namespace detail {
@@ -38,46 +37,46 @@ bool parse(const std::string& message, google::protobuf::MessageLite& into) {
 }  // namespace
 
 ClientChain::ClientChain(Owner& owner,
+                         Call& call,
                          Backend& backend,
                          const google::protobuf::MessageLite* request,
                          LoopCore* loop)
-    : MessageTap(Incoming::replies),
+    : InterceptorChain(Incoming::replies, backend.options().interceptors(), home_),
       owner_(&owner),
+      call_(&call),
       loop_(loop),
       backend_(backend.shared_from_this()),
+      home_(loop != nullptr ? *loop : idle_loop()),
       request_(request) {
-  home_.emplace(loop != nullptr ? *loop : idle_loop());
+  if (loop == nullptr) thread_ = std::this_thread::get_id();
 }
 
-/// Interceptors that wait may look at the call once more while they go.
 ClientChain::~ClientChain() {
-  at_ = At::done;
-  close();
-  home_->await_return();
-  if (has_ended_elsewhere_) (loop_ != nullptr ? *loop_ : idle_loop()).cancel_posted(end_on_loop_);
-  task_ = Task<Status>();
+  destroy_interceptors(loop_ != nullptr ? *loop_ : idle_loop());
+}
+
+ClientChain::Extras& ClientChain::extras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
+  return *extras_;
 }
 
 void ClientChain::start() {
-  try {
-    task_ = intercept(0, outermost_);
-  } catch (...) {  // an interceptor that is no coroutine
-    return complete(status_of_thrown("client"));
-  }
-  detail::start(task_, &ClientChain::on_done, this, &*home_);
+  if (loop_ != nullptr) loop_->adopt(*this);
+  InterceptorChain::start();
   if (is_done() || has_begun_) return;
   if (request_ == nullptr) return;
   request_copy_ = copy_of(*request_);
   request_ = request_copy_.get();
 }
 
-Task<Status> ClientChain::intercept(std::size_t depth, OutgoingCall& call) {
-  const auto& interceptors = backend_->options().interceptors();
-  if (depth == interceptors.size()) return Task<Status>();
-  note_interceptor();
-  Task<Status> task = interceptors[depth]->intercept(call);
-  if (!task) throw std::logic_error("intercept() gave no task");
-  return task;
+/// The loop goes, on which they wait.
+void ClientChain::destroy() noexcept {
+  ListHook::unlink();
+  const bool was_done = is_done();
+  destroy_interceptors(*loop_);
+  if (was_done) return;
+  at_ = At::outside;
+  finish(Status::cancelled("the call's EventLoop is destroyed"));
 }
 
 bool ClientChain::is_on_its_thread() const noexcept {
@@ -85,23 +84,15 @@ bool ClientChain::is_on_its_thread() const noexcept {
 }
 
 bool ClientChain::has_one_reply() const noexcept {
-  const MethodKind kind = call().method().method.kind;
+  const MethodKind kind = call_->method().method.kind;
   return kind == MethodKind::unary || kind == MethodKind::client_streaming;
 }
 
 // ---- the call -----------------------------------------------------------------------------------
 
 bool ClientChain::begin(std::coroutine_handle<> waiting) {
-  if (loop_ != nullptr && !loop_->is_in_this_thread()) {
-    fail_precondition(
-        "proceed(): an interceptor is on another thread than its call's loop: resume_on(loop) "
-        "first");
-  }
-  if (!is_on_its_thread()) {  // the call does not wait for it
-    end_ = Status::failed_precondition("an interceptor of a blocking call has left its thread");
-    return false;
-  }
-  if (!own_.empty()) {
+  if (!is_on_its_thread()) return fail_elsewhere();
+  if (has_answered()) {
     end_ = note_misuse("called proceed() after reply()");
     return false;
   }
@@ -119,7 +110,7 @@ bool ClientChain::begin(std::coroutine_handle<> waiting) {
   at_ = At::proceeding;
   waiting_ = waiting;
   if (owner_->begin_call(request_)) {
-    if (loop_ != nullptr) call().messages().out().on_tap_open();
+    if (loop_ != nullptr) call_->messages().out().on_tap_open();
     return true;
   }
   at_ = At::outside;
@@ -127,20 +118,27 @@ bool ClientChain::begin(std::coroutine_handle<> waiting) {
   return false;
 }
 
+bool ClientChain::fail_elsewhere() {
+  if (loop_ != nullptr) {
+    fail_precondition(
+        "proceed(): an interceptor is on another thread than its call's loop: resume_on(loop) "
+        "first");
+  }
+  // The call does not wait for it.
+  end_ = Status::failed_precondition("an interceptor of a blocking call has left its thread");
+  return false;
+}
+
 void ClientChain::leave() noexcept {
-  waiting_ = {};
   go_on_.unlink();
-  if (at_ == At::proceeding) at_ = At::outside;
+  InterceptorChain::leave();
 }
 
 /// As proceed() gives it.
 Status ClientChain::end_of_call() {
-  if (!refusal().ok()) return refusal();
-  Status status = call().status();
-  if (reply_ != nullptr) {
-    status = call().reply_status();
-    if (status.ok()) status = pass_incoming(*reply_);
-  }
+  if (has_refused()) return refusal();
+  Status status = reply_ != nullptr ? call_->reply_status() : call_->status();
+  if (reply_ != nullptr && has_incoming() && status.ok()) status = pass_incoming(*reply_);
   has_reply_ = status.ok();
   return status;
 }
@@ -148,70 +146,47 @@ Status ClientChain::end_of_call() {
 void ClientChain::on_call_over() {
   if (is_done()) return;
   if (at_ == At::outside) {
-    if (is_forced_ || !has_begun_) finish(call().status());
+    if (is_forced_ || !has_begun_) finish(call_->status());
     return;
   }
-  if (is_forced_ || has_one_reply() || has_read_all_ || !call().messages().in().has_unread()) {
+  if (is_forced_ || has_one_reply() || has_read_all_ || !call_->messages().in().has_unread()) {
     if (!go_on_.is_linked()) loop_->schedule(go_on_);
   }
 }
 
 void ClientChain::on_read_end() {
   has_read_all_ = true;
-  if (loop_ != nullptr && call().is_over()) on_call_over();
+  if (loop_ != nullptr && call_->is_over()) on_call_over();
 }
 
 void ClientChain::go_on() {
   if (at_ != At::proceeding) return;
   at_ = At::outside;
   end_ = end_of_call();
-  thread_ = std::this_thread::get_id();
-  std::exchange(waiting_, {}).resume();
-  if (is_forced_ && !is_done()) finish(end_);
+  if (loop_ == nullptr) thread_ = std::this_thread::get_id();
+  Status forced;
+  if (is_forced_) [[unlikely]]
+    forced = end_;
+  is_going_on_ = true;
+  InterceptorChain::resume_waiting();
+  is_going_on_ = false;
+  if (!is_done() && is_forced_) finish(std::move(forced));
+  if (is_done()) owner_->resume_waiting();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
 
-void ClientChain::on_done(void* argument) noexcept {
-  auto& self = *static_cast<ClientChain*>(argument);
-  if (self.is_on_its_thread()) return self.end();
-  self.has_ended_elsewhere_ = true;
-  self.home_->post_back(self.end_on_loop_);
-}
-
-void ClientChain::end() {
-  if (is_done()) return;
-  try {
-    complete(take_result(task_));
-  } catch (...) {
-    complete(status_of_thrown("client"));
-  }
-}
-
-void ClientChain::complete(Status status) {
-  if (is_done()) return;
-  if (!misuse_.ok()) {
-    status = misuse_;
-  } else if (status.ok() && !refusal().ok()) {
-    status = refusal();
-  } else if (status.ok() && has_one_reply() && own_.empty() && !has_reply_) {
-    status = note_misuse("ended a call with OK and without a reply");
-  }
-  deliver_own(status);
-  finish(std::move(status));
-}
-
 void ClientChain::finish(Status status) {
   if (is_done()) return;
-  at_ = At::done;
+  note_done();
+  deliver_own(status);
   status_ = std::move(status);
-  close();
   owner_->on_chain_done();
 }
 
 /// Those of a stream are read as a server's are; the call's thread reads them from take_own().
 void ClientChain::deliver_own(Status& status) {
-  if (own_.empty() || !status.ok()) return;
+  if (!has_answered() || !status.ok()) return;
   if (has_one_reply()) {
     if (reply_ != nullptr && !take_own(*reply_)) {
       status =
@@ -220,16 +195,16 @@ void ClientChain::deliver_own(Status& status) {
     return;
   }
   if (loop_ == nullptr) return;
-  MessageInbox& in = call().messages().in();
-  for (; has_own(); ++next_own_) {
-    const std::vector<std::byte> bytes = framed(own_[next_own_]);
+  MessageInbox& in = call_->messages().in();
+  for (; has_own(); ++extras_->next_own) {
+    const std::vector<std::byte> bytes = framed(extras_->own[extras_->next_own]);
     in.arrive(bytes, /*end_stream=*/false);
     in.keep_rest();
   }
 }
 
 bool ClientChain::take_own(google::protobuf::MessageLite& into) {
-  return has_own() && parse(own_[next_own_++], into);
+  return has_own() && parse(extras_->own[extras_->next_own++], into);
 }
 
 void ClientChain::set_reply_place(google::protobuf::MessageLite& reply) {
@@ -244,7 +219,7 @@ Status ClientChain::take_reply_status() {
 
 Status ClientChain::note_misuse(const char* what) {
   Status status =
-      Status::internal(std::string(call().method().method.path) + ": an interceptor " + what)
+      Status::internal(std::string(call_->method().method.path) + ": an interceptor " + what)
           .with_reason(StatusReason::misuse);
   if (misuse_.ok()) {
     log(LogLevel::error, status.message());
@@ -260,12 +235,12 @@ void ClientChain::set_deadline(TimePoint when) {
     static_cast<void>(note_misuse("called set_deadline() after proceed()"));
     return;
   }
-  call().set_deadline(when);
+  call_->set_deadline(when);
   owner_->on_deadline_change();
 }
 
 void ClientChain::reply(const google::protobuf::MessageLite& message, std::size_t depth) {
-  const bool may = has_one_reply() ? own_.empty() && !has_reply_ : !has_begun_;
+  const bool may = has_one_reply() ? !has_reply() : !has_begun_;
   if (is_done()) return;
   if (!may || at_ == At::proceeding) {
     static_cast<void>(note_misuse("answered a call twice: reply()"));
@@ -273,13 +248,13 @@ void ClientChain::reply(const google::protobuf::MessageLite& message, std::size_
   }
   drop_hooks_inside(depth);
   const std::unique_ptr<google::protobuf::MessageLite> copy = copy_of(message);
-  if (pass_incoming(*copy).ok()) own_.push_back(copy->SerializeAsString());
+  if (pass_incoming(*copy).ok()) extras().own.push_back(copy->SerializeAsString());
 }
 
 void ClientChain::on_attempt(std::size_t number) noexcept {
   if (is_done()) return;
   try {
-    for (UniqueFunction<void(std::size_t)>& hook : attempt_hooks_)
+    for (UniqueFunction<void(std::size_t)>& hook : extras_->attempt_hooks)
       hook(number);
   } catch (...) {
     static_cast<void>(status_of_thrown("client"));
@@ -308,10 +283,10 @@ void OutgoingCall::set_deadline(std::chrono::steady_clock::time_point when) {
   ClientChain::of(*chain_).set_deadline(when);
 }
 void OutgoingCall::on_request(MessageHook hook) {
-  ClientChain::of(*chain_).add_outgoing(std::move(hook));
+  ClientChain::of(*chain_).add_outgoing(depth_, std::move(hook));
 }
 void OutgoingCall::on_reply(MessageHook hook) {
-  ClientChain::of(*chain_).add_incoming(std::move(hook));
+  ClientChain::of(*chain_).add_incoming(depth_, std::move(hook));
 }
 void OutgoingCall::on_attempt(UniqueFunction<void(std::size_t number)> hook) {
   ClientChain::of(*chain_).add_attempt_hook(std::move(hook));

@@ -5,7 +5,7 @@
 #include "async/loop_core.hpp"
 #include "async/run_member.hpp"
 #include "client/call.hpp"
-#include "connection/message_tap.hpp"
+#include "connection/interceptor_chain.hpp"
 
 #include <nearcall/client_interceptor.hpp>
 #include <nearcall/resume_on.hpp>
@@ -14,9 +14,7 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,23 +24,20 @@ namespace nearcall::inline v0::detail {
 
 class Backend;
 
-/// The interceptors of one call, each of which is a coroutine that waits for the next, and the last
-/// one for the call; and how the call ends with them.
-///
-///     outside ──proceed()──► proceeding ──(the call is over, and read)──► outside ──► done
-///        └──(they return, or the deadline passes, or it is cancelled)──────────────────►┘
-///
-/// Where it is done while interceptors wait, they go with the chain.
+using ClientInterceptors = std::vector<std::shared_ptr<ClientInterceptor>>;
+
+/// The interceptors of one call, around the call itself, which is over once its replies are read.
+/// The deadline and cancellation end it wherever they are. Where it is done while interceptors
+/// wait, they go with the chain, and with the loop at the latest.
 ///
 /// Thread safety: that of the call object.
-class ClientChain final : public CallChain<OutgoingCall>,
-                          public MessageTap,
-                          public AttemptListener {
+class ClientChain final : public InterceptorChain<ClientChain, OutgoingCall, ClientInterceptors>,
+                          public AttemptListener,
+                          private LoopOwned {
  public:
   /// The call object.
   class Owner {
    public:
-    virtual Call& call() noexcept = 0;
     /// The call begins, and sends `request`, where that is not null. Whether its end is still to
     /// come: go_on().
     virtual bool begin_call(const google::protobuf::MessageLite* request) = 0;
@@ -50,33 +45,37 @@ class ClientChain final : public CallChain<OutgoingCall>,
     virtual void on_deadline_change() = 0;
     /// status() is how the call ends.
     virtual void on_chain_done() = 0;
+    /// The same after it, where interceptors have gone on by themselves: whoever waits for the end
+    /// goes on right here. May destroy the call.
+    virtual void resume_waiting() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  /// `request`, which may be null, is copied where it is not sent before start() returns. `loop` is
-  /// null where threads wait. Keeps the backend, whose options name the interceptors, as the call
-  /// may begin when its channel is gone.
+  /// `call` is the owner's. `request`, which may be null, is copied where it is not sent before
+  /// start() returns. `loop` is null where threads wait. Keeps the backend, whose options name the
+  /// interceptors, as the call may begin when its channel is gone.
   ClientChain(Owner& owner,
+              Call& call,
               Backend& backend,
               const google::protobuf::MessageLite* request,
               LoopCore* loop);
   ~ClientChain();
 
-  static void* operator new(std::size_t size) { return allocate_frame(size); }
-  static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
+  using InterceptorChain::operator new;
+  using InterceptorChain::operator delete;
 
   void start();
   Backend& backend() const noexcept { return *backend_; }
-  std::shared_ptr<Backend> keep_backend() const noexcept { return backend_; }
+  /// For what is left of the call when this goes.
+  std::shared_ptr<Backend> take_backend() noexcept { return std::move(backend_); }
   /// Where the one reply goes, now or later.
   void set_reply_place(google::protobuf::MessageLite& reply);
   bool has_begun() const noexcept { return has_begun_; }
-  bool is_done() const noexcept { return at_ == At::done; }
   /// How the call ended. REQUIRES: is_done().
   const Status& status() {
-    if (status_.ok()) status_ = refusal();
+    if (status_.ok() && has_refused()) status_ = refusal();
     return status_;
   }
   /// The same for whoever awaits the reply. Once.
@@ -88,13 +87,15 @@ class ClientChain final : public CallChain<OutgoingCall>,
   void force() noexcept { is_forced_ = true; }
   /// It ends so, whatever the interceptors do.
   void finish(Status status);
-  /// The call is over, and its replies are not all read.
-  bool waits_for_reader() const noexcept { return at_ == At::proceeding; }
   /// Those who wait for the call's end go on.
   void go_on();
+  /// Inside of that.
+  bool is_going_on() const noexcept { return is_going_on_; }
 
   /// A reply of the interceptors' own.
-  bool has_own() const noexcept { return next_own_ < own_.size(); }
+  bool has_own() const noexcept {
+    return extras_ != nullptr && extras_->next_own < extras_->own.size();
+  }
   bool take_own(google::protobuf::MessageLite& into);
 
   // From OutgoingCall.
@@ -102,10 +103,12 @@ class ClientChain final : public CallChain<OutgoingCall>,
   static ClientChain& of(CallChain<OutgoingCall>& chain) noexcept {
     return static_cast<ClientChain&>(chain);
   }
-  Call& call() const noexcept { return owner_->call(); }
+  Call& call() const noexcept { return *call_; }
   void set_deadline(TimePoint when);
   void add_attempt_hook(UniqueFunction<void(std::size_t)> hook) {
-    if (hook) attempt_hooks_.push_back(std::move(hook));
+    if (!hook) return;
+    extras().attempt_hooks.push_back(std::move(hook));
+    call_->set_attempt_listener(*this);
   }
   /// Of the interceptor at `depth`.
   void reply(const google::protobuf::MessageLite& message, std::size_t depth);
@@ -116,53 +119,55 @@ class ClientChain final : public CallChain<OutgoingCall>,
   void on_attempt(std::size_t number) noexcept override;
 
  private:
-  enum class At : std::uint8_t { outside, proceeding, done };
+  friend InterceptorChain;
 
-  // CallChain
-
-  Task<Status> intercept(std::size_t depth, OutgoingCall& call) override;
-  bool begin(std::coroutine_handle<> waiting) override;
-  Status take_end() override { return end_; }
+  bool begin(std::coroutine_handle<> waiting);
   void leave() noexcept override;
   Status note_misuse(const char* what) override;
-
-  static void on_done(void* self) noexcept;
-  void end();
-  void complete(Status status);
-  void deliver_own(Status& status);
   bool is_on_its_thread() const noexcept;
   bool has_one_reply() const noexcept;
+  bool has_reply() const noexcept { return has_reply_ || has_answered(); }
+  void on_return() noexcept { ListHook::unlink(); }
+  void end_with(Status& status) { finish(std::move(status)); }
+
+  // LoopOwned
+
+  void destroy() noexcept override;
+
+  /// What most interceptors do not use.
+  struct Extras {
+    /// Replies of their own, serialised.
+    std::vector<std::string> own;
+    std::size_t next_own = 0;
+    std::vector<UniqueFunction<void(std::size_t)>> attempt_hooks;
+  };
+
+  Extras& extras();
+  /// Whether there was a reply of their own.
+  bool has_answered() const noexcept { return extras_ != nullptr && !extras_->own.empty(); }
+  bool fail_elsewhere();
+  void deliver_own(Status& status);
   Status end_of_call();
 
   Owner* owner_;
+  Call* call_;
   LoopCore* loop_;
   std::shared_ptr<Backend> backend_;
+  TaskHome home_;
   const google::protobuf::MessageLite* request_;
   std::unique_ptr<google::protobuf::MessageLite> request_copy_;
   google::protobuf::MessageLite* reply_ = nullptr;
-  At at_ = At::outside;
-  bool has_begun_ = false;
   /// The server's.
   bool has_reply_ = false;
   bool is_forced_ = false;
+  bool is_going_on_ = false;
   bool has_read_all_ = false;
-  bool has_ended_elsewhere_ = false;
   bool has_given_reply_ = false;
-  std::size_t next_own_ = 0;
-  /// Serialised.
-  std::vector<std::string> own_;
-  std::vector<UniqueFunction<void(std::size_t)>> attempt_hooks_;
-  std::coroutine_handle<> waiting_;
-  Status end_;
-  Status misuse_;
+  std::unique_ptr<Extras> extras_;
   Status status_;
   RunMember<&ClientChain::go_on> go_on_{*this};
-  RunMember<&ClientChain::end> end_on_loop_{*this};
-  std::optional<TaskHome> home_;
   /// Where a blocking call's interceptors run.
-  std::thread::id thread_ = std::this_thread::get_id();
-  OutgoingCall outermost_ = Access::make<OutgoingCall>(*this, std::size_t{0});
-  Task<Status> task_;
+  std::thread::id thread_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -29,24 +29,26 @@ Status status_of_thrown(const char* side) noexcept {
   return Status::unknown(std::string("an interceptor of the ") + side + " failed");
 }
 
+MessageTap::Hooks& MessageTap::hooks() {
+  if (hooks_ == nullptr) hooks_ = std::make_unique<Hooks>();
+  return *hooks_;
+}
+
 const google::protobuf::MessageLite* MessageTap::pass_copy(
     const google::protobuf::MessageLite& message) {
   if (!has_outgoing()) return &message;
-  if (copied_ == &message) return copy_.get();  // it waits for room
-  copy_ = copy_of(message);
-  if (!pass_outgoing(*copy_).ok()) return nullptr;
-  copied_ = &message;
-  return copy_.get();
+  if (hooks_->copied == &message) return hooks_->copy.get();  // it waits for room
+  hooks_->copy = copy_of(message);
+  if (!pass_outgoing(*hooks_->copy).ok()) return nullptr;
+  hooks_->copied = &message;
+  return hooks_->copy.get();
 }
 
 void MessageTap::drop_hooks_inside(std::size_t depth) {
-  if (depth + 1 >= begins_.size()) return;
-  const auto cut = [](std::vector<MessageHook>& hooks, std::size_t count) {
-    while (hooks.size() > count)
-      hooks.pop_back();
-  };
-  cut(incoming_, begins_[depth + 1].incoming);
-  cut(outgoing_, begins_[depth + 1].outgoing);
+  if (hooks_ == nullptr) return;
+  const auto is_inside = [depth](const Hook& hook) { return hook.depth > depth; };
+  std::erase_if(hooks_->incoming, is_inside);
+  std::erase_if(hooks_->outgoing, is_inside);
 }
 
 void MessageTap::note_refusal(const Status& why) {
@@ -55,15 +57,15 @@ void MessageTap::note_refusal(const Status& why) {
   if (refusal_.compare_exchange_strong(none, noted.get())) static_cast<void>(noted.release());
 }
 
-Status MessageTap::run(std::vector<MessageHook>& hooks,
+Status MessageTap::run(std::vector<Hook>& hooks,
                        bool is_reversed,
                        google::protobuf::MessageLite& message) {
   Status status;
   try {
     for (std::size_t i = 0; i < hooks.size() && status.ok(); ++i)
-      status = hooks[is_reversed ? hooks.size() - 1 - i : i](message);
+      status = hooks[is_reversed ? hooks.size() - 1 - i : i].call(message);
   } catch (...) {
-    status = status_of_thrown(incoming_is_ == Incoming::requests ? "server" : "client");
+    status = status_of_thrown(side());
   }
   if (!status.ok()) note_refusal(status);
   return status;

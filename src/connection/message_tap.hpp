@@ -31,16 +31,14 @@ class MessageTap {
   MessageTap(const MessageTap&) = delete;
   MessageTap& operator=(const MessageTap&) = delete;
 
-  // An empty one is none.
+  // Of the interceptor at `depth`. An empty one is none.
 
-  void add_incoming(MessageHook hook) {
-    if (hook) incoming_.push_back(std::move(hook));
+  void add_incoming(std::size_t depth, MessageHook hook) {
+    if (hook) hooks().incoming.push_back({depth, std::move(hook)});
   }
-  void add_outgoing(MessageHook hook) {
-    if (hook) outgoing_.push_back(std::move(hook));
+  void add_outgoing(std::size_t depth, MessageHook hook) {
+    if (hook) hooks().outgoing.push_back({depth, std::move(hook)});
   }
-  /// One more interceptor begins, inside those that have begun.
-  void note_interceptor() { begins_.push_back({incoming_.size(), outgoing_.size()}); }
   /// The interceptors inside the one at `depth` have returned, and what their hooks refer to is
   /// gone.
   void drop_hooks_inside(std::size_t depth);
@@ -53,29 +51,32 @@ class MessageTap {
     is_open_ = true;
   }
 
+  bool has_incoming() const noexcept { return hooks_ != nullptr && !is_closed_; }
   bool has_outgoing() const noexcept {
-    return !outgoing_.empty() && !is_closed_ && !is_outgoing_closed_;
+    return hooks_ != nullptr && !hooks_->outgoing.empty() && !is_closed_ && !is_outgoing_closed_;
   }
   /// The same of those of what is written.
   void close_outgoing() noexcept { is_outgoing_closed_ = true; }
   /// OK, or why not.
   Status pass_incoming(google::protobuf::MessageLite& message) {
-    if (incoming_.empty() || is_closed_) return Status();
-    return run(incoming_, incoming_is_ == Incoming::replies, message);
+    if (!has_incoming()) return Status();
+    return run(hooks_->incoming, incoming_is_ == Incoming::replies, message);
   }
   Status pass_outgoing(google::protobuf::MessageLite& message) {
     if (!has_outgoing()) return Status();
-    return run(outgoing_, incoming_is_ == Incoming::requests, message);
+    return run(hooks_->outgoing, incoming_is_ == Incoming::requests, message);
   }
   /// What is to be written for `message`: itself, or a copy that the hooks have seen, the same one
   /// until end_copy(); null if they refuse it.
   const google::protobuf::MessageLite* pass_copy(const google::protobuf::MessageLite& message);
   /// It was written, or never will be.
   void end_copy() noexcept {
-    copied_ = nullptr;
-    copy_.reset();
+    if (hooks_ == nullptr) return;
+    hooks_->copied = nullptr;
+    hooks_->copy.reset();
   }
 
+  bool has_refused() const noexcept { return refusal_.load(std::memory_order_acquire) != nullptr; }
   /// What the first hook said that refused a message. From any thread.
   Status refusal() const {
     const Status* const first = refusal_.load(std::memory_order_acquire);
@@ -85,29 +86,33 @@ class MessageTap {
   virtual void on_read_end() {}
 
  protected:
-  ~MessageTap() { delete refusal_.load(); }
+  ~MessageTap() { delete refusal_.load(std::memory_order_relaxed); }
+  const char* side() const noexcept {
+    return incoming_is_ == Incoming::requests ? "server" : "client";
+  }
 
  private:
-  void note_refusal(const Status& why);
-  Status run(std::vector<MessageHook>& hooks,
-             bool is_reversed,
-             google::protobuf::MessageLite& message);
-
-  /// How many hooks there were when an interceptor began.
-  struct Begin {
-    std::size_t incoming;
-    std::size_t outgoing;
+  struct Hook {
+    std::size_t depth;
+    MessageHook call;
   };
+  struct Hooks {
+    std::vector<Hook> incoming;
+    std::vector<Hook> outgoing;
+    const google::protobuf::MessageLite* copied = nullptr;
+    std::unique_ptr<google::protobuf::MessageLite> copy;
+  };
+
+  Hooks& hooks();
+  void note_refusal(const Status& why);
+  Status run(std::vector<Hook>& hooks, bool is_reversed, google::protobuf::MessageLite& message);
 
   const Incoming incoming_is_;
   bool is_open_ = false;
   bool is_closed_ = false;
   bool is_outgoing_closed_ = false;
-  std::vector<MessageHook> incoming_;
-  std::vector<MessageHook> outgoing_;
-  std::vector<Begin> begins_;  // by depth
-  const google::protobuf::MessageLite* copied_ = nullptr;
-  std::unique_ptr<google::protobuf::MessageLite> copy_;
+  /// Null before the first one is added.
+  std::unique_ptr<Hooks> hooks_;
   /// Null at first; set once, by whoever refuses first.
   std::atomic<const Status*> refusal_{nullptr};
 };

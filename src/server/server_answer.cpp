@@ -130,22 +130,38 @@ Status ServerCall::headers_too_large() const {
 
 void ServerCall::finish(google::protobuf::MessageLite& reply, MoveReply* move) {
   if (answer_ == Answer::over || answer_mistake()) return;
-  if (chain_ != nullptr) [[unlikely]] {
+  if (chain_ != nullptr) [[unlikely]]
+    return finish_intercepted(reply, move);
+  answer_with({reply, move});
+}
+
+/// Interceptors that do not wait return while the reply is here, so that all goes in one step.
+void ServerCall::finish_intercepted(google::protobuf::MessageLite& reply, MoveReply* move) {
+  if (chain_->has_outgoing()) {
     if (const Status passed = chain_->pass_outgoing(reply); !passed.ok())
       return chain_->note_end(passed, /*has_reply=*/false);
   }
-  const grpc::OutgoingMessage message(reply);
-  if (answer_whole(message)) return;
+  const GivenReply given{reply, move};
+  if (messages_.out().takes(given.message)) {
+    const bool was_held = std::exchange(is_held_, true);
+    chain_->go_on_with(given);
+    is_held_ = was_held;
+  }
+  if (answer_ != Answer::over) send_reply(given);
+}
+
+void ServerCall::answer_with(const GivenReply& given) {
+  if (!answer_whole(given.message) && send_reply(given)) answer(Status());
+}
+
+/// A reply of any size goes: nothing else waits on this stream.
+bool ServerCall::send_reply(const GivenReply& given) {
   send_headers();
-  // A reply of any size goes: nothing else waits on this stream.
   const MessageOutbox::Write written =
-      grpc::MessagePieces::suit(message)
-          ? write_large(messages_.out(), move(reply))
-          : messages_.out().write(message, /*keeper=*/nullptr, /*end_stream=*/false);
-  if (written != MessageOutbox::Write::taken) return;
-  if (chain_ != nullptr) [[unlikely]]
-    return chain_->note_end(Status(), /*has_reply=*/true);
-  answer(Status());
+      grpc::MessagePieces::suit(given.message)
+          ? write_large(messages_.out(), given.move(given.reply))
+          : messages_.out().write(given.message, /*keeper=*/nullptr, /*end_stream=*/false);
+  return written == MessageOutbox::Write::taken;
 }
 
 void ServerCall::write_reply(const google::protobuf::MessageLite& reply) {
@@ -156,10 +172,9 @@ void ServerCall::write_reply(const google::protobuf::MessageLite& reply) {
 /// Whether the answer is the usual headers, that reply as it is, and OK: nobody has sent or added
 /// anything, and nothing stands between the reply and its frame.
 bool ServerCall::is_plain_answer(const grpc::OutgoingMessage& reply) {
-  const bool is_plain = chain_ == nullptr && answer_ == Answer::open && headers_.empty() &&
-                        trailers_.empty() && messages_.out().codec() == nullptr &&
-                        !grpc::MessagePieces::suit(reply);
-  return is_plain && messages_.out().check(reply).ok();
+  const bool is_plain = answer_ == Answer::open && headers_.empty() && trailers_.empty() &&
+                        messages_.out().codec() == nullptr && !grpc::MessagePieces::suit(reply);
+  return is_plain && messages_.out().takes(reply);
 }
 
 /// A plain answer in one step, where all of it may go now; else nothing is done.

@@ -69,17 +69,14 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   }
   if (observer() != nullptr) [[unlikely]]
     observer()->on_call_begun(Observer::Side::server, method_.handler->method);
-  const bool is_direct = host_->shared().is_direct();
-  if (!is_direct) [[unlikely]]
-    handler_ = Handler::asking;
+  if (!host_->shared().is_direct()) [[unlikely]]
+    return begin_asked(stream, end_stream);
   if (end_stream) {
     on_data({}, /*end_stream=*/true);
   } else if (has_one_request()) {
     const http2::DataEvent data = host_->data_behind(stream);
     if (data.stream != nullptr) on_data(data.bytes, data.end_stream);
   }
-  if (!is_direct) [[unlikely]]
-    return ask();
   if (!has_one_request()) begin_handler();
 }
 
@@ -101,6 +98,17 @@ void ServerCall::compress_replies(const Codec& codec) {
 }
 
 // ---- the stage before the handler ---------------------------------------------------------------
+
+void ServerCall::begin_asked(http2::Stream& stream, bool end_stream) {
+  handler_ = Handler::asking;
+  http2::DataEvent data{};
+  if (!end_stream && has_one_request()) data = host_->data_behind(stream);
+  if (!end_stream && data.stream == nullptr) return ask();
+  messages_.in().arrive(data.bytes, end_stream || data.end_stream);
+  host_->note_load();
+  ask();
+  messages_.in().keep_rest();
+}
 
 void ServerCall::ask() {
   if (CallStage* const stage = host_->shared().stage()) return ask_stage(*stage);
@@ -339,8 +347,9 @@ void ServerCall::go_on_in_chain() {
 void ServerCall::on_chain_done(const Status& status) {
   if (handler_ != Handler::running) handler_ = Handler::returned;
   if (answer_ == Answer::over) return go_if_done();
-  if (handler_ == Handler::running) return fail(status);
-  if (!answer_mistake()) answer(status);
+  const GivenReply* const given = chain_->given();
+  if (handler_ == Handler::running && given == nullptr) return fail(status);
+  if (!answer_mistake()) given != nullptr&& status.ok() ? answer_with(*given) : answer(status);
   go_if_done();
 }
 

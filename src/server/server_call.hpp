@@ -186,7 +186,8 @@ class ServerCall final : public HandlerCall,
   static void on_deadline(void* self) noexcept;
   /// REQUIRES: on the loop's thread; ends the program elsewhere, with a message for users.
   void require_loop() const noexcept;
-  /// Those before the handler are asked.
+  /// Those before the handler are asked, while what came behind the headers is where it came.
+  void begin_asked(http2::Stream& stream, bool end_stream);
   void ask();
   void ask_stage(CallStage& stage);
   /// The stage has answered. May release the call.
@@ -218,6 +219,9 @@ class ServerCall final : public HandlerCall,
   bool try_send_headers();
   bool is_plain_answer(const grpc::OutgoingMessage& reply);
   bool answer_whole(const grpc::OutgoingMessage& message);
+  void finish_intercepted(google::protobuf::MessageLite& reply, MoveReply* move);
+  void answer_with(const GivenReply& given);
+  bool send_reply(const GivenReply& given);
   void send_trailers(const Status& status);
   /// How large a header list may be.
   std::size_t most_metadata() const noexcept;

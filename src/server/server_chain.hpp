@@ -2,10 +2,9 @@
 // ServerChain: the interceptors of one call at the server.
 #pragma once
 
-#include "async/loop_core.hpp"
-#include "async/run_member.hpp"
 #include "base/clock.hpp"
-#include "connection/message_tap.hpp"
+#include "connection/interceptor_chain.hpp"
+#include "grpc/outgoing_message.hpp"
 
 #include <nearcall/server_interceptor.hpp>
 #include <nearcall/service.hpp>
@@ -14,7 +13,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -23,14 +21,18 @@ namespace nearcall::inline v0::detail {
 
 using ServerInterceptors = std::vector<std::shared_ptr<ServerInterceptor>>;
 
-/// The interceptors of one call, each of which is a coroutine that waits for the next, and the last
-/// one for the handler; and how the call ends with them.
-///
-///     outside ──proceed()──► proceeding ──(the handler has returned)──► outside ──► done
-///        └──────────────────────(they return)─────────────────────────────────────────►┘
+/// The one reply of a handler, where it lies.
+struct GivenReply {
+  google::protobuf::MessageLite& reply;
+  /// To where it stays until it is sent.
+  MoveReply* move;
+  grpc::OutgoingMessage message{reply};
+};
+
+/// The interceptors of one call, around its handler.
 ///
 /// Thread safety: the loop's thread.
-class ServerChain final : public CallChain<IncomingCall>, public MessageTap {
+class ServerChain final : public InterceptorChain<ServerChain, IncomingCall, ServerInterceptors> {
  public:
   /// The call.
   class Owner {
@@ -52,22 +54,33 @@ class ServerChain final : public CallChain<IncomingCall>, public MessageTap {
 
   /// `interceptors` outlive it. `call` is the owner's.
   ServerChain(Owner& owner, HandlerCall& call, const ServerInterceptors& interceptors) noexcept
-      : MessageTap(Incoming::requests),
+      : InterceptorChain(Incoming::requests, interceptors, call.home()),
         owner_(&owner),
         call_(&call),
-        interceptors_(&interceptors) {}
-  ~ServerChain();
+        kind_(owner.kind()) {}
+  ~ServerChain() { destroy_interceptors(owner_->loop_core()); }
 
-  static void* operator new(std::size_t size) { return allocate_frame(size); }
-  static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
-
-  void start();
-  bool is_proceeding() const noexcept { return at_ == At::proceeding; }
-  bool is_done() const noexcept { return at_ == At::done; }
   /// How the handler ended, or the call without it. The first one counts.
-  void note_end(const Status& how, bool has_reply);
+  void note_end(const Status& how, bool has_reply) {
+    if (std::exchange(has_end_, true)) return;
+    end_ = how;
+    has_reply_ = has_reply;
+  }
   /// There is no handler any more: who waits for it goes on.
-  void go_on();
+  void go_on() {
+    if (at_ != At::proceeding) return;
+    at_ = At::outside;
+    resume_waiting();
+  }
+  /// The handler has ended with `reply`: who waits for it goes on, while it is not sent yet.
+  void go_on_with(const GivenReply& reply) {
+    note_end(Status(), /*has_reply=*/true);
+    given_ = &reply;
+    go_on();
+    given_ = nullptr;
+  }
+  /// The reply that is not sent yet, or null.
+  const GivenReply* given() const noexcept { return given_; }
 
   // From IncomingCall.
 
@@ -80,36 +93,28 @@ class ServerChain final : public CallChain<IncomingCall>, public MessageTap {
   void reply(const google::protobuf::MessageLite& message, std::size_t depth);
 
  private:
-  enum class At : std::uint8_t { outside, proceeding, done };
+  friend InterceptorChain;
 
-  // CallChain
-
-  Task<Status> intercept(std::size_t depth, IncomingCall& call) override;
-  bool begin(std::coroutine_handle<> waiting) override;
-  Status take_end() override { return end_; }
-  void leave() noexcept override;
+  bool begin(std::coroutine_handle<> waiting);
   Status note_misuse(const char* what) override;
-
-  static void on_done(void* self) noexcept;
-  void end();
-  void complete(Status status);
-  bool has_one_reply() const noexcept;
+  bool is_on_its_thread() const noexcept { return call_->home().is_here(); }
+  bool has_one_reply() const noexcept {
+    return kind_ == MethodKind::unary || kind_ == MethodKind::client_streaming;
+  }
+  bool has_reply() const noexcept { return has_reply_; }
+  void on_return() const noexcept {}
+  void end_with(const Status& status) {
+    note_done();
+    owner_->on_chain_done(status);
+  }
 
   Owner* owner_;
   HandlerCall* call_;
-  const ServerInterceptors* interceptors_;
-  At at_ = At::outside;
-  bool has_begun_ = false;
+  const MethodKind kind_;
   bool has_end_ = false;
   /// Its own, or the handler's.
   bool has_reply_ = false;
-  bool has_ended_elsewhere_ = false;
-  std::coroutine_handle<> waiting_;
-  Status end_;
-  Status misuse_;
-  RunMember<&ServerChain::end> end_on_loop_{*this};
-  IncomingCall outermost_ = Access::make<IncomingCall>(*this, std::size_t{0});
-  Task<Status> task_;
+  const GivenReply* given_ = nullptr;
 };
 
 }  // namespace nearcall::inline v0::detail

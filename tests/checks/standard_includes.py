@@ -36,6 +36,7 @@ DECLARES = {
     "optional": "nullopt optional",
     "set": "set",
     "span": "as_bytes as_writable_bytes span",
+    "stdexcept": "logic_error",
     "sstream": "ostringstream",
     "stop_token": "nostopstate stop_callback stop_source stop_token",
     "string": "string to_string",

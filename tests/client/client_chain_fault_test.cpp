@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <coroutine>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -242,6 +243,39 @@ TEST_P(ClientChainWaitTest, OneIsDestroyedWhereItWaitsWithItsCall) {
   add(wait_for_ever, GetParam());
 
   EXPECT_EQ(sync_wait(drop_one_that_waits(stub(), notes_)), 1);
+}
+
+Task<Status> wait_on_loop(OutgoingCall& call, Notes& notes, std::string name) {
+  const Leaving leaving{&notes.gone};
+  if (name == "after") static_cast<void>(co_await call.proceed());
+  notes.seen.emplace_back("waits");
+  co_await sleep_for(1h);
+  co_return Status::internal("not reached");
+}
+
+Task<void> begin_and_leave(ClientStub stub,
+                           std::optional<AsyncUnaryCall<Text>>& call,
+                           Notes& notes) {
+  const Text request = text_of("a");
+  call.emplace(stub.unary_async<Text>(WrapperService::echo, request, patient()));
+  while (notes.seen.empty())
+    co_await sleep_for(1ms);
+  EventLoop::current()->stop();
+}
+
+TEST_P(ClientChainWaitTest, OneIsDestroyedWhereItWaitsWithItsLoop) {
+  add(wait_on_loop, GetParam());
+  std::optional<AsyncUnaryCall<Text>> call;
+  {
+    EventLoop loop;
+    static_cast<void>(spawn(loop, begin_and_leave(stub(), call, notes_)));
+    loop.run();
+    EXPECT_EQ(notes_.gone, 0);
+  }
+
+  EXPECT_EQ(notes_.gone, 1);
+  EXPECT_TRUE(call->is_done());
+  EXPECT_EQ(call->status().code(), StatusCode::cancelled);
 }
 
 Task<Status> drop_in_proceed(OutgoingCall& call, Notes& notes, std::string /*name*/) {

@@ -30,8 +30,8 @@ Status refuse_message(google::protobuf::MessageLite& /*message*/) {
 TEST(MessageTapTest, RequestsPassInOrderAndRepliesInTheOppositeOne) {
   TestTap server(TestTap::Incoming::requests);
   for (const char* const name : {"a", "b"}) {
-    server.add_incoming(appending(name));
-    server.add_outgoing(appending(name));
+    server.add_incoming(0, appending(name));
+    server.add_outgoing(0, appending(name));
   }
   Text request;
   Text reply;
@@ -45,7 +45,7 @@ TEST(MessageTapTest, RequestsPassInOrderAndRepliesInTheOppositeOne) {
 
 TEST(MessageTapTest, ACopyIsMadeOnceForAMessageThatWaits) {
   TestTap client(TestTap::Incoming::replies);
-  client.add_outgoing(appending("!"));
+  client.add_outgoing(0, appending("!"));
   const Text message = text_of("x");
 
   const auto* const first = client.pass_copy(message);
@@ -65,8 +65,8 @@ TEST(MessageTapTest, WithoutHooksAMessageIsWrittenAsItIs) {
 
 TEST(MessageTapTest, TheFirstRefusalIsRemembered) {
   TestTap client(TestTap::Incoming::replies);
-  client.add_outgoing(refuse_message);
-  client.add_incoming([](auto&) { return Status::internal("later"); });
+  client.add_outgoing(0, refuse_message);
+  client.add_incoming(0, [](auto&) { return Status::internal("later"); });
   Text message;
 
   EXPECT_EQ(client.pass_copy(message), nullptr);
@@ -76,10 +76,11 @@ TEST(MessageTapTest, TheFirstRefusalIsRemembered) {
 
 TEST(MessageTapTest, HooksOfInterceptorsThatHaveReturnedAreGone) {
   TestTap client(TestTap::Incoming::replies);
+  std::size_t depth = 0;
   for (const char* const name : {"outer", "inner", "innermost"}) {
-    client.note_interceptor();
-    client.add_incoming(appending(name));
-    client.add_outgoing(appending(name));
+    client.add_incoming(depth, appending(name));
+    client.add_outgoing(depth, appending(name));
+    ++depth;
   }
   Text reply;
   Text request;
@@ -94,8 +95,7 @@ TEST(MessageTapTest, HooksOfInterceptorsThatHaveReturnedAreGone) {
 
 TEST(MessageTapTest, TheInnermostHasNobodyInside) {
   TestTap client(TestTap::Incoming::replies);
-  client.note_interceptor();
-  client.add_incoming(appending("mine"));
+  client.add_incoming(0, appending("mine"));
   Text reply;
 
   client.drop_hooks_inside(0);
@@ -106,8 +106,8 @@ TEST(MessageTapTest, TheInnermostHasNobodyInside) {
 
 TEST(MessageTapTest, OnceClosedItCallsNobody) {
   TestTap client(TestTap::Incoming::replies);
-  client.add_incoming(refuse_message);
-  client.add_outgoing(refuse_message);
+  client.add_incoming(0, refuse_message);
+  client.add_outgoing(0, refuse_message);
   Text message;
 
   client.close();

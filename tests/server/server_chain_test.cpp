@@ -265,6 +265,28 @@ TEST_F(ServerChainTest, TheStatusCanBeChanged) {
   EXPECT_EQ(chat_with_coroutine({"1"}).second, Status::aborted("instead of OK"));
 }
 
+Task<Status> add_header_late(IncomingCall& call, ServerNotes& /*notes*/, std::string name) {
+  Status status = co_await call.proceed();
+  if (name == "waits") co_await sleep_for(1ms);
+  call.context().add_header("late", "1");
+  co_return status;
+}
+
+TEST_F(ServerChainTest, AReplyIsHeldBackUntilTheyReturnOrWait) {
+  add(note_in_and_out, "a").add(add_header_late).serve();
+
+  EXPECT_EQ(echo("hello")->value(), "hello");
+  EXPECT_EQ(info_.headers().get("late"), "1");
+  EXPECT_EQ(call("hello")->value(), "hello");
+}
+
+TEST_F(ServerChainTest, OnceTheyWaitItsReplyHasGone) {
+  add(add_header_late, "waits").serve();
+
+  EXPECT_THAT(std::string(echo("hello").status().message()), HasSubstr("were sent already"));
+  EXPECT_TRUE(log_capture().take("were sent already"));
+}
+
 // ---- own answers --------------------------------------------------------------------------------
 
 Task<Status> refuse_call(IncomingCall& /*call*/, ServerNotes& /*notes*/, std::string /*name*/) {
