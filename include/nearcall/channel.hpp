@@ -33,6 +33,7 @@ namespace nearcall::inline v0 {
 using ConnectCallback = UniqueFunction<Task<Result<std::unique_ptr<Transport>>>(ConnectContext)>;
 
 class ClientInterceptor;
+class Observer;
 class Picker;
 
 namespace detail {
@@ -208,6 +209,14 @@ class ChannelOptions {
   ChannelOptions interceptor(std::shared_ptr<ClientInterceptor> interceptor) && {
     return std::move(this->interceptor(std::move(interceptor)));
   }
+  /// Adds one who is told what happens to the channel and its calls (observer.hpp).
+  ChannelOptions& observer(std::shared_ptr<Observer> observer) & {
+    observers_.push_back(std::move(observer));
+    return *this;
+  }
+  ChannelOptions observer(std::shared_ptr<Observer> observer) && {
+    return std::move(this->observer(std::move(observer)));
+  }
 
   /// Which backend each attempt of a call goes to, on a channel to several: picker.hpp. By default
   /// as the service config's loadBalancingConfig says, and else Picker::pick_first(). Several
@@ -278,6 +287,7 @@ class ChannelOptions {
   const std::vector<std::shared_ptr<ClientInterceptor>>& interceptors() const noexcept {
     return interceptors_;
   }
+  const std::vector<std::shared_ptr<Observer>>& observers() const noexcept { return observers_; }
 
  private:
   friend detail::Access;
@@ -307,6 +317,7 @@ class ChannelOptions {
   std::size_t max_retry_buffer_ = std::size_t{16} * 1024 * 1024;
   Status misuse_;
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors_;
+  std::vector<std::shared_ptr<Observer>> observers_;
 };
 
 /// A client's way to one server, or to several that are alike. Makes no connection before the first

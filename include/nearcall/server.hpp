@@ -25,6 +25,7 @@
 namespace nearcall::inline v0 {
 
 class ServerInterceptor;
+class Observer;
 class ThreadPool;
 
 /// How a server behaves. A value; fluent.
@@ -233,6 +234,14 @@ class ServerOptions {
   ServerOptions interceptor(std::shared_ptr<ServerInterceptor> interceptor) && {
     return std::move(this->interceptor(std::move(interceptor)));
   }
+  /// Adds one who is told what happens to the server and its calls (observer.hpp).
+  ServerOptions& observer(std::shared_ptr<Observer> observer) & {
+    observers_.push_back(std::move(observer));
+    return *this;
+  }
+  ServerOptions observer(std::shared_ptr<Observer> observer) && {
+    return std::move(this->observer(std::move(observer)));
+  }
   /// Whether its own loops spin before they sleep.
   ServerOptions& spin(SpinPolicy policy) & {
     spin_ = policy;
@@ -276,6 +285,7 @@ class ServerOptions {
   const std::vector<std::shared_ptr<ServerInterceptor>>& interceptors() const noexcept {
     return interceptors_;
   }
+  const std::vector<std::shared_ptr<Observer>>& observers() const noexcept { return observers_; }
   SpinPolicy spin() const noexcept { return spin_; }
 
  private:
@@ -304,6 +314,7 @@ class ServerOptions {
   std::vector<CallBound> call_bounds_;
   ThreadPool* handler_pool_ = nullptr;
   std::vector<std::shared_ptr<ServerInterceptor>> interceptors_;
+  std::vector<std::shared_ptr<Observer>> observers_;
   SpinPolicy spin_ = SpinPolicy::adaptive();
 };
 

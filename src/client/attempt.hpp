@@ -32,6 +32,9 @@ class AttemptObserver {
   virtual void on_bad_message(Status why) = 0;
   /// `message` is about to be written. It is not, if the attempt is cancelled.
   virtual void on_write(const grpc::OutgoingMessage& message) = 0;
+  /// As MessageOwner says it.
+  virtual void on_message_sent(const Observer::Message& /*message*/) {}
+  virtual void on_message_received(const Observer::Message& /*message*/) {}
   /// Which options limit the messages that come, and that go: for people.
   virtual std::string_view receive_limit() const noexcept = 0;
   virtual std::string_view send_limit() const noexcept = 0;
@@ -105,6 +108,12 @@ class Attempt final : private StreamHandler, private MessageOwner {
   void on_bad_message(Status why) override;
   void before_message(const grpc::OutgoingMessage& message) override {
     observer_->on_write(message);
+  }
+  void on_message_sent(const Observer::Message& message) override {
+    observer_->on_message_sent(message);
+  }
+  void on_message_received(const Observer::Message& message) override {
+    observer_->on_message_received(message);
   }
   std::string_view receive_limit() const noexcept override { return observer_->receive_limit(); }
   std::string_view send_limit() const noexcept override { return observer_->send_limit(); }

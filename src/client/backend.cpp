@@ -107,7 +107,7 @@ Result<std::shared_ptr<BlockingConnection>> Backend::connect(TimePoint deadline,
   if (!others || *others != nullptr) return others;
   Result<std::shared_ptr<BlockingConnection>> made = make(here, deadline, stop, hears_word);
   const bool is_cancelled = stop.stop_requested() || clock_.now() >= deadline;
-  if (!made && !is_cancelled) counters_.on_connect_failed(made.error());
+  if (!made && !is_cancelled) counters_.note_failed(made.error());
   const std::lock_guard lock(here.mutex);
   using Event = Connectivity::Event;
   --here.connecting;

@@ -107,11 +107,14 @@ class Backend final : public AwaitedServer,
   const std::shared_ptr<Connector>& connector() const noexcept { return connector_; }
   /// The earlier one of the deadline and the connect timeout.
   TimePoint connect_deadline(TimePoint now, TimePoint deadline) const;
-  Observer& observer() noexcept { return counters_; }
+  ConnectionCounters& counters() noexcept { return counters_; }
   KeepAlivePace& keep_alive_pace() noexcept { return keep_alive_pace_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
   /// The methods of its channel: calls on the backend refer to them, and may outlive the channel.
-  void keep(std::shared_ptr<const MethodTable> methods) { methods_ = std::move(methods); }
+  void keep(std::shared_ptr<const MethodTable> methods) {
+    counters_.set_observed(methods->observed());
+    methods_ = std::move(methods);
+  }
   /// Null unless it is the front of several.
   BackendGroup* group() const noexcept { return group_.get(); }
   /// It is the front of several from now on: it has no connections, and who calls here goes on to

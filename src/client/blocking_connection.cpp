@@ -31,11 +31,11 @@ BlockingConnection::BlockingConnection(std::unique_ptr<Transport> transport,
                                        std::string target,
                                        const ConnectionLimits& limits,
                                        SpinPolicy spin,
-                                       Observer& observer,
+                                       ConnectionCounters& counters,
                                        Clock clock)
     : clock_(clock),
       last_look_(clock.now()),
-      client_(std::move(transport), std::move(target), limits, *this, observer, last_look_),
+      client_(std::move(transport), std::move(target), limits, *this, counters, last_look_),
       spinner_(spin) {
 }
 

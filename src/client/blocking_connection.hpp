@@ -84,7 +84,7 @@ class BlockingConnection final : public ClientDriver {
                      std::string target,
                      const ConnectionLimits& limits,
                      SpinPolicy spin,
-                     Observer& observer,
+                     ConnectionCounters& counters,
                      Clock clock);
   BlockingConnection(const BlockingConnection&) = delete;
   BlockingConnection& operator=(const BlockingConnection&) = delete;

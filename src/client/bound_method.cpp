@@ -15,7 +15,7 @@ namespace nearcall::inline v0::detail {
 BoundMethod bind_method(const Method& method,
                         std::string_view authority,
                         const grpc::CodecSet& codecs,
-                        Observer* observer) {
+                        const Observed* observed) {
   static const std::string user_agent = std::string("nearcall-cpp/") + version_string;
   grpc::HeaderBlock block;
   grpc::append_request_head(block, {.path = method.path,
@@ -25,7 +25,7 @@ BoundMethod bind_method(const Method& method,
   std::vector<http2::HeaderField> fields;
   for (const HeaderView& field : block.fields())
     fields.push_back({field.name, field.value});
-  return {method, http2::HeaderTemplate(fields), &codecs, observer};
+  return {method, http2::HeaderTemplate(fields), &codecs, observed};
 }
 
 std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) {
@@ -53,7 +53,7 @@ void MethodTable::set_config(std::shared_ptr<const ServiceConfig> config,
 }
 
 BoundMethod MethodTable::bind_one(const Method& method) {
-  BoundMethod bound = bind_method(method, authority_, codecs_, observer_);
+  BoundMethod bound = bind_method(method, authority_, codecs_, observed_.get());
   if (config_ == nullptr) return bound;
   bound.retries = &*retries_;
   bound.config = config_->find(method.path);

@@ -4,7 +4,7 @@
 
 #include "client/call_retries.hpp"
 #include "client/service_config.hpp"
-#include "connection/observer.hpp"
+#include "connection/observed.hpp"
 #include "grpc/codec_set.hpp"
 #include "http2/header_template.hpp"
 
@@ -30,7 +30,7 @@ struct BoundMethod {
   /// What replies may be compressed with.
   const grpc::CodecSet* codecs = &grpc::CodecSet::usual();
   /// Of its calls; null: nobody.
-  Observer* observer = nullptr;
+  const Observed* observed = nullptr;
   /// What the channel's service config says of it; null: nothing.
   const MethodConfig* config = nullptr;
   /// Where that limits responses: in bytes, or what the channel's own options say if it is less.
@@ -43,7 +43,7 @@ struct BoundMethod {
 BoundMethod bind_method(const Method& method,
                         std::string_view authority,
                         const grpc::CodecSet& codecs = grpc::CodecSet::usual(),
-                        Observer* observer = nullptr);
+                        const Observed* observed = nullptr);
 
 /// The methods that the clients of one channel call. What it gives stays as long as it lives.
 ///
@@ -61,7 +61,10 @@ class MethodTable {
                   std::size_t max_call_buffer,
                   std::size_t max_buffer);
   /// Whom calls tell what happens to them. REQUIRES: nothing is bound yet.
-  void set_observer(Observer* observer) noexcept { observer_ = observer; }
+  void set_observed(std::shared_ptr<const Observed> observed) noexcept {
+    observed_ = std::move(observed);
+  }
+  const Observed* observed() const noexcept { return observed_.get(); }
   /// Clients of one service share its methods, however many there are. REQUIRES: constants that
   /// live for ever.
   std::span<const BoundMethod> bind(std::span<const Method> methods);
@@ -79,7 +82,7 @@ class MethodTable {
   std::optional<std::size_t> max_response_size_;
   const grpc::CodecSet codecs_;
   std::optional<ChannelRetries> retries_;
-  Observer* observer_ = nullptr;
+  std::shared_ptr<const Observed> observed_;
   std::mutex mutex_;
   std::list<Bound> bound_;
 };

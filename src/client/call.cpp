@@ -106,9 +106,8 @@ Call::Call(CallWaiter& waiter,
   }
   if (method.config != nullptr && method.config->retry) [[unlikely]]
     retries_ = std::make_unique<CallRetries>(*method.config->retry, *method.retries);
-  if (observer() != nullptr) {
-    observer()->on_call_begun(Observer::Side::client, method.method);
-  }
+  if (method.observed != nullptr) [[unlikely]]
+    begin_observed();
 }
 
 bool Call::check(const CallOptions& options, Status obstacle) {
@@ -130,6 +129,7 @@ void Call::keep_request(const google::protobuf::MessageLite& message) {
   if (!out.takes(outgoing)) return fail(out.check(outgoing));
   if (retries_ != nullptr) retries_->replay.count(outgoing.size());
   if (out.compresses(outgoing)) [[unlikely]] {
+    if (observed_ != nullptr) observed_->keep_size(outgoing.size() - grpc::message_prefix_size);
     kept_request_.keep(grpc::CompressedMessage(outgoing, *out.codec()).bytes());
   } else {
     kept_request_.keep(outgoing);
@@ -192,10 +192,10 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
   }
   const std::size_t most = connection.session().peer_max_header_list_size();
   if (list_size > most) return fail(too_large(list_size, most));
-  if (observer() != nullptr) observer()->on_attempt_begun(method_->method, previous);
-  ++attempts_;
+  if (observed_ != nullptr) [[unlikely]]
+    begin_observed_attempt(connection);
   if (attempt_listener_ != nullptr) [[unlikely]]
-    attempt_listener_->on_attempt(attempts_);
+    attempt_listener_->note_attempt();
   // Last of all: fields say whatever is not plain about the request.
   const bool is_whole = fields.empty() && kept_request_.is_kept() && kept_request_.is_small();
   if (is_whole && attempt_.open_whole(connection, method_->head, kept_request_.bytes(), loop))
@@ -268,10 +268,6 @@ void Call::on_outcome(Outcome outcome) {
   finish(std::move(status));
 }
 
-void Call::note_attempt_end(const Status& status, Observer::AttemptEnd then) const {
-  if (observer() != nullptr) observer()->on_attempt_ended(method_->method, status, then);
-}
-
 /// With a throttle each success counts, also of methods that are not retried.
 bool Call::retry(const Outcome& outcome) {
   const Status& status = outcome.status;
@@ -292,6 +288,31 @@ bool Call::retry(const Outcome& outcome) {
   note_attempt_end(status, Observer::AttemptEnd::retried);
   waiter_->on_repeat(retries_->next_at);
   return true;
+}
+
+// ---- what is observed ---------------------------------------------------------------------------
+
+[[gnu::noinline]] void Call::begin_observed() {
+  messages().in().observe(true);
+  messages().out().observe();
+  observed_ = std::make_unique<ObservedCall>(*method_->observed, method_->method, metadata_, now());
+}
+
+/// With what is sent as it was written once.
+[[gnu::noinline]] void Call::begin_observed_attempt(const ClientConnection& connection) {
+  observed_->begin_attempt(connection.id(), now());
+  if (kept_request_.is_kept()) observed_->note_sent_kept(kept_request_.bytes().size());
+  if (retries_ != nullptr) observed_->note_sent_again(retries_->replay.bytes());
+}
+
+[[gnu::noinline]] void Call::end_observed_attempt(const Status& status, Observer::AttemptEnd then) {
+  if (then == Observer::AttemptEnd::last) messages().in().note_unread();
+  observed_->end_attempt(status, then, now());
+}
+
+[[gnu::noinline]] void Call::end_observed() {
+  messages().in().observe(false);
+  std::exchange(observed_, nullptr)->end(status_, now());
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -324,9 +345,8 @@ void Call::finish(Status status) {
   attempt_.close();
   kept_request_.drop();
   if (retries_ != nullptr) retries_->replay.drop();
-  if (observer() != nullptr) {
-    observer()->on_call_ended(Observer::Side::client, method_->method, status_);
-  }
+  if (observed_ != nullptr) [[unlikely]]
+    end_observed();
   waiter_->on_change();
 }
 

@@ -8,6 +8,7 @@
 #include "client/bound_method.hpp"
 #include "client/call_retries.hpp"
 #include "client/retry_policy.hpp"
+#include "connection/observed_call.hpp"
 #include "grpc/kept_message.hpp"
 
 #include <nearcall/call_options.hpp>
@@ -44,9 +45,13 @@ class AttemptListener {
  public:
   /// One is about to be made: the first one has number 1.
   virtual void on_attempt(std::size_t number) noexcept = 0;
+  void note_attempt() noexcept { on_attempt(++attempts_); }
 
  protected:
   ~AttemptListener() = default;
+
+ private:
+  std::size_t attempts_ = 0;
 };
 
 /// How a call ends by cancellation.
@@ -172,17 +177,29 @@ class Call final : private AttemptObserver {
   void on_outcome(Outcome outcome) override;
   void on_bad_message(Status why) override;
   void on_write(const grpc::OutgoingMessage& message) override;
+  void on_message_sent(const Observer::Message& message) override {
+    if (observed_ != nullptr) observed_->note_sent(message);
+  }
+  void on_message_received(const Observer::Message& message) override {
+    if (observed_ != nullptr) observed_->note_received(message);
+  }
   std::string_view receive_limit() const noexcept override;
   std::string_view send_limit() const noexcept override;
   const grpc::CodecSet& codecs() const noexcept override { return *method_->codecs; }
 
-  Observer* observer() const noexcept { return method_->observer; }
   int previous_attempts() const noexcept {
     return retries_ == nullptr ? 0 : retries_->schedule.previous();
   }
   /// Whether there is another attempt, by the retryPolicy.
   bool retry(const Outcome& outcome);
-  void note_attempt_end(const Status& status, Observer::AttemptEnd then) const;
+  void begin_observed();
+  void begin_observed_attempt(const ClientConnection& connection);
+  void end_observed_attempt(const Status& status, Observer::AttemptEnd then);
+  void note_attempt_end(const Status& status, Observer::AttemptEnd then) {
+    if (observed_ != nullptr) [[unlikely]]
+      end_observed_attempt(status, then);
+  }
+  void end_observed();
   RequestLeft request_left() const noexcept;
   std::optional<Duration> timeout_to_send(TimePoint last_look) const noexcept;
   void send_request(bool may_share);
@@ -212,7 +229,8 @@ class Call final : private AttemptObserver {
   grpc::KeptMessage kept_request_;
   Status status_;
   AttemptListener* attempt_listener_ = nullptr;
-  std::size_t attempts_ = 0;
+  /// Null: nobody observes it, or it is over.
+  std::unique_ptr<ObservedCall> observed_;
   Attempt attempt_;
 };
 

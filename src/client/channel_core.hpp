@@ -25,7 +25,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   ChannelCore(std::string target, ChannelOptions options)
       : ChannelCore(std::vector<std::string>{std::move(target)}, std::move(options)) {}
   ChannelCore(std::vector<std::string> targets, ChannelOptions options)
-      : methods_(make_methods(options)),
+      : methods_(make_methods(targets, options)),
         backend_(make_backend(std::move(targets), std::move(options), methods_)) {
     backend_->keep(methods_);
     if (!backend_->options().interceptors().empty()) invoker_ = &intercepting_invoker();
@@ -48,10 +48,15 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   Backend& backend() const noexcept { return *backend_; }
 
  private:
-  static std::shared_ptr<MethodTable> make_methods(const ChannelOptions& options) {
+  static std::shared_ptr<MethodTable> make_methods(const std::vector<std::string>& targets,
+                                                   const ChannelOptions& options) {
     auto methods = std::make_shared<MethodTable>(options.authority(), options.codecs());
     methods->set_config(Access::service_config(options), Access::max_receive(options),
                         options.max_call_retry_buffer(), options.max_retry_buffer());
+    std::string all;
+    for (const std::string& target : targets)
+      all.append(all.empty() ? "" : ",").append(target);
+    methods->set_observed(Observed::make(Observer::Side::client, all, options.observers()));
     return methods;
   }
 

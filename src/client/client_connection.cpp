@@ -15,17 +15,17 @@ ClientConnection::ClientConnection(std::unique_ptr<Transport> transport,
                                    std::string target,
                                    const ConnectionLimits& limits,
                                    ClientDriver& driver,
-                                   Observer& observer,
+                                   ConnectionCounters& counters,
                                    TimePoint now)
     : target_(std::move(target)),
       driver_(&driver),
-      observer_(&observer),
+      counters_(&counters),
       pump_(std::move(transport),
             http2::Role::client,
             {.limits = std::make_shared<ConnectionLimits>(limits)},
             *this,
             now) {
-  observer.on_connection_begun(pump_.peer());
+  observed_ = counters.note_begun(pump_.peer());
 }
 
 http2::Session::OpenState ClientConnection::open_state() const noexcept {
@@ -95,7 +95,7 @@ void ClientConnection::ask_less_often() {
 
 /// The newest call first: what their coroutines free lies at the heap's end, as at a server.
 void ClientConnection::on_end(EndReason reason, std::string_view what) {
-  observer_->on_connection_ended(pump_.peer(), reason);
+  counters_->note_ended(observed_, pump_.peer(), reason);
   if (end_text_.empty()) {
     end_text_ = what;
   } else if (reason == EndReason::protocol_violation) {

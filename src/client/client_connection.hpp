@@ -4,8 +4,8 @@
 
 #include "async/turn_queue.hpp"
 #include "client/keep_alive_pace.hpp"
+#include "connection/connection_counters.hpp"
 #include "connection/head_memory.hpp"
-#include "connection/observer.hpp"
 #include "connection/pump.hpp"
 #include "connection/session_commands.hpp"
 
@@ -88,7 +88,7 @@ class ClientConnection final : public PumpHandler {
                    std::string target,
                    const ConnectionLimits& limits,
                    ClientDriver& driver,
-                   Observer& observer,
+                   ConnectionCounters& counters,
                    TimePoint now);
 
   /// From now on it is lost if the server is silent for too long. `pace` outlives it.
@@ -130,6 +130,8 @@ class ClientConnection final : public PumpHandler {
   }
 
   const std::string& target() const noexcept { return target_; }
+  /// As observers know it.
+  std::uint64_t id() const noexcept { return observed_.id; }
   const SharedPeer& shared_peer() {
     if (!peer_) peer_ = SharedPeer(pump_.peer());
     return peer_;
@@ -147,7 +149,8 @@ class ClientConnection final : public PumpHandler {
 
   const std::string target_;
   ClientDriver* driver_;
-  Observer* observer_;
+  ConnectionCounters* counters_;
+  ObservedConnection observed_;
   KeepAlivePace* pace_ = nullptr;
   std::string end_text_;
   std::optional<http2::ErrorCode> goaway_;  // of the last one

@@ -49,7 +49,7 @@ void LoopConnection::on_connect_late(void* self) noexcept {
                                                           ": the attempt to connect took too long")
                           .with_reason(StatusReason::no_answer);
   connection.drop_attempt(Connectivity::Event::failed);
-  connection.backend_->observer().on_connect_failed(late);
+  connection.backend_->counters().note_failed(late);
   connection.begin_closing();
   connection.fail_waiting(late);
 }
@@ -65,12 +65,12 @@ void LoopConnection::finish_connect() {
   if (!transport) {
     backend_->note(Connectivity::Event::failed);
     phase_ = Phase::closing;
-    backend_->observer().on_connect_failed(transport.error());
+    backend_->counters().note_failed(transport.error());
     return fail_waiting(transport.error());
   }
   phase_ = Phase::connected;
   client_.emplace(*std::move(transport), backend_->target(), backend_->limits(), *this,
-                  backend_->observer(), loop_->now());
+                  backend_->counters(), loop_->now());
   client_->keep_alive(backend_->keep_alive_pace(), loop_->now());
   driver_.emplace(*loop_, client_->pump());
   driver_->start();

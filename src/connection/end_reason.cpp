@@ -2,7 +2,7 @@
 // The names of the ways in which a connection ends.
 #include "connection/end_reason.hpp"
 
-namespace nearcall::inline v0::detail {
+namespace nearcall::inline v0 {
 
 std::string_view to_string(EndReason reason) noexcept {
   switch (reason) {
@@ -28,4 +28,4 @@ std::string_view to_string(EndReason reason) noexcept {
   return "?";
 }
 
-}  // namespace nearcall::inline v0::detail
+}  // namespace nearcall::inline v0

@@ -156,10 +156,33 @@ inline void MessageInbox::note_read(std::size_t arrived,
   assembler_.release();
   if (kept_.capacity() > idle_capacity) shrink_kept();
   binding_->consumed(arrived);
-  if (counts_held_) {
+  if (tells_ > tells_of_held) [[unlikely]]
+    tell_of_read(arrived, size);
+  if (counts_held()) {
     note_held(into, size);
   } else {
     held_ = size * most_memory_of_byte;
+  }
+}
+
+[[gnu::noinline]] void MessageInbox::tell_of_read(std::size_t arrived, std::size_t size) {
+  binding_->owner->on_message_received(
+      {size - grpc::message_prefix_size, arrived - grpc::message_prefix_size});
+}
+
+void MessageInbox::note_unread() {
+  if (tells_ < tells_of_messages || input_ == Input::dropped) return;
+  if (has_parked_) {
+    const std::size_t size = grpc::message_prefix_size + parked_.size();
+    tell_of_read(size, size);
+  }
+  for (ByteSpan rest : {ByteSpan(kept_).subspan(kept_begin_), fragment_}) {
+    rest = rest.first(grpc::MessageAssembler::whole_messages(rest));
+    while (!rest.empty()) {
+      const std::size_t size = grpc::message_prefix_size + load_be32(rest.data() + 1);
+      tell_of_read(size, size);
+      rest = rest.subspan(size);
+    }
   }
 }
 
@@ -276,7 +299,7 @@ void MessageInbox::count_as_freed() {
 
 /// One that is parsed into the memory of a message as large frees nothing.
 void MessageInbox::let_last_go(google::protobuf::MessageLite& into, std::size_t next_size) {
-  if (counts_held_) {
+  if (counts_held()) {
     free_memory_of(into);
     release_held();
   } else if (const std::size_t next = next_size * most_memory_of_byte; next < held_) {
@@ -296,7 +319,7 @@ void MessageInbox::wait(google::protobuf::MessageLite& into, MessageWaiter* wait
   into_ = &into;
   waiter_ = waiter;
   has_message_ = false;
-  if (counts_held_ && held_ >= large_message) [[unlikely]]
+  if (counts_held() && held_ >= large_message) [[unlikely]]
     look_for_held(into);
 }
 

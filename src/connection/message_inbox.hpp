@@ -67,9 +67,16 @@ class MessageInbox {
   /// until the next comes, or one is waited for where the last is gone, or the reader is
   /// (release_held()).
   void count_held() noexcept {
-    counts_held_ = true;
+    tells_ |= tells_of_held;
     held_ = 0;
   }
+  /// Whether the owner is told of each message (on_message_received()).
+  void observe(bool is_observed) noexcept {
+    tells_ &= tells_of_held;
+    if (is_observed) tells_ |= tells_of_messages;
+  }
+  /// Tells of those that are there whole and that nobody has read, where it tells of messages.
+  void note_unread();
   /// The reader has gone, and with it what it had.
   void release_held() {
     if (held_ > 0) set_held(0);
@@ -82,7 +89,7 @@ class MessageInbox {
       count_as_freed();
   }
   /// Whether count_last() would count something.
-  bool has_costly_last() const noexcept { return !counts_held_ && is_costly(held_); }
+  bool has_costly_last() const noexcept { return !counts_held() && is_costly(held_); }
   /// Compressed messages are inflated with `codec`, which the peer has named.
   void inflate_with(const Codec& codec) noexcept {
     codec_ = &codec;
@@ -132,6 +139,10 @@ class MessageInbox {
   /// What is kept of the memory of a burst that was read.
   static constexpr std::size_t idle_capacity = 1024;
 
+  // What the owner is told of each message that is read: bits.
+  static constexpr std::uint8_t tells_of_held = 1;
+  static constexpr std::uint8_t tells_of_messages = 2;
+
   /// open → ended, by END_STREAM or by the end of the call; → dropped: what comes is not kept.
   enum class Input : std::uint8_t { open, ended, dropped };
 
@@ -146,6 +157,8 @@ class MessageInbox {
     MessageInbox* inbox_;
   };
 
+  bool counts_held() const noexcept { return (tells_ & tells_of_held) != 0; }
+  void tell_of_read(std::size_t arrived, std::size_t size);
   void keep_unread();
   void store_fragment();
   /// Whether what came so far ends where a message does.
@@ -192,7 +205,7 @@ class MessageInbox {
   Input input_ = Input::open;
   bool expects_one_ = false;
   bool answers_each_ = false;
-  bool counts_held_ = false;
+  std::uint8_t tells_ = 0;
   /// How much memory the last message takes that was read; at most, where that is not counted.
   std::size_t held_ = 0;
 

@@ -81,10 +81,8 @@ MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,
   binding_->owner->before_message(message);
   if (is_over()) return Write::over;  // that could not be sent
   binding_->spend_on_serialising(message.size());
-  if (codec_ != nullptr && may_compress && compresses(message)) [[unlikely]] {
-    send_compressed(message, end_stream);
+  if (!is_plain_ && send_apart(message, end_stream, may_compress)) [[unlikely]]
     return Write::taken;
-  }
   const SessionCommands session = binding_->commands();
   http2::Stream& stream = *binding_->stream;
   if (keeper != nullptr && grpc::MessagePieces::suit(message)) {
@@ -123,11 +121,24 @@ Status MessageOutbox::check(const grpc::OutgoingMessage& message) const {
       .with_reason(checked.reason());
 }
 
-[[gnu::noinline]] void MessageOutbox::send_compressed(const grpc::OutgoingMessage& message,
-                                                      bool end_stream) {
+/// Whether it was sent, compressed.
+[[gnu::noinline]] bool MessageOutbox::send_apart(const grpc::OutgoingMessage& message,
+                                                 bool end_stream,
+                                                 bool may_compress) {
+  if (!may_compress || !compresses(message)) {
+    if (is_observed_) note_sent(message.size(), message.size());
+    return false;
+  }
   binding_->spend_on_compressing(message.size());
   const grpc::CompressedMessage compressed(message, *codec_);
+  if (is_observed_) note_sent(message.size(), compressed.bytes().size());
   send_copy(compressed.bytes(), end_stream);
+  return true;
+}
+
+void MessageOutbox::note_sent(std::size_t size, std::size_t sent_size) {
+  binding_->owner->on_message_sent(
+      {size - grpc::message_prefix_size, sent_size - grpc::message_prefix_size});
 }
 
 void MessageOutbox::send_copy(ByteSpan framed, bool end_stream) {

@@ -61,6 +61,12 @@ class MessageOutbox {
   void compress_with(const Codec* codec, std::size_t threshold) noexcept {
     codec_ = codec;
     threshold_ = threshold;
+    is_plain_ = codec == nullptr && !is_observed_;
+  }
+  /// The owner is told of each message (on_message_sent()).
+  void observe() noexcept {
+    is_observed_ = true;
+    is_plain_ = false;
   }
   const Codec* codec() const noexcept { return codec_; }
   /// Whether the codec is for messages of that size.
@@ -126,13 +132,17 @@ class MessageOutbox {
   /// The same when its coroutine is about to go on; whether it goes on.
   bool serve_coroutine();
   void send_copy(ByteSpan framed, bool end_stream);
-  void send_compressed(const grpc::OutgoingMessage& message, bool end_stream);
+  bool send_apart(const grpc::OutgoingMessage& message, bool end_stream, bool may_compress);
+  void note_sent(std::size_t size, std::size_t sent_size);
 
   const StreamBinding* binding_;
   MessageTap* tap_ = nullptr;
   State state_ = State::open;
   bool is_taken_ = false;
   bool may_compress_ = true;  // of the message that waits
+  /// Nothing is compressed, and nobody is told of messages.
+  bool is_plain_ = true;
+  bool is_observed_ = false;
   const Codec* codec_ = nullptr;
   std::size_t threshold_ = 0;
   std::size_t max_size_ = grpc::OutgoingMessage::max_size;

@@ -7,6 +7,7 @@
 #include "grpc/outgoing_message.hpp"
 #include "http2/session.hpp"
 
+#include <nearcall/observer.hpp>
 #include <nearcall/status.hpp>
 
 #include <google/protobuf/message_lite.h>
@@ -24,6 +25,9 @@ class MessageOwner {
   virtual void on_bad_message(Status why) = 0;
   /// `message` is about to be written: what has to stand before the first one goes out now.
   virtual void before_message(const grpc::OutgoingMessage& /*message*/) {}
+  /// Of one that is observed (observe()): a message is about to go, or its reader has it.
+  virtual void on_message_sent(const Observer::Message& /*message*/) {}
+  virtual void on_message_received(const Observer::Message& /*message*/) {}
   /// The reader's messages take `after` bytes of memory now, and took `before`
   /// (MessageInbox::count_held()).
   virtual void on_held(std::size_t /*before*/, std::size_t /*after*/) {}

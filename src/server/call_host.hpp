@@ -35,6 +35,8 @@ class CallHost {
   ServerShared& shared() const noexcept { return *shared_; }
   const PeerIdentity& peer() const noexcept { return pump_->peer(); }
   TurnQueue& turn_queue() noexcept { return driver_->turn_queue(); }
+  /// As observers know it.
+  std::uint64_t id() const noexcept { return observed_.id; }
 
   /// The session has output, to be flushed when the turn ends.
   void on_output() {
@@ -139,6 +141,9 @@ class CallHost {
   std::size_t held_requests_ = 0;  // of these, those of unary calls
   std::uint32_t noted_input_ = 0;  // in units
   std::uint32_t noted_output_ = 0;
+
+ protected:
+  ObservedConnection observed_;
 };
 
 }  // namespace nearcall::inline v0::detail

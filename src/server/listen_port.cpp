@@ -176,7 +176,7 @@ void ListenPort::admit(std::unique_ptr<Transport> connection) {
   }
   if (has_successor_) {
     send_move_notice(*connection);
-    return shared_->connection_observer().on_connection_refused(peer, Observer::Refusal::successor);
+    return shared_->counters().note_refused(peer, Observer::Refusal::successor);
   }
   std::optional<ConnectionQuota::Place> place = shared_->quota().take(peer.uid());
   if (!place) return refuse(*connection, Observer::Refusal::limit, beyond_limit);
@@ -188,7 +188,7 @@ void ListenPort::refuse_handshake(const Transport& refused, std::error_code erro
 }
 
 void ListenPort::refuse(const Transport& refused, Observer::Refusal reason, std::string_view why) {
-  shared_->connection_observer().on_connection_refused(refused.peer(), reason);
+  shared_->counters().note_refused(refused.peer(), reason);
   if (refusal_limiter_.admit(core_->now())) {
     log(LogLevel::warning, listener_->address(), ": peer ", refused.peer().to_string(), ": ", why);
   }

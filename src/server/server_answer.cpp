@@ -188,7 +188,12 @@ bool ServerCall::answer_whole(const grpc::OutgoingMessage& message) {
   messages_.note_written(message.size());
   message.write(room.data());
   session->commit_whole(stream);
-  close_answer(Status());
+  if (observed_ != nullptr) [[unlikely]] {
+    const std::size_t size = message.size() - grpc::message_prefix_size;
+    observed_->note_sent({size, size});
+    end_observed(Status());
+  }
+  close_observed_answer(Status());
   return true;
 }
 
@@ -261,10 +266,13 @@ void ServerCall::send_trailers(const Status& status) {
                                   /*end_stream=*/true);
 }
 
-void ServerCall::close_answer(const Status& how) {
+[[gnu::noinline]] void ServerCall::end_observed(const Status& how) {
+  messages_.in().observe(false);
+  std::exchange(observed_, nullptr)->end(how, host_->loop_core().clock().now());
+}
+
+void ServerCall::close_observed_answer(const Status& how) {
   answer_ = Answer::over;
-  if (observer() != nullptr) [[unlikely]]
-    observer()->on_call_ended(Observer::Side::server, method_.handler->method, how);
   timer_.clear();
   if (ticket_ != nullptr && handler_ != Handler::running) [[unlikely]]
     ticket_->leave();

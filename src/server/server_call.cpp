@@ -67,8 +67,8 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   } else if (!has_one_reply()) {
     messages_.in().answer_each();
   }
-  if (observer() != nullptr) [[unlikely]]
-    observer()->on_call_begun(Observer::Side::server, method_.handler->method);
+  if (const Observed* const observed = host_->shared().observed(); observed != nullptr) [[unlikely]]
+    begin_observed(*observed);
   if (!host_->shared().is_direct()) [[unlikely]]
     return begin_asked(stream, end_stream);
   if (end_stream) {
@@ -78,6 +78,13 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
     if (data.stream != nullptr) on_data(data.bytes, data.end_stream);
   }
   if (!has_one_request()) begin_handler();
+}
+
+[[gnu::noinline]] void ServerCall::begin_observed(const Observed& observed) {
+  messages_.in().observe(true);
+  messages_.out().observe();
+  observed_ = std::make_unique<ObservedCall>(observed, method_.handler->method, metadata_,
+                                             host_->loop_core().clock().now(), host_->id());
 }
 
 /// Where it is not known, the headers of the answer say what it could have been, whether the call

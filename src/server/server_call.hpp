@@ -5,6 +5,7 @@
 #include "async/loop_core.hpp"
 #include "async/run_member.hpp"
 #include "connection/message_stream.hpp"
+#include "connection/observed_call.hpp"
 #include "connection/stream_handler.hpp"
 #include "grpc/outgoing_message.hpp"
 #include "server/call_host.hpp"
@@ -132,6 +133,12 @@ class ServerCall final : public HandlerCall,
     if (!has_one_reply()) host_->note_load();
   }
   void on_message_kept() override { host_->note_load(); }
+  void on_message_sent(const Observer::Message& message) override {
+    if (observed_ != nullptr) observed_->note_sent(message);
+  }
+  void on_message_received(const Observer::Message& message) override {
+    if (observed_ != nullptr) observed_->note_received(message);
+  }
   void on_held(std::size_t before, std::size_t after) override;
   std::string_view receive_limit() const noexcept override {
     return "the server's ServerOptions::max_receive_message_size";
@@ -226,9 +233,16 @@ class ServerCall final : public HandlerCall,
   /// How large a header list may be.
   std::size_t most_metadata() const noexcept;
   Status headers_too_large() const;
-  Observer* observer() const noexcept { return host_->shared().call_observer(); }
+  void begin_observed(const Observed& observed);
+  void end_observed(const Status& how);
   /// No answer can be given any more.
-  void close_answer(const Status& how);
+  void close_answer(const Status& how) {
+    if (observed_ != nullptr) [[unlikely]]
+      end_observed(how);
+    close_observed_answer(how);
+  }
+  /// The same where observers have been told.
+  void close_observed_answer(const Status& how);
   void cancel();
   void go_on() noexcept { std::exchange(go_on_, nullptr)(*this); }
   void go_if_done();
@@ -263,6 +277,8 @@ class ServerCall final : public HandlerCall,
   /// Where the server limits calls.
   std::unique_ptr<CallTicket> ticket_;
   std::unique_ptr<ServerChain> chain_;
+  /// Null: nobody observes it, or it is answered.
+  std::unique_ptr<ObservedCall> observed_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -53,7 +53,7 @@ ServerConnection::ServerConnection(Owner& owner,
   if (const ConnectionAge::Options age = shared.age(); age.are_any())
     aging_ = std::make_unique<Aging>(*this, age);
   place_.settle(core, give_way_);
-  shared.connection_observer().on_connection_begun(peer());
+  observed_ = shared.counters().note_begun(peer());
 }
 
 ServerConnection::~ServerConnection() {
@@ -148,6 +148,8 @@ void ServerConnection::on_room_for_requests() noexcept {
 }
 
 void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& rejection) {
+  if (const Observed* const observed = shared().observed())
+    observed->observer().on_call_refused(observed->origin(), rejection.status);
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
   grpc::limit_trailers(outgoing.block(), pump_.session().max_sent_header_list_size());
@@ -293,7 +295,7 @@ std::string_view ServerConnection::method_elsewhere() noexcept {
 }
 
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
-  shared().connection_observer().on_connection_ended(peer(), reason);
+  shared().counters().note_ended(observed_, peer(), reason);
   driver_.stop();
   drain_timer_.clear();
   if (aging_ != nullptr) aging_->timer.clear();

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "connection/connection_counters.hpp"
 #include "connection/keep_alive.hpp"
-#include "connection/observer.hpp"
 #include "connection/quiet_protobuf.hpp"
 #include "grpc/codec_set.hpp"
 #include "http2/header_template.hpp"
@@ -34,7 +34,10 @@ class ServerShared {
         call_limits_(CallLimits::make(options)),
         codecs_(options.codecs()),
         quota_({options.max_connections(), options.max_connections_per_uid(),
-                options.max_total_buffered_input(), options.max_total_buffered_output()}) {}
+                options.max_total_buffered_input(), options.max_total_buffered_output()}),
+        observed_(Observed::make(Observer::Side::server, {}, options.observers())) {
+    counters_.set_observed(observed_.get());
+  }
 
   const ServerOptions& options() const noexcept { return options_; }
   /// Its connections' limits, of which they keep no copies.
@@ -59,12 +62,9 @@ class ServerShared {
   const ServiceRegistry& registry() const noexcept { return registry_; }
   ConnectionQuota& quota() noexcept { return quota_; }
 
-  /// Is told of all connections and calls; null: nobody. Set before the start.
-  void set_observer(Observer* observer) noexcept { counters_.set_next(observer); }
-  /// Whom connections tell: what counts them, and then the observer.
-  Observer& connection_observer() noexcept { return counters_; }
-  /// Whom calls tell, if anybody: the observer.
-  Observer* call_observer() const noexcept { return counters_.next(); }
+  /// Whom calls tell; null: nobody.
+  const Observed* observed() const noexcept { return counters_.observed(); }
+  ConnectionCounters& counters() noexcept { return counters_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
 
   /// What each call has to pass before its handler begins; null: nothing. Set before the start.
@@ -102,6 +102,7 @@ class ServerShared {
                                              {"grpc-accept-encoding", codecs_.accepted()}};
   ServiceRegistry registry_;
   ConnectionQuota quota_;
+  const std::shared_ptr<const Observed> observed_;
   ConnectionCounters counters_;
   CallStage* stage_ = nullptr;
   bool is_direct_ = options_.interceptors().empty();

@@ -32,7 +32,7 @@ PUBLIC = {
     "connection_limits": "http2",
     "codec": "grpc", "method": "grpc",
     "stream_awaiters": "connection",
-    "interceptor": "connection",
+    "interceptor": "connection", "observer": "connection",
     "asio": "client", "client_interceptor": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "connectivity_state": "client", "picker": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",

@@ -17,7 +17,7 @@ FROZEN = "struct ConnectionLimits"
 SECONDS = re.compile(r"std::chrono::seconds\((\d+)\)")
 # Options that are no budget.
 NOT_BUDGETS = {"allow_exec", "allow_fd", "authority", "codec", "compression", "compression_threshold", "connector",
-               "expect_server", "interceptor", "keepalive_without_calls", "limits", "picker", "spin", "threads"}
+               "expect_server", "interceptor", "keepalive_without_calls", "limits", "observer", "picker", "spin", "threads"}
 
 
 def check(root):

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a channel tells of its calls and its connections, in both forms.
-#include "connection/observer.hpp"
-
 #include "client/channel_core.hpp"
 #include "client/script_methods.hpp"
 #include "support/log_capture.hpp"
 #include "support/noting_observer.hpp"
 
 #include <nearcall/event_loop.hpp>
+#include <nearcall/observer.hpp>
 
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -24,16 +23,14 @@ using Lines = NotingObserver::Lines;
 
 /// A channel that tells the observer, and a client on it.
 struct ObservedClient {
-  explicit ObservedClient(ChannelOptions options) : channel("mine", std::move(options)) {
-    detail::Access::core(channel).methods()->set_observer(&observer);
-    stub.emplace(channel, test_methods);
-  }
+  explicit ObservedClient(ChannelOptions options)
+      : channel("mine", std::move(options.observer(observer))), stub(channel, test_methods) {}
   detail::Backend& backend() const { return detail::Access::core(channel).backend(); }
   const detail::ConnectionCounters& counters() const { return backend().counters(); }
 
-  NotingObserver observer;
+  const std::shared_ptr<NotingObserver> observer = std::make_shared<NotingObserver>();
   const Channel channel;
-  std::optional<ClientStub> stub;
+  const ClientStub stub;
 };
 
 ScriptedServer::Script answer_calls() {
@@ -61,32 +58,32 @@ TEST_F(ClientObserverTest, HearsOfEachCallThatItBeginsAndHowItEnds) {
   ScriptedServer server({answer_calls(), answer_calls()});
   ObservedClient client(server.options());
 
-  EXPECT_TRUE(call_unary(*client.stub).ok());
-  EXPECT_EQ(client.observer.take(), (Lines{"client Unary: begun", "client Unary: OK"}));
+  EXPECT_TRUE(call_unary(client.stub).ok());
+  EXPECT_EQ(client.observer->take(), (Lines{"client Unary: begun", "client Unary: OK"}));
 
   {
-    const auto dropped = client.stub->bidi_streaming<Text, Text>(chat_method, patient());
-    EXPECT_EQ(client.observer.take(), Lines{"client Chat: begun"});
+    const auto dropped = client.stub.bidi_streaming<Text, Text>(chat_method, patient());
+    EXPECT_EQ(client.observer->take(), Lines{"client Chat: begun"});
   }
-  EXPECT_EQ(client.observer.take(), Lines{"client Chat: CANCELLED"});
+  EXPECT_EQ(client.observer->take(), Lines{"client Chat: CANCELLED"});
 
-  EXPECT_TRUE(sync_wait(await_unary(*client.stub)).ok());
-  EXPECT_EQ(client.observer.take(), (Lines{"client Unary: begun", "client Unary: OK"}));
+  EXPECT_TRUE(sync_wait(await_unary(client.stub)).ok());
+  EXPECT_EQ(client.observer->take(), (Lines{"client Unary: begun", "client Unary: OK"}));
 }
 
 TEST_F(ClientObserverTest, HearsOfCallsThatNeverReachAServer) {
   ObservedClient client(without_server());
   const Lines unavailable = {"client Unary: begun", "client Unary: UNAVAILABLE"};
 
-  EXPECT_FALSE(call_unary(*client.stub).ok());
-  EXPECT_EQ(client.observer.take(), unavailable);
+  EXPECT_FALSE(call_unary(client.stub).ok());
+  EXPECT_EQ(client.observer->take(), unavailable);
 
-  EXPECT_FALSE(sync_wait(await_unary(*client.stub)).ok());
-  EXPECT_EQ(client.observer.take(), unavailable);
+  EXPECT_FALSE(sync_wait(await_unary(client.stub)).ok());
+  EXPECT_EQ(client.observer->take(), unavailable);
 
   const auto in_no_time = CallOptions().timeout(std::chrono::seconds(0));
-  EXPECT_FALSE(client.stub->unary<Text>(unary_method, text_of("a"), in_no_time).ok());
-  EXPECT_EQ(client.observer.take(),
+  EXPECT_FALSE(client.stub.unary<Text>(unary_method, text_of("a"), in_no_time).ok());
+  EXPECT_EQ(client.observer->take(),
             (Lines{"client Unary: begun", "client Unary: DEADLINE_EXCEEDED"}));
 }
 
@@ -95,13 +92,13 @@ TEST_F(ClientObserverTest, HearsThatACallIsRepeated) {
   {
     ScriptedServer server({refuse_once(), answer_calls()});
     ObservedClient client(server.options());
-    EXPECT_TRUE(call_unary(*client.stub).ok());
-    EXPECT_EQ(client.observer.take(), repeated);
+    EXPECT_TRUE(call_unary(client.stub).ok());
+    EXPECT_EQ(client.observer->take(), repeated);
   }
   ScriptedServer server({refuse_once()});
   ObservedClient client(server.options());
-  EXPECT_TRUE(sync_wait(await_unary(*client.stub)).ok());
-  EXPECT_EQ(client.observer.take(), repeated);
+  EXPECT_TRUE(sync_wait(await_unary(client.stub)).ok());
+  EXPECT_EQ(client.observer->take(), repeated);
 }
 
 TEST_F(ClientObserverTest, ConnectionsAreCountedUntilTheyEnd) {
@@ -109,15 +106,15 @@ TEST_F(ClientObserverTest, ConnectionsAreCountedUntilTheyEnd) {
   ObservedClient client(server.options());
   const detail::ConnectionCounters& counters = client.counters();
 
-  EXPECT_TRUE(call_unary(*client.stub).ok());
-  EXPECT_TRUE(call_unary(*client.stub).ok());
+  EXPECT_TRUE(call_unary(client.stub).ok());
+  EXPECT_TRUE(call_unary(client.stub).ok());
   EXPECT_EQ(counters.begun(), 1U);
   EXPECT_EQ(counters.ended(detail::EndReason::drained), 0U);
 
   client.channel.close_idle();
   EXPECT_EQ(counters.ended(detail::EndReason::drained), 1U);
 
-  EXPECT_TRUE(sync_wait(await_unary(*client.stub)).ok());
+  EXPECT_TRUE(sync_wait(await_unary(client.stub)).ok());
   EXPECT_EQ(counters.begun(), 2U);
   client.channel.close_idle();
   EXPECT_EQ(counters.ended(detail::EndReason::cancelled), 1U) << "on a loop, without a word";
@@ -135,7 +132,7 @@ TEST_F(ClientObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
   }});
   ObservedClient client(server.options());
 
-  EXPECT_EQ(call_unary(*client.stub).status().code(), StatusCode::unavailable);
+  EXPECT_EQ(call_unary(client.stub).status().code(), StatusCode::unavailable);
 
   EXPECT_EQ(client.counters().begun(), 1U);
   EXPECT_EQ(client.counters().ended(detail::EndReason::peer_closed), 1U);
@@ -144,9 +141,9 @@ TEST_F(ClientObserverTest, AConnectionThatTheServerClosesIsCountedAsThat) {
 TEST_F(ClientObserverTest, AttemptsToConnectThatFailAreCounted) {
   ObservedClient client(without_server());
 
-  EXPECT_FALSE(call_unary(*client.stub).ok());
+  EXPECT_FALSE(call_unary(client.stub).ok());
   EXPECT_EQ(client.counters().failed(), 1U);
-  EXPECT_FALSE(sync_wait(await_unary(*client.stub)).ok());
+  EXPECT_FALSE(sync_wait(await_unary(client.stub)).ok());
   EXPECT_EQ(client.counters().failed(), 2U);
   EXPECT_EQ(client.counters().begun(), 0U);
 }

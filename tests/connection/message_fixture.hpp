@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -75,6 +76,19 @@ class MessageTest : public testing::Test, public MessageOwner {
     return messages_->out().write(grpc::OutgoingMessage(message), keeper, end_stream);
   }
 
+  void on_message_sent(const Observer::Message& message) override { observed_.push_back(message); }
+  void on_message_received(const Observer::Message& message) override {
+    observed_.push_back(message);
+  }
+  /// Sizes of the messages that it was told of since the last time: "3/3 5/2".
+  std::string take_observed() {
+    std::string words;
+    for (const Observer::Message& message : std::exchange(observed_, {})) {
+      if (!words.empty()) words += ' ';
+      words += std::to_string(message.size) + "/" + std::to_string(message.compressed_size);
+    }
+    return words;
+  }
   void on_bad_message(Status why) override { bad_message_ = std::move(why); }
   void before_message(const grpc::OutgoingMessage& /*message*/) override {
     if (ended_by_message_ != nullptr) ended_by_message_->out().close();
@@ -98,6 +112,7 @@ class MessageTest : public testing::Test, public MessageOwner {
   std::optional<std::size_t> held_;
   /// What cannot go out before a message ends this one's output.
   MessageStream* ended_by_message_ = nullptr;
+  std::vector<Observer::Message> observed_;
   Status bad_message_;
 };
 

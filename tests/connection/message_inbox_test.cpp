@@ -57,6 +57,44 @@ TEST_F(MessageInboxTest, SaysWhatItsReaderHoldsOnceItIsAskedTo) {
   EXPECT_EQ(held_, 0U);
 }
 
+TEST_F(MessageInboxTest, TellsOfEachMessageThatIsReadWhileItIsObserved) {
+  send(framed(text_of("unheard")));
+  read();
+  messages_->in().observe(true);
+  messages_->in().count_held();
+  send(framed(text_of("abc")) + framed(Text()));
+  EXPECT_EQ(take_observed(), "") << "nobody has read them";
+
+  read();
+  EXPECT_EQ(take_observed(), "5/5");
+  read();
+  EXPECT_EQ(take_observed(), "0/0");
+  EXPECT_GT(held_, 0U) << "what is held is counted beside that";
+
+  messages_->in().observe(false);
+  const std::optional<std::size_t> before = held_;
+  send(framed(text_of(std::string(1000, 'x'))));
+  read();
+  EXPECT_EQ(take_observed(), "");
+  EXPECT_GT(held_, before);
+}
+
+TEST_F(MessageInboxTest, TellsOfWholeMessagesThatNobodyHasReadWhenItIsAskedTo) {
+  const std::string cut = framed(text_of("cut off")).substr(0, 7);
+  messages_->in().expect_one();  // which parks the first one
+  send(framed(text_of("abc")) + framed(text_of("abcd")) + cut);
+  messages_->in().note_unread();
+  EXPECT_EQ(take_observed(), "") << "nobody observes";
+
+  messages_->in().observe(true);
+  messages_->in().note_unread();
+  EXPECT_EQ(take_observed(), "5/5 6/6");
+
+  messages_->in().drop();
+  messages_->in().note_unread();
+  EXPECT_EQ(take_observed(), "");
+}
+
 TEST_F(MessageInboxTest, WhatALargeMessageHeldIsFreeOnceTheNextIsWaitedForWithoutIt) {
   messages_->in().count_held();
   Text text;

@@ -135,8 +135,7 @@ TEST_P(ServerContract, AnAbortOfItsOwnEndEndsTheConnection) {
 TEST_P(ServerContract, AHandshakeThatFailsIsARefusal) {
   const std::unique_ptr<Transport> client = connect<FailingHandshake>();
 
-  turn_until(
-      [this] { return shared_.counters().refused(detail::Observer::Refusal::handshake) == 1; });
+  turn_until([this] { return shared_.counters().refused(Observer::Refusal::handshake) == 1; });
 
   EXPECT_TRUE(log_capture().take("handshake: Protocol error"));
   ASSERT_TRUE(finish_handshake(*client));

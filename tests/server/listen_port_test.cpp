@@ -187,16 +187,13 @@ TEST_F(ListenPortTest, HandsOnWhoWaitsAlreadyAndWhoComesLater) {
 
 TEST_F(ListenPortTest, WhoIsNotAdmittedIsClosedUnreadAndNamedInTheLog) {
   listen(PeerPolicy::same_user_or_root());
-  detail::ConnectionCounters observer;
-  shared_->set_observer(&observer);
   script_.connect(other_uid);
   settle();
 
   EXPECT_TRUE(taken_.empty());
   EXPECT_EQ(script_.open, 0) << "closed";
   EXPECT_EQ(script_.writes, 1) << "with a notice";
-  EXPECT_EQ(shared_->counters().refused(detail::Observer::Refusal::policy), 1U);
-  EXPECT_EQ(observer.refused(detail::Observer::Refusal::policy), 1U);
+  EXPECT_EQ(shared_->counters().refused(Observer::Refusal::policy), 1U);
   EXPECT_TRUE(log_capture().take("test:port: peer unix:/peer uid=" + std::to_string(other_uid)));
 }
 
@@ -226,7 +223,7 @@ TEST_F(ListenPortTest, TheConnectionBeyondTheLimitIsClosedAndItsPlaceComesBack) 
   settle();
   EXPECT_EQ(taken_.size(), 2U);
   EXPECT_EQ(script_.open, 2);
-  EXPECT_EQ(shared_->counters().refused(detail::Observer::Refusal::limit), 1U);
+  EXPECT_EQ(shared_->counters().refused(Observer::Refusal::limit), 1U);
   EXPECT_TRUE(log_capture().take("beyond the limit of connections"));
 
   taken_.pop_back();

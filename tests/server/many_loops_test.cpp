@@ -29,10 +29,9 @@ using testing::Pair;
 using testing::SizeIs;
 
 /// Counts connections that have ended.
-class EndObserver final : public detail::Observer {
+class EndObserver final : public Observer {
  public:
-  void on_connection_ended(const PeerIdentity& /*peer*/,
-                           detail::EndReason /*why*/) noexcept override {
+  void on_connection_ended(const Connection& /*connection*/, EndReason /*why*/) noexcept override {
     ended.add();
   }
   Occasions ended;
@@ -51,7 +50,6 @@ class ManyLoopsTest : public LogCheckedTest, public testing::WithParamInterface<
       name << std::this_thread::get_id();
       return Result<Text>(text_of(name.str()));
     };
-    detail::Access::core(server_).shared().set_observer(&observer_);
     server_.add_service(service_).listen("unix:" + path());
     EXPECT_TRUE(server_.start());
   }
@@ -71,7 +69,7 @@ class ManyLoopsTest : public LogCheckedTest, public testing::WithParamInterface<
   /// The server has noticed when this returns.
   void close(int count_before, std::list<Client>& closed) {
     closed.clear();
-    EXPECT_TRUE(observer_.ended.wait_for(count_before));
+    EXPECT_TRUE(observer_->ended.wait_for(count_before));
     for (auto& [loop, clients] : clients_) {  // each has done with those by its next call
       if (clients.empty()) continue;
       EXPECT_EQ(loop_of(*clients.front()), loop);
@@ -87,8 +85,8 @@ class ManyLoopsTest : public LogCheckedTest, public testing::WithParamInterface<
 
   TempDir folder_;
   WrapperService service_;
-  EndObserver observer_;
-  Server server_{ServerOptions().threads(static_cast<std::size_t>(GetParam()))};
+  std::shared_ptr<EndObserver> observer_ = std::make_shared<EndObserver>();
+  Server server_{ServerOptions().threads(static_cast<std::size_t>(GetParam())).observer(observer_)};
   Clients clients_;
 };
 

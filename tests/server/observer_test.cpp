@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a server tells of its calls and its connections: that each begins, and how it ends.
-#include "connection/observer.hpp"
-
 #include "server/manual_server.hpp"
 #include "server/server_core.hpp"
 #include "support/noting_observer.hpp"
 
+#include <nearcall/observer.hpp>
+
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace nearcall::test {
 namespace {
@@ -19,9 +23,7 @@ using Lines = NotingObserver::Lines;
 class ServerObserverTest : public ManualServerTest {
  protected:
   ServerObserverTest() {
-    make(ServerOptions());
-    detail::Access::core(*server_).shared().set_observer(&observer_);
-    begin();
+    start(ServerOptions().observer(observer_));
     peer_.emplace(path(), FramePeer::passive).say_hello();
     settle();
   }
@@ -31,10 +33,10 @@ class ServerObserverTest : public ManualServerTest {
   void ask_stuck(std::string_view timeout = {}) {
     peer_->ask_whole(1, "/test.Wrapper/Stuck", Text(), timeout);
     settle();
-    EXPECT_EQ(observer_.take(), Lines{"server Stuck: begun"});
+    EXPECT_EQ(observer_->take(), Lines{"server Stuck: begun"});
   }
 
-  NotingObserver observer_;
+  const std::shared_ptr<NotingObserver> observer_ = std::make_shared<NotingObserver>();
   std::optional<FramePeer> peer_;
 };
 
@@ -48,8 +50,8 @@ TEST_F(ServerObserverTest, HearsOfEachCallAndOfItsCode) {
   peer_->ask_whole(3, echo);
   settle();
 
-  EXPECT_EQ(observer_.take(), (Lines{"server Echo: begun", "server Echo: OK", "server Echo: begun",
-                                     "server Echo: NOT_FOUND"}));
+  EXPECT_EQ(observer_->take(), (Lines{"server Echo: begun", "server Echo: OK", "server Echo: begun",
+                                      "server Echo: NOT_FOUND"}));
 }
 
 TEST_F(ServerObserverTest, HearsOfNoCallThatNamesNoMethod) {
@@ -57,7 +59,7 @@ TEST_F(ServerObserverTest, HearsOfNoCallThatNamesNoMethod) {
   settle();
 
   EXPECT_FALSE(peer_->heard_on(1).empty()) << "it was answered";
-  EXPECT_EQ(observer_.take(), Lines());
+  EXPECT_EQ(observer_->take(), Lines());
 }
 
 TEST_F(ServerObserverTest, ACallWhoseRequestIsOfNoUseEndsWithTheCodeThatItGot) {
@@ -65,7 +67,7 @@ TEST_F(ServerObserverTest, ACallWhoseRequestIsOfNoUseEndsWithTheCodeThatItGot) {
   peer_->say(frames::data(1, framed("\xff"), http2::frame_flag::end_stream));
   settle();
 
-  EXPECT_EQ(observer_.take(), (Lines{"server Echo: begun", "server Echo: INTERNAL"}));
+  EXPECT_EQ(observer_->take(), (Lines{"server Echo: begun", "server Echo: INTERNAL"}));
 }
 
 TEST_F(ServerObserverTest, ACallThatTheClientResetsIsCancelledOnceThoughItsHandlerRunsOn) {
@@ -74,9 +76,9 @@ TEST_F(ServerObserverTest, ACallThatTheClientResetsIsCancelledOnceThoughItsHandl
   peer_->say(frames::rst_stream(1, http2::ErrorCode::cancel));
   settle();
 
-  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+  EXPECT_EQ(observer_->take(), Lines{"server Stuck: CANCELLED"});
   server_.reset();
-  EXPECT_EQ(observer_.take(), Lines()) << "the handler went";
+  EXPECT_EQ(observer_->take(), Lines()) << "the handler went";
 }
 
 TEST_F(ServerObserverTest, ACallWhoseConnectionGoesIsCancelled) {
@@ -85,7 +87,7 @@ TEST_F(ServerObserverTest, ACallWhoseConnectionGoesIsCancelled) {
   peer_.reset();
   settle();
 
-  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+  EXPECT_EQ(observer_->take(), Lines{"server Stuck: CANCELLED"});
 }
 
 TEST_F(ServerObserverTest, ACallThatIsLateEndsWithItsDeadline) {
@@ -93,7 +95,7 @@ TEST_F(ServerObserverTest, ACallThatIsLateEndsWithItsDeadline) {
 
   advance(1s);
 
-  EXPECT_EQ(observer_.take(), Lines{"server Stuck: DEADLINE_EXCEEDED"});
+  EXPECT_EQ(observer_->take(), Lines{"server Stuck: DEADLINE_EXCEEDED"});
 }
 
 TEST_F(ServerObserverTest, ACallThatTheStopEndsIsUnavailable) {
@@ -103,7 +105,7 @@ TEST_F(ServerObserverTest, ACallThatTheStopEndsIsUnavailable) {
   server_->cancel_calls();
   settle();
 
-  EXPECT_EQ(observer_.take(), Lines{"server Stuck: UNAVAILABLE"});
+  EXPECT_EQ(observer_->take(), Lines{"server Stuck: UNAVAILABLE"});
 }
 
 TEST_F(ServerObserverTest, ACallOfAServerThatIsDestroyedIsCancelled) {
@@ -111,27 +113,56 @@ TEST_F(ServerObserverTest, ACallOfAServerThatIsDestroyedIsCancelled) {
 
   server_.reset();
 
-  EXPECT_EQ(observer_.take(), Lines{"server Stuck: CANCELLED"});
+  EXPECT_EQ(observer_->take(), Lines{"server Stuck: CANCELLED"});
 }
 
+/// Notes what it is told of connections.
+class ConnectionObserver final : public Observer {
+ public:
+  void on_connection_begun(const Connection& connection) noexcept override {
+    begun = connection.id;
+    peer = connection.peer.address();
+  }
+  void on_connection_ended(const Connection& connection, EndReason why) noexcept override {
+    ended = connection.id;
+    reason = why;
+  }
+  void on_call_begun(const Call& call) noexcept override { of_call = call.connection; }
+  void on_call_refused(const Origin& /*server*/, const Status& how) noexcept override {
+    refused = how;
+  }
+
+  std::uint64_t begun = 0;
+  std::uint64_t ended = 0;
+  std::uint64_t of_call = 0;
+  std::string peer;
+  EndReason reason = EndReason::none;
+  Status refused;
+};
+
 TEST_F(ManualServerTest, ItsObserverHearsOfConnectionsBesideTheCounters) {
-  detail::ConnectionCounters heard;
-  make(ServerOptions());
-  detail::ServerShared& shared = detail::Access::core(*server_).shared();
-  shared.set_observer(&heard);
-  begin();
+  const auto heard = std::make_shared<ConnectionObserver>();
+  start(ServerOptions().observer(heard));
+  const detail::ServerShared& shared = detail::Access::core(*server_).shared();
 
   std::optional<FramePeer> peer(std::in_place, path(), FramePeer::passive);
   peer->say_hello();
+  peer->ask_whole(1, echo, text_of("a"));
+  peer->ask_whole(3, "/test.Wrapper/Nothing");
   settle();
-  EXPECT_EQ(heard.begun(), 1U);
+  EXPECT_NE(heard->begun, 0U);
+  EXPECT_EQ(heard->of_call, heard->begun);
+  EXPECT_EQ(heard->peer.substr(0, 5), "unix:");
+  EXPECT_EQ(heard->refused.code(), StatusCode::unimplemented);
+  EXPECT_EQ(heard->reason, EndReason::none);
   peer->listen();  // who closes with unread bytes resets
   peer.reset();
   settle();
-  EXPECT_EQ(heard.ended(detail::EndReason::peer_closed), 1U);
+  EXPECT_EQ(heard->ended, heard->begun);
+  EXPECT_EQ(heard->reason, EndReason::peer_closed);
 
   EXPECT_EQ(shared.counters().begun(), 1U);
-  EXPECT_EQ(shared.counters().ended(detail::EndReason::peer_closed), 1U);
+  EXPECT_EQ(shared.counters().ended(EndReason::peer_closed), 1U);
 }
 
 }  // namespace

@@ -74,12 +74,6 @@ class EndOfUser final : public ForwardingTransport {
   bool is_cut_short_ = false;
 };
 
-/// Calls of clients that are made of it from now on tell `observer`.
-const Channel& with_observer(const Channel& channel, detail::Observer& observer) {
-  detail::Access::core(channel).methods()->set_observer(&observer);
-  return channel;
-}
-
 }  // namespace
 
 Simulation::Client::Client(Simulation& simulation)
@@ -87,10 +81,11 @@ Simulation::Client::Client(Simulation& simulation)
               ChannelOptions()
                   .limits(small_limits())
                   .connect_timeout(3s)
+                  .observer(repeats)
                   .connector([this, &simulation](ConnectContext context) {
                     return simulation.connect(std::move(context), *this);
                   })),
-      stub(with_observer(channel, repeats), SimulatedService::methods) {
+      stub(channel, SimulatedService::methods) {
 }
 
 Simulation::Simulation(Choices& choices)
@@ -204,7 +199,7 @@ void Simulation::begin_call() {
   call.client = &*client;
   call.began_at = ++events_;
   call.well_since = client->well_since;
-  call.repeats_before = client->repeats.count();
+  call.repeats_before = client->repeats->count();
   call.wish.call = ++next_call_;
   call.wish.size = choices_.one_in(4) ? choices_.below(60'000) : choices_.below(40);
   call.wish.replies = choices_.below(8);
@@ -427,7 +422,7 @@ void Simulation::end(Call& call, const Status& status) {
       }
       // That happened twice: a call is repeated once.
       if (status.reason() == StatusReason::server_stopping &&
-          call.client->repeats.count() > call.repeats_before) {
+          call.client->repeats->count() > call.repeats_before) {
         return;
       }
       EXPECT_GT(call.client->failed_at, call.well_since) << status.to_string();

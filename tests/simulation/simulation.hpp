@@ -2,7 +2,6 @@
 // Simulation: servers, channels and calls on one loop, with links that fail and time that jumps.
 #pragma once
 
-#include "connection/observer.hpp"
 #include "simulation/choices.hpp"
 #include "simulation/service.hpp"
 #include "support/link.hpp"
@@ -12,6 +11,7 @@
 
 #include <nearcall/channel.hpp>
 #include <nearcall/client_stub.hpp>
+#include <nearcall/observer.hpp>
 #include <nearcall/server.hpp>
 
 #include <cstddef>
@@ -78,10 +78,11 @@ class Simulation : private ManualLoop {
     detail::TimePoint cancels_at = detail::no_deadline;
   };
   /// Counts calls that were opened once more.
-  class Repeats final : public detail::Observer {
+  class Repeats final : public Observer {
    public:
     std::size_t count() const noexcept { return count_; }
-    void on_attempt_ended(const Method& /*method*/,
+    void on_attempt_ended(const Call& /*call*/,
+                          const Attempt& /*attempt*/,
                           const Status& /*how*/,
                           AttemptEnd then) noexcept override {
       if (then == AttemptEnd::repeated) ++count_;
@@ -101,7 +102,7 @@ class Simulation : private ManualLoop {
     std::uint64_t refused_at = 0;  // by policy
     /// A call that began after both ended well: for calls that begin now they are over.
     std::uint64_t well_since = 0;
-    Repeats repeats;
+    std::shared_ptr<Repeats> repeats = std::make_shared<Repeats>();
     Channel channel;
     ClientStub stub;
   };

@@ -2,7 +2,7 @@
 // NotingObserver: notes what it is told of calls.
 #pragma once
 
-#include "connection/observer.hpp"
+#include <nearcall/observer.hpp>
 
 #include <mutex>
 #include <string>
@@ -12,21 +12,20 @@
 namespace nearcall::test {
 
 /// Notes what it is told of calls, in words: "client Unary: begun". Thread safety: any thread.
-class NotingObserver final : public detail::Observer {
+class NotingObserver final : public Observer {
  public:
   using Lines = std::vector<std::string>;
 
-  void on_call_begun(Side side, const Method& method) noexcept override {
-    note(side, method, "begun");
-  }
-  void on_attempt_ended(const Method& method,
+  void on_call_begun(const Call& call) noexcept override { note(call, "begun"); }
+  void on_attempt_ended(const Call& call,
+                        const Attempt& /*attempt*/,
                         const Status& /*how*/,
                         AttemptEnd then) noexcept override {
-    if (then == AttemptEnd::repeated) note(Side::client, method, "repeated");
-    if (then == AttemptEnd::retried) note(Side::client, method, "retried");
+    if (then == AttemptEnd::repeated) note(call, "repeated");
+    if (then == AttemptEnd::retried) note(call, "retried");
   }
-  void on_call_ended(Side side, const Method& method, const Status& how) noexcept override {
-    note(side, method, std::string(to_string(how.code())));
+  void on_call_ended(const Call& call, const Status& how) noexcept override {
+    note(call, std::string(to_string(how.code())));
   }
   /// Since the last time.
   Lines take() {
@@ -35,10 +34,10 @@ class NotingObserver final : public detail::Observer {
   }
 
  private:
-  void note(Side side, const Method& method, const std::string& what) {
-    const std::string path = method.path;
+  void note(const Call& call, const std::string& what) {
+    const std::string path = call.method.path;
     const std::lock_guard lock(mutex_);
-    lines_.push_back((side == Side::client ? "client " : "server ") +
+    lines_.push_back((call.origin.side == Side::client ? "client " : "server ") +
                      path.substr(path.rfind('/') + 1) + ": " + what);
   }
 
