@@ -29,8 +29,9 @@ MAX_LINES = 600
 # 56 and a header of Channel::to_any(), ChannelOptions::picker() and Picker.
 # 183 and three headers of interceptors, which only those include who write one.
 # 121 and a header of Observer, which only those include who write one.
-MAX_API_LINES = 4233
-MAX_API_HEADERS = 53
+# 34 and a header of Metrics.
+MAX_API_LINES = 4267
+MAX_API_HEADERS = 54
 WITHOUT_SYMBOLS = {"version.hpp"}
 MAX_ROOT_ENTRIES = 16
 TRANSPORT_EXAMPLE = "examples/custom_transport"

@@ -36,7 +36,7 @@ PUBLIC = {
     "asio": "client", "client_interceptor": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "connectivity_state": "client", "picker": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
-    "health": "services", "reflection": "services", "rich_status": "services",
+    "health": "services", "metrics": "services", "reflection": "services", "rich_status": "services",
     "blocking_service": "server", "server": "server", "server_context": "server", "server_interceptor": "server", "service": "server",
 }
 

@@ -4,6 +4,11 @@
 #ifdef WITH_HEALTH
 #include <nearcall/health.hpp>
 #endif
+#ifdef WITH_METRICS
+#include <nearcall/metrics.hpp>
+
+#include <memory>
+#endif
 #ifdef WITH_REFLECTION
 #include <nearcall/reflection.hpp>
 #endif
@@ -45,7 +50,13 @@ class EchoService final : public nearcall::Service {
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   EchoService echo;
+#ifdef WITH_METRICS
+  const auto metrics = std::make_shared<nearcall::Metrics>();
+  nearcall::Server server(nearcall::ServerOptions().observer(metrics));
+  nearcall::add_metrics(server, metrics);
+#else
   nearcall::Server server;
+#endif
   server.add_service(echo);
 #ifdef WITH_HEALTH
   nearcall::Health health;
