@@ -55,6 +55,8 @@ struct Access {
     return options.service_config_;
   }
   static const auto& max_receive(const auto& options) noexcept { return options.max_receive_; }
+  /// The call that has these options fails with `what`.
+  static void set_misuse(auto& options, auto what) { options.misuse_ = std::move(what); }
   /// The coroutine of a Task. REQUIRES: there is one.
   static auto& handle(auto& task) noexcept { return task.require(); }
 };

@@ -133,6 +133,7 @@ class CallOptions {
   const Status& misuse() const noexcept { return misuse_; }
 
  private:
+  friend detail::Access;
   using TimePoint = std::chrono::steady_clock::time_point;
 
   void take_over(const Metadata& from, std::string_view key) {

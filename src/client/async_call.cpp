@@ -65,8 +65,7 @@ void AsyncCall::start(Backend& backend,
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
   if (options.cancellation_of_served().stop_possible()) [[unlikely]]
-    cancellation_of_served_ = std::make_unique<std::stop_callback<Cancel>>(
-        options.cancellation_of_served(), Cancel{this});
+    rare().cancellation_of_served.emplace(options.cancellation_of_served(), Cancel{this});
 }
 
 void AsyncCall::begin(Backend& backend) {
@@ -80,7 +79,8 @@ void AsyncCall::begin(Backend& backend) {
 AsyncCall::~AsyncCall() {
   require_same_thread();
   cancellation_.reset();
-  cancellation_of_served_.reset();
+  if (rare_ != nullptr) [[unlikely]]
+    rare_->cancellation_of_served.reset();
   // What the call refers to is its channel's, which may be gone but for the interceptors.
   const auto kept = chain_ != nullptr ? chain_->take_backend() : nullptr;
   if (chain_ != nullptr) [[unlikely]] {

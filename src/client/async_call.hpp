@@ -42,6 +42,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
              const google::protobuf::MessageLite* request,
              const CallOptions& options,
              bool is_intercepted);
+  /// Its method lives as long as it does.
+  void keep(NamedMethod method) { rare().method = std::move(method); }
   Call& call() noexcept { return call_; }
   const PeerIdentity& peer() const noexcept { return peer_.identity(); }
   void cancel() noexcept;
@@ -96,6 +98,17 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
     AsyncCall* call;
     void operator()() const noexcept { call->cancel(); }
   };
+  /// What few calls have.
+  struct Rare {
+    /// Where the call's method was named at run time.
+    NamedMethod method;
+    /// By the call that it is made for.
+    std::optional<std::stop_callback<Cancel>> cancellation_of_served;
+  };
+  Rare& rare() {
+    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
   static void on_timer(void* self) noexcept;
   void end_pause();
   void on_change() override;
@@ -136,6 +149,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   EventLoop* loop_;
   /// Null before it begins, and once it is over.
   LoopBackend* backend_ = nullptr;
+  /// Null: it has none of them.
+  std::unique_ptr<Rare> rare_;
   Call call_;
   SharedPeer peer_;
   /// Of the deadline, or of the end of a pause before a repeat.
@@ -148,8 +163,6 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   std::atomic<Cancelling> cancelling_{Cancelling::no};
   RunMember<&AsyncCall::cancel_here> cancel_here_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
-  /// By the call that it is made for.
-  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
   /// Null: nobody intercepts it.
   std::unique_ptr<ClientChain> chain_;
 };

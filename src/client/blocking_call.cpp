@@ -32,7 +32,8 @@ BlockingCall::BlockingCall(Backend& backend, const BoundMethod& method, const Ca
 
 BlockingCall::~BlockingCall() {
   cancellation_.reset();
-  cancellation_of_served_.reset();
+  if (rare_ != nullptr) [[unlikely]]
+    rare_->cancellation_of_served.reset();
   if (has_connection()) leave(connection_->begin_turn());
   around_.reset();  // its copy of the request may be borrowed until then
 }
@@ -67,8 +68,7 @@ bool BlockingCall::prepare(const CallOptions& options) {
     cancellation_.emplace(options.cancellation(), Cancel{this});
   }
   if (options.cancellation_of_served().stop_possible()) [[unlikely]]
-    cancellation_of_served_ = std::make_unique<std::stop_callback<Cancel>>(
-        options.cancellation_of_served(), Cancel{this});
+    rare().cancellation_of_served.emplace(options.cancellation_of_served(), Cancel{this});
   return true;
 }
 

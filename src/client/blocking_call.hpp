@@ -42,6 +42,8 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   void start(const google::protobuf::MessageLite* request, const CallOptions& options);
   /// The same with the channel's interceptors around it.
   void start_intercepted(const google::protobuf::MessageLite* request, const CallOptions& options);
+  /// Its method lives as long as it does.
+  void keep(NamedMethod method) { rare().method = std::move(method); }
   /// A whole unary call.
   Status run_unary(const google::protobuf::MessageLite& request,
                    const CallOptions& options,
@@ -98,6 +100,17 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
     BlockingCall* call;
     void operator()() const noexcept { call->cancel(); }
   };
+  /// What few calls have.
+  struct Rare {
+    /// Where the call's method was named at run time.
+    NamedMethod method;
+    /// By the call that it is made for.
+    std::optional<std::stop_callback<Cancel>> cancellation_of_served;
+  };
+  Rare& rare() {
+    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
 
   /// A thread that reads or writes.
   class Waiter final : public BlockedThread, public MessageWaiter {
@@ -175,8 +188,7 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   std::shared_ptr<BlockingConnection> release_connection(Turn& turn);
   /// Whether another thread may call cancel(). Nobody else knows a unary call without a token.
   bool is_shared() const noexcept {
-    return kept_backend_ != nullptr || cancellation_.has_value() ||
-           cancellation_of_served_ != nullptr;
+    return kept_backend_ != nullptr || cancellation_.has_value() || rare_ != nullptr;
   }
   /// Empty if nobody else can have it.
   std::unique_lock<std::mutex> lock_place();
@@ -204,8 +216,8 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   Waiter reader_{*this};
   Waiter writer_{*this};
   std::optional<std::stop_callback<Cancel>> cancellation_;
-  /// By the call that it is made for.
-  std::unique_ptr<std::stop_callback<Cancel>> cancellation_of_served_;
+  /// Null: it has none of them.
+  std::unique_ptr<Rare> rare_;
   Call call_;
   /// Null: nobody intercepts it.
   std::unique_ptr<Interception> around_;

@@ -42,6 +42,27 @@ std::span<const BoundMethod> MethodTable::bind(std::span<const Method> methods) 
   return made.here;
 }
 
+struct MethodTable::Named {
+  std::unique_ptr<const std::string> key;
+  BoundMethod here;
+};
+
+/// Where there is no room for one more they all go: the next call of each binds it anew.
+NamedMethod MethodTable::bind_named(std::string_view path, MethodKind kind) {
+  auto key = std::make_unique<std::string>(1, static_cast<char>(kind));
+  key->append(path);
+  const std::lock_guard lock(mutex_);
+  const auto known = named_.find(*key);
+  if (known != named_.end()) return {known->second, &known->second->here};
+  BoundMethod bound = bind_one({key->c_str() + 1, kind});
+  const auto made = std::make_shared<const Named>(Named{std::move(key), std::move(bound)});
+  if (path.size() <= most_name) {
+    if (named_.size() == most_named) named_.clear();
+    named_.emplace(*made->key, made);
+  }
+  return {made, &made->here};
+}
+
 void MethodTable::set_config(std::shared_ptr<const ServiceConfig> config,
                              std::optional<std::size_t> max_response_size,
                              std::size_t max_call_buffer,

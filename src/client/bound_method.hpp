@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct BoundMethod {
   /// What it shares with other methods; null: the channel has no service config.
   ChannelRetries* retries = nullptr;
 };
+
+/// One that was named at run time: it lives as long as whoever has it.
+using NamedMethod = std::shared_ptr<const BoundMethod>;
 
 /// `authority`: what is sent as that. The codecs outlive it.
 BoundMethod bind_method(const Method& method,
@@ -68,12 +72,21 @@ class MethodTable {
   /// Clients of one service share its methods, however many there are. REQUIRES: constants that
   /// live for ever.
   std::span<const BoundMethod> bind(std::span<const Method> methods);
+  /// A method that is named at run time. Whoever has it may not outlive the table, which keeps the
+  /// last few for the next call.
+  NamedMethod bind_named(std::string_view path, MethodKind kind);
+  /// How many it keeps of those, and how long their names may be: of what peers name, as through a
+  /// proxy, there is no end.
+  static constexpr std::size_t most_named = 1024;
+  static constexpr std::size_t most_name = 256;
 
  private:
   struct Bound {
     std::span<const Method> methods;
     std::vector<BoundMethod> here;
   };
+
+  struct Named;
 
   BoundMethod bind_one(const Method& method);
 
@@ -85,6 +98,8 @@ class MethodTable {
   std::shared_ptr<const Observed> observed_;
   std::mutex mutex_;
   std::list<Bound> bound_;
+  /// By the name, behind the kind.
+  std::unordered_map<std::string_view, std::shared_ptr<const Named>> named_;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -2,11 +2,14 @@
 // The memory of messages: measured, or assumed of small ones.
 #include "connection/message_memory.hpp"
 
+#include <nearcall/generic_message.hpp>
+
 #include <google/protobuf/message.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -23,10 +26,14 @@ constexpr std::size_t memory_of_lite_byte = 4;
 std::size_t memory_of(const google::protobuf::MessageLite& message, std::size_t size) {
   if (size < small_message) return size * memory_of_small_byte;
   const auto* const whole = dynamic_cast<const Message*>(&message);
-  return whole == nullptr ? size * memory_of_lite_byte : std::max(size, whole->SpaceUsedLong());
+  if (whole != nullptr) return std::max(size, whole->SpaceUsedLong());
+  const bool is_as_it_came = dynamic_cast<const GenericMessage*>(&message) != nullptr;
+  return is_as_it_came ? size : size * memory_of_lite_byte;
 }
 
 void free_memory_of(google::protobuf::MessageLite& message) {
+  if (auto* const bytes = dynamic_cast<GenericMessage*>(&message))
+    std::string().swap(bytes->bytes());
   auto* const whole = dynamic_cast<Message*>(&message);
   if (whole == nullptr) return;
   const std::unique_ptr<Message> fresh(whole->New());

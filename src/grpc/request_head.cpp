@@ -37,6 +37,13 @@ bool split_path(RequestHead& head) {
 
 }  // namespace
 
+bool is_method_path(std::string_view path) noexcept {
+  RequestHead head;
+  head.path = path;
+  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
+  return split_path(head) && std::ranges::all_of(path, is_visible);
+}
+
 void RequestHeadParser::add(const HeaderView& field) noexcept {
   switch (header_name(field.name)) {
     case HeaderName::method:

@@ -43,6 +43,10 @@ struct Rejection {
   HeaderView extra;
 };
 
+/// Whether `path` is what a client may send as the name of a method: "/package.Service/Method", of
+/// visible ASCII characters.
+bool is_method_path(std::string_view path) noexcept;
+
 /// Reads a request's headers one at a time. A cheap value: a copy made after the headers that all
 /// calls of a method share can be finished with those of each call. Where a header stands twice,
 /// the last one counts; that pseudo-headers do not is HTTP/2's business.

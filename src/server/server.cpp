@@ -40,7 +40,7 @@ Server& Server::add_service(Service& service) {
     detail::fail_precondition(
         "Server::add_service(): the server has started; add services before start() or run()");
   }
-  core_->shared().registry().add(service);
+  core_->shared().add_service(service);
   return *this;
 }
 

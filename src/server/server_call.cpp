@@ -34,7 +34,7 @@ ServerCall::ServerCall(CallHost& host)
 ServerCall::~ServerCall() {
   if (!is_at_work()) return;
   messages_.in().release_held();
-  const BusyLabel label(method());
+  const BusyLabel label(this->label());
   home().await_return();
   if (go_on_ != nullptr) host_->loop_core().cancel_posted(continuation_);
   if (handler_ == Handler::asking) {
@@ -69,8 +69,10 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   }
   if (const Observed* const observed = host_->shared().observed(); observed != nullptr) [[unlikely]]
     begin_observed(*observed);
-  if (!host_->shared().is_direct()) [[unlikely]]
+  if (!host_->shared().is_direct()) [[unlikely]] {
+    if (method_.is_generic()) rare().path = request.head.path;
     return begin_asked(stream, end_stream);
+  }
   if (end_stream) {
     on_data({}, /*end_stream=*/true);
   } else if (has_one_request()) {
@@ -85,6 +87,10 @@ void ServerCall::begin(http2::Stream& stream, ServedRequest& request, bool end_s
   messages_.out().observe();
   observed_ = std::make_unique<ObservedCall>(observed, method_.handler->method, metadata_,
                                              host_->loop_core().clock().now(), host_->id());
+}
+
+std::string_view ServerCall::method() const noexcept {
+  return method_.is_generic() ? rare_->path : label();
 }
 
 /// Where it is not known, the headers of the answer say what it could have been, whether the call
@@ -126,7 +132,7 @@ void ServerCall::ask() {
 void ServerCall::ask_stage(CallStage& stage) {
   is_held_ = true;
   {
-    const BusyLabel label(method());
+    const BusyLabel label(this->label());
     RunningStage::start(stage, *this, [](HandlerCall& call, const Status& answered) {
       static_cast<ServerCall&>(call).on_stage_done(answered);
     });
@@ -158,7 +164,7 @@ void ServerCall::intercept() {
   messages_.set_tap(chain_.get());
   is_held_ = true;
   {
-    const BusyLabel label(method());
+    const BusyLabel label(this->label());
     chain_->start();
   }
   is_held_ = false;
@@ -250,7 +256,7 @@ void ServerCall::run_handler() {
   handler_ = Handler::running;
   const bool was_held = std::exchange(is_held_, true);
   {
-    const BusyLabel label(method());
+    const BusyLabel label(this->label());
     method_.handler->start(*method_.service, *this);
   }
   is_held_ = was_held;
@@ -325,7 +331,7 @@ void ServerCall::drop_answer() {
 void ServerCall::cancel() {
   is_cancelled_ = true;
   if (!is_at_work() || !cancellation_.stop_possible()) return;
-  const BusyLabel label(method());  // callbacks of the handler's run right here
+  const BusyLabel label(this->label());  // callbacks of the handler's run right here
   cancellation_.request_stop();
 }
 
@@ -405,8 +411,9 @@ std::stop_token ServerCall::cancellation() {
 
 std::stop_token ServerCall::ending() {
   require_loop();
-  if (ending_ == nullptr) ending_ = std::make_unique<Ending>(cancellation(), server_stopping());
-  return ending_->token();
+  std::optional<Ending>& ending = rare().ending;
+  if (!ending) ending.emplace(cancellation(), server_stopping());
+  return ending->token();
 }
 
 }  // namespace nearcall::inline v0::detail

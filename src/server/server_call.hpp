@@ -76,7 +76,7 @@ class ServerCall final : public HandlerCall,
   // ServerCallView
 
   const PeerIdentity& peer() const noexcept override { return host_->peer(); }
-  std::string_view method() const noexcept override { return method_.handler->method.path; }
+  std::string_view method() const noexcept override;
   std::string_view authority() const noexcept override { return authority_; }
   const Metadata& metadata() const noexcept override { return metadata_; }
   TimePoint deadline() const noexcept override { return deadline_; }
@@ -179,6 +179,17 @@ class ServerCall final : public HandlerCall,
     std::stop_callback<Stop> on_stopping_;
   };
 
+  /// What few calls have.
+  struct Rare {
+    /// Of a method that is a GenericService's.
+    std::string path;
+    std::optional<Ending> ending;
+  };
+  Rare& rare() {
+    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+
   // ServerChain::Owner
 
   LoopCore& loop_core() const noexcept override { return host_->loop_core(); }
@@ -191,6 +202,8 @@ class ServerCall final : public HandlerCall,
   void on_chain_done(const Status& status) override;
 
   static void on_deadline(void* self) noexcept;
+  /// Its method as whoever counts or times calls knows it: text that outlives it.
+  std::string_view label() const noexcept { return method_.handler->method.path; }
   /// REQUIRES: on the loop's thread; ends the program elsewhere, with a message for users.
   void require_loop() const noexcept;
   /// Those before the handler are asked, while what came behind the headers is where it came.
@@ -273,7 +286,8 @@ class ServerCall final : public HandlerCall,
   Metadata trailers_;
   Status mistake_;
   std::stop_source cancellation_{std::nostopstate};
-  std::unique_ptr<Ending> ending_;
+  /// Null: it has none of them.
+  std::unique_ptr<Rare> rare_;
   /// Where the server limits calls.
   std::unique_ptr<CallTicket> ticket_;
   std::unique_ptr<ServerChain> chain_;

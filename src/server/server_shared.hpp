@@ -71,9 +71,15 @@ class ServerShared {
   CallStage* stage() const noexcept { return stage_; }
   void set_stage(CallStage* stage) noexcept {
     stage_ = stage;
-    is_direct_ = stage_ == nullptr && options_.interceptors().empty();
+    look_for_what_stands_between();
   }
-  /// Whether nothing stands between a call and its handler: no stage, and no interceptors.
+  /// Before the start.
+  void add_service(Service& service) {
+    registry_.add(service);
+    look_for_what_stands_between();
+  }
+  /// Whether nothing stands between a call and its handler: no stage, no interceptors, and no
+  /// GenericService, whose calls have to be told their method.
   bool is_direct() const noexcept { return is_direct_; }
 
   /// Where the functions of BlockingServices run. From any thread, once the server has started.
@@ -92,6 +98,10 @@ class ServerShared {
   void log_peer_fault(const PeerIdentity& peer, std::string_view what, TimePoint now);
 
  private:
+  void look_for_what_stands_between() noexcept {
+    is_direct_ = stage_ == nullptr && options_.interceptors().empty() && !registry_.is_open();
+  }
+
   [[no_unique_address, maybe_unused]] QuietProtobuf quiet_protobuf_;
   const ServerOptions options_;
   const std::shared_ptr<ConnectionLimits> limits_;

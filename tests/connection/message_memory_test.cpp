@@ -5,6 +5,8 @@
 #include "support/messages.hpp"
 #include "support/sanitized.hpp"
 
+#include <nearcall/generic_message.hpp>
+
 #include <google/protobuf/struct.pb.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -44,6 +46,15 @@ TEST(MessageMemory, OfRepeatedMessagesIsThatOfEach) {
   const std::string bytes = list.SerializeAsString();
 
   EXPECT_GE(memory_of(list, bytes.size()), entries * sizeof(google::protobuf::Value));
+}
+
+TEST(MessageMemory, OfBytesIsTheirSize) {
+  GenericMessage message(std::string(100'000, 'x'));
+  EXPECT_EQ(memory_of(message, 100'000), 100'000U);
+
+  detail::free_memory_of(message);
+
+  EXPECT_LT(message.bytes().capacity(), 100U);
 }
 
 TEST(MessageMemory, IsNotKeptToBeUsedAgainOnceItWasFreed) {

@@ -82,5 +82,63 @@ TEST(ServiceRegistryDeathTest, TheSameServiceTwiceIsABugOfTheProgram) {
   EXPECT_DEATH(registry.add(again), "test.Clock");
 }
 
+class AnyMethod final : public GenericService {
+ public:
+  using GenericService::GenericService;
+
+ private:
+  Task<Status> serve(ServerContext& /*call*/, Reader& /*requests*/, Writer& /*replies*/) override {
+    co_return Status();
+  }
+};
+
+TEST(ServiceRegistry, GivesToAGenericServiceWhatNobodyElseServes) {
+  ClockOnly clock;
+  AnyMethod any;
+  ServiceRegistry registry;
+  registry.add(any);
+  registry.add(clock);
+
+  EXPECT_EQ(registry.find("/test.Clock/Get").service, &clock);
+  EXPECT_EQ(registry.find("/test.Clock/Another").service, &any);
+  EXPECT_EQ(registry.find("/test.Other/Get").service, &any);
+  EXPECT_TRUE(registry.find("/test.Other/Get").is_generic());
+  EXPECT_EQ(registry.service_names(), std::vector<std::string>{"test.Clock"});
+}
+
+TEST(ServiceRegistry, GivesNoNameToAGenericServiceThatItCouldNotSendOn) {
+  AnyMethod any;
+  ServiceRegistry registry;
+  registry.add(any);
+
+  for (const char* path :
+       {"", "/", "/a", "/a/", "a/b", "/a/b/c", "/a/b c", "/a/\xc3\xa4", "/a/\x1b"})
+    EXPECT_EQ(registry.find(path).handler, nullptr) << path;
+}
+
+TEST(ServiceRegistry, GivesAMethodToTheGenericServiceWithTheLongestPrefix) {
+  AnyMethod of_package({"/a.", "/c.D/"});
+  AnyMethod of_service({"/a.B/"});
+  ServiceRegistry registry;
+  registry.add(of_package);
+  registry.add(of_service);
+
+  EXPECT_EQ(registry.find("/a.B/Get").service, &of_service);
+  EXPECT_EQ(registry.find("/a.C/Get").service, &of_package);
+  EXPECT_EQ(registry.find("/c.D/Get").service, &of_package);
+  EXPECT_EQ(registry.find("/c.Dd/Get").handler, nullptr);
+}
+
+TEST(ServiceRegistryDeathTest, APrefixThatIsNoneOrIsServedTwiceIsABugOfTheProgram) {
+  AnyMethod one({"/a."});
+  AnyMethod other({"/b.", "/a."});
+  AnyMethod none({"a."});
+  ServiceRegistry registry;
+  registry.add(one);
+
+  EXPECT_DEATH(registry.add(other), "serves \"/a\\.\"; a prefix begins with /");
+  EXPECT_DEATH(registry.add(none), "serves \"a\\.\"");
+}
+
 }  // namespace
 }  // namespace nearcall::inline v0::detail
