@@ -5,6 +5,7 @@
 
 #include <nearcall/client_interceptor.hpp>
 #include <nearcall/health.hpp>
+#include <nearcall/picker.hpp>
 #include <nearcall/reflection.hpp>
 #include <nearcall/transport.hpp>
 
@@ -76,6 +77,17 @@ static Result<Channel> connected_by_callback(const std::string& target) {
   options.connector(
       [socket](nearcall::ConnectContext context) { return socket->connect(std::move(context)); });
   return Channel("http://localhost", options);
+}
+
+/// Two servers that are alike, of which one is not there: its calls go to the other one.
+Status show_several(const std::string& target) {
+  ChannelOptions options;
+  options.picker(nearcall::Picker::round_robin());
+  const Channel several = Channel::to_any({target, "inproc:nobody"}, options);
+  const greet::Greeter::Client greeter(several);
+  RepeatRequest request;
+  auto call = greeter.Repeat(request, nearcall::CallOptions().timeout(5s));
+  return call.finish();
 }
 
 Status show_states(const std::string& target) {

@@ -20,6 +20,7 @@ nearcall::ServerOptions server_options(nearcall::ThreadPool& pool);
 nearcall::Result<void> listen(nearcall::Server& server, const std::string& target);
 
 nearcall::ChannelOptions channel_options();
+nearcall::Status show_several(const std::string& target);
 nearcall::Status show_states(const std::string& target);
 
 nearcall::Status show_blocking_calls(const nearcall::Channel& channel);

@@ -19,6 +19,7 @@ static Status show_all(const std::string& target) {
   if (Status status = coming_from::show_blocking_calls(channel); !status.ok()) return status;
   if (Status status = coming_from::show_callbacks(Channel("inproc:relay")); !status.ok())
     return status;
+  if (Status status = coming_from::show_several(target); !status.ok()) return status;
   const Channel blocking("inproc:blocking");
   if (Status status = nearcall::sync_wait(coming_from::show_awaited_calls(blocking)); !status.ok())
     return status;
