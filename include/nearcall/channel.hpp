@@ -109,7 +109,7 @@ class ChannelOptions {
   /// How long one attempt to connect may take, if the call's deadline is not earlier, and then the
   /// server's first word (SETTINGS); 20 s by default.
   ChannelOptions& connect_timeout(std::chrono::nanoseconds duration) & {
-    connect_timeout_ = duration;
+    connect_timeout_ = duration < duration.zero() ? duration.zero() : duration;
     return *this;
   }
   ChannelOptions connect_timeout(std::chrono::nanoseconds duration) && {

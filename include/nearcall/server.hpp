@@ -84,7 +84,7 @@ class ServerOptions {
   }
   /// How long running calls may go on once the server stops; 30 s by default.
   ServerOptions& drain_timeout(std::chrono::nanoseconds duration) & {
-    drain_timeout_ = duration;
+    drain_timeout_ = duration < duration.zero() ? duration.zero() : duration;
     return *this;
   }
   ServerOptions drain_timeout(std::chrono::nanoseconds duration) && {

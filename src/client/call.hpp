@@ -16,6 +16,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -91,7 +92,7 @@ class Call final : private AttemptObserver {
   Metadata& request_metadata() noexcept { return metadata_; }
   void set_deadline(TimePoint when) noexcept {
     timeout_.reset();
-    deadline_ = when;
+    deadline_ = std::max(when, TimePoint());  // how far it is can be computed
   }
   void set_attempt_listener(AttemptListener& listener) noexcept { attempt_listener_ = &listener; }
 

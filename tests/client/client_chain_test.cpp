@@ -79,6 +79,22 @@ TEST_P(ClientChainTest, MetadataAndDeadlineCanBeChanged) {
   EXPECT_THAT(notes_.seen, ElementsAre("/test.Wrapper/Echo", "1", "2"));
 }
 
+Task<Status> be_late(OutgoingCall& call, Notes& /*notes*/, std::string /*name*/) {
+  call.set_deadline(std::chrono::steady_clock::time_point::min());
+  Status status = co_await call.proceed();
+  co_return status;
+}
+
+TEST_P(ClientChainTest, ADeadlineBeforeAllTimeHasPassed) {
+  add(be_late);
+  service_.on_echo = [](ServerContext& call, const Text&) -> Result<Text> {
+    EXPECT_LT(call.deadline(), std::chrono::steady_clock::now() + 1h);
+    return text_of("in time");
+  };
+
+  EXPECT_EQ(ask("hello").status().code(), StatusCode::deadline_exceeded);
+}
+
 Task<Status> rewrite(OutgoingCall& call, Notes& notes, std::string name) {
   int requests = 0;
   int replies = 0;

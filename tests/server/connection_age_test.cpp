@@ -57,6 +57,10 @@ TEST(ConnectionAge, IsATenthMoreOrLess) {
   EXPECT_EQ(made({100s, never, never}, 0.25).next_look(), start + 95s);
 }
 
+TEST(ConnectionAge, OfThreeHundredYearsIsNotBeyondTheEndOfTime) {
+  EXPECT_EQ(made({never - 1ns, never, never}, 1).next_look(), no_deadline);
+}
+
 TEST(ConnectionAge, AnIdleOneDrainsAfterItsTime) {
   ConnectionAge age = made({never, never, 60s});
   EXPECT_EQ(age.next_look(), start + 60s);
