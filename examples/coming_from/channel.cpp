@@ -5,6 +5,7 @@
 
 #include <nearcall/client_interceptor.hpp>
 #include <nearcall/health.hpp>
+#include <nearcall/observer.hpp>
 #include <nearcall/picker.hpp>
 #include <nearcall/reflection.hpp>
 #include <nearcall/transport.hpp>
@@ -31,6 +32,15 @@ class AddToken final : public nearcall::ClientInterceptor {
     if (!added) co_return added.error();
     Status status = co_await call.proceed();
     co_return status;
+  }
+};
+
+/// A line for each connection that is lost.
+class LogLosses final : public nearcall::Observer {
+  void on_connection_ended(const Connection& connection,
+                           nearcall::EndReason why) noexcept override {
+    if (why != nearcall::EndReason::drained && why != nearcall::EndReason::cancelled)
+      std::printf("%s: %s\n", connection.origin.target.c_str(), to_string(why).data());
   }
 };
 
@@ -62,6 +72,7 @@ ChannelOptions channel_options() {
   options.keepalive_time(1min).keepalive_timeout(10s).keepalive_without_calls(true);
   options.expect_server(nearcall::PeerPolicy::same_user_or_root());
   options.interceptor(std::make_shared<AddToken>());
+  options.observer(std::make_shared<LogLosses>());
   options.max_call_retry_buffer(256 * 1024);
   options.service_config(service_config);
   if (!options.misuse().ok()) std::printf("%s\n", options.misuse().to_string().c_str());
