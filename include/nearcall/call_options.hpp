@@ -20,6 +20,7 @@
 namespace nearcall::inline v0 {
 
 class ServerContext;
+class TraceContext;
 
 /// What a client says about one call. Fluent: `CallOptions().timeout(1s).metadata("user", "7")`.
 ///
@@ -30,13 +31,15 @@ class CallOptions {
   /// Of a call that is made for another one, in its handler: `CallOptions(context, "request-id")`.
   /// It ends when that one does: by its deadline, and with CANCELLED when nobody waits for that one
   /// any more. What else is said here may only end it sooner. Of the metadata it takes over all
-  /// values of the keys that are named, and nothing else.
+  /// values of the keys that are named, and the trace that the call is in: `traceparent`, with a
+  /// new span, and `tracestate` (trace_context.hpp).
   ///
   /// `context` is the ServerContext, on its thread; it may go before the call does.
   template <std::same_as<ServerContext> Context, std::convertible_to<std::string_view>... Keys>
   explicit CallOptions(Context& context, const Keys&... keys)
       : deadline_of_served_(context.deadline()), cancellation_of_served_(context.cancellation()) {
     (take_over(context.metadata(), keys), ...);
+    if (!context.metadata().empty()) take_over_trace(context.metadata());
   }
 
   /// The call ends with DEADLINE_EXCEEDED this long after it was started, on both sides: it is sent
@@ -64,6 +67,10 @@ class CallOptions {
   CallOptions metadata(std::string_view key, std::string_view value) && {
     return std::move(metadata(key, value));
   }
+  /// Where in a trace the call is, instead of what was said before: its `traceparent` and
+  /// `tracestate`.
+  CallOptions& trace(const TraceContext& context) &;
+  CallOptions trace(const TraceContext& context) &&;
   /// Ends the call with CANCELLED as soon as a stop is requested, from any thread.
   CallOptions& cancellation(std::stop_token token) & {
     cancellation_ = std::move(token);
@@ -136,6 +143,7 @@ class CallOptions {
   friend detail::Access;
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  void take_over_trace(const Metadata& served);
   void take_over(const Metadata& from, std::string_view key) {
     for (const std::string_view value : from.get_all(key))
       metadata(key, value);

@@ -22,7 +22,7 @@ PUBLIC_ONLY = {"services", "cli", "testing"}
 # The layer that each public header belongs to; it obeys the same table.
 PUBLIC = {
     "log": "base", "metadata": "base", "result": "base", "status": "base", "unique_function": "base",
-    "version": "base", "access": "base",
+    "trace_context": "base", "version": "base", "access": "base",
     "async_event": "async", "async_queue": "async", "canceller": "async", "event_loop": "async",
     "resume_on": "async", "signals": "async", "spawn": "async", "spin_policy": "async", "sync_wait": "async",
     "task": "async", "task_scope": "async", "thread_pool": "async", "wait": "async", "when": "async",

@@ -2,10 +2,15 @@
 // A handler that is a client itself: what it passes on of its call, and what it may wait for.
 #include "integration/echo_server.hpp"
 
+#include <nearcall/trace_context.hpp>
+
 #include <gmock/gmock.h>
 
+#include <optional>
 #include <stop_token>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -131,6 +136,34 @@ TYPED_TEST(PassedOn, ACancellationArrivesAtTheLastServer) {
 
   EXPECT_EQ(reply.status().code(), StatusCode::cancelled);
   EXPECT_TRUE(this->service_.cancelled.reaches(1));
+}
+
+TYPED_TEST(PassedOn, TheCallIsInTheSameTraceAndASpanOfItsOwn) {
+  const auto trace =
+      TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=x");
+  CallInfo info;
+
+  ASSERT_TRUE(this->through_.Unary(EchoRequest(), CallOptions().trace(*trace), &info).ok());
+
+  const std::vector<std::string_view> seen = info.headers().get_all("header-traceparent");
+  ASSERT_EQ(seen.size(), 1U) << "by the last server";
+  const auto passed_on = TraceContext::parse(seen.front());
+  ASSERT_TRUE(passed_on);
+  EXPECT_EQ(passed_on->trace_id(), trace->trace_id());
+  EXPECT_NE(passed_on->span_id(), trace->span_id());
+  EXPECT_TRUE(passed_on->is_sampled());
+  EXPECT_EQ(info.headers().get("header-tracestate"), "vendor=x");
+}
+
+TYPED_TEST(PassedOn, ATraceThatIsNoneIsNotPassedOn) {
+  const auto options =
+      CallOptions().metadata("traceparent", "00-1-2-3").metadata("tracestate", "a=1");
+  CallInfo info;
+
+  ASSERT_TRUE(this->through_.Unary(EchoRequest(), options, &info).ok());
+
+  EXPECT_EQ(info.headers().get("header-traceparent"), std::nullopt);
+  EXPECT_EQ(info.headers().get("header-tracestate"), std::nullopt);
 }
 
 TYPED_TEST(PassedOn, TheHandlersOwnTokenEndsItsCallToo) {
