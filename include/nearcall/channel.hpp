@@ -230,16 +230,16 @@ class ChannelOptions {
   }
 
   /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
-  /// message limits, retries; for a channel to several backends which ones calls go to
-  /// (loadBalancingConfig: pick_first, round_robin). hedgingPolicy and healthCheckConfig are
-  /// checked, and have no effect yet. Fields that are not known are ignored. What is wrong with it
-  /// stands, with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
+  /// message limits, retries, hedging; for a channel to several backends which ones calls go to
+  /// (loadBalancingConfig: pick_first, round_robin). healthCheckConfig is checked, and has no
+  /// effect yet. Fields that are not known are ignored. What is wrong with it stands, with the
+  /// field's path, in misuse(), and each call fails with that. At most 1 MiB.
   ChannelOptions& service_config(const std::string& json) &;
   ChannelOptions service_config(const std::string& json) && {
     return std::move(service_config(json));
   }
-  /// How many bytes of requests a call with a retryPolicy keeps to send them again: 1 MiB by
-  /// default. One that sends more, or that comes when all calls of the channel keep
+  /// How many bytes of requests a call with a retryPolicy, or a hedgingPolicy, keeps to send them
+  /// again: 1 MiB by default. One that sends more, or that comes when all calls of the channel keep
   /// max_retry_buffer(), goes on with the attempt that it has.
   ChannelOptions& max_call_retry_buffer(std::size_t bytes) & {
     max_call_retry_buffer_ = bytes;

@@ -228,7 +228,7 @@ class CallInfo {
   const Metadata& trailers() const noexcept { return trailers_; }
   /// Who served the call; nobody known where it found no connection.
   const PeerIdentity& peer() const noexcept { return peer_; }
-  /// How many attempts were made, by a retryPolicy (ChannelOptions::service_config()). Those do not
+  /// How many attempts were made, by a policy (ChannelOptions::service_config()). Those do not
   /// count that the server provably did not begin.
   int attempts() const noexcept { return attempts_; }
 

@@ -125,6 +125,8 @@ class Observer {
     repeated,
     /// There is another one, after a pause, by the retryPolicy.
     retried,
+    /// By the hedgingPolicy others go on, or one of them was answered first.
+    hedged,
   };
 
   virtual ~Observer() = default;

@@ -3,6 +3,7 @@
 #include "client/async_call.hpp"
 
 #include "async/cancel_event.hpp"
+#include "client/async_hedges.hpp"
 #include "client/transient_failure.hpp"
 
 #include <algorithm>
@@ -126,6 +127,13 @@ void AsyncCall::on_repeat(std::optional<TimePoint> at) {
   backend_->hold(*this);
   is_pausing_ = true;
   timer_->set(std::min(call_.deadline(), at.value_or(call_.now() + pause)));
+}
+
+void AsyncCall::on_next_hedge(TimePoint at) {
+  Hedging& hedging = *call_.hedging();
+  if (hedging.starter() == nullptr)
+    hedging.set_starter(std::make_unique<AsyncHedges>(call_, Access::core(*loop_)));
+  static_cast<AsyncHedges&>(*hedging.starter()).set(at, *backend_);
 }
 
 void AsyncCall::end_pause() {

@@ -117,6 +117,8 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   void begin(Backend& backend);
   void intercept(Backend& backend, const google::protobuf::MessageLite* request);
   void on_repeat(std::optional<TimePoint> at) override;
+  void on_next_hedge(TimePoint at) override;
+  void on_committed(ClientConnection& connection) override { peer_ = connection.shared_peer(); }
 
   // ClientChain::Owner
 

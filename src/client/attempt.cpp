@@ -11,6 +11,34 @@
 
 namespace nearcall::inline v0::detail {
 
+Outcome outcome_of_reset(const ClientConnection& connection,
+                         const http2::ResetEvent& event,
+                         bool has_headers) {
+  using Cause = http2::ResetEvent::Cause;
+  if (connection.is_refused()) return {Seen::ours, connection.lost_status()};
+  if (event.cause == Cause::unprocessed && !has_headers) {
+    Status why(StatusCode::unavailable, "the server did not take the call");
+    if (connection.said_goaway()) why = connection.lost_status();
+    return {Seen::refused, std::move(why)};
+  }
+  if (event.cause != Cause::violation) {
+    return {Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code),
+                                                   http2::describe(event.code))};
+  }
+  if (event.code == http2::ErrorCode::enhance_your_calm) {
+    return {Seen::perhaps, Status(StatusCode::resource_exhausted,
+                                  "the server went over a limit: " + std::string(event.what))
+                               .with_reason(StatusReason::limit)};
+  }
+  return {Seen::perhaps,
+          Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what))};
+}
+
+Seen seen_at_loss(const ClientConnection& connection, std::uint64_t position, bool is_ours) {
+  if (is_ours) return Seen::ours;
+  return connection.session().sent_position() <= position ? Seen::nothing : Seen::perhaps;
+}
+
 void Attempt::open(ClientConnection& connection,
                    const http2::HeaderTemplate& head,
                    std::span<const http2::HeaderField> fields,
@@ -39,6 +67,17 @@ bool Attempt::open_whole(ClientConnection& connection,
   output_position_ = position;
   messages_.attach(*session, *stream, loop);
   return true;
+}
+
+void Attempt::take_over(ClientConnection& connection,
+                        http2::Stream& stream,
+                        std::uint64_t output_position,
+                        LoopCore* loop) {
+  connection_ = &connection;
+  state_ = State::open;
+  output_position_ = output_position;
+  stream.set_context(as_context());
+  messages_.take_over(*connection.commands(), stream, loop);
 }
 
 void Attempt::on_output() {
@@ -143,34 +182,14 @@ void Attempt::on_end_stream() {
 }
 
 void Attempt::on_reset(const http2::ResetEvent& event) {
-  using Cause = http2::ResetEvent::Cause;
   if (state_ != State::open) return;
-  if (connection_->is_refused()) return finish(Seen::ours, connection_->lost_status());
-  if (event.cause == Cause::unprocessed && !headers_came_) {
-    Status why(StatusCode::unavailable, "the server did not take the call");
-    if (connection_->said_goaway()) why = connection_->lost_status();
-    return finish(Seen::refused, std::move(why));
-  }
-  if (event.cause != Cause::violation) {
-    return finish(Seen::perhaps, grpc::status_from_reset(static_cast<std::uint32_t>(event.code),
-                                                         http2::describe(event.code)));
-  }
-  const bool is_over_a_limit = event.code == http2::ErrorCode::enhance_your_calm;
-  finish(Seen::perhaps,
-         is_over_a_limit
-             ? Status(StatusCode::resource_exhausted,
-                      "the server went over a limit: " + std::string(event.what))
-                   .with_reason(StatusReason::limit)
-             : Status(StatusCode::internal, "the server broke HTTP/2: " + std::string(event.what)));
+  Outcome outcome = outcome_of_reset(*connection_, event, headers_came_);
+  finish(outcome.seen, std::move(outcome.status));
 }
 
 void Attempt::on_connection_end(const Status& why, bool is_ours) {
   if (state_ != State::open) return;
-  finish(is_ours ? Seen::ours : is_unsent() ? Seen::nothing : Seen::perhaps, why);
-}
-
-bool Attempt::is_unsent() const noexcept {
-  return connection_->session().sent_position() <= output_position_;
+  finish(seen_at_loss(*connection_, output_position_, is_ours), why);
 }
 
 // ---- the end ------------------------------------------------------------------------------------

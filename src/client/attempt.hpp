@@ -20,6 +20,14 @@
 
 namespace nearcall::inline v0::detail {
 
+/// How the attempt ends whose stream was reset.
+Outcome outcome_of_reset(const ClientConnection& connection,
+                         const http2::ResetEvent& event,
+                         bool has_headers);
+/// What the server may have seen of an attempt whose connection has ended. Its request begins at
+/// `position` of the connection's output; `is_ours`: because our side wanted that.
+Seen seen_at_loss(const ClientConnection& connection, std::uint64_t position, bool is_ours);
+
 /// Whose attempt it is.
 class AttemptObserver {
  public:
@@ -35,6 +43,13 @@ class AttemptObserver {
   /// As MessageOwner says it.
   virtual void on_message_sent(const Observer::Message& /*message*/) {}
   virtual void on_message_received(const Observer::Message& /*message*/) {}
+  /// A message is written while the attempt is not open (MessageOwner::take_without_stream()).
+  virtual bool take_unsent(const google::protobuf::MessageLite& /*message*/,
+                           bool /*may_compress*/) {
+    return false;
+  }
+  /// The requests end while the attempt is not open.
+  virtual void on_unsent_end() {}
   /// Which options limit the messages that come, and that go: for people.
   virtual std::string_view receive_limit() const noexcept = 0;
   virtual std::string_view send_limit() const noexcept = 0;
@@ -83,6 +98,11 @@ class Attempt final : private StreamHandler, private MessageOwner {
                   const http2::HeaderTemplate& head,
                   ByteSpan message,
                   LoopCore* loop);
+  /// Has the stream of another one from now on, with all that was sent on it. REQUIRES: it is idle.
+  void take_over(ClientConnection& connection,
+                 http2::Stream& stream,
+                 std::uint64_t output_position,
+                 LoopCore* loop);
   /// Ends the requests, now or as soon as it is open.
   void half_close() { messages_.out().finish(); }
   /// The stream is reset, and there is no outcome.
@@ -115,6 +135,11 @@ class Attempt final : private StreamHandler, private MessageOwner {
   void on_message_received(const Observer::Message& message) override {
     observer_->on_message_received(message);
   }
+  bool take_without_stream(const google::protobuf::MessageLite& message,
+                           bool may_compress) override {
+    return observer_->take_unsent(message, may_compress);
+  }
+  void on_end_without_stream() override { observer_->on_unsent_end(); }
   std::string_view receive_limit() const noexcept override { return observer_->receive_limit(); }
   std::string_view send_limit() const noexcept override { return observer_->send_limit(); }
   void on_output() override;
@@ -124,7 +149,6 @@ class Attempt final : private StreamHandler, private MessageOwner {
 
   /// In DATA, without trailers.
   void on_end_stream();
-  bool is_unsent() const noexcept;
   void take_headers(const http2::HeadersEvent& event);
   void take_encoding(std::string_view encoding);
   void on_response();

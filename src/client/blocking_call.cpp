@@ -50,13 +50,15 @@ void BlockingCall::leave(Turn turn) {
 
 void BlockingCall::start(const google::protobuf::MessageLite* request, const CallOptions& options) {
   kept_backend_ = backend_->shared_from_this();
-  if (request != nullptr) {
-    call_.keep_request(*request);
-  } else if (call_.may_be_retried()) {
-    moves_ = std::make_unique<Moves>();
-  }
+  if (request != nullptr) call_.keep_request(*request);
+  if (call_.may_be_retried()) [[unlikely]]
+    make_moves(/*streams_requests=*/request == nullptr);
   Turn turn;
   if (prepare(options)) begin(turn);
+}
+
+void BlockingCall::make_moves(bool streams_requests) {
+  if (streams_requests || call_.hedging() != nullptr) moves_ = std::make_unique<Moves>();
 }
 
 bool BlockingCall::prepare(const CallOptions& options) {
@@ -299,23 +301,40 @@ void BlockingCall::wait(Turn& turn, BlockedThread& thread, const Done& is_done) 
     return call_.fail(std::move(obstacle));  // the loop runs since the call was made
   }
   for (;;) {
-    if (moves_ != nullptr) ++moves_->inside;
-    const bool in_time = connection_->wait(turn, thread, call_.deadline(), [&] {
-      return is_done() || call_.is_over() || wants_repeat_ || is_moving();
+    TimePoint until = call_.deadline();
+    if (moves_ != nullptr) {
+      ++moves_->inside;
+      until = std::min(until, next_hedge());
+    }
+    const bool in_time = connection_->wait(turn, thread, until, [&] {
+      return is_done() || call_.is_over() || wants_repeat_ || has_other_plans(until);
     });
     if (moves_ != nullptr) {
       --moves_->inside;
       moves_->inside.notify_all();
     }
-    if (!in_time) call_.fail_late();
+    if (!in_time && call_.now() >= call_.deadline()) call_.fail_late();
     if (is_moving()) {
       turn.finish();
       if (!enter(turn)) return;  // it is over
     }
     if (call_.is_over() || (!wants_repeat_ && is_done())) return;
-    if (wants_repeat_) begin_again(turn, thread);
+    if (wants_repeat_) {
+      begin_again(turn, thread);
+    } else if (moves_ != nullptr) {
+      begin_hedge_if_due();
+    }
     if (connection_ == nullptr) return;  // it is over
   }
+}
+
+/// All attempts of a call that are under way are on the connection that its threads drive.
+void BlockingCall::begin_hedge_if_due() {
+  if (next_hedge() > call_.now()) return;
+  ClientConnection& client = connection_->client();
+  if (client.open_state() != http2::Session::OpenState::ready) return call_.hedging()->put_off();
+  if (!call_.hedging()->begin_next()) return;
+  call_.open(client, /*loop=*/nullptr, connection_->last_look());
 }
 
 void BlockingCall::wait_for_end(Turn& turn) {
@@ -329,6 +348,8 @@ Status BlockingCall::run_unary(const google::protobuf::MessageLite& request,
   if (info != nullptr) *info = CallInfo();
   call_.expect_reply(reply);
   call_.borrow_request(request);
+  if (call_.may_be_retried()) [[unlikely]]
+    make_moves(/*streams_requests=*/false);
   if (!prepare(options)) return call_.status();
   run(info);
   return call_.reply_status();
@@ -455,14 +476,13 @@ void BlockingCall::end_waiting_chain() {
 bool BlockingCall::begin_call(const google::protobuf::MessageLite* request) {
   if (around_->is_unary) {
     call_.borrow_request(*request);
+    if (call_.may_be_retried()) make_moves(/*streams_requests=*/false);
     run(around_->info);
     return false;
   }
-  if (request != nullptr) {
-    call_.keep_request(*request);
-  } else if (call_.may_be_retried()) {
-    moves_ = std::make_unique<Moves>();
-  }
+  if (request != nullptr) call_.keep_request(*request);
+  if (call_.may_be_retried()) [[unlikely]]
+    make_moves(/*streams_requests=*/request == nullptr);
   Turn turn;
   if (!call_.is_over()) begin(turn);
   return true;

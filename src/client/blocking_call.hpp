@@ -70,7 +70,8 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
  private:
   using Turn = BlockingConnection::Turn;
   /// A call that streams its requests, and has a retryPolicy, may change its connection while one
-  /// thread reads and another one writes. Whoever finds that it has to waits until the other one
+  /// thread reads and another one writes; one with a hedgingPolicy may do so too, or begin further
+  /// attempts on the one that it has. Whoever finds that it has to waits until the other one
   /// has left the connection, which then waits until the call has another one, or is over.
   struct Moves {
     /// From no to yes with the lock of the connection, back with place_.
@@ -144,6 +145,8 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
 
   void on_change() override;
   void on_repeat(std::optional<TimePoint> at) override;
+  /// Whoever waits has to look at the time again.
+  void on_next_hedge(TimePoint /*at*/) override { on_change(); }
   /// False if it is over before it began.
   bool prepare(const CallOptions& options);
   /// Opens it, and again if that is wanted at once, or by the retryPolicy.
@@ -177,6 +180,17 @@ class BlockingCall final : private CallWaiter, private ClientChain::Owner {
   /// A turn of its connection, or false as above.
   bool enter(Turn& turn);
   bool is_moving() const noexcept { return moves_ != nullptr && moves_->is_moving; }
+  /// The same, or its next attempt is due before `until`.
+  bool has_other_plans(TimePoint until) const noexcept {
+    return moves_ != nullptr && (moves_->is_moving || next_hedge() < until);
+  }
+  /// When an attempt beside others is due; no_deadline: there is none.
+  TimePoint next_hedge() const noexcept {
+    return call_.hedging() != nullptr ? call_.hedging()->schedule().next() : no_deadline;
+  }
+  void begin_hedge_if_due();
+  /// What a call with a retryPolicy, or a hedgingPolicy, needs to be on other connections.
+  void make_moves(bool streams_requests);
   /// The other thread leaves the connection, until end_move(), or there is another one.
   void begin_move(Turn& turn);
   void end_move(Turn& turn);

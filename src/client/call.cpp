@@ -104,8 +104,10 @@ Call::Call(CallWaiter& waiter,
     if (by_timeout > deadline_) timeout_.reset();
     deadline_ = std::min(deadline_, by_timeout);
   }
-  if (method.config != nullptr && method.config->retry) [[unlikely]]
-    retries_ = std::make_unique<CallRetries>(*method.config->retry, *method.retries);
+  if (method.config != nullptr && (method.config->retry || method.config->hedging)) [[unlikely]]
+    retries_ = std::make_unique<CallRetries>(
+        *method.config, *method.retries,
+        Hedging::Parts{static_cast<HedgingOwner&>(*this), waiter, attempt_, policy_, clock});
   if (method.observed != nullptr) [[unlikely]]
     begin_observed();
 }
@@ -134,6 +136,25 @@ void Call::keep_request(const google::protobuf::MessageLite& message) {
   } else {
     kept_request_.keep(outgoing);
   }
+}
+
+/// Attempts that are under way at a time may be on connections that outlive the wait for the call.
+void Call::keep_borrowed() {
+  if (hedging() == nullptr) {
+    retries_->replay.count(grpc::OutgoingMessage(*borrowed_request_).size());
+  } else {
+    keep_request(*std::exchange(borrowed_request_, nullptr));
+  }
+}
+
+bool Call::take_unsent(const google::protobuf::MessageLite& message, bool may_compress) {
+  if (hedging() == nullptr || !hedging()->take(message, may_compress)) return false;
+  has_written_ = true;
+  return true;
+}
+
+void Call::on_unsent_end() {
+  if (hedging() != nullptr) hedging()->end_requests();
 }
 
 void Call::on_write(const grpc::OutgoingMessage& message) {
@@ -176,12 +197,12 @@ std::optional<Duration> Call::timeout_to_send(TimePoint last_look) const noexcep
   return deadline_ - now();
 }
 
-void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_look) {
+[[gnu::always_inline]] inline std::optional<std::span<const http2::HeaderField>>
+Call::prepare_attempt(ClientConnection& connection, TimePoint last_look, int previous) {
   const std::optional<Duration> timeout = timeout_to_send(last_look);
   std::size_t list_size = method_->head.list_size();
   std::span<const http2::HeaderField> fields;
   const Codec* const codec = messages().out().codec();
-  const int previous = previous_attempts();
   if (timeout || !metadata_.empty() || codec != nullptr || previous > 0) {
     OutgoingFields& outgoing = OutgoingFields::fresh();
     if (codec != nullptr) outgoing.block().add("grpc-encoding", codec->name());
@@ -191,17 +212,39 @@ void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_loo
     fields = outgoing.fields();
   }
   const std::size_t most = connection.session().peer_max_header_list_size();
-  if (list_size > most) return fail(too_large(list_size, most));
+  if (list_size > most) {
+    fail(too_large(list_size, most));
+    return std::nullopt;
+  }
   if (observed_ != nullptr) [[unlikely]]
     begin_observed_attempt(connection);
   if (attempt_listener_ != nullptr) [[unlikely]]
     attempt_listener_->note_attempt();
+  return fields;
+}
+
+void Call::open(ClientConnection& connection, LoopCore* loop, TimePoint last_look) {
+  if (retries_ != nullptr) [[unlikely]]
+    return open_kept(connection, loop, last_look);
+  const auto fields = prepare_attempt(connection, last_look, /*previous=*/0);
+  if (!fields) return;
   // Last of all: fields say whatever is not plain about the request.
-  const bool is_whole = fields.empty() && kept_request_.is_kept() && kept_request_.is_small();
+  const bool is_whole = fields->empty() && kept_request_.is_kept() && kept_request_.is_small();
   if (is_whole && attempt_.open_whole(connection, method_->head, kept_request_.bytes(), loop))
     return;
-  const ByteSpan sent_before = retries_ == nullptr ? ByteSpan() : retries_->replay.bytes();
-  attempt_.open(connection, method_->head, fields, loop, sent_before);
+  attempt_.open(connection, method_->head, *fields, loop);
+  if (is_open()) send_request(/*may_share=*/loop != nullptr);
+}
+
+void Call::open_kept(ClientConnection& connection, LoopCore* loop, TimePoint last_look) {
+  const int previous = retries_->previous();
+  const auto fields = prepare_attempt(connection, last_look, previous);
+  if (!fields) return;
+  if (Hedging* const several = hedging()) {
+    if (kept_request_.is_kept()) several->set_only_request(kept_request_.bytes());
+    return several->open(connection, method_->head, *fields, loop);
+  }
+  attempt_.open(connection, method_->head, *fields, loop, retries_->replay.bytes());
   if (is_open()) send_request(/*may_share=*/loop != nullptr);
 }
 
@@ -239,8 +282,14 @@ void Call::on_headers() {
   waiter_->on_change();
 }
 
+void Call::on_unsent(Status why) {
+  if (hedging() == nullptr) return on_outcome({Seen::nothing, std::move(why)});
+  if (!is_over_) hedging()->on_unsent(std::move(why));
+}
+
 void Call::on_failed(Status why) {
   if (is_over_) return;
+  if (hedging() != nullptr) return hedging()->on_unconnected(std::move(why));
   if (!may_pass(why) || !retry({Seen::nothing, why})) finish(std::move(why));
 }
 
@@ -260,6 +309,11 @@ void Call::on_outcome(Outcome outcome) {
                                             "are not kept")
                       .with_reason(status.reason()));
   }
+  finish_failed(std::move(outcome));
+}
+
+void Call::finish_failed(Outcome outcome) {
+  Status& status = outcome.status;
   // The server's clock may be the faster one.
   if (outcome.seen == Seen::perhaps && status.code() == StatusCode::cancelled &&
       now() >= deadline_) {
@@ -278,10 +332,14 @@ bool Call::retry(const Outcome& outcome) {
     return false;
   }
   if (retries_ == nullptr || outcome.seen == Seen::ours) return false;
+  if (hedging() != nullptr) {
+    hedging()->count(status);
+    return false;
+  }
   const TimePoint at = now();
   const bool may_repeat = attempt_.may_be_opened() && request_left() != RequestLeft::gone &&
                           retries_->replay.is_whole();
-  const std::optional<Duration> pause = retries_->schedule.resume(
+  const std::optional<Duration> pause = retries_->schedule->resume(
       status, Pushback::parse(status.trailers()), may_repeat, chance_of(this, at));
   if (!pause) return false;
   retries_->next_at = deadline_after(at, *pause);
@@ -296,6 +354,18 @@ bool Call::retry(const Outcome& outcome) {
   messages().in().observe(true);
   messages().out().observe();
   observed_ = std::make_unique<ObservedCall>(*method_->observed, method_->method, metadata_, now());
+}
+
+void Call::on_hedge_sent(std::uint64_t number, const Observer::Message& message) {
+  if (observed_ == nullptr) return;
+  observed_->select(number);
+  observed_->note_sent(message);
+}
+
+void Call::on_hedge_ended(std::uint64_t number, const Status& how, Observer::AttemptEnd then) {
+  if (observed_ == nullptr) return;
+  observed_->select(number);
+  observed_->end_attempt(how, then, now());
 }
 
 /// With what is sent as it was written once.
@@ -344,10 +414,16 @@ void Call::finish(Status status) {
   status_ = std::move(status);
   attempt_.close();
   kept_request_.drop();
-  if (retries_ != nullptr) retries_->replay.drop();
+  if (retries_ != nullptr) [[unlikely]]
+    drop_retries();
   if (observed_ != nullptr) [[unlikely]]
     end_observed();
   waiter_->on_change();
+}
+
+void Call::drop_retries() {
+  retries_->replay.drop();
+  if (hedging() != nullptr) hedging()->stop(status_);
 }
 
 Status Call::reply_status() {

@@ -7,6 +7,7 @@
 #include "client/attempt.hpp"
 #include "client/bound_method.hpp"
 #include "client/call_retries.hpp"
+#include "client/call_waiter.hpp"
 #include "client/retry_policy.hpp"
 #include "connection/observed_call.hpp"
 #include "grpc/kept_message.hpp"
@@ -18,24 +19,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace nearcall::inline v0::detail {
-
-/// Who waits for a call: threads or coroutines.
-class CallWaiter {
- public:
-  /// Headers came, or it is over.
-  virtual void on_change() = 0;
-  /// It is to be opened once more, not in here: at once, elsewhere, since the server did not
-  /// process it, or `at` that time.
-  virtual void on_repeat(std::optional<TimePoint> at) = 0;
-
- protected:
-  ~CallWaiter() = default;
-};
 
 /// Whether a call waits until its server can be reached: as it says itself, or else the channel's
 /// service config.
@@ -65,7 +55,7 @@ Status cancelled();
 /// Says nothing of who waits for it, and where it is opened.
 ///
 /// Thread safety: none; its connection's driver's.
-class Call final : private AttemptObserver {
+class Call final : private HedgingOwner {
  public:
   Call(CallWaiter& waiter,
        const BoundMethod& method,
@@ -84,7 +74,8 @@ class Call final : private AttemptObserver {
   /// Its one message, which stays where it is until the call is over, or stop_borrowing().
   void borrow_request(const google::protobuf::MessageLite& message) {
     borrowed_request_ = &message;
-    if (retries_ != nullptr) retries_->replay.count(grpc::OutgoingMessage(message).size());
+    if (retries_ != nullptr) [[unlikely]]
+      keep_borrowed();
   }
   /// Where its one reply is parsed as soon as it comes.
   void expect_reply(google::protobuf::MessageLite& reply) noexcept;
@@ -103,7 +94,7 @@ class Call final : private AttemptObserver {
   /// headers are more than the server takes.
   void open(ClientConnection& connection, LoopCore* loop, TimePoint last_look);
   /// There is no way to open it: the connection has gone, and has seen nothing of it.
-  void on_unsent(Status why) { on_outcome({Seen::nothing, std::move(why)}); }
+  void on_unsent(Status why);
   /// It cannot be connected.
   void on_failed(Status why);
   /// It waits for its server, which could not be reached.
@@ -117,11 +108,15 @@ class Call final : private AttemptObserver {
   Duration repeat_pause() const noexcept { return policy_.pause(); }
   /// Whether it waits until its server can be reached.
   bool waits_for_ready() const noexcept { return waits_for_ready_; }
-  /// Whether it has a retryPolicy.
+  /// Whether it has a retryPolicy, or a hedgingPolicy.
   bool may_be_retried() const noexcept { return retries_ != nullptr; }
+  /// Null without a hedgingPolicy.
+  Hedging* hedging() const noexcept {
+    return retries_ != nullptr ? retries_->hedging.get() : nullptr;
+  }
   /// How many attempts there were, the current one included. Those that the server did not process
   /// do not count.
-  int attempts() const noexcept { return 1 + previous_attempts(); }
+  int attempts() const noexcept { return retries_ == nullptr ? 1 : retries_->attempts(); }
   /// Copies what `connection` has not sent yet of a borrowed request.
   void stop_borrowing(ClientConnection& connection);
   /// Ends the requests, now or as soon as it is open. False if the call is over.
@@ -172,7 +167,7 @@ class Call final : private AttemptObserver {
     void on_unreferenced() noexcept override {}
   };
 
-  // AttemptObserver
+  // HedgingOwner
 
   void on_headers() override;
   void on_outcome(Outcome outcome) override;
@@ -184,13 +179,27 @@ class Call final : private AttemptObserver {
   void on_message_received(const Observer::Message& message) override {
     if (observed_ != nullptr) observed_->note_received(message);
   }
+  bool take_unsent(const google::protobuf::MessageLite& message, bool may_compress) override;
+  void on_unsent_end() override;
+  void on_hedge_sent(std::uint64_t number, const Observer::Message& message) override;
+  void on_hedge_ended(std::uint64_t number, const Status& how, Observer::AttemptEnd then) override;
+  void on_hedge_chosen(std::uint64_t number) override {
+    if (observed_ != nullptr) observed_->select(number);
+  }
+  void on_hedges_failed(Outcome outcome) override { finish_failed(std::move(outcome)); }
   std::string_view receive_limit() const noexcept override;
   std::string_view send_limit() const noexcept override;
   const grpc::CodecSet& codecs() const noexcept override { return *method_->codecs; }
 
-  int previous_attempts() const noexcept {
-    return retries_ == nullptr ? 0 : retries_->schedule.previous();
-  }
+  void keep_borrowed();
+  void drop_retries();
+  /// open() with a retryPolicy, or a hedgingPolicy.
+  void open_kept(ClientConnection& connection, LoopCore* loop, TimePoint last_look);
+  /// An attempt is about to be made: what goes beside the headers that all calls of the method
+  /// share; nothing: it is over.
+  std::optional<std::span<const http2::HeaderField>> prepare_attempt(ClientConnection& connection,
+                                                                     TimePoint last_look,
+                                                                     int previous);
   /// Whether there is another attempt, by the retryPolicy.
   bool retry(const Outcome& outcome);
   void begin_observed();
@@ -209,13 +218,15 @@ class Call final : private AttemptObserver {
     if (!is_over_) fail(Status(code, message));
   }
   void finish(Status status);
+  /// As the attempt has ended, for which there is no other.
+  void finish_failed(Outcome outcome);
 
   CallWaiter* waiter_;
   const BoundMethod* method_;
   Clock clock_;
   const bool waits_for_ready_;
   RetryPolicy policy_;
-  /// Null without a retryPolicy.
+  /// Null without a retryPolicy, and a hedgingPolicy.
   std::unique_ptr<CallRetries> retries_;
   bool is_over_ = false;
   bool has_written_ = false;

@@ -46,6 +46,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   /// Opens `call`, which was not processed, once more: not before the caller, who is handling what
   /// came, has returned.
   void repeat(WaitingCall& call);
+  /// Opens `call`, another attempt of one that is open here: of several backends at the next one.
+  void begin_beside(WaitingCall& call);
   /// After the failure of an attempt that `call` waited for here: of several backends one that is
   /// left takes it over, in a later turn. If none is left it is the front's now.
   bool try_elsewhere(WaitingCall& call, const Status& why);

@@ -49,6 +49,11 @@ bool LoopBackend::try_elsewhere(WaitingCall& call, const Status& why) {
   return true;
 }
 
+void LoopBackend::begin_beside(WaitingCall& call) {
+  move(call, *this);
+  submit_again(call);
+}
+
 void LoopBackend::submit_again(WaitingCall& call) {
   Membership* const membership = backend_->membership();
   const std::shared_ptr<Backend> front = membership == nullptr ? nullptr : membership->front();

@@ -3,6 +3,7 @@
 #include "client/replay_buffer.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -22,32 +23,41 @@ bool ReplayBudget::take(std::size_t count) noexcept {
 
 void ReplayBuffer::keep(const grpc::OutgoingMessage& message) {
   if (is_dropped_) return;
+  std::byte* const room = make_room(message.size());
+  if (room == nullptr) return drop();
+  message.write(room);
+}
+
+bool ReplayBuffer::try_keep(ByteSpan framed) {
+  if (is_dropped_) return false;
+  std::byte* const room = make_room(framed.size());
+  if (room == nullptr) return false;
+  std::memcpy(room, framed.data(), framed.size());
+  return true;
+}
+
+std::byte* ReplayBuffer::make_room(std::size_t size) {
   const std::size_t before = bytes_.size();
-  const std::size_t size = message.size();
-  if (size > most_ || before > most_ - size) return drop();
+  if (size > most_ || before > most_ - size) return nullptr;
   const std::size_t needed = before + size;
   if (needed > bytes_.capacity()) {
     const std::size_t grown = std::max({needed, bytes_.capacity() * 2, least_capacity});
     const std::size_t capacity = std::max(needed, std::min(grown, most_));
-    if (!reserve(capacity)) return;
+    if (!reserve(capacity)) return nullptr;
     bytes_.reserve(capacity);
   }
   bytes_.resize(needed);
-  message.write(bytes_.data() + before);
+  return bytes_.data() + before;
 }
 
 void ReplayBuffer::count(std::size_t size) {
   if (is_dropped_) return;
-  if (size > most_) return drop();
-  reserve(size);
+  if (size > most_ || !reserve(size)) drop();
 }
 
 bool ReplayBuffer::reserve(std::size_t capacity) {
   const std::size_t missing = capacity > taken_ ? capacity - taken_ : 0;
-  if (!budget_->take(missing)) {
-    drop();
-    return false;
-  }
+  if (!budget_->take(missing)) return false;
   taken_ += missing;
   return true;
 }

@@ -43,6 +43,9 @@ class ReplayBuffer {
 
   /// Keeps one more that is sent. REQUIRES: message.check() is OK.
   void keep(const grpc::OutgoingMessage& message);
+  /// The same of one that was serialised, with its prefix. False if it cannot be kept: it is as it
+  /// was.
+  bool try_keep(ByteSpan framed);
   /// Room for a request of `size` bytes that somebody else keeps.
   void count(std::size_t size);
   /// Nothing is to be sent again.
@@ -53,7 +56,9 @@ class ReplayBuffer {
   ByteSpan bytes() const noexcept { return bytes_; }
 
  private:
-  /// Takes what is missing to `capacity` of the budget; drops all if there is not as much.
+  /// Room for `size` bytes more at the end; null if there may not be as many.
+  std::byte* make_room(std::size_t size);
+  /// Takes what is missing to `capacity` of the budget; false if there is not as much.
   bool reserve(std::size_t capacity);
 
   ReplayBudget* budget_;

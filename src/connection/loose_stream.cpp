@@ -22,7 +22,8 @@ class LooseStream::State final : private MessageOwner {
   MessageStream& stream() noexcept { return stream_; }
 
  private:
-  bool take_without_stream(const google::protobuf::MessageLite& message) override {
+  bool take_without_stream(const google::protobuf::MessageLite& message,
+                           bool /*may_compress*/) override {
     written_(message);
     return true;
   }

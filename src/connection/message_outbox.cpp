@@ -19,7 +19,11 @@ void MessageOutbox::begin() {
 void MessageOutbox::finish() {
   if (is_over()) return;
   state_ = State::finished;
-  if (binding_->stream != nullptr) binding_->commands()->end_stream(*binding_->stream);
+  if (binding_->stream != nullptr) {
+    binding_->commands()->end_stream(*binding_->stream);
+  } else {
+    binding_->owner->on_end_without_stream();
+  }
   serve();
 }
 
@@ -57,15 +61,20 @@ MessageOutbox::Write MessageOutbox::write_tapped(const google::protobuf::Message
 
 MessageOutbox::Write MessageOutbox::write_if_room(const google::protobuf::MessageLite& message,
                                                   bool may_compress) {
-  if (binding_->stream == nullptr) {  // not open yet
-    return binding_->owner->take_without_stream(message) ? Write::taken : Write::full;
-  }
+  if (binding_->stream == nullptr) return write_unsent(message, may_compress);
   const grpc::OutgoingMessage outgoing(message);
   if (!binding_->session->is_writable(*binding_->stream, outgoing.size())) {
     binding_->spend_on_serialising(outgoing.size());  // to measure it takes half as long
     return Write::full;
   }
   return write(outgoing, /*keeper=*/nullptr, /*end_stream=*/false, may_compress);
+}
+
+/// It is not open yet, and may never be.
+MessageOutbox::Write MessageOutbox::write_unsent(const google::protobuf::MessageLite& message,
+                                                 bool may_compress) {
+  if (binding_->owner->take_without_stream(message, may_compress)) return Write::taken;
+  return is_over() ? Write::over : Write::full;
 }
 
 MessageOutbox::Write MessageOutbox::write(const grpc::OutgoingMessage& message,

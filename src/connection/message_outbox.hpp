@@ -47,11 +47,12 @@ class MessageOutbox {
 
   /// Ends the messages, with END_STREAM, now or when there is a stream.
   void finish();
+  bool is_finished() const noexcept { return state_ == State::finished; }
   /// Nobody may write any more. What ends the stream is not sent from here.
   void close() noexcept;
   /// What its writer writes passes `tap`, once that is open, while there is one.
   void set_tap(MessageTap* tap) noexcept { tap_ = tap; }
-  /// The tap has opened.
+  /// The tap has opened, or what is written is taken without a stream.
   void on_tap_open() { serve(); }
 
   /// The largest message that is taken.
@@ -129,6 +130,7 @@ class MessageOutbox {
   void serve();
   Write write_tapped(const google::protobuf::MessageLite& message, bool may_compress);
   Write write_if_room(const google::protobuf::MessageLite& message, bool may_compress);
+  Write write_unsent(const google::protobuf::MessageLite& message, bool may_compress);
   /// The same when its coroutine is about to go on; whether it goes on.
   bool serve_coroutine();
   void send_copy(ByteSpan framed, bool end_stream);

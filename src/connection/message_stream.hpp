@@ -31,6 +31,12 @@ class MessageStream {
     binding_.loop = loop;
     out_.begin();
   }
+  /// Binds it to a stream on which another one has sent what was written so far, and the end.
+  void take_over(http2::Session& session, http2::Stream& stream, LoopCore* loop) noexcept {
+    binding_.session = &session;
+    binding_.stream = &stream;
+    binding_.loop = loop;
+  }
   /// The HTTP/2 stream is gone or about to go: nothing is read from it or written to it any more.
   void detach() noexcept {
     binding_.stream = nullptr;

@@ -2,8 +2,10 @@
 // What observers are told of a call, and in which order.
 #include "connection/observed_call.hpp"
 
+#include "base/check.hpp"
 #include "grpc/message_prefix.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -36,12 +38,22 @@ ObservedCall::ObservedCall(const Observed& observed,
 }
 
 void ObservedCall::begin_attempt(std::uint64_t connection, TimePoint now) noexcept {
-  is_attempted_ = true;
+  if (std::exchange(is_attempted_, true)) others_.push_back(attempt_);
   attempt_ = Observer::Attempt();
   attempt_.number = ++call_.attempts;
   attempt_.connection = connection;
   attempt_.begun = now;
   observer().on_attempt_begun(call_, attempt_);
+}
+
+void ObservedCall::select(std::uint64_t number) noexcept {
+  if (is_attempted_ && attempt_.number == number) return;
+  const auto other = std::find_if(others_.begin(), others_.end(), [number](const auto& attempt) {
+    return attempt.number == number;
+  });
+  CHECK(other != others_.end());
+  std::swap(attempt_, *other);
+  if (!std::exchange(is_attempted_, true)) others_.erase(other);
 }
 
 void ObservedCall::end_attempt(const Status& how,

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -30,6 +31,9 @@ class ObservedCall {
   ObservedCall& operator=(const ObservedCall&) = delete;
 
   void begin_attempt(std::uint64_t connection, TimePoint now) noexcept;
+  /// Of several that are under way, by a hedgingPolicy: the one with that number is the current
+  /// one, which what follows is about. REQUIRES: it has not ended.
+  void select(std::uint64_t number) noexcept;
   /// Nothing, where there is none.
   void end_attempt(const Status& how, Observer::AttemptEnd then, TimePoint now) noexcept;
   void note_sent(const Observer::Message& message) noexcept;
@@ -51,6 +55,8 @@ class ObservedCall {
   std::size_t kept_size_ = 0;  // 0: as it is sent
   Observer::Call call_;
   Observer::Attempt attempt_;
+  /// Those that are under way beside it.
+  std::vector<Observer::Attempt> others_;
 };
 
 }  // namespace nearcall::inline v0::detail

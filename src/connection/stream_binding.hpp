@@ -32,9 +32,12 @@ class MessageOwner {
   /// (MessageInbox::count_held()).
   virtual void on_held(std::size_t /*before*/, std::size_t /*after*/) {}
   /// A message is written while there is no stream: whether it was taken all the same.
-  virtual bool take_without_stream(const google::protobuf::MessageLite& /*message*/) {
+  virtual bool take_without_stream(const google::protobuf::MessageLite& /*message*/,
+                                   bool /*may_compress*/) {
     return false;
   }
+  /// The messages end while there is no stream.
+  virtual void on_end_without_stream() {}
   /// A message waits for room in the output: until then its owner keeps it.
   virtual void on_message_kept() {}
   /// Which option it was that a message was too large for: for people.
