@@ -5,9 +5,11 @@
 #include "program.hpp"
 
 #include <nearcall/health.hpp>
+#include <nearcall/metrics.hpp>
 #include <nearcall/reflection.hpp>
 
 #include <cstdio>
+#include <memory>
 
 using namespace std::chrono_literals;
 using nearcall::Channel;
@@ -32,11 +34,13 @@ int main(int argc, char** argv) {
 
   coming_from::AwaitingGreeter awaiting;
   nearcall::Health health;
-  nearcall::Server server(coming_from::server_options(pool));
+  const auto metrics = std::make_shared<nearcall::Metrics>();
+  nearcall::Server server(coming_from::server_options(pool).observer(metrics));
   server.add_service(awaiting);
   server.add_service(health);
   health.set("greet.Greeter", nearcall::ServingStatus::serving);
   nearcall::add_reflection(server);
+  nearcall::add_metrics(server, metrics);
   if (const auto listening = coming_from::listen(server, argv[1]); !listening)
     return report(listening.error());
   server.listen("inproc:greeter");

@@ -13,8 +13,7 @@ Duration spread(Duration age, double chance) noexcept {
   if (age == Duration::max()) return age;
   const Duration tenth = age / 10;
   const Duration least = age - tenth;
-  const Duration more(
-      static_cast<Duration::rep>(2 * chance * static_cast<double>(tenth.count())));
+  const Duration more(static_cast<Duration::rep>(2 * chance * static_cast<double>(tenth.count())));
   return more > Duration::max() - least ? Duration::max() : least + more;
 }
 
