@@ -25,6 +25,7 @@ class Semaphore;
 class SemaphoreWaiter;
 class ServerCore;
 class ServiceConfig;
+struct HostResolver;
 struct SignalSlot;
 class SpawnedTask;
 class Waiter;
@@ -54,6 +55,8 @@ struct Access {
   static const auto& service_config(const auto& options) noexcept {
     return options.service_config_;
   }
+  /// Who answers what hosts' names stand for; null: the system.
+  static auto& resolver(auto& options) noexcept { return options.resolver_; }
   static const auto& max_receive(const auto& options) noexcept { return options.max_receive_; }
   /// The call that has these options fails with `what`.
   static void set_misuse(auto& options, auto what) { options.misuse_ = std::move(what); }

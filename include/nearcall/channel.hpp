@@ -231,9 +231,9 @@ class ChannelOptions {
 
   /// gRPC's service config, as JSON: for the methods that its `methodConfig` names their timeout,
   /// message limits, retries, hedging; for a channel to several backends which ones calls go to
-  /// (loadBalancingConfig: pick_first, round_robin). healthCheckConfig is checked, and has no
-  /// effect yet. Fields that are not known are ignored. What is wrong with it stands, with the
-  /// field's path, in misuse(), and each call fails with that. At most 1 MiB.
+  /// (loadBalancingConfig: pick_first, round_robin), and what they have to serve
+  /// (healthCheckConfig; gRFC A17). Fields that are not known are ignored. What is wrong with it
+  /// stands, with the field's path, in misuse(), and each call fails with that. At most 1 MiB.
   ChannelOptions& service_config(const std::string& json) &;
   ChannelOptions service_config(const std::string& json) && {
     return std::move(service_config(json));
@@ -312,6 +312,7 @@ class ChannelOptions {
   std::size_t compression_threshold_ = 1024;
   ConnectionLimits limits_;
   std::shared_ptr<Picker> picker_;
+  std::shared_ptr<const detail::HostResolver> resolver_;
   std::shared_ptr<const detail::ServiceConfig> service_config_;
   std::size_t max_call_retry_buffer_ = std::size_t{1024} * 1024;
   std::size_t max_retry_buffer_ = std::size_t{16} * 1024 * 1024;
@@ -324,7 +325,8 @@ class ChannelOptions {
 /// call, or connect(); replaces those that die.
 ///
 /// Blocking calls take a connection from a pool, and the calling thread drives it. Awaited calls
-/// use one connection for each EventLoop. There is no thread behind a channel.
+/// use one connection for each EventLoop. There is no thread behind a channel, but for one that
+/// looks up the name of `dns:host:port`, and lives only as long as that takes.
 ///
 /// A handle: copies are cheap and lead to the same connections, and so do clients made with it,
 /// which may outlive it. When the last of them goes, connections that carry no call are closed.
@@ -332,7 +334,8 @@ class ChannelOptions {
 /// Thread safety: any thread.
 class Channel {
  public:
-  /// `target`: see make_connector(). One that is wrong (an unknown scheme, a path
+  /// `target`: see make_connector(). `dns:host:port` and `unix-dir:directory` stand for several
+  /// backends, as to_any() has them. One that is wrong (an unknown scheme, a path
   /// that is too long) fails each call with UNAVAILABLE and says what is wrong with it. So does
   /// a wrong one of `options`, with FAILED_PRECONDITION: ChannelOptions::misuse().
   explicit Channel(std::string_view target, ChannelOptions options = ChannelOptions());

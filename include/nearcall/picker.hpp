@@ -67,6 +67,10 @@ class Picker {
   virtual std::size_t pick(const PickRequest& request,
                            std::span<const PickableBackend> candidates) noexcept = 0;
 
+  /// Whether backends are left out whose health service says that they do not serve, where the
+  /// service config has a healthCheckConfig (gRFC A17). As there, all but pick_first() do.
+  [[nodiscard]] virtual bool heeds_health() const noexcept { return true; }
+
   /// The one that is ready, for all calls; else the first one in the channel's order that can be
   /// connected. The default, as in gRPC.
   static std::shared_ptr<Picker> pick_first();

@@ -324,6 +324,8 @@ class Connector {
 ///     exec:command                        standard input and output of a command, quoted as for
 ///                                         a shell; only with ChannelOptions::allow_exec()
 ///     fifo:directory                      two FIFOs in a directory of mode 0700, for one client
+///     dns:host:50051                      for channels: a host's name; its addresses are backends
+///     unix-dir:directory                  for channels: the Unix sockets in it are backends
 ///     http://authority                    for a ChannelOptions::connector(): this one refuses
 ///
 /// Paths and names of pipes are taken as they are: "%20" stays "%20". https:// means http://:

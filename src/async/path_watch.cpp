@@ -232,8 +232,7 @@ bool PathWatchBoard::take(const inotify_event& event) {
   const bool is_for_all = (event.mask & IN_Q_OVERFLOW) != 0;
   bool is_wanted = false;
   for (PathWatch* const watch : watches_) {
-    const bool is_its =
-        watch->wd_ == event.wd && (is_gone || watch->steps_[watch->step_].name == name);
+    const bool is_its = watch->wd_ == event.wd && (is_gone || watch->waits_for(name));
     if (!is_its && !is_for_all) continue;
     is_wanted = true;
     if (is_gone) release(std::exchange(watch->wd_, PathWatch::none));
@@ -269,6 +268,10 @@ void PathWatchBoard::tell(PathWatch& watch) noexcept {
 
 PathWatch::PathWatch(LoopCore& loop, std::string_view path, Callback on_change, void* argument)
     : path_(path), loop_(&loop), on_change_(on_change), argument_(argument) {
+  if (path.size() > 1 && path.ends_with('/')) {
+    path.remove_suffix(1);
+    steps_.push_back({std::string(path), std::string()});
+  }
   while (steps_.size() < most_steps) {
     const std::size_t slash = path.find_last_of('/');
     const std::string_view name = path.substr(slash + 1);  // from 0 where there is none

@@ -35,7 +35,8 @@ class PathWatch {
 
   using Callback = void (*)(void*) noexcept;
 
-  /// `path` as it is given to connect(2); a relative one starts at the current directory.
+  /// `path` as it is given to connect(2); a relative one starts at the current directory. One that
+  /// ends with a '/' is a directory in which anything may come.
   PathWatch(LoopCore& loop, std::string_view path, Callback on_change, void* argument);
   PathWatch(const PathWatch&) = delete;
   PathWatch& operator=(const PathWatch&) = delete;
@@ -58,6 +59,10 @@ class PathWatch {
   static constexpr int none = -1;
 
   void tell();
+  /// Whether it is that name, in the directory that is watched.
+  bool waits_for(std::string_view name) const noexcept {
+    return steps_[step_].name.empty() || steps_[step_].name == name;
+  }
 
   const std::string path_;
   LoopCore* loop_;

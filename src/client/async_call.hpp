@@ -137,6 +137,7 @@ class AsyncCall final : private WaitingCall, private CallWaiter, private ClientC
   void on_failed(const Status& why) override;
   void on_unsent(const Status& why) override { call_.on_unsent(why); }
   Call* picked_for() noexcept override { return &call_; }
+  bool heeds_pauses() const noexcept override { return call_.waits_for_ready(); }
   LoopBackend* move_to(LoopBackend& there) noexcept override {
     return std::exchange(backend_, &there);
   }

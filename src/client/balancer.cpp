@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <map>
-#include <span>
+#include <random>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
 namespace {
 
+/// How often who waits takes in what health services say.
+constexpr Duration looks_at_health = std::chrono::milliseconds(20);
 constexpr Duration look_at_pools = std::chrono::milliseconds(100);
 
 Status no_targets() {
@@ -37,21 +39,129 @@ std::shared_ptr<Backend> Balancer::make_front(const std::vector<std::string>& ta
   front->keep(methods);
   balancer->front_ = front;
   balancer->methods_ = std::move(methods);
-  Status misuse = balancer->set_targets(targets);
+  balancer->begin_health_checks();
+  Status misuse = balancer->set_origins(targets);
   front->lead(std::move(balancer), targets.empty() ? no_targets() : std::move(misuse));
   return front;
 }
 
 Balancer::Balancer(ChannelOptions options, std::shared_ptr<Picker> picker, Clock clock)
-    : options_(std::move(options)), picker_(std::move(picker)), clock_(clock) {
+    : options_(std::move(options)),
+      picker_(std::move(picker)),
+      shuffles_(shuffles(options_)),
+      clock_(clock) {
+}
+
+void Balancer::begin_health_checks() {
+  const std::string* const service = checked_service_of(options_, *picker_);
+  if (service == nullptr) return;
+  health_ = std::make_unique<HealthWatches>(
+      *service, options_, [this](const std::string& target, Health health, const Status& why) {
+        note_health(target, health, why);
+      });
 }
 
 Balancer::Member Balancer::make_member(const std::string& target) {
   Member made{std::make_shared<Backend>(target, options_, clock_),
-              std::make_shared<Membership>(shared_from_this(), front_.lock())};
+              std::make_shared<Membership>(shared_from_this(), front_.lock()),
+              health_ != nullptr ? Health::unknown : Health::serving};
   made.backend->join(made.membership);
   made.backend->keep(methods_);
   return made;
+}
+
+Status Balancer::set_origins(const std::vector<std::string>& targets) {
+  std::vector<std::string> fixed;
+  for (const std::string& target : targets) {
+    const auto on_answer = [balancer = weak_from_this()] {
+      if (const std::shared_ptr<Balancer> here = balancer.lock()) here->look();
+    };
+    origins_.push_back({target, source_of(target, options_, on_answer)});
+    if (origins_.back().source == nullptr) fixed.push_back(target);
+  }
+  has_sources_ = fixed.size() < targets.size();
+  if (!has_sources_) return set_targets(fixed);
+  for (const std::string& target : fixed) {
+    if (Status misuse = make_member(target).backend->misuse(); !misuse.ok()) return misuse;
+  }
+  // What is wrong with the options is wrong with whatever is there later.
+  return make_member("unix:/nobody").backend->misuse();
+}
+
+void Balancer::look() {
+  const std::lock_guard lock(sources_mutex_);
+  const TimePoint now = clock_.now();
+  const bool has_failed = has_failed_.exchange(false);
+  bool has_changed = false;
+  for (const Origin& origin : origins_) {
+    if (origin.source == nullptr) continue;
+    if (has_failed) origin.source->note_failure();
+    has_changed = origin.source->look(now) || has_changed;
+  }
+  // Who waits until it is known who is there has to find them then.
+  if (has_changed) static_cast<void>(set_targets(targets_of_sources()));
+  note_sources();
+}
+
+std::vector<std::string> Balancer::targets_of_sources() const {
+  std::vector<std::string> targets;
+  for (const Origin& origin : origins_) {
+    if (origin.source == nullptr) {
+      targets.push_back(origin.target);
+    } else {
+      const std::vector<std::string>& found = origin.source->targets();
+      targets.insert(targets.end(), found.begin(), found.end());
+    }
+  }
+  return targets;
+}
+
+/// What the next look may find, and why there are none. REQUIRES: sources_mutex_ is held.
+void Balancer::note_sources() {
+  Known known{.is_begun = true, .is_looking = false, .failure = Status()};
+  bool has_any = false;
+  for (const Origin& origin : origins_) {
+    has_any = has_any || origin.source == nullptr || !origin.source->targets().empty();
+    if (origin.source == nullptr) continue;
+    if (!origin.source->failure().ok()) known.failure = origin.source->failure();
+    known.next_look = std::min(known.next_look, origin.source->next_look());
+    known.is_looking = known.is_looking || origin.source->is_looking();
+  }
+  known.is_looking = known.is_looking && !has_any;
+  const std::lock_guard lock(mutex_);
+  known_ = std::move(known);
+  tell_state();
+  is_known_.notify_all();
+}
+
+bool Balancer::is_looking() {
+  turn_health();
+  const std::lock_guard lock(mutex_);
+  return known_.is_looking || is_health_unknown();
+}
+
+bool Balancer::is_health_unknown() const noexcept {
+  const auto has = [this](Health health) {
+    return std::ranges::any_of(members_,
+                               [health](const Member& member) { return member.health == health; });
+  };
+  return health_ != nullptr && has(Health::unknown) && !has(Health::serving);
+}
+
+void Balancer::turn_health() {
+  if (health_ != nullptr) health_->turn();
+}
+
+void Balancer::note_health(const std::string& target, Health health, const Status& why) {
+  const std::lock_guard lock(mutex_);
+  if (!why.ok()) unhealthy_ = why;
+  for (Member& member : members_) {
+    if (member.backend->target() == target) member.health = health;
+  }
+  recount();
+  candidates_.reset();
+  tell_state();
+  is_known_.notify_all();
 }
 
 Status Balancer::set_targets(const std::vector<std::string>& targets) {
@@ -59,8 +169,10 @@ Status Balancer::set_targets(const std::vector<std::string>& targets) {
     log(LogLevel::warning, targets.size(), " backends are more than the ", most_backends,
         " that a channel may have: the rest is left out");
   }
-  const std::span<const std::string> wanted(targets.data(),
-                                            std::min(targets.size(), most_backends));
+  std::vector<std::string> wanted(
+      targets.begin(),
+      targets.begin() + static_cast<std::ptrdiff_t>(std::min(targets.size(), most_backends)));
+  if (shuffles_) std::ranges::shuffle(wanted, std::minstd_rand(std::random_device()()));
   std::map<std::string, Member> known;
   {
     const std::lock_guard lock(mutex_);
@@ -80,13 +192,10 @@ Status Balancer::set_targets(const std::vector<std::string>& targets) {
   {
     const std::lock_guard lock(mutex_);
     for (auto& [target, left] : known) {
-      if (left.backend == nullptr) continue;
-      list(*left.membership, false);
-      gone.push_back(std::move(left.backend));
+      if (left.backend != nullptr) gone.push_back(std::move(left.backend));
     }
-    for (const Member& member : members)
-      list(*member.membership, true);
     members_ = std::move(members);
+    recount();
     candidates_.reset();
     tell_state();
   }
@@ -94,31 +203,45 @@ Status Balancer::set_targets(const std::vector<std::string>& targets) {
     backend->drain();
     backend->close_idle();
   }
+  if (health_ != nullptr && misuse.ok()) {
+    health_->set_targets(std::vector<std::string>(wanted.begin(), wanted.end()));
+  }
   return misuse;
 }
 
-void Balancer::list(Membership& member, bool is_listed) noexcept {
-  if (std::exchange(member.is_listed_, is_listed) == is_listed) return;
-  count(member.counted_as_) += is_listed ? 1U : std::size_t(-1);
+/// A backend that does not serve is one that fails, and one that was not heard of is connecting.
+ConnectivityState Balancer::counted_state(const Member& member) noexcept {
+  if (member.health == Health::not_serving) return ConnectivityState::transient_failure;
+  const ConnectivityState state = member.membership->counted_as_;
+  const bool is_unheard = state == ConnectivityState::ready && member.health == Health::unknown;
+  return is_unheard ? ConnectivityState::connecting : state;
+}
+
+void Balancer::recount() noexcept {
+  counts_.fill(0);
+  for (const Member& member : members_)
+    ++count(counted_state(member));
 }
 
 // ---- who may be picked --------------------------------------------------------------------------
 
 Balancer::Pass Balancer::begin_pass() {
+  if (has_sources_) look();
+  turn_health();
   const std::lock_guard lock(mutex_);
   return failures_;
 }
 
-std::shared_ptr<Backend> Balancer::pick(const PickRequest& request, Pass pass) {
+std::shared_ptr<Backend> Balancer::pick(const PickRequest& request, Pass pass, bool heeds_pauses) {
   std::shared_ptr<const Candidates> among;
   {
     const TimePoint now = clock_.now();
     const std::lock_guard lock(mutex_);
-    if (pass == failures_ && candidates_ != nullptr && now < candidates_->until) {
+    if (pass == failures_ && !heeds_pauses && candidates_ != nullptr && now < candidates_->until) {
       among = candidates_;
     } else {
-      among = candidates(pass, now);
-      if (pass == failures_) candidates_ = among;
+      among = candidates(pass, now, heeds_pauses);
+      if (pass == failures_ && !heeds_pauses) candidates_ = among;
     }
   }
   if (among->seen.empty()) return nullptr;
@@ -126,7 +249,9 @@ std::shared_ptr<Backend> Balancer::pick(const PickRequest& request, Pass pass) {
   return among->backends[picked < among->backends.size() ? picked : 0];
 }
 
-std::shared_ptr<const Balancer::Candidates> Balancer::candidates(Pass pass, TimePoint now) const {
+std::shared_ptr<const Balancer::Candidates> Balancer::candidates(Pass pass,
+                                                                 TimePoint now,
+                                                                 bool heeds_pauses) const {
   using State = ConnectivityState;
   enum class Worth : std::uint8_t { ready, to_try, under_way, pausing };
   const auto worth_of = [now](const Membership& member) {
@@ -136,18 +261,18 @@ std::shared_ptr<const Balancer::Candidates> Balancer::candidates(Pass pass, Time
   };
   std::array<std::size_t, 4> worths{};
   for (const Member& member : members_) {
-    if (member.membership->failed_at_ <= pass)
+    if (member.membership->failed_at_ <= pass && member.health == Health::serving)
       ++worths[static_cast<std::size_t>(worth_of(*member.membership))];
   }
   const auto has = [&worths](Worth worth) { return worths[static_cast<std::size_t>(worth)] > 0; };
-  Worth least = Worth::pausing;
+  Worth least = heeds_pauses ? Worth::under_way : Worth::pausing;
   if (has(Worth::to_try) || has(Worth::under_way)) least = Worth::under_way;
   if (has(Worth::ready)) least = Worth::to_try;
 
   auto made = std::make_shared<Candidates>();
   for (const Member& member : members_) {
     const Membership& at = *member.membership;
-    if (at.failed_at_ > pass) continue;
+    if (at.failed_at_ > pass || member.health != Health::serving) continue;
     const Worth worth = worth_of(at);
     if (worth == Worth::pausing) made->until = std::min(made->until, at.next_attempt_);
     if (worth > least) continue;
@@ -157,8 +282,9 @@ std::shared_ptr<const Balancer::Candidates> Balancer::candidates(Pass pass, Time
   return made;
 }
 
-bool Balancer::fail(Backend& backend, Pass pass) {
+bool Balancer::fail(Backend& backend, Pass pass, const Status& why) {
   const std::lock_guard lock(mutex_);
+  last_failure_ = why;
   bool is_any_left = false;
   for (const Member& member : members_) {
     Membership& at = *member.membership;
@@ -168,11 +294,21 @@ bool Balancer::fail(Backend& backend, Pass pass) {
   return is_any_left;
 }
 
-Status Balancer::nobody() const {
-  const std::shared_ptr<Backend> front = front_.lock();
-  const std::string target = front != nullptr ? front->target() : "the channel";
-  return Status(StatusCode::unavailable, target + ": there is no backend that can be reached")
+Status Balancer::nobody() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (members_.empty() && !known_.failure.ok()) return known_.failure;
+    if (!members_.empty() && !unhealthy_.ok()) return unhealthy_;
+    if (!members_.empty() && !last_failure_.ok()) return last_failure_;
+  }
+  return Status(StatusCode::unavailable,
+                name_of_front() + ": there is no backend that can be reached")
       .with_reason(StatusReason::no_server);
+}
+
+std::string Balancer::name_of_front() const {
+  const std::shared_ptr<Backend> front = front_.lock();
+  return front != nullptr ? front->target() : "the channel";
 }
 
 // ---- what they are together ---------------------------------------------------------------------
@@ -183,6 +319,9 @@ void Balancer::note(Membership& member,
   using State = ConnectivityState;
   const std::lock_guard lock(mutex_);
   if (event == Connectivity::Event::failed) member.failed_at_ = ++failures_;
+  if (event == Connectivity::Event::failed || event == Connectivity::Event::lost) {
+    has_failed_ = true;
+  }
   const State state = connectivity.state();
   member.state_ = state;
   member.next_attempt_ = connectivity.next_attempt();
@@ -190,16 +329,15 @@ void Balancer::note(Membership& member,
   const bool stays_failed =
       state == State::connecting && member.counted_as_ == State::transient_failure;
   const State counted_as = stays_failed ? State::transient_failure : state;
-  if (member.is_listed_) {
-    --count(member.counted_as_);
-    ++count(counted_as);
-  }
-  member.counted_as_ = counted_as;
+  if (std::exchange(member.counted_as_, counted_as) == counted_as) return;
+  recount();
   tell_state();
 }
 
 ConnectivityState Balancer::known_state() const noexcept {
   using State = ConnectivityState;
+  if (known_.is_looking) return State::connecting;
+  if (members_.empty() && has_sources_ && !known_.is_begun) return State::idle;
   for (const State state : {State::ready, State::connecting, State::idle}) {
     if (counts_[static_cast<std::size_t>(state)] > 0) return state;
   }
@@ -246,6 +384,7 @@ std::shared_ptr<Backend> Balancer::find(std::string_view target) {
 }
 
 ConnectivityState Balancer::state() {
+  turn_health();
   for (const std::shared_ptr<Backend>& backend : backends())
     static_cast<void>(backend->state());
   const std::lock_guard lock(mutex_);
@@ -269,8 +408,10 @@ bool Balancer::wait_for_state_change(ConnectivityState from, TimePoint until) {
 }
 
 TimePoint Balancer::next_attempt() {
-  TimePoint first = no_deadline;
   const std::lock_guard lock(mutex_);
+  if (has_sources_ && !known_.is_begun) return {};
+  TimePoint first = known_.next_look;
+  if (health_ != nullptr) first = std::min(first, clock_.now() + looks_at_health);
   for (const Member& member : members_)
     first = std::min(first, member.membership->next_attempt_);
   return first;
@@ -278,15 +419,23 @@ TimePoint Balancer::next_attempt() {
 
 std::vector<std::string> Balancer::paths() {
   std::vector<std::string> all;
-  for (const std::shared_ptr<Backend>& backend : backends()) {
-    const std::vector<std::string> path = backend->paths();
+  const std::lock_guard lock(sources_mutex_);
+  for (const Origin& origin : origins_) {
+    const std::string path =
+        origin.source != nullptr ? origin.source->path() : path_of(origin.target, options_);
     if (path.empty()) return {};
-    all.insert(all.end(), path.begin(), path.end());
+    all.push_back(path);
   }
   return all;
 }
 
 void Balancer::note_change_at_path() {
+  {
+    const std::lock_guard lock(sources_mutex_);
+    for (const Origin& origin : origins_)
+      if (origin.source != nullptr) origin.source->note_change();
+    note_sources();
+  }
   for (const std::shared_ptr<Backend>& backend : backends())
     backend->note_change_at_path();
 }

@@ -10,13 +10,15 @@
 namespace nearcall::inline v0::detail {
 namespace {
 
+/// How often who waits takes in the first word of health services.
+constexpr Duration health_look = std::chrono::milliseconds(5);
 constexpr Duration followers_look = std::chrono::milliseconds(50);
 
 }  // namespace
 
 Result<Balancer::Found> Balancer::connect(Turn& turn, const Search& search) {
   if (!search.waits || search.patience.begins_at_once || !is_pausing()) {
-    Result<Found> found = make_pass(turn, search);
+    Result<Found> found = make_pass(turn, search, /*heeds_pauses=*/false);
     if (found || !search.waits || !may_pass(found.error())) return found;
   }
   while (!search.stop.stop_requested() && clock_.now() < search.patience.until) {
@@ -26,17 +28,43 @@ Result<Balancer::Found> Balancer::connect(Turn& turn, const Search& search) {
       return found;
     }
     if (!follow_prober(search)) break;
-    Result<Found> found = make_pass(turn, search);
+    Result<Found> found = make_pass(turn, search, /*heeds_pauses=*/true);
     if (found || !may_pass(found.error())) return found;
   }
   return Failure{nobody()};
 }
 
-Result<Balancer::Found> Balancer::make_pass(Turn& turn, const Search& search) {
+/// As long as one attempt to connect may take.
+bool Balancer::wait_until_known(const Search& search) {
+  const TimePoint until =
+      std::min(search.patience.attempt, deadline_after(clock_.now(), options_.connect_timeout()));
+  while (!search.stop.stop_requested() && clock_.now() < until) {
+    const bool has_cancellers = CancelEvent::descriptor() >= 0;
+    TimePoint look = has_cancellers ? clock_.now() + followers_look : until;
+    if (health_ != nullptr) look = std::min(look, clock_.now() + health_look);
+    {
+      std::unique_lock lock(mutex_);
+      const bool is_known = is_known_.wait_until(lock, search.stop, std::min(until, look), [this] {
+        return !known_.is_looking && !is_health_unknown();
+      });
+      if (is_known) return true;
+    }
+    turn_health();
+    CancelEvent::catch_up();
+  }
+  return false;
+}
+
+Result<Balancer::Found> Balancer::make_pass(Turn& turn, const Search& search, bool heeds_pauses) {
   const Pass pass = begin_pass();
+  if (is_looking() && !wait_until_known(search)) {
+    return Failure{Status(StatusCode::unavailable,
+                          name_of_front() + ": nobody has said in time which backends there are")
+                       .with_reason(StatusReason::no_answer)};
+  }
   Status why = nobody();
   bool has_tried = false;
-  while (std::shared_ptr<Backend> backend = pick(search.request, pass)) {
+  while (std::shared_ptr<Backend> backend = pick(search.request, pass, heeds_pauses)) {
     if (std::shared_ptr<BlockingConnection> taken = backend->take(turn, search.want)) {
       return Found{std::move(backend), std::move(taken)};
     }
@@ -47,7 +75,7 @@ Result<Balancer::Found> Balancer::make_pass(Turn& turn, const Search& search) {
     if (is_over) return Failure{std::move(made).error()};
     // Where one of them may pass, that is what the caller has to know.
     if (!std::exchange(has_tried, true) || may_pass(made.error())) why = made.error();
-    fail(*backend, pass);
+    fail(*backend, pass, why);
   }
   return Failure{std::move(why)};
 }
@@ -56,7 +84,7 @@ Result<Balancer::Found> Balancer::probe(Turn& turn, const Search& search) {
   ThreadServerWait wait(*this);
   if (is_pausing() && !wait.sleep(search.patience.until, search.stop)) return Failure{nobody()};
   for (;;) {
-    Result<Found> found = make_pass(turn, search);
+    Result<Found> found = make_pass(turn, search, /*heeds_pauses=*/true);
     if (found || !may_pass(found.error())) return found;
     if (!wait.sleep(search.patience.until, search.stop)) return found;
   }

@@ -3,6 +3,9 @@
 #include "client/channel_target.hpp"
 
 #include "client/checking_connector.hpp"
+#include "client/directory_source.hpp"
+#include "client/dns_source.hpp"
+#include "client/look_up.hpp"
 #include "client/service_config.hpp"
 #include "transport/child_connector.hpp"
 #include "transport/make_transport.hpp"
@@ -50,7 +53,24 @@ Connectivity::Backoff backoff_to(const std::string& target, const ChannelOptions
 }
 
 bool are_balanced(const std::vector<std::string>& targets, const ChannelOptions& options) {
-  return targets.size() != 1 || options.picker() != nullptr;
+  return targets.size() != 1 || options.picker() != nullptr ||
+         checked_service_of(options, *picker_of(options)) != nullptr ||
+         source_of(targets.front(), options, {}) != nullptr;
+}
+
+std::unique_ptr<BackendSource> source_of(const std::string& target,
+                                         const ChannelOptions& options,
+                                         std::function<void()> on_answer) {
+  const Result<Endpoint> endpoint = Endpoint::parse(target);
+  if (options.connector() != nullptr || !endpoint) return nullptr;
+  if (endpoint->kind() == Endpoint::Kind::unix_directory) {
+    return std::make_unique<DirectorySource>(endpoint->name(), options.expect_server().has_value());
+  }
+  if (endpoint->kind() != Endpoint::Kind::dns) return nullptr;
+  const auto& resolver = Access::resolver(options);
+  return std::make_unique<DnsSource>(endpoint->name(), endpoint->port(),
+                                     resolver != nullptr ? *resolver : HostResolver{&resolve_host},
+                                     std::move(on_answer));
 }
 
 std::shared_ptr<Picker> picker_of(const ChannelOptions& options) {
@@ -59,6 +79,18 @@ std::shared_ptr<Picker> picker_of(const ChannelOptions& options) {
   const bool wants_turns = config != nullptr && config->load_balancing() &&
                            config->load_balancing()->policy == "round_robin";
   return wants_turns ? Picker::round_robin() : Picker::pick_first();
+}
+
+bool shuffles(const ChannelOptions& options) {
+  const auto& config = Access::service_config(options);
+  return options.picker() == nullptr && config != nullptr && config->load_balancing() &&
+         config->load_balancing()->shuffles;
+}
+
+const std::string* checked_service_of(const ChannelOptions& options, const Picker& picker) {
+  const auto& config = Access::service_config(options);
+  const bool is_checked = config != nullptr && config->health_check() && picker.heeds_health();
+  return is_checked ? &*config->health_check() : nullptr;
 }
 
 std::string name_of(const std::vector<std::string>& targets) {

@@ -24,6 +24,7 @@ LoopBackend& LoopBackend::make(Backend& backend, LoopCore& loop) {
 /// With its loop, everything that is on it has to leave.
 LoopBackend::~LoopBackend() {
   is_going_ = true;
+  look_wait_.reset();
   backend_->remove(place_);
   core_->cancel_posted(place_);
   core_->slot(backend_->slot()) = nullptr;
@@ -31,7 +32,8 @@ LoopBackend::~LoopBackend() {
   if (current_ != nullptr) current_->close(gone);
   for (const std::unique_ptr<LoopConnection>& connection : closing_)
     connection->close(gone);
-  for (IntrusiveList<WaitingCall>* const waiting : {&repeated_, &rerouted_, &awaiting_, &held_}) {
+  for (IntrusiveList<WaitingCall>* const waiting :
+       {&repeated_, &rerouted_, &looking_, &awaiting_, &held_}) {
     while (WaitingCall* const call = waiting->pop_front())
       call->on_failed(gone);
   }
@@ -117,6 +119,7 @@ void LoopBackend::ask_to_go_on() {
 
 void LoopBackend::go_on() {
   stop_waiting_if_nobody_does();
+  if (look_wait_ != nullptr) end_looking();
   IntrusiveList<WaitingCall> rerouted;
   while (WaitingCall* const call = rerouted_.pop_front())
     rerouted.push_back(*call);

@@ -90,6 +90,7 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
     LoopBackend* move_to(LoopBackend& there) noexcept override {
       return std::exchange(at_, &there);
     }
+    bool heeds_pauses() const noexcept override { return true; }
     void leave() noexcept {
       WaitingCall::unlink();
       if (at_ != nullptr) std::exchange(at_, nullptr)->on_call_over();
@@ -99,6 +100,12 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
     LoopBackend* backend_;
     /// Of several: the one that is tried. Null: none.
     LoopBackend* at_ = nullptr;
+  };
+
+  /// Until it is known who is there.
+  class LookWait;
+  struct LookWaitDeleter {
+    void operator()(LookWait* wait) const noexcept;
   };
 
   LoopBackend(Backend& backend, LoopCore& loop);
@@ -112,6 +119,8 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   // At the front of several.
   void begin_pass(WaitingCall& call);
   void route(WaitingCall& call);
+  void wait_until_known(WaitingCall& call);
+  void end_looking();
   /// Its calls may go elsewhere the next time.
   void submit_again(WaitingCall& call);
   static void move(WaitingCall& call, LoopBackend& there);
@@ -132,6 +141,10 @@ class LoopBackend final : public LoopOwned, public LoopConnectionOwner {
   IntrusiveList<WaitingCall> repeated_;
   /// In a pass, after a failure elsewhere.
   IntrusiveList<WaitingCall> rerouted_;
+  /// Before they are, until it is known who is there.
+  IntrusiveList<WaitingCall> looking_;
+  /// Null: nobody waits for that.
+  std::unique_ptr<LookWait, LookWaitDeleter> look_wait_;
   /// For the server to be reached.
   IntrusiveList<WaitingCall> awaiting_;
   IntrusiveList<WaitingCall> held_;

@@ -42,6 +42,8 @@ class WaitingCall : public ListHook {
   virtual Call* picked_for() noexcept { return nullptr; }
   /// It is `there` from now on. Where it was, or null.
   virtual LoopBackend* move_to(LoopBackend& /*there*/) noexcept { return nullptr; }
+  /// Whether it is there for those that wait: what pauses after a failure is not tried for it.
+  virtual bool heeds_pauses() const noexcept { return false; }
   std::uint64_t pass() const noexcept { return pass_; }
   void begin_pass(std::uint64_t pass) noexcept { pass_ = pass; }
 

@@ -4,13 +4,80 @@
 #include "client/call.hpp"
 #include "client/loop_backend.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string_view>
 
 namespace nearcall::inline v0::detail {
+namespace {
+
+constexpr Duration next_look_at_health = std::chrono::milliseconds(5);
+
+}  // namespace
+
+/// Has the loop look again when it may be known who is there.
+class LoopBackend::LookWait final : private StateWatcher {
+ public:
+  explicit LookWait(LoopBackend& here)
+      : here_(&here), timer_(*here.core_, &LookWait::on_time, this) {
+    here.backend_->watch(*this);
+  }
+  LookWait(const LookWait&) = delete;
+  LookWait& operator=(const LookWait&) = delete;
+  ~LookWait() {
+    here_->backend_->unwatch(*this);
+    here_->core_->cancel_posted(tell_);
+  }
+
+  /// Once more then, since nobody tells what health services say.
+  void set_time(TimePoint when) { timer_.set(when); }
+
+ private:
+  // StateWatcher
+
+  void on_state(ConnectivityState /*state*/) noexcept override {
+    if (!is_told_.exchange(true)) here_->core_->post(tell_);
+  }
+  void tell() {
+    is_told_ = false;
+    here_->ask_to_go_on();
+  }
+  static void on_time(void* self) noexcept { static_cast<LookWait*>(self)->tell(); }
+
+  LoopBackend* here_;
+  Timer timer_;
+  std::atomic<bool> is_told_{false};
+  RunMember<&LookWait::tell> tell_{*this};
+};
+
+void LoopBackend::LookWaitDeleter::operator()(LookWait* wait) const noexcept {
+  delete wait;
+}
+
+/// It may be known before there is a watch.
+void LoopBackend::wait_until_known(WaitingCall& call) {
+  looking_.push_back(call);
+  if (look_wait_ != nullptr) return;
+  look_wait_.reset(new LookWait(*this));
+  ask_to_go_on();
+}
+
+void LoopBackend::end_looking() {
+  if (!looking_.empty() && Balancer::of(*backend_)->is_looking()) {
+    if (Balancer::of(*backend_)->asks_health()) {
+      look_wait_->set_time(core_->clock().now() + next_look_at_health);
+    }
+    return;
+  }
+  look_wait_.reset();
+  while (WaitingCall* const call = looking_.pop_front())
+    repeated_.push_back(*call);
+}
 
 void LoopBackend::begin_pass(WaitingCall& call) {
-  call.begin_pass(Balancer::of(*backend_)->begin_pass());
+  Balancer& balancer = *Balancer::of(*backend_);
+  call.begin_pass(balancer.begin_pass());
+  if (balancer.is_looking()) return wait_until_known(call);
   route(call);
 }
 
@@ -22,7 +89,7 @@ void LoopBackend::route(WaitingCall& call) {
       asking != nullptr
           ? Access::make<PickRequest>(asking->method().method.path, asking->request_metadata())
           : Access::make<PickRequest>(std::string_view(), none);
-  const std::shared_ptr<Backend> picked = balancer.pick(request, call.pass());
+  const std::shared_ptr<Backend> picked = balancer.pick(request, call.pass(), call.heeds_pauses());
   if (picked == nullptr) return call.on_failed(balancer.nobody());
   LoopBackend& there = of(*picked, *core_);
   move(call, there);
@@ -43,7 +110,7 @@ bool LoopBackend::try_elsewhere(WaitingCall& call, const Status& why) {
   if (front == nullptr) return false;
   LoopBackend& there = of(*front, *core_);
   move(call, there);
-  if (!Balancer::of(*front)->fail(*backend_, call.pass())) return false;
+  if (!Balancer::of(*front)->fail(*backend_, call.pass(), why)) return false;
   there.rerouted_.push_back(call);
   there.ask_to_go_on();
   return true;

@@ -43,7 +43,6 @@ class Membership {
   TimePoint next_attempt_{};
   /// The number of its last failure among all.
   std::uint64_t failed_at_ = 0;
-  bool is_listed_ = false;
 };
 
 }  // namespace nearcall::inline v0::detail

@@ -17,6 +17,7 @@ class PickFirst final : public Picker {
                                          [](const PickableBackend& one) { return one.state(); });
     return ready == candidates.end() ? 0 : static_cast<std::size_t>(ready - candidates.begin());
   }
+  bool heeds_health() const noexcept override { return false; }
 };
 
 /// Not all clients begin with the same one.

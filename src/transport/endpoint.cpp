@@ -144,6 +144,27 @@ ParseResult parse_ip(Endpoint::Kind kind, std::string_view rest) {
   return Parts{kind, std::move(*address), *port};
 }
 
+bool is_authority(std::string_view text);
+
+/// A name of DNS has at most 253 bytes. "dns:///host:port" is how gRPC spells it, too.
+ParseResult parse_dns(std::string_view rest) {
+  constexpr std::size_t longest = 253;
+  if (const auto hierarchical = after("///", rest)) rest = *hierarchical;
+  const bool is_bracketed = rest.starts_with('[');
+  const auto parts = split_host_and_port(rest, is_bracketed);
+  if (!parts) return wrong("not host:port");
+  if (parts->host.empty() || parts->host.size() > longest) {
+    return wrong("the host has no name, or one of more than 253 bytes");
+  }
+  const bool has_colon = parts->host.find(':') != std::string_view::npos;
+  if (!is_authority(parts->host) || has_colon != is_bracketed) {
+    return wrong("the host is neither a name nor an address; one of IPv6 is written [address]");
+  }
+  const auto port = parse_port(parts->port);
+  if (!port || *port == 0) return wrong("the port is not a number from 1 to 65535");
+  return Parts{Endpoint::Kind::dns, std::string(parts->host), *port};
+}
+
 std::optional<std::uint32_t> parse_number(std::string_view text) {
   std::uint32_t number = 0;
   const char* const end = text.data() + text.size();
@@ -225,12 +246,17 @@ ParseResult parse_target(std::string_view target) {
   }
   if (const auto rest = after("exec:", target)) return parse_command(*rest);
   if (const auto rest = after("fifo:", target)) return parse_path(Endpoint::Kind::fifo, *rest);
+  if (const auto rest = after("unix-dir:", target)) {
+    return parse_path(Endpoint::Kind::unix_directory, *rest);
+  }
+  if (const auto rest = after("dns:", target)) return parse_dns(*rest);
   if (const auto rest = after("http://", target)) return parse_authority(*rest);
   if (const auto rest = after("https://", target)) return parse_authority(*rest);
   return wrong(
       "unknown scheme; known are unix:path, unix-abstract:name, npipe:name, ipv4:address:port, "
       "ipv6:[address]:port, vsock:cid:port, fd:number, systemd:name, inproc:name, inherited:, "
-      "stdio:, exec:command, fifo:directory, http://authority and https://authority");
+      "stdio:, exec:command, fifo:directory, unix-dir:directory, dns:host:port, http://authority "
+      "and https://authority");
 }
 
 }  // namespace
@@ -271,6 +297,11 @@ std::string Endpoint::to_string() const {
       return "exec:" + name_;
     case Kind::fifo:
       return "fifo:" + name_;
+    case Kind::unix_directory:
+      return "unix-dir:" + name_;
+    case Kind::dns:
+      return "dns:" + (name_.find(':') == std::string::npos ? name_ : "[" + name_ + "]") + ":" +
+             std::to_string(port_);
     case Kind::authority:
       return "http://" + name_;
   }

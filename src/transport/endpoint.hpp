@@ -31,6 +31,8 @@ class Endpoint {
     stdio,
     command,
     fifo,
+    dns,
+    unix_directory,
     authority
   };
 
@@ -39,12 +41,12 @@ class Endpoint {
   static Result<Endpoint> parse(std::string_view target);
 
   Kind kind() const noexcept { return kind_; }
-  /// The path (of the directory, for fifo), the abstract name (without the leading NUL, and without
-  /// escapes), the IP address, the number of the descriptor, the name of what systemd passes ("":
-  /// all of it), the name within the process, the command as it was written, or the authority; ""
-  /// for what has no name.
+  /// The path (of the directory, for fifo and unix-dir), the name of a host, the abstract name
+  /// (without the leading NUL, and without escapes), the IP address, the number of the descriptor,
+  /// the name of what systemd passes ("": all of it), the name within the process, the command as
+  /// it was written, or the authority; "" for what has no name.
   const std::string& name() const noexcept { return name_; }
-  /// 0 for everything but ipv4, ipv6 and vsock; 32 bits for the last one.
+  /// 0 for everything but ipv4, ipv6, dns and vsock; 32 bits for the last one.
   std::uint32_t port() const noexcept { return port_; }
   /// The canonical target: "unix:/run/x.sock".
   std::string to_string() const;

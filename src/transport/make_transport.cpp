@@ -169,6 +169,9 @@ std::unique_ptr<Connector> make_connector(const Endpoint& endpoint) {
       return std::make_unique<InprocConnector>(endpoint);
     case Endpoint::Kind::fifo:
       return std::make_unique<FifoConnector>(endpoint);
+    case Endpoint::Kind::dns:
+    case Endpoint::Kind::unix_directory:
+      return std::make_unique<RefusingConnector>(endpoint, "is for a Channel");
     case Endpoint::Kind::authority:
       break;
   }
@@ -214,6 +217,8 @@ Result<std::unique_ptr<Listener>> make_listener(const Endpoint& endpoint,
     case Endpoint::Kind::fifo:
       return make_checked<FifoListener>(endpoint, options);
     case Endpoint::Kind::command:
+    case Endpoint::Kind::dns:
+    case Endpoint::Kind::unix_directory:
     case Endpoint::Kind::authority:
       break;
   }

@@ -99,6 +99,8 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
     case Endpoint::Kind::descriptor:
     case Endpoint::Kind::inproc:
     case Endpoint::Kind::fifo:
+    case Endpoint::Kind::dns:
+    case Endpoint::Kind::unix_directory:
     case Endpoint::Kind::systemd:
     case Endpoint::Kind::inherited:
     case Endpoint::Kind::stdio:

@@ -92,6 +92,23 @@ TEST_F(PathWatchTest, TellsOfWhatIsMadeOrMovedThereAndOfNothingElse) {
   EXPECT_TRUE(path.hears_more_than(before));
 }
 
+TEST_F(PathWatchTest, OfADirectoryTellsOfWhateverIsMadeOrMovedThere) {
+  WatchedPath path(folder_.file("directory") + "/");
+  EXPECT_EQ(path.watch().arm(), Armed::now);
+  EXPECT_FALSE(path.watch().is_there());
+
+  std::filesystem::create_directory(folder_.file("directory"));
+  EXPECT_TRUE(path.hears_more_than(0));
+  EXPECT_EQ(path.watch().arm(), Armed::now);
+  EXPECT_TRUE(path.watch().is_there());
+
+  make(folder_.file("directory/anything"));
+  EXPECT_TRUE(path.hears_more_than(1));
+  make(folder_.file("elsewhere"));
+  std::filesystem::rename(folder_.file("elsewhere"), folder_.file("directory/other"));
+  EXPECT_TRUE(path.hears_more_than(2));
+}
+
 TEST_F(PathWatchTest, FollowsDirectoriesThatAreMadeLater) {
   WatchedPath path(folder_.file("a/b/socket"));
   EXPECT_EQ(path.watch().arm(), Armed::now);

@@ -26,7 +26,7 @@ MAX_LINES = 600
 # 3 of ConnectionLimits: linger_timeout, the intervals of PINGs.
 # 83 of keepalive and age (three options of channels, five of servers).
 # 25 of ServerOptions::max_concurrent_calls().
-# 56 and a header of Channel::to_any(), ChannelOptions::picker() and Picker.
+# 59 and a header of Channel::to_any(), ChannelOptions::picker() and Picker.
 # 183 and three headers of interceptors, which only those include who write one.
 # 121 and a header of Observer, which only those include who write one.
 # 34 and a header of Metrics.

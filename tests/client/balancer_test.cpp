@@ -58,6 +58,7 @@ class BalancerTest : public LogCheckedTest, protected ManualLoop {
     at(name)->note(Event::connected);
   }
 
+  const Status failure_{StatusCode::unavailable, "nobody listens"};
   std::shared_ptr<NotePicker> picker_ = std::make_shared<NotePicker>();
   std::shared_ptr<Backend> front_ = Balancer::make_front({target('1'), target('2'), target('3')},
                                                          ChannelOptions().picker(picker_),
@@ -95,9 +96,9 @@ TEST_F(BalancerTest, APassLeavesOutWhatFailedSinceItBegan) {
   const Balancer::Pass pass = balancer().begin_pass();
   fail('2');
   EXPECT_EQ(candidates(pass), "13");
-  EXPECT_TRUE(balancer().fail(*at('1'), pass));
+  EXPECT_TRUE(balancer().fail(*at('1'), pass, failure_));
   EXPECT_EQ(candidates(pass), "3");
-  EXPECT_FALSE(balancer().fail(*at('3'), pass));
+  EXPECT_FALSE(balancer().fail(*at('3'), pass, failure_));
   EXPECT_EQ(candidates(pass), "");
 }
 
@@ -159,11 +160,12 @@ TEST_F(BalancerTest, ATargetThatStandsTwiceIsOneBackend) {
 }
 
 TEST_F(BalancerTest, IsFoundByPathOnlyIfAllAre) {
+  const auto paths_of = [](const std::vector<std::string>& targets) {
+    return Balancer::make_front(targets, ChannelOptions(), nullptr)->paths();
+  };
   EXPECT_TRUE(front_->paths().empty());
-  EXPECT_TRUE(balancer().set_targets({"unix:/a", "unix:/b"}).ok());
-  EXPECT_EQ(front_->paths(), (std::vector<std::string>{"/a", "/b"}));
-  EXPECT_TRUE(balancer().set_targets({"unix:/a", target('1')}).ok());
-  EXPECT_TRUE(front_->paths().empty());
+  EXPECT_EQ(paths_of({"unix:/a", "unix-dir:/b"}), (std::vector<std::string>{"/a", "/b/"}));
+  EXPECT_TRUE(paths_of({"unix:/a", "dns:host:1"}).empty());
 }
 
 }  // namespace

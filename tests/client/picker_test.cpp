@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,16 @@ TEST_P(PickerTest, TheServiceConfigChooses) {
   const Channel first =
       channel(options().service_config(R"({"loadBalancingConfig":[{"pick_first":{}}]})"));
   EXPECT_EQ(who_answers(first, 3), "aaa");
+}
+
+TEST_P(PickerTest, PickFirstShufflesWhereTheConfigSaysSo) {
+  std::set<std::string> firsts;
+  for (int i = 0; i < 60 && firsts.size() < 3; ++i) {
+    const Channel shuffled = channel(options().service_config(
+        R"({"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":true}}]})"));
+    firsts.insert(who_answers(shuffled));
+  }
+  EXPECT_EQ(firsts, (std::set<std::string>{"a", "b", "c"}));
 }
 
 TEST_P(PickerTest, AConfigWithoutAKnownPolicyFailsEachCallAndNamesTheField) {

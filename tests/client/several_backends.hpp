@@ -10,6 +10,7 @@
 #include <nearcall/picker.hpp>
 #include <nearcall/sync_wait.hpp>
 
+#include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -34,6 +35,8 @@ class NamedBackend {
   void refuse_calls() noexcept { refuses_ = true; }
   /// Takes no more calls on any connection, as one that stops.
   void leave() noexcept { leaves_ = true; }
+  /// What its health service says; -1, as at first: it has none.
+  void set_health(int status) noexcept { health_ = status; }
   int attempts() const noexcept { return attempts_; }
 
   Result<std::unique_ptr<Transport>> connect(const std::string& name) {
@@ -51,7 +54,9 @@ class NamedBackend {
         peer.flush();
         return;
       }
-      if (refuses_) {
+      if (peer.header(":path") == "/grpc.health.v1.Health/Watch") {
+        answer_watch(peer, *stream);
+      } else if (refuses_) {
         peer.headers(
             *stream,
             {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "14"}},
@@ -62,7 +67,21 @@ class NamedBackend {
     }
   }
 
+  /// The call goes on until the client ends it.
+  void answer_watch(SessionPeer& peer, http2::Stream& stream) const {
+    if (health_ < 0) {
+      return peer.headers(
+          stream, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "12"}},
+          /*end_stream=*/true);
+    }
+    google::protobuf::Int32Value response;
+    response.set_value(health_);
+    peer.begin(stream);
+    peer.message(stream, response);
+  }
+
   const std::string name_;
+  std::atomic<int> health_{-1};
   std::atomic<bool> refuses_{false};
   std::atomic<bool> leaves_{false};
   std::atomic<bool> is_up_{true};
