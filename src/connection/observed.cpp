@@ -2,7 +2,10 @@
 // Whom a channel or a server tells: its observer, or each of several.
 #include "connection/observed.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
+#include <type_traits>
 #include <utility>
 
 namespace nearcall::inline v0::detail {
@@ -73,9 +76,12 @@ class EachObserver final : public Observer {
 std::shared_ptr<const Observed> Observed::make(Observer::Side side,
                                                std::string target,
                                                const Observers& observers) {
-  if (observers.empty()) return nullptr;
+  Observers all;
+  std::copy_if(observers.begin(), observers.end(), std::back_inserter(all),
+               [](const std::shared_ptr<Observer>& observer) { return observer != nullptr; });
+  if (all.empty()) return nullptr;
   std::shared_ptr<Observer> observer =
-      observers.size() == 1 ? observers.front() : std::make_shared<EachObserver>(observers);
+      all.size() == 1 ? all.front() : std::make_shared<EachObserver>(std::move(all));
   return std::make_shared<Observed>(std::move(observer), side, std::move(target));
 }
 

@@ -92,19 +92,29 @@ MetricSeries& MetricBook::add(const Labels& labels) {
   return series_.emplace(key, std::move(made)).first->second->series;
 }
 
+/// Nobody waits while it is written: a series, and what its labels name, is never removed.
+std::vector<std::pair<MetricBook::Labels, MetricSeries>> MetricBook::copy() const {
+  std::vector<std::pair<Labels, MetricSeries>> all;
+  const std::lock_guard lock(mutex_);
+  all.reserve(series_.size());
+  for (const auto& [labels, entry] : series_)
+    all.emplace_back(labels, entry->series);
+  return all;
+}
+
 std::string MetricBook::text() const {
   PrometheusText text;
-  const std::lock_guard lock(mutex_);
+  const auto all = copy();
   for (const Metric& metric : metrics) {
     text.begin(metric.name, metric.kind, metric.help);
-    for (const auto& [labels, entry] : series_) {
+    for (const auto& [labels, series] : all) {
       if (labels.side != metric.side) continue;
       const std::string_view status =
           labels.status ? nearcall::to_string(*labels.status) : std::string_view();
       metric.add(
           text,
           {{"grpc_method", labels.method}, {"grpc_target", labels.target}, {"grpc_status", status}},
-          entry->series);
+          series);
     }
   }
   return text.text();

@@ -15,6 +15,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 
@@ -102,6 +104,7 @@ class MetricBook {
   };
   using All = std::map<Labels, std::unique_ptr<Entry>>;
 
+  std::vector<std::pair<Labels, MetricSeries>> copy() const;
   MetricSeries& find(const Labels& labels);
   MetricSeries& add(const Labels& labels);
 

@@ -51,6 +51,7 @@ class OriginObserver final : public Observer {
 
 TEST(Observed, IsNothingWithoutObservers) {
   EXPECT_EQ(Observed::make(Observer::Side::client, "unix:/a", {}), nullptr);
+  EXPECT_EQ(Observed::make(Observer::Side::client, "unix:/a", {nullptr}), nullptr);
 }
 
 TEST(Observed, TellsEachObserverOfAllInTheOrderInWhichTheyWereAdded) {
