@@ -88,7 +88,7 @@ TEST(Endpoint, WhatIsWrongIsNamed) {
       {"", "unknown scheme"},
       {"/run/x.sock", "unknown scheme"},
       {"localhost:50051", "unknown scheme"},
-      {"dns:localhost:1", "unknown scheme"},
+      {"zookeeper:localhost:1", "unknown scheme"},
       {"UNIX:/x", "unknown scheme"},
       {"unix:", "the path is empty"},
       {"unix://", "must be absolute"},
