@@ -31,7 +31,7 @@ CASES = (
     "unimplemented_method", "unimplemented_service", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "health", "reflection", "rich_error",
     "client_compressed_unary", "server_compressed_unary", "client_compressed_streaming",
-    "server_compressed_streaming",
+    "server_compressed_streaming", "rpc_soak", "channel_soak",
 )
 PEERS = ("nearcall", "grpcpp", "python", "ruby", "grpcgo", "grpcjs", "dotnet", "dotnet_npipe",
          "grpcpp_gzip", "buf")
@@ -49,6 +49,7 @@ PROXIES = ("nginx", "haproxy")
 PIPED = "dotnet_npipe"  # is met at a named pipe
 STOPS = "stops"  # the name of the last column
 SEE_COMPRESSION = {"nearcall", "grpcpp"}
+SOAK = {"nearcall", "grpcpp"}
 ABSENT = "-"  # the pair has no such case
 STARTING = 20  # seconds that a server may take to say READY
 STOPPING = 10  # seconds that it may take to stop
@@ -73,6 +74,8 @@ def has_case(client, server, case):
         return client in askers and server in havers
     if "_compressed_" in case:  # few peers can see whether a message was compressed
         return {client, server} <= SEE_COMPRESSION
+    if case.endswith("_soak"):
+        return {client, server} <= SOAK
     return client != BUF
 
 

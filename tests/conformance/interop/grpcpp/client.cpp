@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -422,6 +423,23 @@ Difference server_compressed_streaming(Stubs& stubs) {
   return check_status(reader->Finish(), StatusCode::OK);
 }
 
+/// Large calls, on one channel or on one for each.
+Difference soak(const std::string& address, int iterations, bool has_fresh_channels) {
+  std::unique_ptr<Stubs> stubs;
+  for (int i = 0; i < iterations; ++i) {
+    if (stubs == nullptr || has_fresh_channels) {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, has_fresh_channels ? 1 : 0);
+      stubs = std::make_unique<Stubs>(
+          grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    }
+    if (auto differs = large_unary(*stubs); !differs.empty()) {
+      return differs + ", in call " + std::to_string(i);
+    }
+  }
+  return {};
+}
+
 const std::map<std::string_view, Difference (*)(Stubs&)>& cases() {
   static const std::map<std::string_view, Difference (*)(Stubs&)> all = {
       {"empty_unary", empty_unary},
@@ -457,8 +475,9 @@ int main(int argc, char** argv) {
         stderr);
     return 2;
   }
+  const bool is_soak = *name == "rpc_soak" || *name == "channel_soak";
   const auto found = cases().find(*name);
-  if (found == cases().end()) {
+  if (!is_soak && found == cases().end()) {
     std::fprintf(stderr, "unknown test case '%s'\n", name->c_str());
     return 2;
   }
@@ -468,7 +487,10 @@ int main(int argc, char** argv) {
     arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   }
   Stubs stubs(grpc::CreateCustomChannel(*address, grpc::InsecureChannelCredentials(), arguments));
-  const Difference differs = found->second(stubs);
+  const std::string iterations(interop::flag(argc, argv, "soak_iterations").value_or("20"));
+  const Difference differs = is_soak ? soak(*address, std::atoi(iterations.c_str()),
+                                            /*has_fresh_channels=*/*name == "channel_soak")
+                                     : found->second(stubs);
   if (differs.empty()) return 0;
   std::fprintf(stderr, "%s: %s\n", name->c_str(), differs.c_str());
   return 1;

@@ -15,9 +15,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace pb = grpc::testing;
 using namespace std::chrono_literals;
@@ -360,6 +363,32 @@ Difference on_test_service(nearcall::Channel& channel) {
   return test(client);
 }
 
+// ---- soaks --------------------------------------------------------------------------------------
+
+constexpr int soak_threads = 2;
+
+/// Large calls, `iterations` a thread, on a channel for all of them or one for each.
+Difference soak(const nearcall::Channel& channel,
+                const std::string& address,
+                int iterations,
+                bool has_fresh_channels) {
+  std::array<Difference, soak_threads> differences;
+  {
+    std::array<std::jthread, soak_threads> threads;
+    for (std::size_t at = 0; at < threads.size(); ++at) {
+      threads[at] = std::jthread([&, at] {
+        for (int i = 0; i < iterations && differences[at].empty(); ++i) {
+          Client client(has_fresh_channels ? nearcall::Channel(address) : channel);
+          differences[at] = large_unary(client);
+          if (!differences[at].empty()) differences[at] += ", in call " + std::to_string(i);
+        }
+      });
+    }
+  }
+  const auto* const found = std::ranges::find_if_not(differences, &Difference::empty);
+  return found == differences.end() ? Difference() : *found;
+}
+
 struct Case {
   std::string_view name;
   Difference (*run)(nearcall::Channel&);
@@ -405,6 +434,8 @@ int show_help() {
   std::fputs(usage, stdout);
   for (const Case& each : cases)
     std::printf("      %s\n", std::string(each.name).c_str());
+  std::puts("      rpc_soak, channel_soak: large calls on one channel, or on one for each");
+  std::puts("  --soak_iterations=NUMBER  of each thread of a soak; 10 by default");
   return 0;
 }
 
@@ -417,7 +448,8 @@ int fail(const std::string& why) {
 
 int main(int argc, char** argv) {
   const interop::Flags flags(
-      argc, argv, {"address", "server_host", "server_port", "test_case", "use_tls", "help"});
+      argc, argv,
+      {"address", "server_host", "server_port", "test_case", "use_tls", "soak_iterations", "help"});
   if (flags.wants_help()) return show_help();
   if (!flags.error().empty()) return fail(flags.error());
   std::optional<std::string> address = flags.get("address");
@@ -430,12 +462,16 @@ int main(int argc, char** argv) {
   }
   const std::optional<std::string> name = flags.get("test_case");
   if (!name) return fail("--test_case is missing");
+  const bool is_soak = *name == "rpc_soak" || *name == "channel_soak";
   const auto* const found = std::ranges::find(cases, *name, &Case::name);
-  if (found == cases.end()) return fail("there is no test case " + *name);
+  if (!is_soak && found == cases.end()) return fail("there is no test case " + *name);
 
   nearcall::Channel channel(
       *address, nearcall::ChannelOptions().codec(interop::watched_gzip).compression_threshold(0));
-  const Difference difference = found->run(channel);
+  const int iterations = std::atoi(flags.get("soak_iterations").value_or("10").c_str());
+  const Difference difference =
+      is_soak ? soak(channel, *address, iterations, /*has_fresh_channels=*/*name == "channel_soak")
+              : found->run(channel);
   if (difference.empty()) return 0;
   std::fprintf(stderr, "%s: %s\n", name->c_str(), difference.c_str());
   return 1;
