@@ -28,6 +28,7 @@ struct Options {
   std::size_t streams = 0;         // streams that are open while calls are measured
   std::size_t methods = 0;         // servers: methods registered besides the four of Echo
   bool has_functions = false;      // servers: handlers are functions on a pool, no coroutines
+  bool has_gzip = false;           // messages are sent compressed
   std::uint64_t messages = 20000;  // of one stream
   std::uint64_t calls = 0;         // stop after so many calls (or streams); 0: by time
   std::chrono::duration<double> seconds{0.5};
@@ -63,6 +64,8 @@ inline void set_option(Options& options, std::string_view name, const std::strin
     options.methods = number();
   } else if (name == "functions") {
     options.has_functions = number() != 0;
+  } else if (name == "gzip") {
+    options.has_gzip = number() != 0;
   } else if (name == "messages") {
     options.messages = number();
   } else if (name == "calls") {

@@ -85,6 +85,9 @@ def all_cases(quick):
                "unary", processors=(0, 1), peers=SLEEPERS)
     yield Case("unary-64-together", "unary 64 B, one at a time, both sides on one processor", "unary",
                processors=(0, 0), peers=SLEEPERS)
+    yield Case("gzip", "unary 1 MiB, one at a time, request and reply compressed by gzip", "unary",
+               ("--size", MiB, "--gzip", 1), ("--gzip", 1), size=MiB,
+               peers=(*OURS, "grpc++-sync", "grpc++-callback"))
     yield from map(_in_flight, in_flight)
     yield from map(_threads, threads)
     yield _stream("expand", "server stream, 64 B")

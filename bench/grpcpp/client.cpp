@@ -2,6 +2,7 @@
 // grpc++ as a client in the comparison. Calls in flight go through a completion queue, or with
 // --mode callback through the callback interface.
 #include "common/client_main.hpp"
+#include "common/payload.hpp"
 #include "echo.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
@@ -22,6 +23,7 @@ std::shared_ptr<grpc::Channel> make_channel(const Options& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection for each channel
+  if (options.has_gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -63,7 +65,8 @@ void call_once(Stub& stub, const bench::Message& request, std::size_t size) {
 
 void unary(const Options& options) {
   const auto stub = make_stub(options);
-  const bench::Message request = message_of(options.size);
+  bench::Message request;
+  request.set_payload(bench::payload_of(options));
   bench::measure_blocking(options, [&] { call_once(*stub, request, options.size); });
 }
 

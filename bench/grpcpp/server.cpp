@@ -132,6 +132,7 @@ int main(int argc, char** argv) {
   CallbackEcho callback;
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(-1);
+  if (options.has_gzip) builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   builder.AddListeningPort(options.address, grpc::InsecureServerCredentials());
   if (options.mode == "callback") {
     builder.RegisterService(&callback);

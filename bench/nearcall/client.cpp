@@ -2,6 +2,7 @@
 // nearcall's client in the comparison; --mode inproc: the server, too, on the loop of the calls;
 // --mode spawn: a server of its own, as its child.
 #include "common/client_main.hpp"
+#include "common/payload.hpp"
 #include "nearcall/echo_service.hpp"
 
 #include <nearcall/channel.hpp>
@@ -33,9 +34,10 @@ bool has_own_server(const Options& options) {
 }
 
 nearcall::ChannelOptions channel_options(const Options& options) {
-  return nearcall::ChannelOptions()
-      .spin(spin_policy(options))
-      .max_receive_message_size(std::size_t{64} << 20U);
+  nearcall::ChannelOptions result;
+  result.spin(spin_policy(options)).max_receive_message_size(std::size_t{64} << 20U);
+  if (options.has_gzip) result.compression(nearcall::Codec::gzip());
+  return result;
 }
 
 /// The server of the comparison, which lies beside this program, as a child at a socket pair.
@@ -132,7 +134,8 @@ class TaskGroup {
 void unary_blocking(Options options) {
   Peer peer(options);
   if (options.mode == "spawn") options.server_pid = pid_of_server(peer);
-  const bench::Message request = message_of(options.size);
+  bench::Message request;
+  request.set_payload(bench::payload_of(options));
   bench::measure_blocking(options, [&] { check(peer.echo.Unary(request), options.size); });
 }
 

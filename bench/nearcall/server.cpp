@@ -29,6 +29,7 @@ nearcall::ServerOptions server_options(const bench::Options& options) {
       .drain_timeout(std::chrono::seconds(1))
       .threads(options.threads);
   if (options.mode == "park") result.spin(nearcall::SpinPolicy::off());
+  if (options.has_gzip) result.compression(nearcall::Codec::gzip());
   return result;
 }
 
