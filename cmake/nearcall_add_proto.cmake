@@ -6,6 +6,8 @@ cmake_policy(VERSION 3.22)
 # nearcall_add_proto(TARGET
 #   PROTOS greet.proto …            relative to the current source directory, or absolute
 #   [SERVICES both]                 both | client | server | none (messages only)
+#   [ARENAS]                        handlers of unary calls get both messages on the call's arena, and
+#                                   clients can take replies into messages of the caller's
 #   [IMPORT_DIRS protos …]          where files and their imports are looked for, before the current
 #                                   source directory: `protos/a/b.proto` is imported as "a/b.proto"
 #                                   and included as "a/b.nearcall.hpp"
@@ -20,7 +22,7 @@ cmake_policy(VERSION 3.22)
 # To use another plugin than nearcall::protoc-gen-nearcall (when cross-compiling, say) set
 # NEARCALL_PROTOC_GEN to its path.
 function(nearcall_add_proto target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SERVICES;OUT_DIR" "PROTOS;IMPORT_DIRS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ARENAS" "SERVICES;OUT_DIR" "PROTOS;IMPORT_DIRS")
   _nearcall_check_proto_arguments()
   _nearcall_find_protoc()
 
@@ -74,7 +76,7 @@ endfunction()
 macro(_nearcall_check_proto_arguments)
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "nearcall_add_proto(${target}): what is \"${arg_UNPARSED_ARGUMENTS}\"? "
-      "It takes PROTOS, SERVICES, IMPORT_DIRS and OUT_DIR.")
+      "It takes PROTOS, SERVICES, ARENAS, IMPORT_DIRS and OUT_DIR.")
   endif()
   if(NOT arg_PROTOS)
     message(FATAL_ERROR "nearcall_add_proto(${target}): PROTOS is missing")
@@ -151,6 +153,9 @@ function(_nearcall_generate result proto)
     list(PREPEND sources "${out}/${stem}.nearcall.cpp" "${out}/${stem}.nearcall.hpp")
     list(APPEND options --plugin=protoc-gen-nearcall=${plugin} --nearcall_out=${out}
       --nearcall_opt=services=${arg_SERVICES})
+    if(arg_ARENAS)
+      list(APPEND options --nearcall_opt=arenas=true)
+    endif()
     list(APPEND dependencies ${plugin_dependency})
   endif()
   list(TRANSFORM import_dirs PREPEND --proto_path= OUTPUT_VARIABLE paths)

@@ -211,6 +211,16 @@ class [[nodiscard]] ReplyAwaiter final : public CallAwaiter {
   Reply* reply_;
 };
 
+/// The same where the caller has the reply.
+class [[nodiscard]] ReplyStatusAwaiter final : public CallAwaiter {
+ public:
+  explicit ReplyStatusAwaiter(AsyncCall& call) noexcept : CallAwaiter(call, Until::end) {}
+  Status await_resume() {
+    settle();
+    return status_of(call());
+  }
+};
+
 }  // namespace detail
 
 /// What there is to know of a blocking unary call besides its result:
@@ -277,6 +287,22 @@ class [[nodiscard]] AsyncUnaryCall final : public detail::AsyncCallBase {
   }
 
   detail::ReplyPlace<Reply> reply_;
+};
+
+/// An awaited unary call whose reply goes where the caller wants it: await it, once.
+class [[nodiscard]] AsyncCallInto final : public detail::AsyncCallBase {
+ public:
+  /// `Status status = co_await call;` if it is OK, the reply is there.
+  detail::ReplyStatusAwaiter operator co_await() noexcept {
+    return detail::ReplyStatusAwaiter(call());
+  }
+
+ private:
+  friend detail::Access;
+  AsyncCallInto(detail::AsyncCallPtr started, google::protobuf::MessageLite& reply)
+      : AsyncCallBase(std::move(started)) {
+    expect_reply(reply);
+  }
 };
 
 /// An awaited server-streaming call: read until there is nothing more, then finish().

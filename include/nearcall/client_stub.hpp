@@ -42,6 +42,22 @@ class ClientStub {
                                     const CallOptions& options) const {
     return Access::make<AsyncUnaryCall<Reply>>(start_async(method, options, &request));
   }
+  /// The same into a reply that the caller has, such as one on an arena. It is cleared first, and
+  /// is there if the status is OK.
+  Status unary_into(std::size_t method,
+                    const google::protobuf::MessageLite& request,
+                    google::protobuf::MessageLite& reply,
+                    const CallOptions& options,
+                    CallInfo* info = nullptr) const {
+    return call_blocking(method, request, options, reply, info);
+  }
+  /// The same, awaited; the reply outlives the call object.
+  AsyncCallInto unary_into_async(std::size_t method,
+                                 const google::protobuf::MessageLite& request,
+                                 google::protobuf::MessageLite& reply,
+                                 const CallOptions& options) const {
+    return Access::make<AsyncCallInto>(start_async(method, options, &request), reply);
+  }
   /// Starts a server-streaming call.
   template <class Reply>
   ServerStreamingCall<Reply> server_streaming(std::size_t method,

@@ -17,6 +17,10 @@
 
 #pragma GCC visibility push(default)  // what a shared library exports
 
+namespace google::protobuf {
+class Arena;
+}
+
 namespace nearcall::inline v0 {
 
 /// Why a handler that has no end of its own should end.
@@ -44,6 +48,7 @@ class ServerCallView {
   virtual void add_trailer(std::string_view key, std::string_view value) = 0;
   virtual void send_headers() = 0;
   virtual void set_compression(const Codec& codec) = 0;
+  virtual google::protobuf::Arena& arena() = 0;
 
  protected:
   ~ServerCallView() = default;
@@ -114,6 +119,11 @@ class ServerContext {
   /// take it, or the server has no such codec. The headers name it: once they were sent
   /// it can be switched off, and on again; another one is a mistake as above.
   ServerContext& set_compression(const Codec& codec);
+  /// Memory for messages that lives as long as the call: what is made on it goes in one step, when
+  /// the handler has returned and the reply was taken. It has the messages of handlers that were
+  /// generated for arenas (docs/guides/arenas.md). It only grows: not for messages of a stream, but
+  /// one that each read() uses again.
+  google::protobuf::Arena& arena();
 
  private:
   friend detail::Access;

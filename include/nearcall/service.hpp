@@ -11,6 +11,7 @@
 #include <nearcall/task.hpp>
 #include <nearcall/wait.hpp>
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/message_lite.h>
 
 #include <cstddef>
@@ -41,7 +42,8 @@ class HandlerCall {
   virtual MessageStream& stream() noexcept = 0;
   /// Parses the one request of a unary or server-streaming call. False: it was answered already.
   virtual bool take_request(google::protobuf::MessageLite& into) = 0;
-  /// Answers with the one reply and OK. A large one is moved to where it stays until it is sent.
+  /// Answers with the one reply and OK. A large one is moved to where it stays until it is sent; a
+  /// null `move`: it lies on the call's arena, which is kept.
   virtual void finish(google::protobuf::MessageLite& reply, MoveReply* move) = 0;
   /// Answers with a status.
   virtual void finish(const Status& status) = 0;
@@ -65,6 +67,19 @@ class HandlerCall {
  private:
   TaskHome home_;
   alignas(std::max_align_t) std::byte storage_[storage_size];
+};
+
+/// The reply of a handler that was given one to fill, on its call's arena.
+class ReplyOnArena {
+ public:
+  void set(google::protobuf::MessageLite& reply) noexcept { reply_ = &reply; }
+  google::protobuf::MessageLite& get() const noexcept { return *reply_; }
+
+ private:
+  friend Access;
+  explicit ReplyOnArena(MessageStream& /*stream*/) noexcept {}
+
+  google::protobuf::MessageLite* reply_ = nullptr;
 };
 
 /// Starts a handler in `call`, or answers it.
@@ -129,7 +144,7 @@ class RunningHandler {
       self.answer_exception(call);
     } else {
       Outcome&& outcome = Access::handle(self.task_).promise().take();
-      answer(call, outcome);  // where it lies
+      self.answer(call, outcome);  // where it lies
       self.~RunningHandler();
     }
     call.handler_returned();
@@ -143,7 +158,7 @@ class RunningHandler {
     this->~RunningHandler();
   }
   template <class Reply>
-  static void answer(HandlerCall& call, Result<Reply>& outcome) {
+  void answer(HandlerCall& call, Result<Reply>& outcome) {
     if (outcome) {
       call.finish(*outcome, &move_reply<Reply>);
     } else {
@@ -155,7 +170,12 @@ class RunningHandler {
       google::protobuf::MessageLite& reply) {
     return std::make_unique<Reply>(std::move(static_cast<Reply&>(reply)));
   }
-  static void answer(HandlerCall& call, const Status& outcome) { call.finish(outcome); }
+  void answer(HandlerCall& call, const Status& outcome) {
+    if constexpr ((std::is_same_v<Ends, ReplyOnArena> || ...)) {
+      if (outcome.ok()) return call.finish(end<ReplyOnArena>().get(), /*move=*/nullptr);
+    }
+    call.finish(outcome);
+  }
 
   [[no_unique_address]] EndSet ends_;
   Task<Outcome> task_;
@@ -169,6 +189,22 @@ struct UnaryHandler {
     if (!call.take_request(request)) return call.handler_returned();
     Running::start(call, [&](Running&) {
       return (static_cast<ServiceType&>(service).*Handler)(call.context(), std::move(request));
+    });
+  }
+};
+
+/// The same with both messages on the call's arena.
+template <class ServiceType, class Request, class Reply, auto Handler>
+struct ArenaUnaryHandler {
+  using Running = RunningHandler<Status, ReplyOnArena>;
+  static void start(Service& service, HandlerCall& call) {
+    google::protobuf::Arena* const arena = &call.context().arena();
+    auto* const request = google::protobuf::Arena::CreateMessage<Request>(arena);
+    if (!call.take_request(*request)) return call.handler_returned();
+    auto* const reply = google::protobuf::Arena::CreateMessage<Reply>(arena);
+    Running::start(call, [&](Running& running) {
+      running.template end<ReplyOnArena>().set(*reply);
+      return (static_cast<ServiceType&>(service).*Handler)(call.context(), *request, *reply);
     });
   }
 };
@@ -219,6 +255,10 @@ constexpr MethodHandler make_handler(const Method& method) noexcept {
 template <class ServiceType, class Request, class Reply, auto Handler>
 constexpr MethodHandler unary_handler(const Method& method) noexcept {
   return make_handler<UnaryHandler<ServiceType, Request, Reply, Handler>>(method);
+}
+template <class ServiceType, class Request, class Reply, auto Handler>
+constexpr MethodHandler arena_unary_handler(const Method& method) noexcept {
+  return make_handler<ArenaUnaryHandler<ServiceType, Request, Reply, Handler>>(method);
 }
 template <class ServiceType, class Request, class Reply, auto Handler>
 constexpr MethodHandler server_streaming_handler(const Method& method) noexcept {

@@ -54,6 +54,12 @@ $blocking$
 $awaited$
 )";
 
+constexpr std::string_view into_declaration_template = R"(
+/// The same into a reply of the caller's, such as one on an arena; awaited, it outlives the call.
+$blocking$
+$awaited$
+)";
+
 constexpr std::string_view interface_method_template = R"(
 $blocking$
 $awaited$
@@ -117,9 +123,32 @@ std::string stub_name(const ServiceModel& service) {
   return name;
 }
 
+/// The members of a method: each of the two also, where it is for arenas, with a reply that the
+/// caller has.
+enum class MemberForm { blocking, awaited, blocking_into, awaited_into };
+
+bool is_async(MemberForm form) {
+  return form == MemberForm::awaited || form == MemberForm::awaited_into;
+}
+bool is_into(MemberForm form) {
+  return form == MemberForm::blocking_into || form == MemberForm::awaited_into;
+}
+
 /// Whether it fills a CallInfo: all other calls are objects that can be asked.
-bool takes_info(const MethodModel& method, bool is_async) {
-  return method.kind == Kind::unary && !is_async;
+bool takes_info(const MethodModel& method, MemberForm form) {
+  return method.kind == Kind::unary && !is_async(form);
+}
+
+/// Whether it has a form for replies that the caller has.
+bool has_into(const ServiceModel& service, const MethodModel& method) {
+  return service.has_arenas && method.kind == Kind::unary;
+}
+
+std::string result_type(const MethodModel& method, MemberForm form) {
+  if (form == MemberForm::blocking_into) return "::nearcall::Status";
+  if (form == MemberForm::awaited_into) return "::nearcall::AsyncCallInto";
+  const CallShape shape = shape_of(method);
+  return is_async(form) ? shape.async_type : shape.blocking_type;
 }
 
 /// Where a member stands: declared in the interface or in Client, or the definition of one of them.
@@ -128,7 +157,7 @@ enum class Place { interface, client, interface_definition, client_definition };
 /// The declaration of one member, or the head of its definition: then `scope` is
 /// "Greeter::Client::".
 std::string member(const MethodModel& method,
-                   bool is_async,
+                   MemberForm form,
                    Place place,
                    std::size_t indent,
                    const std::string& scope = {}) {
@@ -140,13 +169,14 @@ std::string member(const MethodModel& method,
   Signature signature;
   if (is_declaration && method.is_deprecated) signature.type = "[[deprecated]] ";
   if (place == Place::interface) signature.type += "virtual ";
-  signature.type += is_async ? shape.async_type : shape.blocking_type;
-  signature.name = scope + (is_async ? async_name(method.name) : method.name);
+  signature.type += result_type(method, form);
+  signature.name = scope + (is_async(form) ? async_name(method.name) : method.name);
   if (shape.takes_request)
     signature.arguments.push_back(named("const " + method.request + "&", "request"));
+  if (is_into(form)) signature.arguments.push_back(named(method.reply + "&", "reply"));
   signature.arguments.push_back(named("const ::nearcall::CallOptions&", "options") +
                                 (is_declaration ? " = {}" : ""));
-  if (takes_info(method, is_async)) {
+  if (takes_info(method, form)) {
     signature.arguments.push_back(named("::nearcall::CallInfo*", "info") +
                                   (is_declaration ? " = nullptr" : ""));
   }
@@ -156,57 +186,80 @@ std::string member(const MethodModel& method,
   return wrap(signature, indent);
 }
 
-std::string stub_call(const ServiceModel& service, std::size_t index, bool is_async) {
+std::string stub_call(const ServiceModel& service, std::size_t index, MemberForm form) {
   constexpr std::size_t indent = 2;
   const MethodModel& method = service.methods[index];
   const CallShape shape = shape_of(method);
   Signature call;
-  call.name =
-      "return " + stub_name(service) + "." + to_string(method.kind) + (is_async ? "_async<" : "<");
-  call.name += shape.stub_types + ">";
+  call.name = "return " + stub_name(service) + "." + to_string(method.kind) +
+              (is_into(form) ? "_into" : "");
+  if (is_async(form)) call.name += "_async";
+  if (!is_into(form)) call.name += "<" + shape.stub_types + ">";
   call.arguments = {std::to_string(index)};
   if (shape.takes_request) call.arguments.emplace_back("request");
+  if (is_into(form)) call.arguments.emplace_back("reply");
   call.arguments.emplace_back("options");
-  if (takes_info(method, is_async)) call.arguments.emplace_back("info");
+  if (takes_info(method, form)) call.arguments.emplace_back("info");
   call.tail = ";";
   return wrap(call, indent);
 }
 
-std::string method_declaration(const MethodModel& method) {
+std::string method_declaration(const ServiceModel& service, const MethodModel& method) {
   constexpr std::size_t indent = 4;
-  return fill(method_declaration_template,
-              {{"comment", member_comment(method)},
-               {"name", method.name},
-               {"blocking", member(method, /*is_async=*/false, Place::client, indent)},
-               {"awaited", member(method, /*is_async=*/true, Place::client, indent)}});
+  const std::string usual =
+      fill(method_declaration_template,
+           {{"comment", member_comment(method)},
+            {"name", method.name},
+            {"blocking", member(method, MemberForm::blocking, Place::client, indent)},
+            {"awaited", member(method, MemberForm::awaited, Place::client, indent)}});
+  if (!has_into(service, method)) return usual;
+  return usual +
+         fill(into_declaration_template,
+              {{"blocking", member(method, MemberForm::blocking_into, Place::client, indent)},
+               {"awaited", member(method, MemberForm::awaited_into, Place::client, indent)}});
 }
 
-std::string interface_method(const MethodModel& method) {
+std::string interface_method(const ServiceModel& service, const MethodModel& method) {
   constexpr std::size_t indent = 4;
-  return fill(interface_method_template,
-              {{"blocking", member(method, /*is_async=*/false, Place::interface, indent)},
-               {"awaited", member(method, /*is_async=*/true, Place::interface, indent)}});
+  const auto pair = [&method](MemberForm blocking, MemberForm awaited) {
+    return fill(interface_method_template,
+                {{"blocking", member(method, blocking, Place::interface, indent)},
+                 {"awaited", member(method, awaited, Place::interface, indent)}});
+  };
+  const std::string usual = pair(MemberForm::blocking, MemberForm::awaited);
+  if (!has_into(service, method)) return usual;
+  return usual + pair(MemberForm::blocking_into, MemberForm::awaited_into);
 }
 
 std::string interface_definition(const ServiceModel& service, const MethodModel& method) {
   const std::string scope = service.name + "::ClientInterface::";
   constexpr Place place = Place::interface_definition;
-  return fill(interface_definition_template,
-              {{"blocking", member(method, /*is_async=*/false, place, 0, scope)},
-               {"awaited", member(method, /*is_async=*/true, place, 0, scope)},
-               {"class", service.name},
-               {"name", method.name},
-               {"awaited_name", async_name(method.name)}});
+  const auto pair = [&](MemberForm blocking, MemberForm awaited) {
+    return fill(interface_definition_template,
+                {{"blocking", member(method, blocking, place, 0, scope)},
+                 {"awaited", member(method, awaited, place, 0, scope)},
+                 {"class", service.name},
+                 {"name", method.name},
+                 {"awaited_name", async_name(method.name)}});
+  };
+  const std::string usual = pair(MemberForm::blocking, MemberForm::awaited);
+  if (!has_into(service, method)) return usual;
+  return usual + "\n" + pair(MemberForm::blocking_into, MemberForm::awaited_into);
 }
 
 std::string method_definition(const ServiceModel& service, std::size_t index) {
   const MethodModel& method = service.methods[index];
   const std::string scope = service.name + "::Client::";
-  return fill(method_definition_template,
-              {{"blocking", member(method, /*is_async=*/false, Place::client_definition, 0, scope)},
-               {"awaited", member(method, /*is_async=*/true, Place::client_definition, 0, scope)},
-               {"call", stub_call(service, index, /*is_async=*/false)},
-               {"call_async", stub_call(service, index, /*is_async=*/true)}});
+  const auto pair = [&](MemberForm blocking, MemberForm awaited) {
+    return fill(method_definition_template,
+                {{"blocking", member(method, blocking, Place::client_definition, 0, scope)},
+                 {"awaited", member(method, awaited, Place::client_definition, 0, scope)},
+                 {"call", stub_call(service, index, blocking)},
+                 {"call_async", stub_call(service, index, awaited)}});
+  };
+  const std::string usual = pair(MemberForm::blocking, MemberForm::awaited);
+  if (!has_into(service, method)) return usual;
+  return usual + "\n" + pair(MemberForm::blocking_into, MemberForm::awaited_into);
 }
 
 }  // namespace
@@ -215,8 +268,8 @@ std::string client_declaration(const ServiceModel& service) {
   std::vector<std::string> interface;
   std::vector<std::string> methods;
   for (const MethodModel& method : service.methods) {
-    interface.push_back(interface_method(method));
-    methods.push_back(method_declaration(method));
+    interface.push_back(interface_method(service, method));
+    methods.push_back(method_declaration(service, method));
   }
   return fill(declaration_template, {{"interface", join(interface, "\n")},
                                      {"methods", join(methods, "\n")},

@@ -44,8 +44,10 @@ bool Generator::Generate(const pb::FileDescriptor* file,
     *error = refused->text;
     return false;
   }
-  const FileModel model = model_of(*file);
+  FileModel model = model_of(*file);
   const auto& sides = std::get<Options>(options);
+  for (ServiceModel& service : model.services)
+    service.has_arenas = sides.has_arenas;
   if (!write_file(*context, model.stem + ".nearcall.hpp", header_text(model, sides)) ||
       !write_file(*context, model.stem + ".nearcall.cpp", source_text(model, sides))) {
     *error = "cannot write the files of " + model.stem;

@@ -15,10 +15,10 @@ constexpr const char* help =
 protoc runs it; it must be in PATH, or be named:
 
     protoc --cpp_out=DIR --nearcall_out=DIR [--nearcall_opt=services=SIDES]
-           [--plugin=protoc-gen-nearcall=PATH] greet.proto
+           [--nearcall_opt=arenas=true] [--plugin=protoc-gen-nearcall=PATH] greet.proto
 
 writes greet.nearcall.hpp and greet.nearcall.cpp, beside greet.pb.h and greet.pb.cc. SIDES is both (if
-nothing is said), client, server or none. In CMake nearcall_add_proto() does all of it.
+nothing is said), client, server or none; arenas=true has messages of unary calls on arenas. In CMake nearcall_add_proto() does all of it.
 
     --help       this text
     --version    the version

@@ -46,6 +46,8 @@ struct ServiceModel {
   std::string comment;
   bool is_deprecated;
   std::vector<MethodModel> methods;
+  /// Options::has_arenas.
+  bool has_arenas = false;
 };
 
 struct FileModel {

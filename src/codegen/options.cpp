@@ -14,9 +14,15 @@ std::variant<Options, OptionError> parse_options(const std::string& parameter) {
   google::protobuf::compiler::ParseGeneratorParameter(parameter, &pairs);
   Options options;
   for (const auto& [key, value] : pairs) {
+    if (key == "arenas") {
+      if (value != "true" && value != "false")
+        return OptionError{"arenas=" + value + " is none of true, false"};
+      options.has_arenas = value == "true";
+      continue;
+    }
     if (key != "services") {
       return OptionError{"unknown option \"" + key +
-                         "\"; the only one is services=server|client|both|none"};
+                         "\"; there are services=server|client|both|none and arenas=true|false"};
     }
     if (value != "server" && value != "client" && value != "both" && value != "none") {
       return OptionError{"services=" + value + " is none of server, client, both, none"};

@@ -7,10 +7,12 @@
 
 namespace nearcall::codegen {
 
-/// Which sides of a service are generated.
+/// Which sides of a service are generated, and how.
 struct Options {
   bool has_client = true;
   bool has_server = true;
+  /// Messages of unary calls lie where the call, or its caller, has them.
+  bool has_arenas = false;
 
   friend bool operator==(const Options&, const Options&) = default;
 };
@@ -20,7 +22,8 @@ struct OptionError {
   std::string text;
 };
 
-/// Reads `services=server|client|both|none`; nothing means both.
+/// Reads `services=server|client|both|none`, nothing means both; and `arenas=true|false`, nothing
+/// means false.
 std::variant<Options, OptionError> parse_options(const std::string& parameter);
 
 }  // namespace nearcall::codegen

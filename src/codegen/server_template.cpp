@@ -83,14 +83,23 @@ std::string template_of(const std::string& name, const std::string& argument) {
   return "::nearcall::" + name + "<" + argument + ">";
 }
 
-std::string return_type(const Form& form, const MethodModel& method) {
-  const std::string outcome =
-      streams_replies(method) ? "::nearcall::Status" : template_of("Result", method.reply);
+/// Whether a handler is given the request and the reply on the call's arena.
+bool is_on_arena(const Form& form, const ServiceModel& service, const MethodModel& method) {
+  return service.has_arenas && method.kind == Kind::unary && !form.is_blocking;
+}
+
+std::string return_type(const Form& form, const ServiceModel& service, const MethodModel& method) {
+  const std::string outcome = streams_replies(method) || is_on_arena(form, service, method)
+                                  ? "::nearcall::Status"
+                                  : template_of("Result", method.reply);
   return form.is_blocking ? outcome : template_of("Task", outcome);
 }
 
 /// The parameters, with their names or with these as comments.
-std::vector<std::string> parameters(const Form& form, const MethodModel& method, bool with_names) {
+std::vector<std::string> parameters(const Form& form,
+                                    const ServiceModel& service,
+                                    const MethodModel& method,
+                                    bool with_names) {
   const auto name = [with_names](const std::string& type, const std::string& text) {
     return with_names ? type + " " + text : type + " /*" + text + "*/";
   };
@@ -101,8 +110,10 @@ std::vector<std::string> parameters(const Form& form, const MethodModel& method,
     result.push_back(name(template_of(side + "Reader", method.request) + "&", "requests"));
   } else {
     const std::string& type = method.request;
-    result.push_back(name(form.is_blocking ? "const " + type + "&" : type, "request"));
+    const bool is_reference = form.is_blocking || is_on_arena(form, service, method);
+    result.push_back(name(is_reference ? "const " + type + "&" : type, "request"));
   }
+  if (is_on_arena(form, service, method)) result.push_back(name(method.reply + "&", "reply"));
   if (streams_replies(method)) {
     result.push_back(name(template_of(side + "Writer", method.reply) + "&", "replies"));
   }
@@ -113,13 +124,15 @@ std::string method_constant(const ServiceModel& service, std::size_t index) {
   return service.scope + service.methods_constant + "[" + std::to_string(index) + "]";
 }
 
-std::string handler_declaration(const Form& form, const MethodModel& method) {
+std::string handler_declaration(const Form& form,
+                                const ServiceModel& service,
+                                const MethodModel& method) {
   constexpr std::size_t indent = 4;
   Signature signature;
   // Never [[deprecated]]: old clients still call it, and clang warns at the template that runs it.
-  signature.type = "virtual " + return_type(form, method);
+  signature.type = "virtual " + return_type(form, service, method);
   signature.name = method.name;
-  signature.arguments = parameters(form, method, /*with_names=*/true);
+  signature.arguments = parameters(form, service, method, /*with_names=*/true);
   signature.tail = ";";
   return fill(handler_declaration_template,
               {{"comment", member_comment(method)}, {"signature", wrap(signature, indent)}});
@@ -127,11 +140,11 @@ std::string handler_declaration(const Form& form, const MethodModel& method) {
 
 std::string handler_definition(const Form& form, const ServiceModel& service, std::size_t index) {
   const MethodModel& method = service.methods[index];
-  const std::string result = "-> " + return_type(form, method) + " {";
+  const std::string result = "-> " + return_type(form, service, method) + " {";
   Signature signature;
   signature.type = "auto";
   signature.name = service.name + "::" + std::string(form.name) + "::" + method.name;
-  signature.arguments = parameters(form, method, /*with_names=*/false);
+  signature.arguments = parameters(form, service, method, /*with_names=*/false);
   signature.tail = " " + result;
   std::string text = wrap(signature, 0);
   if (text.find('\n') != std::string::npos) {
@@ -150,7 +163,8 @@ std::string handler(const Form& form, const ServiceModel& service, std::size_t i
   constexpr std::size_t indent = 14;
   const MethodModel& method = service.methods[index];
   const std::string class_name(form.name);
-  const std::string kind = to_string(method.kind);
+  const std::string kind =
+      (is_on_arena(form, service, method) ? "arena_" : "") + to_string(method.kind);
   const std::string types = class_name + ", " + method.request + ", " + method.reply + ", &" +
                             class_name + "::" + method.name + ">";
   Signature call;
@@ -185,7 +199,7 @@ std::string declaration(const Form& form, const ServiceModel& service) {
   }
   std::vector<std::string> methods;
   for (const MethodModel& method : service.methods)
-    methods.push_back(handler_declaration(form, method));
+    methods.push_back(handler_declaration(form, service, method));
   return fill(service_declaration_template,
               {{"comment", comment}, {"form", name}, {"methods", join(methods, "\n")}});
 }

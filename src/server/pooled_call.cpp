@@ -303,6 +303,12 @@ void PooledCall::set_compression(const Codec& codec) {
   say([&](ServerCall& call) { call.set_compression(codec); });
 }
 
+/// One of its own: the loop may have gone.
+google::protobuf::Arena& PooledCall::arena() {
+  std::call_once(arena_made_, [this] { arena_ = std::make_unique<google::protobuf::Arena>(); });
+  return *arena_;
+}
+
 std::stop_token PooledCall::ending() {
   fail_precondition(
       "ServerContext::until_ending() is for coroutines; a function of a BlockingService asks "

@@ -11,10 +11,12 @@
 #include <nearcall/blocking_service.hpp>
 #include <nearcall/server_context.hpp>
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/message_lite.h>
 
 #include <condition_variable>
 #include <coroutine>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -106,6 +108,7 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   void add_trailer(std::string_view key, std::string_view value) override;
   void send_headers() override;
   void set_compression(const Codec& codec) override;
+  google::protobuf::Arena& arena() override;
 
   /// Has the loop do it, and waits; false if the call is over.
   bool perform(Errand& errand);
@@ -131,6 +134,8 @@ class PooledCall final : private ServerCallView, public BlockingStream {
   std::stop_source told_;
   ServerContext context_ = Access::make<ServerContext>(static_cast<ServerCallView&>(*this));
   Status refusal_;
+  std::once_flag arena_made_;
+  std::unique_ptr<google::protobuf::Arena> arena_;
   /// Its way to the pool.
   std::optional<PostedResume> posted_;
 

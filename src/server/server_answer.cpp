@@ -38,16 +38,6 @@ class KeptReply final : public BytesOwner {
   const std::unique_ptr<google::protobuf::MessageLite> reply_;
 };
 
-/// Not inlined, so that small replies do not pay for it.
-[[gnu::noinline]] MessageOutbox::Write write_large(
-    MessageOutbox& out, std::unique_ptr<google::protobuf::MessageLite> reply) {
-  auto* const kept = new KeptReply(std::move(reply));
-  const MessageOutbox::Write written = out.write(grpc::OutgoingMessage(kept->reply()),
-                                                 /*keeper=*/kept, /*end_stream=*/false);
-  kept->release_reference();
-  return written;
-}
-
 }  // namespace
 
 void ServerCall::add_header(std::string_view key, std::string_view value) {
@@ -159,9 +149,25 @@ bool ServerCall::send_reply(const GivenReply& given) {
   send_headers();
   const MessageOutbox::Write written =
       grpc::MessagePieces::suit(given.message)
-          ? write_large(messages_.out(), given.move(given.reply))
+          ? write_large(given)
           : messages_.out().write(given.message, /*keeper=*/nullptr, /*end_stream=*/false);
   return written == MessageOutbox::Write::taken;
+}
+
+/// A reply on the call's arena keeps all of that, which is not to be kept for little: budgets know
+/// of the reply's bytes. Not inlined, so that small replies do not pay for it.
+[[gnu::noinline]] MessageOutbox::Write ServerCall::write_large(const GivenReply& given) {
+  MessageOutbox& out = messages_.out();
+  if (given.move == nullptr) {
+    CallArena& arena = *rare_->arena;
+    const bool is_worth_it = arena.arena().SpaceAllocated() <= 2 * given.message.size();
+    return out.write(given.message, is_worth_it ? &arena : nullptr, /*end_stream=*/false);
+  }
+  auto* const kept = new KeptReply(given.move(given.reply));
+  const MessageOutbox::Write written = out.write(grpc::OutgoingMessage(kept->reply()),
+                                                 /*keeper=*/kept, /*end_stream=*/false);
+  kept->release_reference();
+  return written;
 }
 
 void ServerCall::write_reply(const google::protobuf::MessageLite& reply) {

@@ -409,6 +409,13 @@ std::stop_token ServerCall::cancellation() {
   return cancellation_.get_token();
 }
 
+google::protobuf::Arena& ServerCall::arena() {
+  require_loop();
+  CallArena::Ptr& arena = rare().arena;
+  if (arena == nullptr) arena = CallArena::make();
+  return arena->arena();
+}
+
 std::stop_token ServerCall::ending() {
   require_loop();
   std::optional<Ending>& ending = rare().ending;

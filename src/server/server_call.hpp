@@ -8,6 +8,7 @@
 #include "connection/observed_call.hpp"
 #include "connection/stream_handler.hpp"
 #include "grpc/outgoing_message.hpp"
+#include "server/call_arena.hpp"
 #include "server/call_host.hpp"
 #include "server/call_limit.hpp"
 #include "server/request_reader.hpp"
@@ -88,6 +89,7 @@ class ServerCall final : public HandlerCall,
   void add_trailer(std::string_view key, std::string_view value) override;
   void send_headers() override;
   void set_compression(const Codec& codec) override;
+  google::protobuf::Arena& arena() override;
 
   // HandlerCall
 
@@ -183,7 +185,14 @@ class ServerCall final : public HandlerCall,
   struct Rare {
     /// Of a method that is a GenericService's.
     std::string path;
+    /// Null: nobody has asked for it.
+    CallArena::Ptr arena;
     std::optional<Ending> ending;
+
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+      free_frame(memory, size);
+    }
   };
   Rare& rare() {
     if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
@@ -242,6 +251,7 @@ class ServerCall final : public HandlerCall,
   void finish_intercepted(google::protobuf::MessageLite& reply, MoveReply* move);
   void answer_with(const GivenReply& given);
   bool send_reply(const GivenReply& given);
+  MessageOutbox::Write write_large(const GivenReply& given);
   void send_trailers(const Status& status);
   /// How large a header list may be.
   std::size_t most_metadata() const noexcept;

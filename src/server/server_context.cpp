@@ -31,6 +31,9 @@ std::stop_token ServerContext::server_stopping() {
 detail::EndingAwaiter ServerContext::until_ending() {
   return detail::EndingAwaiter(*call_);
 }
+google::protobuf::Arena& ServerContext::arena() {
+  return call_->arena();
+}
 ServerContext& ServerContext::add_header(std::string_view key, std::string_view value) {
   call_->add_header(key, value);
   return *this;

@@ -87,6 +87,7 @@ class TestCall::Core final : public detail::TestCallCore,
     were_headers_sent = true;
   }
   void set_compression(const Codec& /*codec*/) override {}
+  google::protobuf::Arena& arena() override { return arena_; }
 
   // BlockingStream
 
@@ -96,6 +97,7 @@ class TestCall::Core final : public detail::TestCallCore,
 
   void take(const google::protobuf::MessageLite& message);
 
+  google::protobuf::Arena arena_;
   std::atomic<bool> is_over_{false};
   std::stop_source cancelled_;
   std::stop_source stopping_;

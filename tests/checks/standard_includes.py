@@ -31,7 +31,7 @@ DECLARES = {
     "map": "map",
     "memory": "addressof allocator construct_at destroy_at enable_shared_from_this make_shared "
               "make_unique shared_ptr unique_ptr weak_ptr",
-    "mutex": "lock_guard mutex scoped_lock unique_lock",
+    "mutex": "call_once lock_guard mutex once_flag scoped_lock unique_lock",
     "new": "launder nothrow",
     "optional": "nullopt optional",
     "set": "set",

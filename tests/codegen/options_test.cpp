@@ -41,6 +41,14 @@ TEST(Options, UnknownValueIsAnErrorThatNamesTheAllowedOnes) {
   EXPECT_THAT(error_of("services"), HasSubstr("server, client, both, none"));
 }
 
+TEST(Options, MessagesAreOnArenasWhereItIsAskedFor) {
+  EXPECT_FALSE(options_of("services=both").has_arenas);
+  EXPECT_TRUE(options_of("services=server,arenas=true").has_arenas);
+  EXPECT_FALSE(options_of("arenas=true,arenas=false").has_arenas);
+  EXPECT_TRUE(options_of("arenas=true").has_client);
+  EXPECT_THAT(error_of("arenas=yes"), AllOf(HasSubstr("arenas=yes"), HasSubstr("true, false")));
+}
+
 TEST(Options, UnknownKeyIsAnErrorThatNamesTheAllowedOne) {
   EXPECT_THAT(error_of("lite=true"),
               AllOf(HasSubstr("\"lite\""), HasSubstr("services=server|client|both|none")));

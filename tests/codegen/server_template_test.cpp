@@ -56,6 +56,27 @@ TEST(ServerTemplate, FunctionsThatMayBlockTakeTheSameBesideTheCall) {
               HasSubstr("  return ::nearcall::detail::unimplemented(::S_methods[0]);"));
 }
 
+TEST(ServerTemplate, OnArenasOnlyCoroutinesOfUnaryCallsDiffer) {
+  for (const Kind kind : {Kind::unary, Kind::server_streaming, Kind::client_streaming}) {
+    ServiceModel usual = served_with(kind);
+    ServiceModel on_arenas = usual;
+    on_arenas.has_arenas = true;
+    EXPECT_EQ(server_declaration(usual) == server_declaration(on_arenas), kind != Kind::unary);
+    EXPECT_EQ(server_definition(usual) == server_definition(on_arenas), kind != Kind::unary);
+  }
+  ServiceModel service = served_with(Kind::unary);
+  service.has_arenas = true;
+  EXPECT_THAT(
+      server_declaration(service),
+      HasSubstr("virtual ::nearcall::Task<::nearcall::Status> F(\n"
+                "      ::nearcall::ServerContext& call, const ::In& request, ::Out& reply);"));
+  EXPECT_THAT(server_declaration(service),
+              HasSubstr("virtual ::nearcall::Result<::Out> F("
+                        "::nearcall::ServerContext& call, const ::In& request);"));
+  EXPECT_THAT(server_definition(service),
+              HasSubstr("::nearcall::detail::arena_unary_handler<Service, ::In, ::Out, "));
+}
+
 TEST(ServerTemplate, EachKindIsRunByItsHandler) {
   EXPECT_THAT(server_definition(served_with(Kind::bidi_streaming)),
               HasSubstr("::nearcall::detail::bidi_streaming_handler<Service, ::In, ::Out, "

@@ -2,13 +2,17 @@
 # Runs the plugin on protos/ and compares with expected/SERVICES, or rewrites that.
 #   cmake -DPROTOC=… -DPLUGIN=… -DWORK=… -DSERVICES=both -DPROTOS=a.proto,b.proto [-DUPDATE=ON] -P …
 string(REPLACE "," ";" PROTOS "${PROTOS}")
+set(OPTIONS "services=${SERVICES}")
+if(SERVICES STREQUAL "arenas")
+  set(OPTIONS "arenas=true")
+endif()
 set(expected "${CMAKE_CURRENT_LIST_DIR}/expected/${SERVICES}")
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 execute_process(
   COMMAND "${PROTOC}" "--proto_path=${CMAKE_CURRENT_LIST_DIR}/protos"
     "--plugin=protoc-gen-nearcall=${PLUGIN}" "--nearcall_out=${WORK}"
-    "--nearcall_opt=services=${SERVICES}" ${PROTOS}
+    "--nearcall_opt=${OPTIONS}" ${PROTOS}
   RESULT_VARIABLE failed)
 if(failed)
   message(FATAL_ERROR "protoc failed: ${failed}")
