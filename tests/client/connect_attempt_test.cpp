@@ -80,7 +80,7 @@ Task<Connected> refuse(std::unique_ptr<Transport> half_open, Status why) {
   co_return Failure{std::move(why)};
 }
 
-Task<Connected> throw_at_once() {
+Task<Connected> throw_of_attempt() {
   throw std::runtime_error("no more sockets today");
   co_return Failure{Status(StatusCode::internal, "not reached")};
 }
@@ -224,7 +224,7 @@ TEST(ConnectAttempt, AFailureIsPassedOnAndTheHalfOpenConnectionIsClosed) {
 
 TEST(ConnectAttempt, AnExceptionIsUnavailableAndSaysWhatWasThrown) {
   const auto connector =
-      std::make_shared<TestConnector>([](const ConnectContext&) { return throw_at_once(); });
+      std::make_shared<TestConnector>([](const ConnectContext&) { return throw_of_attempt(); });
 
   const Connected connected = connect_blocking(connector, ConnectContext("t", far_away(), {}));
 

@@ -226,11 +226,11 @@ Attempted take_an_hour(ConnectContext) {
   co_await sleep_for(1h);
   co_return Status(StatusCode::internal, "not reached");
 }
-Attempted throw_at_once(ConnectContext) {
+Attempted throw_when_asked(ConnectContext) {
   throw std::runtime_error("broken");
   co_return nullptr;
 }
-Attempted make_nothing(ConnectContext) {
+Attempted give_nothing(ConnectContext) {
   co_return std::unique_ptr<Transport>();
 }
 
@@ -250,8 +250,8 @@ TEST_F(ConnectReason, AnAttemptThatTakesTooLongHasNoAnswer) {
 }
 
 TEST_F(ConnectReason, AConnectorThatThrowsOrMakesNothingIsMisuse) {
-  expect_reason(ChannelOptions().connector(throw_at_once), StatusReason::misuse);
-  expect_reason(ChannelOptions().connector(make_nothing), StatusReason::misuse);
+  expect_reason(ChannelOptions().connector(throw_when_asked), StatusReason::misuse);
+  expect_reason(ChannelOptions().connector(give_nothing), StatusReason::misuse);
 }
 
 TEST_F(ConnectReason, ASocketThatThisUserMayNotOpenIsNoPermission) {
