@@ -56,6 +56,9 @@ constexpr const char* service_config = R"({
       "backoffMultiplier": 2,
       "retryableStatusCodes": ["UNAVAILABLE"]
     }
+  }, {
+    "name": [{"service": "greet.Greeter", "method": "GreetAll"}],
+    "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "1s"}
   }]
 })";
 
