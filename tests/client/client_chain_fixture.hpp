@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ struct Notes {
   std::vector<std::string> seen;
   int gone = 0;
   AsyncEvent go_on;
+  std::stop_source stop;
+  Occasions arrived;
+  Occasions released;
 };
 
 /// Does what the test says.
