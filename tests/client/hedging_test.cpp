@@ -6,7 +6,12 @@
 #include "client/direct_client.hpp"
 #include "client/hedging_client.hpp"
 
+#include <nearcall/observer.hpp>
+
+#include <memory>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 namespace nearcall::test {
 namespace {
@@ -338,6 +343,40 @@ TEST_P(HedgingTest, AllCallsOfAChannelKeepNoMoreThanTheyMay) {
   ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("alone")); }});
   Channel channel("mine", server.options().max_retry_buffer(10).service_config(hedging_config(3)));
   EXPECT_EQ(call(channel).attempts, 1);
+}
+
+/// Notes each attempt, and how it ended.
+class AttemptNotes final : public Observer {
+ public:
+  void on_attempt_begun(const Call& /*call*/, const Attempt& attempt) noexcept override {
+    notes.push_back(std::to_string(attempt.number) + " begun");
+  }
+  void on_attempt_ended(const Call& /*call*/,
+                        const Attempt& attempt,
+                        const Status& how,
+                        AttemptEnd then) noexcept override {
+    notes.push_back(std::to_string(attempt.number) + " " + std::string(to_string(how.code())) +
+                    (then == AttemptEnd::hedged ? ", hedged" : ""));
+  }
+
+  std::vector<std::string> notes;
+};
+
+TEST_P(HedgingTest, AnObserverHearsOfEachAttemptAndHowItEnded) {
+  ScriptedServer server({[](SessionPeer& peer) {
+    const HedgedCalls calls = next_hedges(peer, 3);
+    fail_call(peer, *calls.streams.at(1));
+    EXPECT_TRUE(peer.ping());
+    peer.answer(*calls.streams.at(2), "third");
+    EXPECT_TRUE(peer.wait_for_end());
+  }});
+  const auto observer = std::make_shared<AttemptNotes>();
+  {
+    Channel channel("mine", server.options().observer(observer).service_config(hedging_config(3)));
+    EXPECT_EQ(call(channel).value, "third");
+  }
+  EXPECT_THAT(observer->notes, ElementsAre("1 begun", "2 begun", "3 begun", "2 UNAVAILABLE, hedged",
+                                           "1 CANCELLED, hedged", "3 OK"));
 }
 
 /// gRFC A6: five at most, whatever is asked for.

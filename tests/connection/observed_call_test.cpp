@@ -79,6 +79,29 @@ TEST_F(ObservedCallTest, EachAttemptCountsItsOwnMessagesAndTheCallAll) {
                   "call ends OK after 9 s: 2 of 20/8 and 1 of 3/3"}));
 }
 
+/// A hedgingPolicy has several under way at a time.
+TEST_F(ObservedCallTest, AttemptsThatAreUnderWayTogetherAreCountedApart) {
+  call_.begin_attempt(7, at(1));
+  call_.note_sent({10, 10});
+  call_.begin_attempt(7, at(2));
+  call_.note_sent({10, 10});
+  call_.begin_attempt(7, at(3));
+  call_.select(2);
+  call_.end_attempt(Status::unavailable(""), Observer::AttemptEnd::hedged, at(4));
+  call_.select(3);
+  call_.end_attempt(Status::cancelled(""), Observer::AttemptEnd::hedged, at(5));
+  call_.select(1);
+  call_.note_received({3, 3});
+  call_.end(Status(), at(6));
+
+  EXPECT_EQ(observer_->book,
+            (Book{"sent 10/10", "sent 10/10",
+                  "attempt 2 of 3 on 7 is followed UNAVAILABLE after 2 s: 1 of 10/10 and 0 of 0/0",
+                  "attempt 3 of 3 on 7 is followed CANCELLED after 2 s: 0 of 0/0 and 0 of 0/0",
+                  "attempt 1 of 3 on 7 ends OK after 5 s: 1 of 10/10 and 1 of 3/3",
+                  "call ends OK after 6 s: 2 of 20/20 and 1 of 3/3"}));
+}
+
 TEST_F(ObservedCallTest, WithoutAnAttemptOnlyTheCallEnds) {
   call_.end(Status::unavailable(""), at(1));
 
