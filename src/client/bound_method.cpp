@@ -55,6 +55,7 @@ NamedMethod MethodTable::bind_named(std::string_view path, MethodKind kind) {
   const auto known = named_.find(*key);
   if (known != named_.end()) return {known->second, &known->second->here};
   BoundMethod bound = bind_one({key->c_str() + 1, kind});
+  bound.is_named = true;
   const auto made = std::make_shared<const Named>(Named{std::move(key), std::move(bound)});
   if (path.size() <= most_name) {
     if (named_.size() == most_named) named_.clear();

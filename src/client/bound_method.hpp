@@ -38,6 +38,8 @@ struct BoundMethod {
   std::size_t max_response_size = 0;
   /// What it shares with other methods; null: the channel has no service config.
   ChannelRetries* retries = nullptr;
+  /// It was named at run time.
+  bool is_named = false;
 };
 
 /// One that was named at run time: it lives as long as whoever has it.

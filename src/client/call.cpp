@@ -350,10 +350,21 @@ bool Call::retry(const Outcome& outcome) {
 
 // ---- what is observed ---------------------------------------------------------------------------
 
+/// Of a method that was named at run time that is "other", as gRFC A66 has it: of names that the
+/// clients of a proxy choose there is no end.
+const Method& Call::shown_method() const noexcept {
+  static constexpr Method others[] = {{"other", MethodKind::unary},
+                                      {"other", MethodKind::server_streaming},
+                                      {"other", MethodKind::client_streaming},
+                                      {"other", MethodKind::bidi_streaming}};
+  const Method& own = method_->method;
+  return method_->is_named ? others[static_cast<std::size_t>(own.kind)] : own;
+}
+
 [[gnu::noinline]] void Call::begin_observed() {
   messages().in().observe(true);
   messages().out().observe();
-  observed_ = std::make_unique<ObservedCall>(*method_->observed, method_->method, metadata_, now());
+  observed_ = std::make_unique<ObservedCall>(*method_->observed, shown_method(), metadata_, now());
 }
 
 void Call::on_hedge_sent(std::uint64_t number, const Observer::Message& message) {

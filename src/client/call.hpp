@@ -202,6 +202,7 @@ class Call final : private HedgingOwner {
                                                                      int previous);
   /// Whether there is another attempt, by the retryPolicy.
   bool retry(const Outcome& outcome);
+  const Method& shown_method() const noexcept;
   void begin_observed();
   void begin_observed_attempt(const ClientConnection& connection);
   void end_observed_attempt(const Status& status, Observer::AttemptEnd then);

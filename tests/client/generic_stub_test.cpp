@@ -4,12 +4,14 @@
 #include "client/script_methods.hpp"
 #include "support/call_form.hpp"
 #include "support/log_capture.hpp"
+#include "support/noting_observer.hpp"
 
 #include <nearcall/generic_stub.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -117,6 +119,16 @@ TEST_P(GenericStubTest, TakesNoMoreThanTheLimitOfMessages) {
 
   EXPECT_EQ(reply.status().code(), StatusCode::resource_exhausted);
   EXPECT_EQ(sent.status().code(), StatusCode::resource_exhausted);
+}
+
+TEST_P(GenericStubTest, TellsObserversThatItIsAnotherMethod) {
+  ScriptedServer server({[](SessionPeer& peer) { EXPECT_TRUE(peer.answer_all("reply")); }});
+  const auto observer = std::make_shared<NotingObserver>();
+  const GenericStub stub(Channel("mine", server.options().observer(observer)));
+
+  EXPECT_TRUE(call(stub, "/a.B/C", GenericMessage()).ok());
+
+  EXPECT_EQ(observer->take(), (NotingObserver::Lines{"client other: begun", "client other: OK"}));
 }
 
 TEST(MethodTable, BindsANamedMethodOnceForAllItsCalls) {
