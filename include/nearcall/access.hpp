@@ -23,6 +23,7 @@ class Runnable;
 class ScopeCore;
 class Semaphore;
 class SemaphoreWaiter;
+class ServerAnchor;
 class ServerCore;
 class ServiceConfig;
 struct HostResolver;

@@ -63,6 +63,12 @@ class IntrusiveList {
     last->next_ = &end_;
     end_.previous_ = last;
   }
+  /// visit(T&) for each member, the oldest first; it must not change the list.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (ListHook* hook = end_.next_; hook != &end_; hook = hook->next_)
+      visit(static_cast<T&>(*hook));
+  }
   /// The oldest, or null.
   T* front() const noexcept { return empty() ? nullptr : static_cast<T*>(end_.next_); }
   T* pop_front() noexcept {

@@ -322,6 +322,7 @@ void Pump::ask_whether_alive(TimePoint now) {
   const bool is_behind = session_.has_output();
   sent_before_ = session_.sent_position();
   session_.send_ping(keep_alive_ping);
+  ++keep_alives_sent_;
   ping_end_ = is_behind ? session_.output_position() : 0;
   flush(now);
 }

@@ -105,6 +105,8 @@ class Pump {
     keep_alive_ = KeepAlive(options, now);
   }
   const KeepAlive& keep_alive() const noexcept { return keep_alive_; }
+  /// How often the peer was asked.
+  std::uint64_t keep_alives_sent() const noexcept { return keep_alives_sent_; }
 
   /// When all is over it does not end at once, but says so (Transport::shutdown_write()), and drops
   /// what the peer still sends until it closes, too (ConnectionLimits::linger_timeout): a peer that
@@ -171,6 +173,7 @@ class Pump {
   /// at for the last time; 0: it went at once.
   std::uint64_t ping_end_ = 0;
   std::uint64_t sent_before_ = 0;
+  std::uint64_t keep_alives_sent_ = 0;
   /// What the peer did wrong; GOAWAY has to go out before the connection ends.
   http2::ConnectionErrorEvent violation_{};
 };

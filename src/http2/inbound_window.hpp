@@ -48,6 +48,8 @@ class InboundWindow {
   /// It goes: what it had buffered is free again.
   void remove(Stream& stream) noexcept;
 
+  /// The connection's.
+  const Window& window() const noexcept { return window_; }
   /// Whether a DATA frame of `size` bytes (all its payload, 6.9.1) fits.
   bool covers(std::uint32_t size) const noexcept { return window_.covers(size); }
   static bool covers(const Stream& stream, std::uint32_t size) noexcept {

@@ -51,6 +51,7 @@ class SendScheduler {
 
   /// The connection's window, which the peer sets.
   Window& window() noexcept { return window_; }
+  const Window& window() const noexcept { return window_; }
   void set_max_frame_size(std::uint32_t size) noexcept { max_frame_size_ = size; }
 
   /// Whether `size` bytes of a stream with that window may go now, in one frame.

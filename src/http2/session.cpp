@@ -233,6 +233,7 @@ void Session::note_closed(Stream& stream) noexcept {
 }
 
 void Session::close_by_reset(Stream& stream, StreamState::Ending ending) {
+  if (!is_answered(stream)) ++counted_.streams_failed;
   const bool more_may_come = stream.state_.remote() != StreamState::Half::closed;
   if (ending == StreamState::Ending::reset_by_us && more_may_come) {
     ids_.remember_reset(stream.id_);
@@ -309,7 +310,15 @@ SessionStats Session::stats() const noexcept {
   stats.buffered_headers = kept_headers_;
   stats.buffered_output = scheduler_.buffered();
   stats.is_rationing = inbound_.is_rationing();
+  stats.send_window = scheduler_.window().size();
+  stats.receive_window = inbound_.window().size();
   return stats;
+}
+
+std::size_t Session::count_unfinished() noexcept {
+  std::size_t count = 0;
+  streams_.for_each([&](const Stream& stream) { count += is_answered(stream) ? 0U : 1U; });
+  return count;
 }
 
 void Session::trim() noexcept {

@@ -36,6 +36,8 @@ namespace nearcall::inline v0::detail::http2 {
 /// What a session has seen and how full its budgets are: for tests, and what channelz tells (#11).
 struct SessionStats {
   std::uint64_t streams_opened = 0;
+  /// Reset before the server's END_STREAM; those that a broken session had do not count.
+  std::uint64_t streams_failed = 0;
   std::uint64_t resets_received = 0;
   std::uint64_t resets_sent = 0;
   std::uint64_t requests_refused = 0;  // resets sent for requests that became no stream
@@ -47,7 +49,9 @@ struct SessionStats {
   std::size_t buffered_input = 0;
   std::size_t buffered_output = 0;
   std::size_t buffered_headers = 0;
-  bool is_rationing = false;  // InboundWindow: under memory pressure
+  bool is_rationing = false;     // InboundWindow: under memory pressure
+  std::int64_t send_window = 0;  // of the connection, as is the other one
+  std::int64_t receive_window = 0;
 };
 
 /// One HTTP/2 connection (RFC 9113, prior knowledge) without I/O, threads or clocks.
@@ -226,6 +230,8 @@ class Session {
   std::size_t kept_headers() const noexcept { return kept_headers_; }
   /// Streams that take a slot: not released, or released and not yet sent.
   std::size_t stream_count() const noexcept { return streams_.size(); }
+  /// Those of them that the server has not ended. Looks at each.
+  std::size_t count_unfinished() noexcept;
   /// visit(Stream&) for each stream that is not released; it may release the one it is given.
   template <class Visit>
   void for_each_stream(Visit&& visit) {
@@ -366,6 +372,11 @@ class Session {
     return can_command(stream) && !stream.send_.is_finishing();
   }
   void ended_here(Stream& stream) noexcept;
+  /// Whether the server's END_STREAM has been sent, or has come: a call ends with it.
+  bool is_answered(const Stream& stream) const noexcept {
+    const StreamState& state = stream.state_;
+    return (role_ == Role::server ? state.local() : state.remote()) == StreamState::Half::closed;
+  }
   void note_closed(Stream& stream) noexcept;
   void close_by_reset(Stream& stream, StreamState::Ending ending);
   void drop_input(const Stream& stream) noexcept;

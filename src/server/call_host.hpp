@@ -2,6 +2,7 @@
 // CallHost: what a server's call needs of the connection that it came over.
 #pragma once
 
+#include "connection/connection_tally.hpp"
 #include "connection/loop_driver.hpp"
 #include "connection/message_stream.hpp"
 #include "connection/pump.hpp"
@@ -92,6 +93,9 @@ class CallHost {
   /// A call's answer was too large: tells what had to be left out of it.
   void log_left_out(std::string_view method, const char* what);
 
+  /// A call is answered with another status than OK.
+  void note_failed_answer() noexcept { tally_.note_failed_answer(); }
+
   /// What a handler may lack before it begins.
   enum class Room : std::uint8_t {
     in_output,    // has_room_for_calls()
@@ -106,9 +110,11 @@ class CallHost {
  protected:
   /// The pump and the driver need not be made yet.
   CallHost(ServerShared& shared, Pump& pump, LoopDriver& driver) noexcept
-      : shared_(&shared), pump_(&pump), driver_(&driver) {}
+      : shared_(&shared), pump_(&pump), driver_(&driver), tally_(shared.next_connection()) {}
   ~CallHost() = default;
 
+  const ConnectionTally& tally() const noexcept { return tally_; }
+  ConnectionTally& tally() noexcept { return tally_; }
   void report_load() noexcept;
   /// The connection's share of what the server may have.
   virtual ConnectionQuota::Place& place() noexcept = 0;
@@ -141,6 +147,7 @@ class CallHost {
   std::size_t held_requests_ = 0;  // of these, those of unary calls
   std::uint32_t noted_input_ = 0;  // in units
   std::uint32_t noted_output_ = 0;
+  ConnectionTally tally_;
 
  protected:
   ObservedConnection observed_;

@@ -250,11 +250,13 @@ void ServerCall::send_trailers(const Status& status) {
   OutgoingFields& outgoing = OutgoingFields::fresh();
   const http2::HeaderTemplate* head = &http2::HeaderTemplate::none();
   if (answer_ == Answer::open) {
+    host_->note_failed_answer();
     grpc::append_trailers_only(outgoing.block(), status, trailers_);
   } else if (status.ok()) {
     head = &ok_trailers();
     grpc::append_metadata(outgoing.block(), trailers_);
   } else {
+    host_->note_failed_answer();
     grpc::append_trailers(outgoing.block(), status, trailers_);
   }
   const std::size_t most = most_metadata() - std::min(most_metadata(), head->list_size());

@@ -153,6 +153,7 @@ void ServerConnection::reject(http2::Stream& stream, const grpc::Rejection& reje
   OutgoingFields& outgoing = OutgoingFields::fresh();
   grpc::append_rejection(outgoing.block(), rejection);
   grpc::limit_trailers(outgoing.block(), pump_.session().max_sent_header_list_size());
+  note_failed_answer();
   const SessionCommands session = commands();
   session->send_headers(stream, http2::HeaderTemplate::none(), outgoing.fields(),
                         /*end_stream=*/true);
@@ -296,6 +297,7 @@ std::string_view ServerConnection::method_elsewhere() noexcept {
 
 void ServerConnection::on_end(EndReason reason, std::string_view what) {
   shared().counters().note_ended(observed_, peer(), reason);
+  tally().freeze(pump_);
   driver_.stop();
   drain_timer_.clear();
   if (aging_ != nullptr) aging_->timer.clear();

@@ -58,6 +58,12 @@ class ServerConnection final : public PumpHandler, public CallHost, public ListH
   /// May be destroyed: it has ended, and no handler runs.
   bool is_done() const noexcept { return pump_.has_ended() && !has_calls(); }
 
+  CallCounts calls() const noexcept { return tally().calls(pump_); }
+  ConnectionReport report() const { return tally().report(pump_); }
+  bool has_ended() const noexcept { return pump_.has_ended(); }
+  /// Its number among the server's.
+  std::uint64_t number() const noexcept { return tally().number(); }
+
   /// The method of a handler that is on another thread, so that the destructor would wait for it;
   /// empty: none is.
   std::string_view method_elsewhere() noexcept;

@@ -25,6 +25,7 @@ ServerCore::ServerCore(EventLoop* loop, const ServerOptions& options)
 }
 
 ServerCore::~ServerCore() {
+  anchor_->cut();
   if (has_own_threads()) {
     for (const auto& slot : loops_)
       slot->event_loop().stop();
@@ -251,6 +252,24 @@ void ServerCore::complete() {
       slot->event_loop().stop();
   }
   stopped_.request_stop();
+}
+
+/// Once it has stopped its loops may not turn any more, and nothing changes what they have.
+void ServerCore::report(const std::shared_ptr<const ServerContribution>& to) {
+  if (is_inherited()) return;
+  const std::lock_guard lock(mutex_);
+  if (course_ == Course::idle || course_ == Course::stopped_while_idle) return;
+  to->add([this](ServerReport& report) { report.addresses = addresses_; });
+  const bool has_stopped = stopped_.stop_requested();
+  for (const auto& slot : loops_) {
+    if (has_stopped) {
+      slot->server_loop().report(*to);
+      continue;
+    }
+    slot->event_loop().post([&slot, to, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) slot->server_loop().report(*to);
+    });
+  }
 }
 
 void ServerCore::join() {

@@ -5,6 +5,7 @@
 #include "async/signal_watch.hpp"
 #include "base/fork_mark.hpp"
 #include "server/listen_port.hpp"
+#include "server/server_anchor.hpp"
 #include "server/server_loop.hpp"
 #include "server/server_shared.hpp"
 
@@ -64,6 +65,10 @@ class ServerCore final : public ListenPort::Owner {
   void cancel_calls() noexcept;
   void join();
   std::stop_token stopped() const noexcept { return stopped_.get_token(); }
+  /// Where it can be found while it is there.
+  const std::shared_ptr<ServerAnchor>& anchor() const noexcept { return anchor_; }
+  /// Has its loops add what they have to a report. Any thread.
+  void report(const std::shared_ptr<const ServerContribution>& to);
   bool has_own_threads() const noexcept { return given_loop_ == nullptr; }
 
  private:
@@ -137,6 +142,7 @@ class ServerCore final : public ListenPort::Owner {
   Course course_ = Course::idle;
   bool was_signalled_ = false;
   std::stop_source stopped_;
+  const std::shared_ptr<ServerAnchor> anchor_ = std::make_shared<ServerAnchor>(*this);
   /// What is posted to a loop does nothing once the core is gone.
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };

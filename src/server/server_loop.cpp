@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace nearcall::inline v0::detail {
 namespace {
@@ -121,7 +122,32 @@ void ServerLoop::reap(ServerConnection& connection) {
   if (!reaper_.is_linked()) core().schedule(reaper_);
 }
 
+/// They are in the order of their numbers, as they came.
+void ServerLoop::report(const ServerContribution& to) const {
+  const LookOptions& options = to.options();
+  CallCounts calls = past_calls_;
+  std::vector<ConnectionReport> shown;
+  bool has_more = false;
+  connections_.for_each([&](const ServerConnection& connection) {
+    add_counts(calls, connection.calls());
+    if (connection.has_ended() || connection.number() < options.first_connection) return;
+    if (shown.size() < options.max_connections) {
+      shown.push_back(connection.report());
+    } else {
+      has_more = true;
+    }
+  });
+  done_.for_each(
+      [&](const ServerConnection& connection) { add_counts(calls, connection.calls()); });
+  to.add([&](ServerReport& whole) {
+    add_counts(whole.calls, calls);
+    const bool are_all = merge_first(whole.connections, std::move(shown), options.max_connections);
+    whole.has_more |= has_more || !are_all;
+  });
+}
+
 void ServerLoop::destroy(ServerConnection* connection) {
+  add_counts(past_calls_, connection->calls());
   delete connection;
   load_.fetch_sub(1, std::memory_order_relaxed);
 }

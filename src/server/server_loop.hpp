@@ -2,10 +2,13 @@
 // ServerLoop: the connections that a server has on one event loop.
 #pragma once
 
+#include "async/gathering.hpp"
 #include "async/loop_core.hpp"
 #include "async/run_member.hpp"
 #include "server/server_connection.hpp"
 #include "server/server_shared.hpp"
+
+#include <nearcall/server_view.hpp>
 
 #include <array>
 #include <atomic>
@@ -14,6 +17,9 @@
 #include <string_view>
 
 namespace nearcall::inline v0::detail {
+
+using ServerGathering = Gathering<ServerReport, LookOptions>;
+using ServerContribution = ServerGathering::Contribution;
 
 /// The connections that a server has on one event loop, and their drain.
 ///
@@ -42,6 +48,9 @@ class ServerLoop final : public ServerConnection::Owner {
   /// Cancels the calls that a drain still waits for, now. REQUIRES: begin_drain().
   void cancel_calls();
 
+  /// Adds its connections to a report.
+  void report(const ServerContribution& to) const;
+
   EventLoop& loop() const noexcept { return *loop_; }
   LoopCore& core() const noexcept { return Access::core(*loop_); }
   void reap(ServerConnection& connection) override;
@@ -64,6 +73,8 @@ class ServerLoop final : public ServerConnection::Owner {
   EventLoop* loop_;
   UniqueFunction<void()> on_drained_;
   std::atomic<std::size_t> load_{0};
+  /// Of connections that are gone.
+  CallCounts past_calls_;
   IntrusiveList<ServerConnection> connections_;
   IntrusiveList<ServerConnection> done_;
   /// Those that came last, or null, as a ring.

@@ -16,6 +16,8 @@
 #include <nearcall/server.hpp>
 #include <nearcall/thread_pool.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -66,6 +68,10 @@ class ServerShared {
   const Observed* observed() const noexcept { return counters_.observed(); }
   ConnectionCounters& counters() noexcept { return counters_; }
   const ConnectionCounters& counters() const noexcept { return counters_; }
+  /// The number of another connection, from 1. From any thread.
+  std::uint64_t next_connection() noexcept {
+    return connections_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 
   /// What each call has to pass before its handler begins; null: nothing. Set before the start.
   CallStage* stage() const noexcept { return stage_; }
@@ -114,6 +120,7 @@ class ServerShared {
   ConnectionQuota quota_;
   const std::shared_ptr<const Observed> observed_;
   ConnectionCounters counters_;
+  std::atomic<std::uint64_t> connections_{0};
   CallStage* stage_ = nullptr;
   bool is_direct_ = options_.interceptors().empty();
   std::stop_source stopping_;

@@ -32,13 +32,13 @@ PUBLIC = {
     "connection_limits": "http2",
     "codec": "grpc", "generic_message": "grpc", "method": "grpc",
     "stream_awaiters": "connection",
-    "interceptor": "connection", "observer": "connection",
+    "interceptor": "connection", "observer": "connection", "connection_report": "connection",
     "asio": "client", "client_interceptor": "client", "call_options": "client", "channel": "client", "client": "client", "client_stub": "client",
     "generic_stub": "client",
     "connectivity_state": "client", "picker": "client",
     "manual_clock": "testing", "test_call": "testing", "test_server": "testing", "transport_contract": "testing",
-    "health": "services", "metrics": "services", "reflection": "services", "rich_status": "services",
-    "blocking_service": "server", "generic_service": "server", "server": "server", "server_context": "server", "server_interceptor": "server", "service": "server",
+    "channelz": "services", "health": "services", "metrics": "services", "reflection": "services", "rich_status": "services",
+    "blocking_service": "server", "generic_service": "server", "server": "server", "server_context": "server", "server_view": "server", "server_interceptor": "server", "service": "server",
 }
 
 # The engines touch no system: what they may not include although it is not ours (sys/uio.h only

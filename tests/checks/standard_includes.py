@@ -10,7 +10,7 @@ import tree
 
 # Header: the names that it declares, as far as they are used.
 DECLARES = {
-    "algorithm": "clamp max min ranges::all_of ranges::find",
+    "algorithm": "clamp max merge min ranges::all_of ranges::find",
     "array": "array",
     "atomic": "atomic memory_order_acq_rel memory_order_acquire memory_order_relaxed "
               "memory_order_release",
@@ -19,13 +19,14 @@ DECLARES = {
     "concepts": "convertible_to derived_from integral invocable same_as",
     "condition_variable": "condition_variable condition_variable_any",
     "coroutine": "coroutine_handle suspend_always suspend_never",
-    "cstddef": "byte max_align_t nullptr_t size_t to_integer",
+    "cstddef": "byte max_align_t nullptr_t ptrdiff_t size_t to_integer",
     "cstdint": "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t",
     "cstring": "memcmp memcpy",
     "deque": "deque",
     "exception": "current_exception exception_ptr rethrow_exception",
     "functional": "function invoke less",
     "initializer_list": "initializer_list",
+    "iterator": "back_inserter make_move_iterator",
     "limits": "numeric_limits",
     "list": "list",
     "map": "map",

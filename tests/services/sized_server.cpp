@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The smallest server, with one of the services or without: how large it is, is what is tested.
 #include <google/protobuf/wrappers.pb.h>
+#ifdef WITH_CHANNELZ
+#include <nearcall/channelz.hpp>
+#endif
 #ifdef WITH_HEALTH
 #include <nearcall/health.hpp>
 #endif
@@ -58,6 +61,11 @@ int main(int argc, char** argv) {
   nearcall::Server server;
 #endif
   server.add_service(echo);
+#ifdef WITH_CHANNELZ
+  nearcall::Channelz channelz;
+  server.add_service(channelz);
+  channelz.add(server);
+#endif
 #ifdef WITH_HEALTH
   nearcall::Health health;
   server.add_service(health);
