@@ -48,6 +48,10 @@ class BalancerTest : public LogCheckedTest, protected ManualLoop {
   std::string candidates() { return candidates(balancer().begin_pass()); }
   /// Of the one with this name.
   std::shared_ptr<Backend> at(char name) { return balancer().find(target(name)); }
+  static std::shared_ptr<const detail::MethodTable> methods() {
+    const ChannelOptions options;
+    return std::make_shared<detail::MethodTable>(options.authority(), options.codecs());
+  }
   static std::string target(char name) { return std::string("ipv4:127.0.0.1:") + name; }
   void fail(char name) {
     at(name)->note(Event::attempt);
@@ -62,7 +66,7 @@ class BalancerTest : public LogCheckedTest, protected ManualLoop {
   std::shared_ptr<NotePicker> picker_ = std::make_shared<NotePicker>();
   std::shared_ptr<Backend> front_ = Balancer::make_front({target('1'), target('2'), target('3')},
                                                          ChannelOptions().picker(picker_),
-                                                         nullptr,
+                                                         methods(),
                                                          clock_of(clock_));
 };
 
@@ -161,7 +165,7 @@ TEST_F(BalancerTest, ATargetThatStandsTwiceIsOneBackend) {
 
 TEST_F(BalancerTest, IsFoundByPathOnlyIfAllAre) {
   const auto paths_of = [](const std::vector<std::string>& targets) {
-    return Balancer::make_front(targets, ChannelOptions(), nullptr)->paths();
+    return Balancer::make_front(targets, ChannelOptions(), methods())->paths();
   };
   EXPECT_TRUE(front_->paths().empty());
   EXPECT_EQ(paths_of({"unix:/a", "unix-dir:/b"}), (std::vector<std::string>{"/a", "/b/"}));
