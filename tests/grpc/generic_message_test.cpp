@@ -70,12 +70,12 @@ TEST(GenericMessage, TakesNoMoreMemoryThanItsBytes) {
   EXPECT_LE(message.bytes().capacity(), 1'000'100U);
 }
 
-class Keeper final : public BytesOwner {
+class NothingKept final : public BytesOwner {
   void on_unreferenced() noexcept override {}
 };
 
 TEST(GenericMessage, IsSentFromWhereItLiesIfItIsLarge) {
-  Keeper keeper;
+  NothingKept keeper;
   const GenericMessage message(many_bytes(100'000));
   MessagePieces pieces(OutgoingMessage(message), keeper);
 
