@@ -10,6 +10,7 @@
 #include <nearcall/task_scope.hpp>
 
 #include <cstdio>
+#include <string_view>
 
 using nearcall::CallOptions;
 using nearcall::Metadata;
@@ -21,12 +22,17 @@ class Proxy final : public nearcall::GenericService {
  private:
   using Call = nearcall::AsyncBidiStreamingCall<GenericMessage, GenericMessage>;
 
+  static bool is_of_the_hop(std::string_view key) {
+    return key == "traceparent" || key == "tracestate" || key == "grpc-previous-rpc-attempts";
+  }
+
   // The call there is of the same method, and has the deadline and the metadata of the call here;
   // it is cancelled with it. Its end is the end of both.
   Task<Status> serve(ServerContext& call, Reader& requests, Writer& replies) override {
-    CallOptions options(call);
-    for (const Metadata::Entry& entry : call.metadata())
-      options.metadata(entry.key(), entry.value());
+    CallOptions options(call);  // with the trace that the call is in
+    for (const Metadata::Entry& entry : call.metadata()) {
+      if (!is_of_the_hop(entry.key())) options.metadata(entry.key(), entry.value());
+    }
     Call forwarded = stub_.bidi_streaming_async(call.method(), options);
 
     nearcall::TaskScope scope;

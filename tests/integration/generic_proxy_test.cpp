@@ -5,6 +5,7 @@
 #include "integration/server_process.hpp"
 
 #include <nearcall/generic_service.hpp>
+#include <nearcall/trace_context.hpp>
 
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -101,6 +102,20 @@ TEST_F(GenericProxy, CarriesMetadataBothWays) {
   EXPECT_EQ(info.headers().get_all("header-key"), (std::vector<std::string_view>{"7", "8"}));
   EXPECT_EQ(info.headers().get("header-some-bin"), std::string_view("\0\xff", 2));
   EXPECT_EQ(info.trailers().get_all("trailer-key"), (std::vector<std::string_view>{"7", "8"}));
+}
+
+TEST_F(GenericProxy, IsASpanOfTheTraceThatACallIsIn) {
+  CallInfo info;
+  const TraceContext trace = TraceContext::start();
+
+  const Result<EchoReply> reply =
+      echo_.Unary(request_of("x"), CallOptions().timeout(20s).trace(trace), &info);
+
+  ASSERT_TRUE(reply.ok()) << reply.status().to_string();
+  const std::vector<std::string_view> came = info.headers().get_all("header-traceparent");
+  ASSERT_EQ(came.size(), 1U);
+  EXPECT_THAT(came.front(), testing::HasSubstr(trace.trace_id()));
+  EXPECT_NE(came.front(), trace.traceparent());
 }
 
 TEST_F(GenericProxy, CarriesFailuresWithTheirTrailers) {
