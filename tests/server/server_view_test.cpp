@@ -22,13 +22,19 @@ using testing::IsEmpty;
 
 class ServerViewTest : public WrapperServerTest {
  protected:
-  static LookOptions only(std::uint64_t first, std::size_t most) {
+  /// However busy the machine is.
+  static LookOptions patient() {
     LookOptions options;
+    options.patience = std::chrono::minutes(1);
+    return options;
+  }
+  static LookOptions only(std::uint64_t first, std::size_t most) {
+    LookOptions options = patient();
     options.first_connection = first;
     options.max_connections = most;
     return options;
   }
-  ServerReport look(LookOptions options = {}) const {
+  ServerReport look(LookOptions options = patient()) const {
     const std::optional<ServerReport> report = sync_wait(ServerView(*server_).look(options));
     EXPECT_TRUE(report);
     return report.value_or(ServerReport());
@@ -39,9 +45,9 @@ class ServerViewTest : public WrapperServerTest {
     peer.bytes(stream, framed(text_of("")), /*end_stream=*/true);
     return stream;
   }
-  /// Until so many calls are over; what there is after ten seconds.
+  /// Until so many calls are over; what there is after eight seconds.
   CallCounts calls_once(std::uint64_t over) const {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(8);
     CallCounts calls = look().calls;
     while (calls.succeeded + calls.failed < over && std::chrono::steady_clock::now() < deadline)
       calls = look().calls;
