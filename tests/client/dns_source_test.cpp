@@ -33,57 +33,51 @@ class SlowResolver {
  public:
   using Answer = Result<std::vector<std::string>>;
 
+  ~SlowResolver() { release(); }
+  /// A thread may come to ask after nobody waits any more: it shares what it needs.
   HostResolver resolver() {
-    return {[this](const std::string& host, unsigned port) { return answer(host, port); }};
+    return {[state = state_](const std::string&, unsigned) { return state->answer(); }};
   }
   void set_answer(Answer answer) {
-    const std::lock_guard lock(mutex_);
-    answer_ = std::move(answer);
+    const std::lock_guard lock(state_->mutex);
+    state_->given = std::move(answer);
   }
   void hold() {
-    const std::lock_guard lock(mutex_);
-    is_held_ = true;
+    const std::lock_guard lock(state_->mutex);
+    state_->is_held = true;
   }
   void release() {
-    const std::lock_guard lock(mutex_);
-    is_held_ = false;
-    changed_.notify_all();
+    const std::lock_guard lock(state_->mutex);
+    state_->is_held = false;
+    state_->changed.notify_all();
   }
   int questions() const {
-    const std::lock_guard lock(mutex_);
-    return questions_;
+    const std::lock_guard lock(state_->mutex);
+    return state_->questions;
   }
   void wait_for_question() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return questions_ > 0; });
-  }
-  /// Its threads have left.
-  ~SlowResolver() {
-    release();
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return inside_ == 0; });
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [this] { return state_->questions > 0; });
   }
 
  private:
-  Answer answer(const std::string& host, unsigned port) {
-    std::unique_lock lock(mutex_);
-    ++questions_;
-    ++inside_;
-    asked_ = host + ":" + std::to_string(port);
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return !is_held_; });
-    --inside_;
-    changed_.notify_all();
-    return answer_;
-  }
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool is_held = false;
+    int questions = 0;
+    Answer given = Status::unavailable("nobody knows that name");
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_held_ = false;
-  int questions_ = 0;
-  int inside_ = 0;
-  std::string asked_;
-  Answer answer_ = Status::unavailable("nobody knows that name");
+    Answer answer() {
+      std::unique_lock lock(mutex);
+      ++questions;
+      changed.notify_all();
+      changed.wait(lock, [this] { return !is_held; });
+      return given;
+    }
+  };
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 class DnsSourceTest : public LogCheckedTest {

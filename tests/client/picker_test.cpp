@@ -145,10 +145,10 @@ TEST_P(PickerTest, OneOfTheProgramsOwnSeesTheCallAndWhatIsThere) {
   EXPECT_EQ(who_answers(channel), "b");
 
   const std::vector<std::string> asked = picker->asked();
-  ASSERT_EQ(asked.size(), 3);
+  ASSERT_GE(asked.size(), 3);  // more, where a connection takes its time
   EXPECT_EQ(asked[0], "/test.Script/Unary key=value a:IDLE b:IDLE c:IDLE");
   EXPECT_EQ(asked[1], "/test.Script/Unary key=value a:IDLE b:IDLE");
-  EXPECT_TRUE(asked[2].starts_with("/test.Script/Unary a:IDLE b:READY")) << asked[2];
+  EXPECT_TRUE(asked.back().starts_with("/test.Script/Unary a:IDLE b:READY")) << asked.back();
 }
 
 TEST_P(PickerTest, WhatIsNoPlaceCountsAsTheFirst) {
