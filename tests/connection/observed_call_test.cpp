@@ -59,7 +59,7 @@ class ObservedCallTest : public testing::Test {
   const detail::TimePoint start_ = detail::SteadyClock::now();
   const std::shared_ptr<EndingObserver> observer_ = std::make_shared<EndingObserver>();
   const detail::Observed observed_{observer_, Observer::Side::client, "t"};
-  const Metadata metadata_;
+  const Metadata metadata_{};
   ObservedCall call_{observed_, method, metadata_, start_};
 };
 
