@@ -392,6 +392,7 @@ ConnectivityState Balancer::state() {
 }
 
 Duration Balancer::look_interval() {
+  if (health_ != nullptr) return looks_at_health;
   const std::lock_guard lock(mutex_);
   return count(ConnectivityState::ready) > 0 ? look_at_pools : Duration::max();
 }
@@ -412,8 +413,10 @@ TimePoint Balancer::next_attempt() {
   if (has_sources_ && !known_.is_begun) return {};
   TimePoint first = known_.next_look;
   if (health_ != nullptr) first = std::min(first, clock_.now() + looks_at_health);
-  for (const Member& member : members_)
+  for (const Member& member : members_) {
+    if (health_ != nullptr && member.health != Health::serving) continue;  // nobody picks it
     first = std::min(first, member.membership->next_attempt_);
+  }
   return first;
 }
 

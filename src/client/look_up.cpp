@@ -116,8 +116,8 @@ Result<std::shared_ptr<LookUp>> LookUp::begin(HostResolver resolver,
         const std::lock_guard lock(made->mutex_);
         made->answer_.emplace(std::move(answer));
       }
-      on_done();
       --look_ups;
+      on_done();
     }).detach();
   } catch (const std::system_error& error) {
     --look_ups;

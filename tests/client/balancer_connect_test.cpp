@@ -96,7 +96,7 @@ TEST_P(BalancerConnect, ACallThatWaitsEndsAtItsDeadlineAndSaysWhatItWaitedFor) {
   take_all_down();
   const Channel channel = this->channel();
 
-  const Status status = call(channel, CallOptions().timeout(30ms).wait_for_ready()).status();
+  const Status status = call(channel, CallOptions().timeout(500ms).wait_for_ready()).status();
 
   EXPECT_EQ(status.code(), StatusCode::deadline_exceeded);
   EXPECT_NE(status.message().find("the server could not be reached"), std::string::npos)
