@@ -190,7 +190,7 @@ TEST_F(BlockingHedgedStreamTest, AServerStreamIsReadFromTheOneThatAnswers) {
 
 /// One thread writes, another one reads, and attempts come, fail and die with their connection.
 TEST_F(BlockingHedgedStreamTest, TwoThreadsOfACallHedgeTogether) {
-  constexpr int rounds = 20;
+  constexpr int rounds = 10;
   constexpr int messages = 20;
   for (int round = 0; round < rounds; ++round) {
     std::string body;
@@ -215,7 +215,7 @@ TEST_F(BlockingHedgedStreamTest, TwoThreadsOfACallHedgeTogether) {
     ScriptedServer server({fail_then_serve, serve});
     {
       Channel channel(
-          "mine", server.options().max_connections(1).service_config(hedging_config(5, "0.01s")));
+          "mine", server.options().max_connections(1).service_config(hedging_config(5, "0.1s")));
       auto call =
           ClientStub(channel, test_methods).bidi_streaming<Text, Text>(chat_method, patient());
       std::thread writer([&call] {
